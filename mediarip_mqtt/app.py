@@ -1,0 +1,234 @@
+"""The composition root: what the service is made of, and in which order it starts and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import platform
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from mediarip_mqtt import __version__, commands, filesystem, presets, wire
+from mediarip_mqtt.dispatch import PAUSED_KEY, Dispatch
+from mediarip_mqtt.engine.base import Engine
+from mediarip_mqtt.engine.ytdlp import YtdlpEngine
+from mediarip_mqtt.errors import ConfigError, StoreError
+from mediarip_mqtt.jobs import Jobs, now
+from mediarip_mqtt.models import Facts
+from mediarip_mqtt.mqtt import Session
+from mediarip_mqtt.preferences import Preferences
+from mediarip_mqtt.publisher import Publisher
+from mediarip_mqtt.runner import Runner
+from mediarip_mqtt.settings import Settings
+from mediarip_mqtt.store import Changes, Store
+from mediarip_mqtt.store.lease import Lease
+from mediarip_mqtt.upkeep import Upkeep
+
+OWN_FOLDER: Final = ".mediarip"
+GRACE: Final = 4.0  # seconds for running downloads to stop
+END_TIME: Final = 5.0  # seconds for the last words to the broker
+
+logger = logging.getLogger(__name__)
+
+
+class App:
+    """The service."""
+
+    def __init__(self, settings: Settings, engine: Engine | None = None) -> None:
+        root = settings.storage.root.expanduser().absolute()
+        storage = settings.storage.model_copy(update={"root": root})
+        self.settings = settings.model_copy(update={"storage": storage})
+        self.root = root
+        self._began = time.monotonic()
+        self._topics = wire.Topics(settings.mqtt.base_topic)
+        self._preferences = Preferences(settings)
+        self._engine = engine or YtdlpEngine(settings.downloads, settings.security, root)
+        self._facts = Facts(ytdlp="unknown")
+        self._hold: str | None = None
+        self._stop = asyncio.Event()
+
+    async def serve(
+        self, *, ready: asyncio.Event | None = None, stop: asyncio.Event | None = None
+    ) -> None:
+        """Run until a signal, or ``stop``; set ``ready`` once the service says `online`.
+
+        Raises `ConfigError`, `StoreError` or `BrokerError` where it can't start.
+        """
+        self._stop = stop or self._stop
+        own = self.root / OWN_FOLDER
+        mount = await asyncio.to_thread(_prepare_folders, self.root, own)
+        self._mount = mount
+        network = filesystem.is_network(mount.fstype)
+        self._journal = filesystem.journal_mode(self.settings.storage.journal_mode, mount.fstype)
+        self._store = Store(own / "store.db", journal_mode=self._journal, exclusive=network)
+        lease = Lease(self._store, own, network=network)
+        lease.lock()
+        try:
+            await self._store.open()
+            try:
+                await self._serve_store(lease, ready)
+            finally:
+                await self._store.close()
+        finally:
+            lease.unlock()
+
+    async def _serve_store(self, lease: Lease, ready: asyncio.Event | None) -> None:
+        await lease.take(now())
+        config = await self._store.read(lambda tx: tx.config())
+        for key in self._preferences.restore(config):
+            logger.warning("settings: the kept value of %s is not valid any more; ignored", key)
+        self._hold = config.get(PAUSED_KEY)
+        self._build(lease)
+        self._facts = await asyncio.to_thread(self._engine.facts)
+        await self._runner.recover()
+        await self._upkeep.start()
+        self._apply_hold()
+        try:
+            with _signals(self._stop):
+                await self._work(ready)
+        finally:
+            self._upkeep.stop()
+            with contextlib.suppress(StoreError):
+                await lease.drop()
+
+    def _build(self, lease: Lease) -> None:
+        settings, topics = self.settings, self._topics
+        jobs = Jobs(topics, self._preferences, retry_delay=settings.downloads.retry_delay)
+        self._publisher = Publisher(
+            topics, self._store, self._preferences, state=self._state, info=self._info, clock=now
+        )
+        self._runner = Runner(
+            self._store,
+            jobs,
+            self._engine,
+            self._publisher,
+            self._preferences,
+            topics,
+            root=self.root,
+            temp=settings.storage.temp_dir or self.root / OWN_FOLDER / "tmp",
+            clock=now,
+        )
+        self._upkeep = Upkeep(
+            self._store,
+            lease,
+            topics,
+            root=self.root,
+            min_free=settings.storage.min_free,
+            clock=now,
+            space_changed=self._apply_hold,
+            lost_lease=self._stop.set,
+        )
+        self._session = Session(settings.mqtt, topics, self._publisher, self._handle)
+        self._dispatch = Dispatch(
+            settings, topics, self._store, jobs, self._preferences, self._session.respond, now
+        )
+        self._store.on_commit(self._changed)
+
+    async def _handle(self, message: Any) -> None:  # noqa: ANN401 - link.Message
+        await self._dispatch.handle(message)
+
+    async def _work(self, ready: asyncio.Event | None) -> None:
+        """Run everything; end in order: intake, downloads, last publications, `offline`."""
+        async with asyncio.TaskGroup() as group:
+            session = group.create_task(self._session.run(), name="mqtt")
+            runner = group.create_task(self._runner.run(), name="runner")
+            if ready is not None:
+                group.create_task(_relay(self._session.online, ready), name="ready")
+            await self._stop.wait()
+            logger.info("ending: the next start goes on from here")
+            await self._session.stop_intake()
+            await self._runner.shutdown(GRACE)
+            await self._session.finish()
+            await asyncio.wait({session}, timeout=END_TIME)
+            session.cancel()
+            runner.cancel()
+            if ready is not None:
+                ready.set()
+
+    def _changed(self, changes: Changes) -> None:
+        self._publisher.changed(changes)
+        self._runner.changed(changes)
+        if PAUSED_KEY in changes.settings:
+            task = asyncio.ensure_future(self._read_hold())
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    async def _read_hold(self) -> None:
+        config = await self._store.read(lambda tx: tx.config())
+        self._hold = config.get(PAUSED_KEY)
+        self._apply_hold()
+
+    def _apply_hold(self) -> None:
+        self._runner.hold = self._hold or ("disk_low" if self._upkeep.disk_low else None)
+        self._runner.wake()
+        self._publisher.changed(Changes(queue=True))
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "paused": self._runner.hold is not None,
+            "pause_reason": self._runner.hold,
+            "disk_free": self._upkeep.disk_free,
+            "disk_total": self._upkeep.disk_total,
+            "lost_threads": self._runner.lost_threads,
+            "uptime": round(time.monotonic() - self._began),
+        }
+
+    def _info(self) -> dict[str, Any]:
+        return {
+            "service": "mediarip-mqtt",
+            "version": __version__,
+            "contract_version": wire.CONTRACT_VERSION,
+            "ytdlp": self._facts.ytdlp,
+            "ffmpeg": self._facts.ffmpeg,
+            "js_runtime": self._facts.js_runtime,
+            "python": platform.python_version(),
+            "storage_root": str(self.root),
+            "store": str(self._store.path),
+            "journal_mode": self._journal,
+            "filesystem": self._mount.fstype,
+            "session_mode": self.settings.session.mode,
+            "commands": sorted(commands.CLASSES),
+            "presets": presets.preset_names(self.settings.downloads),
+            "settings": self._preferences.describe(),
+        }
+
+
+async def serve(
+    settings: Settings, *, ready: asyncio.Event | None = None, stop: asyncio.Event | None = None
+) -> None:
+    """Run the service; see `App.serve`."""
+    await App(settings).serve(ready=ready, stop=stop)
+
+
+async def _relay(source: asyncio.Event, target: asyncio.Event) -> None:
+    await source.wait()
+    target.set()
+
+
+def _prepare_folders(root: Path, own: Path) -> filesystem.Mount:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        own.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"storage.root: {root} can't be used: {error.strerror}. Check that the volume is mounted "
+            "and that this user may write to it."
+        ) from None
+    return filesystem.mount_of(root)
+
+
+@contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    """Set ``stop`` on SIGTERM and SIGINT."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)

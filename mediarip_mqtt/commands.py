@@ -1,0 +1,404 @@
+"""The commands: what a payload may say, as a discriminated union of models.
+
+A new command is its class here and its ``case`` in `mediarip_mqtt.dispatch`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal, get_args
+
+from pydantic import AliasChoices, AwareDatetime, Field, StringConstraints, TypeAdapter, ValidationError
+
+from mediarip_mqtt.errors import CommandError, ErrorCode
+from mediarip_mqtt.models import Frozen, JobStatus, MediaType, Priority
+
+MAX_DEPTH_ERROR: Final = "The JSON is nested too deeply."
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8192)]
+Ref = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
+RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+class Base(Frozen):
+    """What every command may carry."""
+
+    request_id: RequestId | None = Field(
+        None,
+        coerce_numbers_to_str=True,
+        description="Comes back in the reply; the same one from the same session acts only once.",
+    )
+
+
+class Referring(Base):
+    """A command about a job."""
+
+    id: Ref = Field(
+        validation_alias=AliasChoices("id", "job_id"),
+        description="A job's id, 4 or more characters of its beginning, `last`, `current`, `all`.",
+    )
+
+
+class MaybeReferring(Base):
+    """A command about a job, or about the queue."""
+
+    id: Ref | None = Field(
+        None,
+        validation_alias=AliasChoices("id", "job_id"),
+        description="A job; none for the whole queue.",
+    )
+
+
+class Download(Base):
+    """Add a job."""
+
+    command: Literal["download"] = "download"
+    url: Url | None = Field(None, description="http or https URL of a page, file, playlist or feed.")
+    query: Text | None = Field(None, description="Search words instead of a URL: the first hit.")
+    preset: Text | None = Field(None, description="Name of a preset, see `info`.")
+    quality: Annotated[str, StringConstraints(pattern=r"^(best|\d{3,4}p?)$")] | None = Field(
+        None, description="`best`, or the greatest height: `1080p`."
+    )
+    format_id: (
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]+$", max_length=100)] | None
+    ) = Field(None, description="A format of the page, see `probe`; two joined by `+`.")
+    media_type: MediaType | None = Field(None, description="`video` or `audio`.")
+    output_format: Literal["mp4", "mkv", "mp3", "m4a", "opus", "flac"] | None = Field(
+        None, description="Container or codec of the file."
+    )
+    output_template: str | None = Field(
+        None, min_length=1, max_length=500, description="yt-dlp output template below the root."
+    )
+    folder: str | None = Field(
+        None, min_length=1, max_length=300, description="Folder below the root."
+    )
+    playlist_items: (
+        Annotated[str, StringConstraints(pattern=r"^[0-9:,\-]+$", max_length=200)] | None
+    ) = Field(None, description="Items of a playlist to take, as yt-dlp's `-I`: `1:5,8`.")
+    priority: Priority = Field(Priority.NORMAL, description="Who goes first.")
+    not_before: AwareDatetime | None = Field(None, description="ISO time before which it waits.")
+    category: Text | None = Field(None, description="A category of your own.")
+    tags: tuple[Text, ...] = Field((), max_length=20, description="Tags of your own.")
+    on_duplicate: Literal["reuse", "again"] = Field(
+        "again", description="`reuse` answers with the job that has the same URL and options."
+    )
+
+
+class ProbePage(Base):
+    """Look at a page without downloading."""
+
+    command: Literal["probe"] = "probe"
+    url: Url = Field(description="http or https URL.")
+
+
+class Cancel(Referring):
+    """Stop a job for good."""
+
+    command: Literal["cancel"] = "cancel"
+
+
+class Retry(Referring):
+    """Put a failed or cancelled job back in the queue."""
+
+    command: Literal["retry"] = "retry"
+
+
+class Delete(Referring):
+    """Remove a finished job."""
+
+    command: Literal["delete"] = "delete"
+    files: bool = Field(default=False, description="Remove its files, too.")
+
+
+class Pause(MaybeReferring):
+    """Hold the queue, or one job."""
+
+    command: Literal["pause"] = "pause"
+
+
+class Resume(MaybeReferring):
+    """Let the queue, or one job, go on."""
+
+    command: Literal["resume"] = "resume"
+
+
+class Prioritize(Referring):
+    """Change a job's place in the queue."""
+
+    command: Literal["prioritize"] = "prioritize"
+    priority: Priority = Field(Priority.HIGH, description="`high`, `normal` or `low`.")
+
+
+class List(Base):
+    """Return jobs, the newest first."""
+
+    command: Literal["list"] = "list"
+    status: tuple[JobStatus, ...] | JobStatus | None = Field(None, description="One, or a list.")
+    session_id: Text | None = Field(None, description="Only this session's.")
+    limit: int = Field(50, ge=1, le=200, description="How many.")
+    before: AwareDatetime | Ref | None = Field(
+        None, description="Older than this: a time, or a job's id (for the next page)."
+    )
+
+
+class Get(Referring):
+    """Return one job."""
+
+    command: Literal["get"] = "get"
+
+
+class ChangeSettings(Base):
+    """Read runtime settings, or set those that are named."""
+
+    command: Literal["settings"] = "settings"
+    values: dict[str, Any] = Field(default_factory=dict, max_length=50)
+
+
+class Errors(Base):
+    """Return the newest rows of the error log and of the unsupported URLs."""
+
+    command: Literal["errors"] = "errors"
+    limit: int = Field(50, ge=1, le=200, description="How many rows of each.")
+
+
+Command = Annotated[
+    Download
+    | ProbePage
+    | Cancel
+    | Retry
+    | Delete
+    | Pause
+    | Resume
+    | Prioritize
+    | List
+    | Get
+    | ChangeSettings
+    | Errors,
+    Field(discriminator="command"),
+]
+CLASSES: Final[dict[str, type[Base]]] = {
+    cls.model_fields["command"].default: cls for cls in get_args(get_args(Command)[0])
+}
+# The key that a plain text means; commands without one take no plain text.
+MAIN_ARGUMENT: Final = {
+    name: next((key for key in ("url", "id") if key in cls.model_fields), None)
+    for name, cls in CLASSES.items()
+}
+_ADAPTER: Final[TypeAdapter[Command]] = TypeAdapter(Command)
+_CASE_FREE: Final = ("quality", "media_type", "output_format", "priority", "on_duplicate", "status")
+
+_URL_IN_TEXT: Final = re.compile(r"https?://\S+", re.IGNORECASE)
+_BROKEN_SCHEME: Final = re.compile(r"^(https?)(?::/?|/{1,2}|//:)(?=[^/:\s])", re.IGNORECASE)
+_BARE_HOST: Final = re.compile(r"^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}/\S+$")
+_OTHER_SCHEME: Final = re.compile(
+    r"^(?:[a-z][a-z0-9+.-]*:/|(?:file|data|javascript|about|blob|mailto|ftp|[a-z0-9]*search\w*):)",
+    re.IGNORECASE,
+)
+_TRAILING: Final = ".,;:!?\"')>]}"
+
+
+class Unparsed(CommandError):
+    """A payload that is no command; carries what could be learnt of it for the reply."""
+
+    def __init__(
+        self, error: CommandError, command: str | None = None, request_id: str | None = None
+    ) -> None:
+        super().__init__(error.code, error.message, field=error.field)
+        self.command = command
+        self.request_id = request_id
+
+
+def parse(payload: bytes, name: str | None) -> Base:
+    """Return the command that a payload is; ``name`` is what its topic says.
+
+    Raises `Unparsed`.
+    """
+    try:
+        text = payload.decode("utf-8").removeprefix("\ufeff").strip()
+    except UnicodeDecodeError:
+        raise Unparsed(
+            CommandError(ErrorCode.INVALID_PAYLOAD, "The payload is not UTF-8 text."), name
+        ) from None
+    if "\x00" in text:
+        raise Unparsed(
+            CommandError(ErrorCode.INVALID_PAYLOAD, "The payload holds a NUL character."), name
+        )
+    value = _json(text, name)
+    return _from_object(value, name) if isinstance(value, dict) else _from_text(value, name)
+
+
+def _json(text: str, name: str | None) -> dict[str, Any] | str:
+    """Return an object where the text is one; else the text, out of its quotes."""
+    if not text.startswith(("{", "[", '"')):
+        return text
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        if not text.startswith("{"):
+            return text  # "[Official] some title" are search words
+        place = f" at line {error.lineno}, column {error.colno}" if isinstance(
+            error, json.JSONDecodeError
+        ) else ""
+        raise Unparsed(
+            CommandError(ErrorCode.INVALID_JSON, f"The payload is not valid JSON{place}."), name
+        ) from None
+    if isinstance(value, str):
+        return value.strip()
+    if not isinstance(value, dict):
+        raise Unparsed(
+            CommandError(ErrorCode.INVALID_PAYLOAD, "The payload must be text or a JSON object."),
+            name,
+        )
+    if not _encodable(value):
+        raise Unparsed(
+            CommandError(ErrorCode.INVALID_PAYLOAD, "The payload holds text that is not Unicode."),
+            name,
+        )
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _encodable(value: dict[str, Any]) -> bool:
+    """Whether all texts can be written as UTF-8 and hold no NUL."""
+    try:
+        encoded = json.dumps(value, ensure_ascii=False)
+        encoded.encode("utf-8")
+    except (ValueError, RecursionError):
+        return False
+    return "\\u0000" not in encoded
+
+
+def _from_text(text: str, name: str | None) -> Base:
+    name = name or "download"
+    if name not in CLASSES:
+        raise Unparsed(_unknown(name), name)
+    main = MAIN_ARGUMENT[name]
+    if not text:
+        return _validate({"command": name}, name, None)
+    if main is None:
+        raise Unparsed(
+            CommandError(
+                ErrorCode.INVALID_PAYLOAD, f"`{name}` takes no plain text, only a JSON object."
+            ),
+            name,
+        )
+    if main == "url":
+        url = repair_url(text)
+        if url is not None:
+            return _validate({"command": name, "url": url}, name, None)
+        main = "query" if name == "download" else "url"
+    return _validate({"command": name, main: text}, name, None)
+
+
+def _from_object(value: dict[str, Any], name: str | None) -> Base:
+    request_id = value.get("request_id")
+    if isinstance(request_id, int | float) and not isinstance(request_id, bool):
+        request_id = str(request_id)
+    if not isinstance(request_id, str) or not 1 <= len(request_id) <= 128:  # noqa: PLR2004 - RequestId's bounds
+        request_id = None
+    named = value.get("command", name or "download")
+    if not isinstance(named, str):
+        raise Unparsed(
+            CommandError(ErrorCode.INVALID_PAYLOAD, "`command` must be text.", field="command"),
+            name,
+            request_id,
+        )
+    if name is not None and named != name:
+        raise Unparsed(
+            CommandError(
+                ErrorCode.INVALID_PAYLOAD,
+                f"The topic says `{name}` and the payload `{named[:40]}`.",
+                field="command",
+            ),
+            name,
+            request_id,
+        )
+    if named not in CLASSES:
+        raise Unparsed(_unknown(named), named[:64], request_id)
+    if named == "settings":
+        return _validate(_settings_object(value), named, request_id)
+    fields = {**value, "command": named}
+    for key in _CASE_FREE:
+        if isinstance(fields.get(key), str):
+            fields[key] = fields[key].strip().lower()
+    if isinstance(fields.get("url"), str):
+        fields["url"] = repair_url(fields["url"]) or fields["url"]
+    if isinstance(fields.get("quality"), int):
+        fields["quality"] = str(fields["quality"])
+    return _validate(fields, named, request_id)
+
+
+def _settings_object(value: dict[str, Any]) -> dict[str, Any]:
+    own = ("command", "request_id")
+    values = {key: one for key, one in value.items() if key not in own}
+    return {**{key: value[key] for key in own if key in value}, "command": "settings", "values": values}
+
+
+def _validate(fields: dict[str, Any], name: str, request_id: str | None) -> Base:
+    try:
+        command = _ADAPTER.validate_python(fields)
+    except ValidationError as error:
+        raise Unparsed(_explain(error, name), name, request_id) from None
+    if isinstance(command, Download) and (command.url is None) == (command.query is None):
+        text = "A download needs a `url`, or search words as `query`"
+        both = command.url is not None
+        raise Unparsed(
+            CommandError(
+                ErrorCode.INVALID_PAYLOAD, f"{text}{', not both' if both else ''}.", field="url"
+            ),
+            name,
+            request_id,
+        )
+    return command
+
+
+def _explain(error: ValidationError, name: str) -> CommandError:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = [str(part) for part in first["loc"][1:]]
+    key = place[0] if place else name
+    known = ", ".join(sorted(CLASSES[name].model_fields))
+    if first["type"] == "extra_forbidden":
+        text = f"`{name}` does not know {key[:64]!r}. It knows: {known}."
+    elif first["type"] == "missing":
+        text = f"`{name}` needs {key!r}."
+    else:
+        text = f"{key}: {first['msg']}."
+    return CommandError(ErrorCode.INVALID_PAYLOAD, text, field=key[:64])
+
+
+def _unknown(name: str) -> CommandError:
+    return CommandError(
+        ErrorCode.UNKNOWN_COMMAND,
+        f"There is no command {name[:64]!r}. There are: {', '.join(sorted(CLASSES))}.",
+        field="command",
+    )
+
+
+def repair_url(text: str) -> str | None:
+    """Return the one URL that a text can mean; None where it is something else, as search words.
+
+    Voice and phones send ``https//host``, a missing scheme, a shared "title https://…".
+    """
+    text = unicodedata.normalize("NFC", text).strip().strip("<>").strip()
+    if _OTHER_SCHEME.match(text) and not text.lower().startswith(("http:/", "https:/")):
+        return text  # kept as it is: the check of URLs says what is wrong with it
+    found = _URL_IN_TEXT.findall(text)
+    if len(found) == 1 and not text.lower().startswith(("http://", "https://")):
+        return str(found[0]).rstrip(_TRAILING)
+    if text.lower().startswith(("http://", "https://")):
+        return text.split()[0].rstrip(",;\"'>") if len(found) == 1 else text
+    if not re.search(r"\s", text):
+        if match := _BROKEN_SCHEME.match(text):
+            return f"{match[1].lower()}://{text[match.end() :]}"
+        if _BARE_HOST.match(text):
+            return f"https://{text}"
+    return None
+
+

@@ -1,0 +1,454 @@
+"""From a message to its effect and its one reply.
+
+A command that changes something is one transaction: its effect, the reply under its request id and
+packet id, and the messages it causes. Only then the message is acknowledged to the broker. Commands
+that only read are answered directly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Protocol, assert_never, cast
+from urllib.parse import quote_plus
+
+from mediarip_mqtt import commands, library, presets, wire
+from mediarip_mqtt.addresses import check_url
+from mediarip_mqtt.errors import CommandError, ErrorCode, MediaripError, StoreError
+from mediarip_mqtt.jobs import MANY, Jobs
+from mediarip_mqtt.link import Message
+from mediarip_mqtt.models import ACTIVE, TERMINAL, WAITING, DownloadOptions, Job, JobStatus
+from mediarip_mqtt.preferences import PREFIX, Preferences
+from mediarip_mqtt.settings import Settings
+from mediarip_mqtt.store import Probe, Store, Tx
+
+MAX_RESPONSE_TOPIC: Final = 512
+PAUSED_KEY: Final = "paused"
+
+logger = logging.getLogger(__name__)
+
+
+class Respond(Protocol):
+    """Publishes a reply at once; returns when the broker has it."""
+
+    def __call__(self, topic: str, payload: str, correlation: bytes | None) -> Awaitable[None]:
+        """Publish."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who asked, and where the answer goes."""
+
+    session_id: str
+    request_id: str | None
+    response_topic: str | None
+    correlation: bytes | None
+    mid: int | None
+    digest: str
+    redelivered: bool
+
+
+class Dispatch:
+    """Turns messages into commands and carries them out."""
+
+    def __init__(  # noqa: PLR0913 - the parts it joins
+        self,
+        settings: Settings,
+        topics: wire.Topics,
+        store: Store,
+        jobs: Jobs,
+        preferences: Preferences,
+        respond: Respond,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._settings = settings
+        self._topics = topics
+        self._store = store
+        self._jobs = jobs
+        self._preferences = preferences
+        self._respond = respond
+        self._clock = clock
+        self._root: Path = settings.storage.root
+
+    async def handle(self, message: Message) -> None:
+        """Carry out what a message asks; returns once that is committed and the reply is safe.
+
+        Raises only what says that the message must come again: a lost connection.
+        """
+        target = self._topics.parse(message.topic)
+        if target is None:
+            return
+        if message.retain and not message.payload:
+            return  # someone clears a retained command: nothing is asked
+        name = "settings" if isinstance(target, wire.SettingTopic) else target.name
+        session_id = wire.ROOT_SESSION if isinstance(target, wire.SettingTopic) else self._session(
+            target.session_id
+        )
+        request_id: str | None = None
+        try:
+            self._refuse_outright(message, name, session_id)
+            command = (
+                self._setting(target.key, message.payload)
+                if isinstance(target, wire.SettingTopic)
+                else commands.parse(message.payload, name)
+            )
+        except CommandError as error:
+            if isinstance(error, commands.Unparsed):
+                name, request_id = error.command or name, error.request_id
+            origin = self._origin(message, session_id or wire.ROOT_SESSION, request_id)
+            await self._answer(origin, wire.refused(_bounded(name), request_id, error))
+            return
+        await self._carry_out(command, self._origin(message, str(session_id), command.request_id))
+
+    def _refuse_outright(self, message: Message, name: str | None, session_id: str | None) -> None:
+        if message.retain:
+            logger.warning("refused a retained command on %s", message.topic)
+            raise CommandError(
+                ErrorCode.RETAINED_COMMAND,
+                f"A retained command on {message.topic} is never carried out, since it would run at "
+                "every reconnect. Publish it without the retain flag, and clear the topic.",
+            )
+        if len(message.payload) > self._settings.mqtt.max_payload:
+            raise CommandError(
+                ErrorCode.PAYLOAD_TOO_LARGE,
+                f"The payload has {len(message.payload)} bytes; {self._settings.mqtt.max_payload} "
+                "are allowed.",
+            )
+        if session_id is None:
+            raise CommandError(
+                ErrorCode.INVALID_PAYLOAD,
+                "A session's name has 1 to 64 letters, digits and `_ . @ -`.",
+                field="session_id",
+            )
+        if name is not None and name not in commands.CLASSES:
+            raise CommandError(
+                ErrorCode.UNKNOWN_COMMAND,
+                f"There is no command {name[:64]!r}. There are: "
+                f"{', '.join(sorted(commands.CLASSES))}.",
+                field="command",
+            )
+
+    def _session(self, sid: str) -> str | None:
+        if not wire.SESSION_ID.match(sid):
+            return None
+        return wire.ROOT_SESSION if self._settings.session.mode == "open" else sid
+
+    def _setting(self, key: str, payload: bytes) -> commands.ChangeSettings:
+        try:
+            text = payload.decode("utf-8").strip()
+        except UnicodeDecodeError:
+            raise CommandError(
+                ErrorCode.INVALID_PAYLOAD, "The payload is not UTF-8 text.", field=key[:64]
+            ) from None
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = text
+        return commands.ChangeSettings(values={key: value})
+
+    def _origin(self, message: Message, session_id: str, request_id: str | None) -> Origin:
+        return Origin(
+            session_id=session_id,
+            request_id=request_id,
+            response_topic=self._safe_response_topic(message.response_topic),
+            correlation=message.correlation,
+            mid=message.mid if message.qos else None,
+            digest=hashlib.blake2b(
+                message.topic.encode() + b"\0" + message.payload, digest_size=16
+            ).hexdigest(),
+            redelivered=message.dup,
+        )
+
+    def _safe_response_topic(self, topic: str | None) -> str | None:
+        """Return a topic that a reply may go to: never one of ours, nor a wildcard or `$SYS`."""
+        if not topic or len(topic) > MAX_RESPONSE_TOPIC or set(topic) & set("+#\x00"):
+            return None
+        own = topic == self._topics.base or topic.startswith(f"{self._topics.base}/")
+        replies = topic.startswith(f"{self._topics.response}/")
+        return None if topic.startswith("$") or (own and not replies) else topic
+
+    async def _carry_out(self, command: commands.Base, origin: Origin) -> None:
+        name = cast("str", command.model_dump(include={"command"})["command"])
+        try:
+            if isinstance(command, commands.List | commands.Get | commands.Errors):
+                reply = await self._store.read(lambda tx: self._read(tx, command, origin))
+            else:
+                if isinstance(command, commands.Delete) and command.files:
+                    await self._remove_files(command)
+                reply = await self._store.write(lambda tx: self._write(tx, command, origin))
+                if isinstance(command, commands.ChangeSettings):
+                    self._preferences.restore(await self._store.read(lambda tx: tx.config()))
+                if reply is None:
+                    return  # in the outbox, committed with the effect
+        except CommandError as error:
+            reply = wire.dumps(wire.refused(name, origin.request_id, error))
+        except (StoreError, sqlite3.Error) as error:
+            logger.error("%s: the store can't be used: %s", name, error)  # noqa: TRY400 - no traceback for a lost volume
+            failure = CommandError(
+                ErrorCode.STORAGE_UNAVAILABLE,
+                "The store on the volume can't be used right now; nothing was done. Try again when "
+                "the volume is back.",
+            )
+            reply = wire.dumps(wire.refused(name, origin.request_id, failure))
+        except MediaripError:
+            raise
+        except Exception:
+            logger.exception("%s: failed", name)
+            failure = CommandError(ErrorCode.INTERNAL, "The service failed at this; see its log.")
+            reply = wire.dumps(wire.refused(name, origin.request_id, failure))
+        await self._answer(origin, reply)
+
+    async def _answer(self, origin: Origin, reply: dict[str, Any] | str) -> None:
+        payload = reply if isinstance(reply, str) else wire.dumps(reply)
+        if '"ok":false' in payload[:12]:
+            logger.info("refused: %s", payload[:400])
+        await self._respond(self._topics.response, payload, None)
+        if origin.response_topic:
+            await self._respond(origin.response_topic, payload, origin.correlation)
+
+    # In a transaction
+
+    def _write(self, tx: Tx, command: commands.Base, origin: Origin) -> str | None:
+        """Carry out a command and commit its reply; return the reply where it is not committed."""
+        known = self._known_reply(tx, origin)
+        if known is None:
+            try:
+                with tx.savepoint():
+                    result = self._effect(tx, command, origin)
+            except CommandError as error:
+                result = wire.refused(_name(command), origin.request_id, error)
+                logger.info("refused: %s", wire.dumps(result)[:400])
+                if isinstance(command, commands.ChangeSettings):
+                    # Published again, so that a control shows the truth.
+                    tx.changes.settings.update(PREFIX + key for key in command.values)
+            if result is None:
+                return None  # a probe: answered when it is done
+            known = wire.dumps(result)
+            if origin.request_id:
+                tx.remember_request(origin.session_id, origin.request_id, known, self._clock())
+            if origin.mid is not None:
+                tx.remember_delivery(origin.mid, origin.digest, known, self._clock())
+        self.post_reply(tx, known, origin.response_topic, origin.correlation)
+        return None
+
+    def post_reply(
+        self, tx: Tx, reply: str, response_topic: str | None, correlation: bytes | None
+    ) -> None:
+        """Put a reply in the outbox."""
+        tx.post(self._topics.response, reply, self._clock())
+        if response_topic:
+            tx.post(response_topic, reply, self._clock(), correlation)
+
+    def _known_reply(self, tx: Tx, origin: Origin) -> str | None:
+        if origin.request_id:
+            known = tx.reply_to_request(origin.session_id, origin.request_id)
+            if known is not None:
+                return known
+        if origin.redelivered and origin.mid is not None:
+            return tx.reply_to_delivery(origin.mid, origin.digest)
+        return None
+
+    def _read(self, tx: Tx, command: commands.Base, origin: Origin) -> str:
+        known = self._known_reply(tx, origin)
+        if known is not None:
+            return known
+        return wire.dumps(self._effect(tx, command, origin))
+
+    def _effect(self, tx: Tx, command: commands.Base, origin: Origin) -> dict[str, Any] | None:
+        match cast("commands.Command", command):
+            case commands.Download() as download:
+                return _with_job(download, self._download(tx, download, origin))
+            case commands.ProbePage() as probe:
+                return self._probe(tx, probe, origin)
+            case commands.Cancel() as cancel:
+                return self._each(tx, cancel, ACTIVE | WAITING, self._jobs.cancel)
+            case commands.Retry() as retry:
+                ended = {JobStatus.FAILED, JobStatus.CANCELLED}
+                return self._each(tx, retry, ended, self._jobs.retry)
+            case commands.Delete() as delete:
+                return self._each(tx, delete, TERMINAL, self._delete)
+            case commands.Pause() as pause:
+                if pause.id is None:
+                    return self._hold(tx, pause, paused=True)
+                return self._each(tx, pause, ACTIVE | WAITING, self._jobs.pause)
+            case commands.Resume() as resume:
+                if resume.id is None:
+                    return self._hold(tx, resume, paused=False)
+                return self._each(tx, resume, {JobStatus.PAUSED}, self._jobs.resume)
+            case commands.Prioritize() as one:
+                return self._each(
+                    tx, one, WAITING, lambda t, job: self._jobs.prioritize(t, job, one.priority)
+                )
+            case commands.List() as listing:
+                return self._list(tx, listing)
+            case commands.Get() as get:
+                if get.id == "all":
+                    return self._list(tx, commands.List(request_id=get.request_id, limit=200), "get")
+                return _with_job(get, self._jobs.find(tx, get.id))
+            case commands.ChangeSettings() as change:
+                return self._change(tx, change)
+            case commands.Errors() as errors:
+                return wire.accepted(
+                    "errors",
+                    errors.request_id,
+                    errors=tx.errors(errors.limit),
+                    unsupported_urls=tx.unsupported(errors.limit),
+                )
+            case _ as never:
+                assert_never(never)
+
+    def _download(self, tx: Tx, command: commands.Download, origin: Origin) -> Job:
+        url = self._url(command)
+        if command.output_template:
+            library.check_template(command.output_template)
+        options = DownloadOptions(
+            media_type=command.media_type or presets.media_type(
+                command.preset or self._preferences.default_preset, self._settings.downloads
+            ),
+            preset=command.preset,
+            quality=command.quality,
+            format_id=command.format_id,
+            output_format=command.output_format,
+            output_template=command.output_template,
+            folder=library.check_folder(command.folder) if command.folder else None,
+            playlist_items=command.playlist_items,
+        )
+        if options.preset is None and not (
+            command.quality or command.format_id or command.media_type or command.output_format
+        ):
+            options = options.model_copy(update={"preset": self._preferences.default_preset})
+        presets.check(options, self._settings.downloads)
+        return self._jobs.add(
+            tx,
+            url,
+            options,
+            session_id=origin.session_id,
+            priority=command.priority,
+            not_before=command.not_before,
+            category=command.category,
+            tags=command.tags,
+            request_id=command.request_id,
+            reuse=command.on_duplicate == "reuse",
+        )
+
+    def _url(self, command: commands.Download) -> str:
+        if command.url is not None:
+            return check_url(command.url, self._settings.security)
+        prefix = self._settings.downloads.search_prefix
+        words = command.query or ""
+        if prefix.startswith(("http://", "https://")):
+            return prefix + quote_plus(words)
+        return prefix + words
+
+    def _probe(self, tx: Tx, command: commands.ProbePage, origin: Origin) -> None:
+        url = check_url(command.url, self._settings.security)
+        probe = Probe(
+            id=0,
+            url=url,
+            session_id=origin.session_id,
+            request_id=origin.request_id,
+            response_topic=origin.response_topic,
+            correlation=origin.correlation,
+        )
+        tx.add_probe(probe, self._clock())
+
+    def _each(
+        self,
+        tx: Tx,
+        command: commands.Referring | commands.MaybeReferring,
+        statuses: set[JobStatus] | frozenset[JobStatus],
+        use_case: Callable[[Tx, Job], Job],
+    ) -> dict[str, Any]:
+        """Do something with the job that is named, or with all to which it applies."""
+        if command.id != "all":
+            job = self._jobs.find(tx, command.id or "")
+            return _with_job(command, use_case(tx, job))
+        done = []
+        for job in tx.jobs(statuses=statuses, top_level=True, newest_first=False, limit=MANY):
+            done.append(use_case(tx, job).id)
+        for job in tx.jobs(statuses=statuses, newest_first=False, limit=MANY):
+            if (current := tx.job(job.id)) and current.status in statuses and job.id not in done:
+                done.append(use_case(tx, current).id)
+        return wire.accepted(_name(command), command.request_id, job_ids=done, count=len(done))
+
+    def _delete(self, tx: Tx, job: Job) -> Job:
+        self._jobs.delete(tx, job)
+        return job
+
+    async def _remove_files(self, command: commands.Delete) -> None:
+        """Remove the files before the rows that name them: a kill between leaves no orphan."""
+
+        def names(tx: Tx) -> list[str]:
+            if command.id == "all":
+                found = tx.jobs(statuses=TERMINAL, limit=MANY)
+            else:
+                job = self._jobs.find(tx, command.id)
+                if job.status not in TERMINAL:
+                    return []
+                found = [job, *tx.jobs(parent_id=job.id, limit=MANY)]
+            return [file.filename for one in found for file in tx.files(one.id, planned=False)]
+
+        for name in await self._store.read(names):
+            try:
+                await asyncio.to_thread(library.remove, self._root, name)
+            except OSError as error:
+                raise CommandError(
+                    ErrorCode.STORAGE_UNAVAILABLE,
+                    f"The file {name!r} can't be removed: {error.strerror}. The job was kept.",
+                ) from None
+
+    def _hold(self, tx: Tx, command: commands.Pause | commands.Resume, *, paused: bool) -> dict[str, Any]:
+        tx.set_config(PAUSED_KEY, "user" if paused else None, self._clock())
+        tx.changes.queue = True
+        return wire.accepted(_name(command), command.request_id, paused=paused)
+
+    def _list(self, tx: Tx, command: commands.List, name: str = "list") -> dict[str, Any]:
+        statuses = command.status or ()
+        before = command.before
+        if isinstance(before, str):
+            before = self._jobs.find(tx, before).created_at
+        jobs = tx.jobs(
+            statuses=(statuses,) if isinstance(statuses, JobStatus) else statuses,
+            session_id=command.session_id,
+            before=before,
+            limit=command.limit,
+        )
+        return wire.accepted(
+            name,
+            command.request_id,
+            jobs=[job.model_dump(mode="json") for job in jobs],
+            count=len(jobs),
+        )
+
+    def _change(self, tx: Tx, command: commands.ChangeSettings) -> dict[str, Any]:
+        checked = {key: self._preferences.check(key, one) for key, one in command.values.items()}
+        if "default_preset" in checked:
+            presets.resolve_preset(checked["default_preset"], self._settings.downloads)
+        for key, value in checked.items():
+            tx.set_config(PREFIX + key, wire.dumps(value), self._clock())
+        values = {**self._preferences.values(), **checked}
+        details = self._preferences.describe()
+        for key, value in checked.items():
+            details[key] |= {"value": value, "source": "runtime"}
+        return wire.accepted("settings", command.request_id, settings=values, details=details)
+
+
+def _name(command: commands.Base) -> str:
+    return str(command.model_dump(include={"command"})["command"])
+
+
+def _bounded(name: str | None) -> str | None:
+    return name[:64] if name else name
+
+
+def _with_job(command: commands.Base, job: Job) -> dict[str, Any]:
+    return wire.accepted(
+        _name(command), command.request_id, job_id=job.id, job=job.model_dump(mode="json")
+    )

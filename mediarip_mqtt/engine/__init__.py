@@ -1,0 +1,1 @@
+"""yt-dlp in threads: the only package that imports it."""

@@ -1,0 +1,451 @@
+"""The job use cases: the only writer of job state.
+
+Every method takes the transaction it works in, so that a command's effect, its reply and its events
+are committed together. None of them waits for anything.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import uuid_utils
+
+from mediarip_mqtt import events, wire
+from mediarip_mqtt.errors import CommandError, DownloadError, ErrorCode
+from mediarip_mqtt.models import (
+    ACTIVE,
+    MOVES,
+    TERMINAL,
+    WAITING,
+    DownloadOptions,
+    Entry,
+    Job,
+    JobStatus,
+    MediaInfo,
+    Phase,
+    Priority,
+    ProducedFile,
+)
+from mediarip_mqtt.preferences import Preferences
+from mediarip_mqtt.store import Tx
+
+PREFIX_LENGTH: Final = 4  # characters of an id that may stand for it
+RETRY_LIMIT: Final = 900.0
+MANY: Final = 1_000_000
+
+
+def now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+class Jobs:
+    """What can happen to jobs."""
+
+    def __init__(
+        self,
+        topics: wire.Topics,
+        preferences: Preferences,
+        *,
+        retry_delay: float = 5.0,
+        clock: Callable[[], datetime] = now,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._topics = topics
+        self._preferences = preferences
+        self._retry_delay = retry_delay
+        self._clock = clock
+        self._jitter = jitter
+
+    # Asked for by people
+
+    def add(  # noqa: PLR0913 - what a sender may say of a download
+        self,
+        tx: Tx,
+        url: str,
+        options: DownloadOptions,
+        *,
+        session_id: str,
+        priority: Priority = Priority.NORMAL,
+        not_before: datetime | None = None,
+        category: str | None = None,
+        tags: tuple[str, ...] = (),
+        request_id: str | None = None,
+        reuse: bool = False,
+    ) -> Job:
+        """Put a new job in the queue; with ``reuse`` return one that does the same instead."""
+        job = Job(
+            id=new_id(),
+            session_id=session_id,
+            url=url,
+            priority=priority,
+            not_before=not_before,
+            category=category,
+            tags=tags,
+            request_id=request_id,
+            max_attempts=self._preferences.max_attempts,
+            created_at=self._clock(),
+            **options.model_dump(),
+        )
+        if reuse and (known := tx.duplicate_of(url, job)):
+            return known
+        self._refuse_full_queue(tx)
+        tx.insert(job)
+        self._emit(tx, events.JobQueued, job)
+        return job
+
+    def cancel(self, tx: Tx, job: Job) -> Job:
+        """Stop a job for good; a playlist with its items."""
+        for item in tx.jobs(parent_id=job.id, statuses=ACTIVE | WAITING, limit=MANY):
+            self._cancel_one(tx, item)
+        return self._cancel_one(tx, job)
+
+    def retry(self, tx: Tx, job: Job) -> Job:
+        """Put a failed or cancelled job back in the queue; a playlist's failed items."""
+        if job.status not in {JobStatus.FAILED, JobStatus.CANCELLED}:
+            items = self._failed_items(tx, job)
+            if not items:
+                raise _wrong_move(job, "retried", "Only failed and cancelled jobs can be.")
+        items = self._failed_items(tx, job)
+        for item in items:
+            self._requeue_one(tx, item)
+        if items:
+            renewed = tx.update(job.id, status=JobStatus.DOWNLOADING, **_FRESH)
+            self._emit(tx, events.JobQueued, renewed)
+            return renewed
+        return self._requeue_one(tx, job)
+
+    def delete(self, tx: Tx, job: Job) -> list[str]:
+        """Remove a finished job; return the names of the files it had."""
+        if job.status not in TERMINAL:
+            raise _wrong_move(job, "deleted", "Cancel it first.")
+        items = tx.jobs(parent_id=job.id, limit=MANY)
+        names = [file.filename for one in [job, *items] for file in tx.files(one.id, planned=False)]
+        tx.delete(job)
+        self._emit(tx, events.JobDeleted, job)
+        if job.parent_id:
+            self._settle_parent(tx, job.parent_id)
+        return names
+
+    def pause(self, tx: Tx, job: Job) -> Job:
+        """Hold a job; what it has downloaded stays."""
+        if job.status is JobStatus.PAUSED:
+            return job
+        if job.status in TERMINAL or job.status is JobStatus.REVIEW:
+            raise _wrong_move(job, "paused", "It is not running or waiting.")
+        for item in tx.jobs(parent_id=job.id, statuses=ACTIVE | WAITING, limit=MANY):
+            if item.status is not JobStatus.PAUSED:
+                self._move(tx, item, JobStatus.PAUSED, next_retry_at=None)
+        return self._move(tx, job, JobStatus.PAUSED, next_retry_at=None)
+
+    def resume(self, tx: Tx, job: Job) -> Job:
+        """Let a held job go on."""
+        if job.status is not JobStatus.PAUSED:
+            raise _wrong_move(job, "resumed", "Only paused jobs can be.")
+        items = tx.jobs(parent_id=job.id, statuses={JobStatus.PAUSED}, limit=MANY)
+        for item in items:
+            self._move(tx, item, JobStatus.QUEUED)
+        if tx.is_playlist(job.id):
+            self._move(tx, job, JobStatus.DOWNLOADING)
+            self._settle_parent(tx, job.id)
+            return tx.job(job.id) or job
+        return self._move(tx, job, JobStatus.QUEUED)
+
+    def prioritize(self, tx: Tx, job: Job, priority: Priority) -> Job:
+        """Change a job's place in the queue."""
+        if job.status in TERMINAL:
+            raise _wrong_move(job, "prioritized", "It has ended.")
+        for item in tx.jobs(parent_id=job.id, statuses=WAITING, limit=MANY):
+            tx.update(item.id, priority=priority)
+        return tx.update(job.id, priority=priority)
+
+    def find(self, tx: Tx, ref: str) -> Job:
+        """Return the job that an id, an unambiguous prefix, ``last`` or ``current`` names."""
+        if ref == "last":
+            found = tx.jobs(top_level=True, limit=1)
+        elif ref == "current":
+            running = tx.running()
+            found = [job for job in running if job.items is None][:1] or running[:1]
+        elif job := tx.job(ref):
+            return job
+        elif len(ref) >= PREFIX_LENGTH:
+            found = tx.jobs(prefix=ref.lower(), limit=2)
+        else:
+            found = []
+        if not found:
+            raise CommandError(
+                ErrorCode.JOB_NOT_FOUND,
+                f"There is no job {ref[:40]!r}. The command `list` shows the jobs.",
+                field="id",
+            )
+        if len(found) > 1:
+            raise CommandError(
+                ErrorCode.AMBIGUOUS_ID,
+                f"More than one job's id begins with {ref[:40]!r}. Give more characters of it.",
+                field="id",
+            )
+        return found[0]
+
+    # Done by the runner
+
+    def claim(self, tx: Tx, excluded: Sequence[str], *, extracted: Callable[[str], bool]) -> Job | None:
+        """Take the next due job out of the queue for an attempt."""
+        job = tx.next_due(self._clock(), excluded)
+        if job is None:
+            return None
+        first = not extracted(job.id)
+        status = JobStatus.EXTRACTING if first else JobStatus.DOWNLOADING
+        claimed = self._move(
+            tx,
+            job,
+            status,
+            attempt=job.attempt + 1 if first else max(job.attempt, 1),
+            started_at=job.started_at or self._clock(),
+            next_retry_at=None,
+            error_code=None,
+            error_message=None,
+            **({"phase": Phase.EXTRACTING, "progress_at": self._clock()} if first else {}),
+        )
+        if first:
+            self._emit(tx, events.JobStarted, claimed)
+        return claimed
+
+    def extracted(self, tx: Tx, job_id: str, info: MediaInfo, status: JobStatus) -> Job | None:
+        """Take over what the page says; None where the job was stopped meanwhile."""
+        job = self._active(tx, job_id)
+        if job is None:
+            return None
+        return self._move(
+            tx,
+            job,
+            status,
+            title=info.title or job.title,
+            thumbnail=info.thumbnail or job.thumbnail,
+            duration=info.duration if info.duration is not None else job.duration,
+            extractor=info.extractor or job.extractor,
+        )
+
+    def expand(self, tx: Tx, job_id: str, info: MediaInfo) -> Job | None:
+        """Make a playlist of a job: one job for each entry."""
+        job = self._active(tx, job_id)
+        if job is None:
+            return None
+        tx.update(
+            job.id,
+            is_playlist=True,
+            title=info.title or job.title,
+            thumbnail=info.thumbnail or job.thumbnail,
+            extractor=info.extractor,
+            phase=None,
+        )
+        known = {item.url for item in tx.jobs(parent_id=job.id, limit=MANY)}
+        for entry in info.entries:
+            if entry.url not in known:
+                self._add_item(tx, job, entry)
+        parent = self._move(tx, tx.job(job.id) or job, JobStatus.DOWNLOADING)
+        self._settle_parent(tx, job.id)
+        return parent
+
+    def placing(self, tx: Tx, job_id: str, files: Sequence[ProducedFile]) -> Job | None:
+        """Commit the names that a job's files shall get, before they are moved."""
+        job = self._active(tx, job_id)
+        if job is None:
+            return None
+        tx.plan_files(job_id, files)
+        return self._move(tx, job, JobStatus.PROCESSING, phase=Phase.MOVING)
+
+    def complete(self, tx: Tx, job_id: str) -> Job | None:
+        """End a job whose files are in their places."""
+        job = tx.job(job_id)
+        if job is None or job.status in TERMINAL:
+            return None
+        files = tx.files(job_id)
+        main = next((file for file in files if file.main), files[0])
+        tx.files_placed(job_id)
+        done = self._move(
+            tx,
+            job,
+            JobStatus.COMPLETED,
+            filename=main.filename,
+            filesize=main.filesize,
+            progress_percent=100.0,
+            completed_at=self._clock(),
+            progress_at=self._clock(),
+            error_code=None,
+            error_message=None,
+        )
+        self._emit(tx, events.JobCompleted, done)
+        self._settle_parent(tx, job.parent_id)
+        return done
+
+    def fail(self, tx: Tx, job_id: str, error: DownloadError) -> Job | None:
+        """End an attempt that failed: with another one to come, or for good."""
+        job = self._active(tx, job_id)
+        if job is None:
+            return None
+        tx.forget_files(job_id)
+        reason = {"error_code": error.code, "error_message": error.message[:500]}
+        if error.transient and job.attempt < job.max_attempts:
+            due = self._clock() + timedelta(seconds=self._backoff(job.attempt, error.retry_after))
+            waiting = self._move(tx, job, JobStatus.RETRYING, next_retry_at=due, **reason)
+            self._emit(tx, events.JobRetrying, waiting)
+            return waiting
+        failed = self._move(tx, job, JobStatus.FAILED, completed_at=self._clock(), **reason)
+        tx.log_error(failed, urlsplit(job.url).hostname, self._clock())
+        self._emit(tx, events.JobFailed, failed)
+        self._settle_parent(tx, job.parent_id)
+        return failed
+
+    def put_back(self, tx: Tx, job_id: str) -> Job | None:
+        """Return a running job to the queue, as if its attempt had not begun."""
+        job = self._active(tx, job_id)
+        if job is None or tx.is_playlist(job_id):
+            return None
+        return self._move(tx, job, JobStatus.QUEUED, attempt=max(0, job.attempt - 1))
+
+    def put_all_back(self, tx: Tx) -> list[Job]:
+        """Return what was running when the service ended to the queue."""
+        found = [job for job in tx.running() if job.items is None]
+        return [put for job in found if (put := self.put_back(tx, job.id))]
+
+    # Inside
+
+    def _cancel_one(self, tx: Tx, job: Job) -> Job:
+        if job.status in TERMINAL:
+            raise _wrong_move(job, "cancelled", "It has ended.")
+        cancelled = self._move(
+            tx,
+            job,
+            JobStatus.CANCELLED,
+            completed_at=self._clock(),
+            next_retry_at=None,
+            error_code=ErrorCode.CANCELLED,
+            error_message="Cancelled on request.",
+        )
+        tx.forget_files(job.id)
+        self._emit(tx, events.JobCancelled, cancelled)
+        self._settle_parent(tx, job.parent_id)
+        return cancelled
+
+    def _failed_items(self, tx: Tx, job: Job) -> list[Job]:
+        return tx.jobs(
+            parent_id=job.id, statuses={JobStatus.FAILED, JobStatus.CANCELLED}, limit=MANY
+        )
+
+    def _requeue_one(self, tx: Tx, job: Job) -> Job:
+        queued = self._move(tx, job, JobStatus.QUEUED, attempt=0, not_before=None, **_FRESH)
+        self._emit(tx, events.JobQueued, queued)
+        if job.parent_id and (parent := tx.job(job.parent_id)) and parent.status in TERMINAL:
+            tx.update(parent.id, status=JobStatus.DOWNLOADING, **_FRESH)
+        return queued
+
+    def _add_item(self, tx: Tx, parent: Job, entry: Entry) -> None:
+        inherited = parent.model_dump(
+            include={*DownloadOptions.model_fields, "session_id", "priority", "category", "tags"}
+        )
+        inherited["playlist_items"] = None
+        tx.insert(
+            Job(
+                id=new_id(),
+                url=entry.url,
+                title=entry.title,
+                duration=entry.duration,
+                thumbnail=entry.thumbnail,
+                playlist_index=entry.index,
+                parent_id=parent.id,
+                max_attempts=parent.max_attempts,
+                created_at=self._clock(),
+                **inherited,
+            )
+        )
+
+    def _settle_parent(self, tx: Tx, parent_id: str | None) -> None:
+        """End a playlist once all its items have ended."""
+        parent = tx.job(parent_id) if parent_id else None
+        if parent is None or parent.items is None or parent.status in TERMINAL:
+            return
+        items = parent.items
+        percent = round(tx.mean_progress(parent.id), 1)
+        if items.completed + items.failed + items.cancelled < items.total:
+            tx.update(parent.id, progress_percent=percent)
+            return
+        if parent.status is JobStatus.PAUSED:
+            parent = self._move(tx, parent, JobStatus.DOWNLOADING)
+        ended: dict[str, Any] = {"completed_at": self._clock(), "progress_percent": 100.0}
+        if items.total and items.failed == items.total:
+            failed = self._move(
+                tx,
+                parent,
+                JobStatus.FAILED,
+                error_code=ErrorCode.UNAVAILABLE,
+                error_message="None of the items could be downloaded; each one says why.",
+                completed_at=self._clock(),
+            )
+            self._emit(tx, events.JobFailed, failed)
+        elif items.total and items.cancelled == items.total:
+            cancelled = self._move(
+                tx,
+                parent,
+                JobStatus.CANCELLED,
+                error_code=ErrorCode.CANCELLED,
+                error_message="All items were cancelled.",
+                completed_at=self._clock(),
+            )
+            self._emit(tx, events.JobCancelled, cancelled)
+        else:
+            done = self._move(tx, parent, JobStatus.COMPLETED, **ended)
+            self._emit(tx, events.PlaylistCompleted, done)
+
+    def _refuse_full_queue(self, tx: Tx) -> None:
+        counts = tx.counts()
+        waiting = sum(counts[status] for status in WAITING)
+        if waiting >= self._preferences.queue_limit:
+            raise CommandError(
+                ErrorCode.QUEUE_FULL,
+                f"{waiting} jobs wait already, which is the limit. Wait, cancel some, or raise the "
+                "setting queue_limit.",
+            )
+
+    def _backoff(self, attempt: int, retry_after: float | None) -> float:
+        """Return the seconds before the next attempt: doubled each time, jittered upwards."""
+        delay: float = min(self._retry_delay * 2 ** (attempt - 1), RETRY_LIMIT)
+        delay = max(delay, min(retry_after or 0.0, RETRY_LIMIT * 4))
+        return delay * (1 + 0.25 * self._jitter())
+
+    def _active(self, tx: Tx, job_id: str) -> Job | None:
+        job = tx.job(job_id)
+        return job if job and job.status in ACTIVE else None
+
+    def _move(self, tx: Tx, job: Job, status: JobStatus, **columns: Any) -> Job:  # noqa: ANN401 - a job's fields
+        if status is not job.status and status not in MOVES[job.status]:
+            raise _wrong_move(job, f"made {status}", "")
+        return tx.update(job.id, status=status, **columns)
+
+    def _emit(self, tx: Tx, kind: type[events.JobEvent], job: Job) -> None:
+        event = events.of_job(kind, new_id(), self._clock(), job)
+        tx.post(self._topics.event, wire.dumps(event.payload()), self._clock())
+
+
+_FRESH: Final[dict[str, Any]] = {
+    "error_code": None,
+    "error_message": None,
+    "next_retry_at": None,
+    "completed_at": None,
+}
+
+
+def new_id() -> str:
+    """Return an id that sorts by time (UUIDv7)."""
+    return str(uuid_utils.uuid7())
+
+
+def _wrong_move(job: Job, verb: str, hint: str) -> CommandError:
+    return CommandError(
+        ErrorCode.INVALID_TRANSITION,
+        f"The job {job.id} is {job.status} and can't be {verb}. {hint}".strip(),
+        field="id",
+    )

@@ -1,0 +1,197 @@
+"""The service's session at the broker: intake, publication, reconnects.
+
+Losing the broker is a normal state: it is logged once, and its return once. Each connection is a
+fresh one on the persistent session, so nothing of a broken connection survives into the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from mediarip_mqtt import wire
+from mediarip_mqtt.errors import BrokerError
+from mediarip_mqtt.link import (
+    CredentialsError,
+    Link,
+    LinkError,
+    Message,
+    ProtocolVersionError,
+    TakenOverError,
+    Will,
+    connect,
+    open_link,
+)
+from mediarip_mqtt.publisher import INFO, JOBS, STATE, Publisher, scan
+from mediarip_mqtt.settings import MqttSettings
+
+BACKOFF_FIRST: Final = 0.2
+BACKOFF_LIMIT: Final = 30.0
+BACKOFF_REFUSED: Final = 60.0  # after refused credentials, or when another client took over
+STABLE: Final = 10.0  # seconds of a connection after which the backoff starts anew
+DRAIN_TIME: Final = 3.0  # seconds for the last publications at shutdown
+
+logger = logging.getLogger(__name__)
+
+
+class _Finished(Exception):  # noqa: N818 - not an error: ends the group of tasks
+    """The last words are said."""
+
+
+class Session:
+    """Keeps a connection and runs intake and publication on it."""
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        topics: wire.Topics,
+        publisher: Publisher,
+        handle: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        self._settings = settings
+        self._topics = topics
+        self._publisher = publisher
+        self._handle = handle
+        self._protocol: str = settings.protocol
+        self._link: Link | None = None
+        self._intake_open = True
+        self._intake_task: asyncio.Task[None] | None = None
+        self._finish = asyncio.Event()
+        self.online = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection now."""
+        return self._link is not None
+
+    async def respond(self, topic: str, payload: str, correlation: bytes | None) -> None:
+        """Publish a reply; return once the broker has it; raise `LinkError` where it is lost."""
+        if self._link is None:
+            raise LinkError("There is no connection to the broker.")
+        await self._link.publish(topic, payload, correlation=correlation)
+
+    async def run(self) -> None:
+        """Connect, work, and connect again, until `finish`."""
+        backoff, lost = BACKOFF_FIRST, False
+        while not self._finish.is_set():
+            began = time.monotonic()
+            floor = 0.0
+            try:
+                await self._connection(returned=lost)
+            except ProtocolVersionError as error:
+                if self._protocol == "5":
+                    logger.warning("mqtt: %s Going on with MQTT 3.1.1.", error.message)
+                    self._protocol = "3.1.1"
+                    continue
+                self._say(error, again=lost)
+            except (CredentialsError, TakenOverError) as error:
+                self._say(error, again=lost and not self.online.is_set())
+                floor = BACKOFF_REFUSED
+            except BrokerError as error:
+                self._say(error, again=lost and not self.online.is_set())
+            else:
+                return
+            finally:
+                self._link = None
+            lost = True
+            self.online.clear()
+            if time.monotonic() - began > STABLE:
+                backoff = BACKOFF_FIRST
+            await self._sleep(max(floor, backoff) * random.uniform(0.5, 1))  # noqa: S311 - jitter
+            backoff = min(backoff * 2, BACKOFF_LIMIT)
+
+    async def stop_intake(self) -> None:
+        """Take no more commands; the one at hand is carried out."""
+        self._intake_open = False
+        if self._intake_task is not None and not self._intake_task.done():
+            self._intake_task.cancel()
+
+    async def finish(self) -> None:
+        """Publish what is left, say `offline`, and end `run`."""
+        self._finish.set()
+
+    async def _connection(self, *, returned: bool) -> None:
+        will = Will(self._topics.status, wire.OFFLINE)
+        async with open_link(
+            self._settings,
+            self._protocol,
+            identifier=self._settings.node_id,
+            will=will,
+            persistent=True,
+        ) as link:
+            # First of all: a disconnect right behind CONNACK goes unnoticed, a lost SUBACK does not.
+            await link.subscribe(*self._topics.intake)
+            self._link = link
+            where = f"{self._settings.host}:{self._settings.port}"
+            logger.info(
+                "mqtt: %s %s (MQTT %s)", "reconnected to" if returned else "connected to", where,
+                link.protocol,
+            )
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(link.watch(), name="mqtt-watch")
+                    group.create_task(self._announce(link), name="mqtt-announce")
+                    group.create_task(self._last_words(link), name="mqtt-last-words")
+                    group.create_task(self._publisher.run(link), name="mqtt-publish")
+                    if self._intake_open:
+                        self._intake_task = group.create_task(self._intake(link), name="mqtt-intake")
+            except* _Finished:
+                return
+            except* LinkError as lost:
+                raise _first(lost) from None
+
+    async def _announce(self, link: Link) -> None:
+        """Show the truth first, then `online`; clear what is retained of jobs that are gone."""
+        self._publisher.mark_all()
+        for key in (INFO, STATE, JOBS):
+            await self._publisher.publish(link, key)
+        await link.publish(self._topics.status, wire.ONLINE, retain=True)
+        self.online.set()
+        # A connection of its own: the scan's messages are none of the intake's.
+        async with connect(self._settings, prefer=link.protocol) as other:
+            retained = await scan(other, self._topics)
+        await self._publisher.reconcile(retained)
+
+    async def _intake(self, link: Link) -> None:
+        async for message in link.messages():
+            try:
+                await self._handle(message)
+            except LinkError:
+                raise
+            except Exception:
+                # Acknowledged all the same: delivered again it would fail again, for ever.
+                logger.exception("mqtt: a message on %s could not be handled", message.topic)
+            link.ack(message)
+
+    async def _last_words(self, link: Link) -> None:
+        await self._finish.wait()
+        try:
+            async with asyncio.timeout(DRAIN_TIME):
+                await self._publisher.drain(link)
+        except TimeoutError:
+            logger.warning("mqtt: the broker took too long; the rest follows at the next start")
+        await link.publish(self._topics.status, wire.OFFLINE, retain=True)
+        raise _Finished
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._finish.wait()
+        except TimeoutError:
+            pass
+
+    def _say(self, error: BrokerError, *, again: bool) -> None:
+        log = logger.debug if again else logger.warning
+        log("mqtt: %s Trying again.", error.message)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the most telling error of a group."""
+    flat: list[BaseException] = []
+    for error in group.exceptions:
+        flat += [_first(error)] if isinstance(error, BaseExceptionGroup) else [error]
+    return next((error for error in flat if isinstance(error, TakenOverError)), flat[0])

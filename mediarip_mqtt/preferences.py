@@ -1,0 +1,106 @@
+"""Runtime settings: what may change while the service runs, kept in the store."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from mediarip_mqtt.errors import CommandError, ErrorCode
+from mediarip_mqtt.settings import ENV_PREFIX, Section, Settings, runtime_fields
+
+PREFIX: Final = "setting:"  # of the keys in the store's table `config`
+
+
+class Preferences:
+    """The values of the runtime settings: kept ones over configured ones.
+
+    Read as attributes (``preferences.max_concurrent``). Changed only by `apply`, which the one that
+    commits the change calls.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._kept: dict[str, Any] = {}
+        self._fields = runtime_fields()
+
+    def __getattr__(self, key: str) -> Any:  # noqa: ANN401 - settings have many types
+        if key.startswith("_") or key not in self._fields:
+            raise AttributeError(key)
+        return self._kept[key] if key in self._kept else self._configured(key)
+
+    def values(self) -> dict[str, Any]:
+        """Return every runtime setting's value."""
+        return {key: getattr(self, key) for key in self._fields}
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Return every runtime setting's type, bounds, default, and where its value comes from."""
+        return {key: self._describe(key) for key in self._fields}
+
+    def check(self, key: str, value: Any) -> Any:  # noqa: ANN401 - settings have many types
+        """Return a new value as the setting's type; raise `invalid_payload` where it can't be."""
+        if key not in self._fields:
+            raise CommandError(
+                ErrorCode.INVALID_PAYLOAD,
+                f"There is no setting {key!r}. There are: {', '.join(sorted(self._fields))}.",
+                field=key[:64],
+            )
+        section = self._fields[key][1]
+        if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+            raise CommandError(
+                ErrorCode.INVALID_PAYLOAD, f"{key}: not a value of this setting.", field=key
+            )
+        try:
+            return getattr(section.model_validate({key: value}), key)
+        except ValidationError as error:
+            raise CommandError(
+                ErrorCode.INVALID_PAYLOAD, f"{key}: {error.errors()[0]['msg']}.", field=key
+            ) from None
+
+    def apply(self, key: str, value: Any) -> None:  # noqa: ANN401 - settings have many types
+        """Take over a checked and committed value; None goes back to the configured one."""
+        if value is None:
+            self._kept.pop(key, None)
+        else:
+            self._kept[key] = value
+
+    def restore(self, config: Mapping[str, str]) -> list[str]:
+        """Take over what the store kept; return the keys of values that are not valid any more."""
+        dropped = []
+        for name, text in config.items():
+            key = name.removeprefix(PREFIX)
+            if not name.startswith(PREFIX):
+                continue
+            try:
+                self._kept[key] = self.check(key, json.loads(text))
+            except (CommandError, ValueError):
+                dropped.append(key)
+        return dropped
+
+    def _configured(self, key: str) -> Any:  # noqa: ANN401 - settings have many types
+        return getattr(getattr(self._settings, self._fields[key][0]), key)
+
+    def _describe(self, key: str) -> dict[str, Any]:
+        section_name, section = self._fields[key]
+        field = section.model_fields[key]
+        schema = TypeAdapter(section).json_schema()["properties"][key]
+        return {
+            "value": getattr(self, key),
+            "type": schema.get("type", "string"),
+            "minimum": schema.get("minimum"),
+            "maximum": schema.get("maximum"),
+            "default": field.default,
+            "source": self._source(key, section_name, section),
+            "description": field.description,
+        }
+
+    def _source(self, key: str, section_name: str, section: type[Section]) -> str:
+        if key in self._kept:
+            return "runtime"
+        if f"{ENV_PREFIX}{section_name}__{key}".upper() in {name.upper() for name in os.environ}:
+            return "environment"
+        default = section.model_fields[key].get_default(call_default_factory=True)
+        return "default" if self._configured(key) == default else "file"

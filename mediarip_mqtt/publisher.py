@@ -1,0 +1,402 @@
+"""The projection: what is retained at the broker is a function of the store.
+
+Transactions leave marks on what they changed; workers read the rows behind the marks and publish
+them. A mark is taken off before the row is read and put back where the broker did not acknowledge,
+so the newest state always follows. Replies and events are a queue instead: the rows of the outbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from mediarip_mqtt import wire
+from mediarip_mqtt.link import Link, LinkError
+from mediarip_mqtt.models import TERMINAL, Job, JobStatus, Progress, utc_iso
+from mediarip_mqtt.preferences import PREFIX, Preferences
+from mediarip_mqtt.store import Changes, Outgoing, Store, Tx
+
+WORKERS: Final = 8
+OUTBOX_BATCH: Final = 50
+JOBS_LIMIT: Final = 16 * 1024  # bytes; Home Assistant records no larger attributes
+JOBS_COUNT: Final = 50
+PROGRESS_INTERVAL: Final = 0.2  # seconds; at most five messages a second for a job
+PROGRESS_STEP: Final = 1.0  # percent
+PROGRESS_AGE: Final = 2.0  # seconds
+SUMMARY_INTERVAL: Final = 0.5  # seconds between two of `state` or `jobs`
+STATE_INTERVAL: Final = 2.0  # seconds between two states of a job that only progressed
+HEARTBEAT: Final = 30.0  # seconds
+SCAN_QUIET: Final = 0.5  # seconds without a retained topic that end a scan
+SCAN_PAGE: Final = 200
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Key:
+    """Something that is published: a job, its progress, a setting, or one of the single topics."""
+
+    kind: str
+    name: str = ""
+
+
+STATE: Final = Key("state")
+JOBS: Final = Key("jobs")
+INFO: Final = Key("info")
+
+
+@dataclass
+class _Shown:
+    """What of a job's progress was published last."""
+
+    at: float = 0.0
+    percent: float = -100.0
+    received: int = -1
+    phase: str = ""
+    state_at: float = 0.0
+
+
+class Publisher:
+    """Publishes what changed, as fast as the broker takes it and no faster than the contract says."""
+
+    def __init__(  # noqa: PLR0913 - the sources of what is published
+        self,
+        topics: wire.Topics,
+        store: Store,
+        preferences: Preferences,
+        *,
+        state: Callable[[], dict[str, Any]],
+        info: Callable[[], dict[str, Any]],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._topics = topics
+        self._store = store
+        self._preferences = preferences
+        self._state = state
+        self._info = info
+        self._clock = clock
+        self._dirty: dict[Key, None] = {}
+        self._later: dict[Key, asyncio.TimerHandle] = {}
+        self._last: dict[Key, float] = {}
+        self._live: dict[str, Progress] = {}
+        self._shown: dict[str, _Shown] = {}
+        self._wake = asyncio.Event()
+        self._outbox_wake = asyncio.Event()
+
+    # Marks
+
+    def changed(self, changes: Changes) -> None:
+        """Mark what a transaction changed."""
+        for job_id in changes.jobs:
+            self.mark(Key("job", job_id))
+            if job_id not in self._live:
+                self.mark(Key("progress", job_id))
+        for key in changes.settings:
+            if key.startswith(PREFIX):
+                self.mark(Key("setting", key.removeprefix(PREFIX)))
+        if changes.jobs or changes.queue or changes.settings:
+            self._mark_summaries()
+        if changes.outbox:
+            self._outbox_wake.set()
+
+    def mark(self, key: Key) -> None:
+        """Mark one key."""
+        self._dirty[key] = None
+        self._wake.set()
+
+    def progressed(self, progress: Progress) -> None:
+        """Take the newest progress of a running job; publish it when the contract says so."""
+        self._live[progress.id] = progress
+        shown = self._shown.setdefault(progress.id, _Shown())
+        age = time.monotonic() - shown.at
+        if age < PROGRESS_INTERVAL:
+            return
+        moved = progress.progress_percent - shown.percent >= PROGRESS_STEP
+        received = progress.downloaded_bytes != shown.received
+        if moved or progress.phase != shown.phase or (age >= PROGRESS_AGE and received):
+            shown.at, shown.percent = time.monotonic(), progress.progress_percent
+            shown.received, shown.phase = progress.downloaded_bytes, progress.phase
+            self.mark(Key("progress", progress.id))
+
+    def saved(self, job_ids: set[str]) -> None:
+        """Mark jobs whose progress the store took over; a job's state follows it slowly."""
+        due = time.monotonic() - STATE_INTERVAL
+        for job_id in job_ids:
+            shown = self._shown.setdefault(job_id, _Shown())
+            if shown.state_at <= due:
+                shown.state_at = time.monotonic()
+                self.mark(Key("job", job_id))
+        self._mark_later(JOBS, STATE_INTERVAL)
+        self._mark_later(STATE, STATE_INTERVAL)
+
+    def stopped(self, job_id: str) -> None:
+        """Forget a job's live progress: from now on the store's is published."""
+        self._live.pop(job_id, None)
+        self._shown.pop(job_id, None)
+        self.mark(Key("progress", job_id))
+
+    def _mark_summaries(self) -> None:
+        for key in (STATE, JOBS):
+            self._mark_later(key, SUMMARY_INTERVAL)
+
+    def _mark_later(self, key: Key, interval: float) -> None:
+        """Mark a key at once, or as soon as it was not published for an interval."""
+        wait = self._last.get(key, 0.0) + interval - time.monotonic()
+        if wait <= 0:
+            self._last[key] = time.monotonic()
+            self.mark(key)
+        elif key not in self._later:
+            self._later[key] = asyncio.get_running_loop().call_later(wait, self._mark_now, key)
+
+    def _mark_now(self, key: Key) -> None:
+        self._later.pop(key, None)
+        self._last[key] = time.monotonic()
+        self.mark(key)
+
+    # Work
+
+    async def run(self, link: Link) -> None:
+        """Publish over one connection until it is lost (`LinkError`)."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._drain_outbox(link), name="outbox")
+                group.create_task(self._beat(), name="heartbeat")
+                for number in range(WORKERS):
+                    group.create_task(self._publish_dirty(link), name=f"publisher-{number}")
+        except* LinkError as lost:
+            raise lost.exceptions[0] from None
+
+    async def publish(self, link: Link, key: Key) -> None:
+        """Publish one key now."""
+        self._dirty.pop(key, None)
+        topic, payload = await self._render(key)
+        await link.publish(topic, payload, retain=True)
+
+    async def drain(self, link: Link) -> None:
+        """Publish what is marked and in the outbox now, then return."""
+        while self._dirty:
+            await self._publish_one(link)
+        await self._send_outbox(link)
+
+    async def _publish_dirty(self, link: Link) -> None:
+        while True:
+            while not self._dirty:
+                self._wake.clear()
+                await self._wake.wait()
+            await self._publish_one(link)
+
+    async def _publish_one(self, link: Link) -> None:
+        key = next(iter(self._dirty))
+        del self._dirty[key]
+        try:
+            topic, payload = await self._render(key)
+            await link.publish(topic, payload, qos=0 if key.kind == "progress" else 1, retain=True)
+        except BaseException:
+            self._dirty[key] = None  # the broker did not take it
+            raise
+
+    async def _beat(self) -> None:
+        while True:
+            self.mark(STATE)
+            await asyncio.sleep(HEARTBEAT)
+
+    async def _drain_outbox(self, link: Link) -> None:
+        while True:
+            self._outbox_wake.clear()
+            await self._send_outbox(link)
+            await self._outbox_wake.wait()
+
+    async def _send_outbox(self, link: Link) -> None:
+        after = 0
+        while rows := await self._store.read(lambda tx, after=after: tx.outbox(after, OUTBOX_BATCH)):
+            # paho sends in the order of the calls; the acknowledgements are awaited together.
+            results = await asyncio.gather(
+                *(self._send(link, row) for row in rows), return_exceptions=True
+            )
+            sent = [row.id for row, one in zip(rows, results, strict=True) if one is None]
+            if sent:
+                await self._store.write(lambda tx, sent=sent: tx.sent(sent))
+            for one in results:
+                if isinstance(one, BaseException):
+                    raise one
+            after = rows[-1].id
+
+    async def _send(self, link: Link, row: Outgoing) -> None:
+        await link.publish(row.topic, row.payload, correlation=row.correlation)
+
+    # Rendering
+
+    async def _render(self, key: Key) -> tuple[str, str]:
+        match key.kind:
+            case "job":
+                job = await self._store.read(lambda tx: tx.job(key.name))
+                return self._topics.job_state(key.name), _json(job)
+            case "progress":
+                progress = self._live.get(key.name) or await self._store.read(
+                    lambda tx: tx.progress(key.name)
+                )
+                return self._topics.job_progress(key.name), _json(progress)
+            case "setting":
+                value = self._preferences.values()[key.name]
+                payload = value if isinstance(value, str) else wire.dumps(value)
+                return self._topics.setting(key.name), payload
+            case "state":
+                return self._topics.state, wire.dumps(await self._render_state())
+            case "jobs":
+                return self._topics.jobs, await self._store.read(render_jobs)
+            case _:
+                return self._topics.info, wire.dumps(self._info())
+
+    async def _render_state(self) -> dict[str, Any]:
+        def read(tx: Tx) -> dict[str, Any]:
+            running = [job for job in tx.running() if job.items is None]
+            return {
+                "counts": tx.counts(),
+                "active": len(running),
+                "last_completed": _last(tx.finished(JobStatus.COMPLETED, 1)),
+                "last_failed": _last(tx.finished(JobStatus.FAILED, 1)),
+            }
+
+        found = await self._store.read(read)
+        speed = sum(one.speed or 0.0 for one in self._live.values())
+        return {**found, "speed": round(speed), **self._state(), "heartbeat": utc_iso(self._clock())}
+
+    # Reconciliation
+
+    def mark_all(self) -> None:
+        """Mark the single topics and every setting; jobs follow from `reconcile`."""
+        for key in (INFO, STATE, JOBS):
+            self.mark(key)
+        for name in self._preferences.values():
+            self.mark(Key("setting", name))
+        self._outbox_wake.set()
+
+    async def reconcile(self, retained: dict[str, str]) -> None:
+        """Compare what the broker retains (topic to digest) with the store; mark what differs."""
+        ids: set[str] = set()
+        after = ""
+        while page := await self._store.read(lambda tx, after=after: _page(tx, after)):
+            after = page[-1][0].id
+            for job, progress in page:
+                ids.add(job.id)
+                if retained.get(self._topics.job_state(job.id)) != digest(_json(job)):
+                    self.mark(Key("job", job.id))
+                known = retained.get(self._topics.job_progress(job.id), digest(""))
+                if job.id not in self._live and known != digest(_json(progress)):
+                    self.mark(Key("progress", job.id))
+            await asyncio.sleep(0)
+        orphans = 0
+        for topic in retained:
+            found = self._topics.parse_job(topic)
+            if found and found[0] not in ids:
+                orphans += 1
+                self.mark(Key("job" if found[1] == "state" else "progress", found[0]))
+        if orphans:
+            logger.info("mqtt: clearing %d retained topics of jobs that are gone", orphans)
+
+
+async def scan(link: Link, topics: wire.Topics) -> dict[str, str]:
+    """Return the retained job topics of the broker with a digest of each payload."""
+    found: dict[str, str] = {}
+    arrived = asyncio.Event()
+
+    async def collect() -> None:
+        async for message in link.messages():
+            found[message.topic] = digest(message.payload)
+            arrived.set()
+
+    collector = asyncio.create_task(collect(), name="scan")
+    try:
+        await link.subscribe(topics.job_state("+"), topics.job_progress("+"))
+        while True:
+            arrived.clear()
+            try:
+                await asyncio.wait_for(arrived.wait(), SCAN_QUIET)
+            except TimeoutError:
+                return found
+    finally:
+        collector.cancel()
+        await asyncio.gather(collector, return_exceptions=True)
+
+
+def digest(payload: str | bytes) -> str:
+    """Return what a payload is recognised by."""
+    data = payload.encode() if isinstance(payload, str) else payload
+    return hashlib.blake2b(data, digest_size=12).hexdigest()
+
+
+def render_jobs(tx: Tx) -> str:
+    """Return the payload of `jobs`: bounded in count, and to 16 KiB."""
+    active = tx.running()[:JOBS_COUNT]
+    queued = tx.queue(JOBS_COUNT)
+    finished = tx.finished(None, JOBS_COUNT)
+    groups = {
+        "active": [_brief(job) for job in active],
+        "queued": [_brief(job) for job in queued],
+        "finished": [_brief(job) for job in finished],
+    }
+    counts = tx.counts()
+    sizes = {name: [len(wire.dumps(one).encode()) + 1 for one in jobs] for name, jobs in groups.items()}
+    total = sum(sum(one) for one in sizes.values()) + 600
+    for name in ("finished", "queued", "active"):
+        keep = 5 if name == "finished" else 0
+        while total > JOBS_LIMIT and len(groups[name]) > keep:
+            groups[name].pop()
+            total -= sizes[name].pop()
+    while total > JOBS_LIMIT and groups["finished"]:
+        groups["finished"].pop()
+        total -= sizes["finished"].pop()
+    return wire.dumps({**groups, "counts": counts})
+
+
+def _page(tx: Tx, after: str) -> list[tuple[Job, Progress | None]]:
+    return [(job, tx.progress(job.id)) for job in tx.page(after, SCAN_PAGE)]
+
+
+def _json(model: Job | Progress | None) -> str:
+    return "" if model is None else model.model_dump_json()
+
+
+def _last(jobs: list[Job]) -> dict[str, Any] | None:
+    for job in jobs:
+        return {
+            "id": job.id,
+            "at": utc_iso(job.completed_at) if job.completed_at else None,
+            "title": (job.title or job.url)[:250],
+            "filename": job.filename,
+            "error_code": job.error_code,
+            "error_message": job.error_message,
+            "thumbnail": job.thumbnail,
+        }
+    return None
+
+
+def _brief(job: Job) -> dict[str, Any]:
+    brief: dict[str, Any] = {
+        "id": job.id,
+        "status": job.status,
+        "title": (job.title or job.url)[:120],
+        "progress_percent": round(job.progress_percent, 1),
+        "created_at": utc_iso(job.created_at),
+    }
+    if job.status not in TERMINAL:
+        brief |= {"speed": job.speed, "eta": job.eta, "priority": job.priority}
+    optional = {
+        "thumbnail": job.thumbnail if job.thumbnail and len(job.thumbnail) <= 300 else None,  # noqa: PLR2004 - a URL of a usual length
+        "filename": job.filename,
+        "filesize": job.filesize,
+        "error_code": job.error_code,
+        "error_message": job.error_message[:160] if job.error_message else None,
+        "parent_id": job.parent_id,
+        "items": job.items.model_dump() if job.items else None,
+        "next_retry_at": utc_iso(job.next_retry_at) if job.next_retry_at else None,
+        "completed_at": utc_iso(job.completed_at) if job.completed_at else None,
+    }
+    return brief | {key: value for key, value in optional.items() if value is not None}
+

@@ -1,0 +1,622 @@
+"""Runs the jobs: takes them from the queue, owns the slots, keeps their progress.
+
+The store is the truth. A command changes a job's row; the runner sees the change and stops the
+thread of a job that is no longer active. A thread never touches the store: it overwrites its slot's
+report and ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from mediarip_mqtt import library, wire
+from mediarip_mqtt.engine.base import Control, Engine, Extraction, Report, Task
+from mediarip_mqtt.errors import DownloadError, ErrorCode, MediaripError, Stopped, StoreError
+from mediarip_mqtt.jobs import Jobs
+from mediarip_mqtt.models import (
+    ACTIVE,
+    TERMINAL,
+    DownloadOptions,
+    Job,
+    JobStatus,
+    MediaInfo,
+    Phase,
+    ProducedFile,
+    Progress,
+)
+from mediarip_mqtt.preferences import Preferences
+from mediarip_mqtt.publisher import Publisher
+from mediarip_mqtt.store import Changes, Probe, Store, Tx
+
+T = TypeVar("T")
+LOOKAHEAD: Final = 2  # extractions that run while all slots download
+PROBES: Final = 2  # probes at once
+PROBE_TIME: Final = 120.0
+LOST_AFTER: Final = 2.0  # seconds after its stop that a thread counts as lost
+FLUSH_INTERVAL: Final = 1.0
+FLUSH_STEP: Final = 0.5  # percent
+STORE_RETRY: Final = 2.0
+NAME_TRIES: Final = 5
+# Failures after which a retry can use what has been downloaded.
+RESUMABLE: Final = frozenset(
+    {
+        ErrorCode.NETWORK,
+        ErrorCode.TIMEOUT,
+        ErrorCode.UNAVAILABLE,
+        ErrorCode.RATE_LIMITED,
+        ErrorCode.DISK_FULL,
+        ErrorCode.STORAGE_UNAVAILABLE,
+    }
+)
+_WORK_PHASES: Final = frozenset({Phase.MERGING, Phase.CONVERTING, Phase.MOVING})
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Slot:
+    """A job at work."""
+
+    job: Job
+    control: Control
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    report: Report | None = None
+    notified: bool = False
+    progress: Progress | None = None
+    saved_percent: float = 0.0
+    saved_phase: str = ""
+    ahead: bool = False
+
+    def stop(self) -> None:
+        """Stop the thread."""
+        self.stopped.set()
+        self.control.stop()
+
+
+class Runner:
+    """Owns everything that runs."""
+
+    def __init__(  # noqa: PLR0913 - the parts it joins
+        self,
+        store: Store,
+        jobs: Jobs,
+        engine: Engine,
+        publisher: Publisher,
+        preferences: Preferences,
+        topics: wire.Topics,
+        *,
+        root: Path,
+        temp: Path,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._jobs = jobs
+        self._engine = engine
+        self._publisher = publisher
+        self._preferences = preferences
+        self._topics = topics
+        self._root = root
+        self._temp = temp
+        self._clock = clock
+        self._slots: dict[str, Slot] = {}
+        self._ready: dict[str, Extraction] = {}
+        self._lost: set[str] = set()
+        self._probing: set[int] = set()
+        self._leftovers: set[str] = set()
+        self._wake = asyncio.Event()
+        self._clean = asyncio.Event()
+        self._placing = asyncio.Lock()
+        self._idle = asyncio.Event()
+        self._stopping = False
+        self.hold: str | None = None
+
+    @property
+    def lost_threads(self) -> int:
+        """How many threads did not end when they were stopped."""
+        return len(self._lost)
+
+    def changed(self, changes: Changes) -> None:
+        """See what a transaction changed."""
+        self._leftovers |= changes.jobs
+        if changes.jobs or changes.queue or changes.probes or changes.settings:
+            self._clean.set()
+            self._wake.set()
+
+    def wake(self) -> None:
+        """Look at the queue again."""
+        self._wake.set()
+
+    async def recover(self) -> None:
+        """Put back what ran when the service ended, and remove what belongs to no job."""
+        put = await self._store.write(self._jobs.put_all_back)
+        if put:
+            logger.info("runner: %d jobs go on that ran when the service ended", len(put))
+        keep = await self._store.read(_with_partials)
+        await asyncio.to_thread(library.sweep_temp, self._temp, keep)
+
+    async def run(self) -> None:
+        """Run jobs until `shutdown`."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._flush(), name="progress")
+            group.create_task(self._remove_leftovers(), name="leftovers")
+            group.create_task(self._schedule(group), name="schedule")
+
+    async def shutdown(self, grace: float) -> None:
+        """Stop all work and put unfinished jobs back, within ``grace`` seconds."""
+        self._stopping = True
+        self._wake.set()
+        self._clean.set()
+        for slot in list(self._slots.values()):
+            slot.stop()
+        try:
+            async with asyncio.timeout(grace):
+                while self._slots:
+                    self._idle.clear()
+                    await self._idle.wait()
+        except TimeoutError:
+            logger.warning("runner: %d threads did not stop in time", len(self._slots))
+        await self._store.write(self._jobs.put_all_back)
+
+    # The queue
+
+    async def _schedule(self, group: asyncio.TaskGroup) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                await self._stop_inactive()
+                await self._start_probes(group)
+                if self.hold is None:
+                    await self._start_jobs(group)
+                due = await self._store.read(lambda tx: tx.next_time(self._clock()))
+            except (StoreError, sqlite3.Error) as error:
+                logger.warning("runner: the store can't be used (%s); trying again", error)
+                due = None
+                await asyncio.sleep(STORE_RETRY)
+            await self._wait(due)
+
+    async def _wait(self, due: datetime | None) -> None:
+        seconds = 60.0
+        if due is not None:
+            seconds = min(max((due - self._clock()).total_seconds(), 0.05), seconds)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _stop_inactive(self) -> None:
+        """Stop the threads of jobs that a command has taken out of work."""
+        for job_id, slot in list(self._slots.items()):
+            if not slot.stopped.is_set():
+                job = await self._store.read(lambda tx, job_id=job_id: tx.job(job_id))
+                if job is None or job.status not in ACTIVE:
+                    slot.stop()
+
+    async def _start_jobs(self, group: asyncio.TaskGroup) -> None:
+        while not self._stopping and self._busy(ahead=False) < self._preferences.max_concurrent:
+            if not await self._start(group, [*self._slots, *self._lost], ahead=False):
+                return
+        while not self._stopping and self._busy(ahead=True) < LOOKAHEAD > len(self._ready):
+            # All slots are taken: read the pages of the next ones meanwhile.
+            if not await self._start(group, [*self._slots, *self._lost, *self._ready], ahead=True):
+                return
+
+    def _busy(self, *, ahead: bool) -> int:
+        return sum(slot.ahead is ahead for slot in self._slots.values())
+
+    async def _start(self, group: asyncio.TaskGroup, excluded: list[str], *, ahead: bool) -> bool:
+        job = await self._store.write(
+            lambda tx: self._jobs.claim(tx, excluded, extracted=self._ready.__contains__)
+        )
+        if job is None:
+            return False
+        slot = Slot(job, self._engine.control(), ahead=ahead, saved_percent=job.progress_percent)
+        self._slots[job.id] = slot
+        group.create_task(self._run(slot), name=f"job-{job.id}")
+        return True
+
+    # One job
+
+    async def _run(self, slot: Slot) -> None:
+        job_id = slot.job.id
+        try:
+            await self._guarded(slot)
+        except (StoreError, sqlite3.Error) as error:
+            # Only at the end of the service: the next start puts the job back.
+            logger.warning("job %s: its end could not be written: %s", job_id, error)
+        finally:
+            self._slots.pop(job_id, None)
+            self._publisher.stopped(job_id)
+            self._leftovers.add(job_id)
+            self._clean.set()
+            self._wake.set()
+            self._idle.set()
+
+    async def _guarded(self, slot: Slot) -> None:
+        """Run an attempt and commit how it ended; no failure of one job touches another."""
+        job_id = slot.job.id
+        try:
+            await self._attempt(slot)
+        except Stopped:
+            await self._save(slot)
+            if self._stopping or not slot.stopped.is_set():
+                await self._commit(lambda tx: self._jobs.put_back(tx, job_id))
+        except DownloadError as error:
+            await self._end(slot, error)
+        except OSError as error:
+            await self._end(slot, _storage_failure(error))
+        except (StoreError, sqlite3.Error) as error:
+            logger.warning("job %s: the store can't be used: %s", job_id, error)
+            await self._commit(lambda tx: self._jobs.put_back(tx, job_id))
+        except Exception:
+            logger.exception("job %s: failed", job_id)
+            failure = DownloadError(ErrorCode.INTERNAL, "The service failed at this; see its log.")
+            await self._end(slot, failure)
+
+    async def _end(self, slot: Slot, error: DownloadError) -> None:
+        if slot.stopped.is_set() and self._stopping:
+            await self._commit(lambda tx: self._jobs.put_back(tx, slot.job.id))
+            return
+        await self._save(slot)
+        job = await self._commit(lambda tx: self._jobs.fail(tx, slot.job.id, error))
+        if job is not None:
+            logger.info("job %s: %s: %s", job.id, job.status, error.message)
+
+    async def _attempt(self, slot: Slot) -> None:
+        job = slot.job
+        planned = await self._store.read(lambda tx: tx.files(job.id, planned=True))
+        if planned:  # killed between the commit of the names and the end of the move
+            if await asyncio.to_thread(_still_there, self._root, planned):
+                await self._place(slot, planned, chosen=True)
+                return
+            await self._commit(lambda tx: tx.forget_files(job.id))
+        temp = await asyncio.to_thread(library.job_temp, self._temp, job.id)
+        task = self._task(job, temp)
+        extraction = self._ready.pop(job.id, None)
+        if extraction is None:
+            extraction = await self._in_thread(
+                slot, lambda: self._engine.extract(task, slot.control)
+            )
+            if await self._take_extraction(slot, extraction):
+                return
+        else:
+            await self._commit(
+                lambda tx: self._jobs.extracted(tx, job.id, extraction.info, JobStatus.DOWNLOADING)
+            )
+        report = self._reporter(slot)
+        files = await self._in_thread(
+            slot, lambda: self._engine.download(task, extraction, slot.control, report)
+        )
+        await self._place(slot, files, chosen=False)
+
+    async def _take_extraction(self, slot: Slot, extraction: Extraction) -> bool:
+        """Commit what the page says; return whether this run of the job ends with it."""
+        job_id, info = slot.job.id, extraction.info
+        if info.is_playlist:
+            await self._commit(lambda tx: self._jobs.expand(tx, job_id, info))
+            return True
+        if slot.ahead and self._busy(ahead=False) >= self._preferences.max_concurrent:
+            self._ready[job_id] = extraction
+            await self._commit(lambda tx: self._jobs.extracted(tx, job_id, info, JobStatus.QUEUED))
+            return True
+        slot.ahead = False
+        job = await self._commit(
+            lambda tx: self._jobs.extracted(tx, job_id, info, JobStatus.DOWNLOADING)
+        )
+        if job is None:
+            raise Stopped
+        return False
+
+    def _task(self, job: Job, temp: Path) -> Task:
+        return Task(
+            job_id=job.id,
+            url=job.url,
+            temp_dir=temp,
+            options=DownloadOptions(**job.model_dump(include=set(DownloadOptions.model_fields))),
+            rate_limit=self._preferences.rate_limit,
+            playlist_limit=self._preferences.playlist_limit,
+        )
+
+    async def _place(self, slot: Slot, files: Any, *, chosen: bool) -> None:  # noqa: ANN401 - a sequence of files
+        """Commit the final names, move the files there, and complete the job.
+
+        The names are committed first and the move can be repeated, so that a kill in between makes
+        neither a second copy nor a half file under a final name.
+        """
+        job_id = slot.job.id
+        for _ in range(NAME_TRIES):
+            async with self._placing:
+                if not chosen:
+                    files = await self._choose_names(files)
+                placed = await self._commit(
+                    lambda tx, files=files: self._jobs.placing(tx, job_id, files)
+                )
+            if placed is None:
+                raise Stopped
+            try:
+                await asyncio.to_thread(_move, self._root, files)
+            except FileExistsError:
+                chosen = False
+                continue
+            if await self._commit(lambda tx: self._jobs.complete(tx, job_id)) is None:
+                await asyncio.to_thread(_remove, self._root, files)  # cancelled in the last moment
+            return
+        raise DownloadError(
+            ErrorCode.STORAGE_UNAVAILABLE, "No free name was found for the file. Try again.",
+            transient=True,
+        )
+
+    async def _choose_names(self, files: Any) -> tuple[ProducedFile, ...]:  # noqa: ANN401 - a sequence of files
+        taken = await self._store.read(lambda tx: tx.planned_names())
+        chosen = []
+        for file in files:
+            name = await asyncio.to_thread(library.free_name, self._root, file.filename, taken)
+            taken.add(name)
+            chosen.append(file.model_copy(update={"filename": name}))
+        return tuple(chosen)
+
+    # Threads
+
+    async def _in_thread(self, slot: Slot, function: Callable[[], T]) -> T:
+        """Run a blocking call in a thread of its own; leave it behind where it does not stop."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def settle(result: T | None, error: BaseException | None) -> None:
+            if future.done():
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)  # type: ignore[arg-type] # it is a T where there was no error
+
+        def work() -> None:
+            result, error = None, None
+            try:
+                result = function()
+            except BaseException as caught:  # noqa: BLE001 - handed over to the event loop
+                error = caught
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(settle, result, error)
+
+        # Daemon threads, not an executor: a stuck one must not hold up the end of the process.
+        threading.Thread(target=work, daemon=True, name=f"work-{slot.job.id[-12:]}").start()
+        stopped = asyncio.ensure_future(slot.stopped.wait())
+        try:
+            await asyncio.wait({future, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not future.done():
+                await asyncio.wait({future}, timeout=LOST_AFTER)
+        finally:
+            stopped.cancel()
+        if future.done():
+            return future.result()
+        self._give_up(slot, future)
+        raise Stopped
+
+    def _give_up(self, slot: Slot, future: asyncio.Future[T]) -> None:
+        job_id = slot.job.id
+        self._lost.add(job_id)
+        logger.error(
+            "job %s: its thread did not stop within %.0f s; its slot was replaced", job_id, LOST_AFTER
+        )
+
+        def ended(done: asyncio.Future[T]) -> None:
+            done.exception()
+            self._lost.discard(job_id)
+            self._leftovers.add(job_id)
+            self._clean.set()
+            logger.info("job %s: its lost thread has ended", job_id)
+
+        future.add_done_callback(ended)
+
+    # Progress
+
+    def _reporter(self, slot: Slot) -> Callable[[Report], None]:
+        loop = asyncio.get_running_loop()
+
+        def report(one: Report) -> None:
+            slot.report = one
+            if not slot.notified and not loop.is_closed():
+                slot.notified = True
+                loop.call_soon_threadsafe(self._progress, slot)
+
+        return report
+
+    def _progress(self, slot: Slot) -> None:
+        slot.notified = False
+        report = slot.report
+        if report is None or slot.job.id not in self._slots or slot.stopped.is_set():
+            return
+        floor = slot.progress.progress_percent if slot.progress else slot.job.progress_percent
+        working = report.phase in _WORK_PHASES
+        slot.progress = Progress(
+            id=slot.job.id,
+            status=JobStatus.PROCESSING if working else JobStatus.DOWNLOADING,
+            phase=report.phase,
+            progress_percent=round(max(floor, min(report.percent, 99.9)), 1),
+            downloaded_bytes=report.downloaded_bytes,
+            total_bytes=report.total_bytes,
+            speed=report.speed,
+            eta=report.eta,
+            updated_at=self._clock(),
+        )
+        self._publisher.progressed(slot.progress)
+
+    async def _flush(self) -> None:
+        """Write progress to the store: all jobs' in one transaction, at most once a second."""
+        while not self._stopping:
+            await asyncio.sleep(FLUSH_INTERVAL)
+            moved = [
+                slot
+                for slot in self._slots.values()
+                if slot.progress
+                and (
+                    slot.progress.progress_percent - slot.saved_percent >= FLUSH_STEP
+                    or slot.progress.phase != slot.saved_phase
+                )
+            ]
+            if moved:
+                await self._save(*moved)
+
+    async def _save(self, *slots: Slot) -> None:
+        progress = [slot.progress for slot in slots if slot.progress]
+        if not progress:
+            return
+        try:
+            await self._store.write(lambda tx: tx.save_progress(progress))
+        except (StoreError, sqlite3.Error) as error:
+            logger.debug("runner: progress not saved: %s", error)
+            return
+        for slot in slots:
+            if slot.progress:
+                slot.saved_percent = slot.progress.progress_percent
+                slot.saved_phase = slot.progress.phase
+        self._publisher.saved({one.id for one in progress})
+
+    # Probes
+
+    async def _start_probes(self, group: asyncio.TaskGroup) -> None:
+        for probe in await self._store.read(lambda tx: tx.probes()):
+            if len(self._probing) >= PROBES:
+                return
+            if probe.id not in self._probing:
+                self._probing.add(probe.id)
+                group.create_task(self._probe(probe), name=f"probe-{probe.id}")
+
+    async def _probe(self, probe: Probe) -> None:
+        try:
+            reply = await self._look(probe)
+            payload = wire.dumps(reply)
+
+            def answer(tx: Tx) -> None:
+                tx.end_probe(probe.id)
+                if probe.request_id:
+                    tx.remember_request(probe.session_id, probe.request_id, payload, self._clock())
+                tx.post(self._topics.response, payload, self._clock())
+                if probe.response_topic:
+                    tx.post(probe.response_topic, payload, self._clock(), probe.correlation)
+
+            await self._commit(answer)
+        except Stopped:
+            return  # it stays in the store and is answered after the restart
+        finally:
+            self._probing.discard(probe.id)
+            self._slots.pop(f"probe-{probe.id}", None)
+            self._idle.set()
+            self._wake.set()
+
+    async def _look(self, probe: Probe) -> dict[str, Any]:
+        job = Job(
+            id=f"probe-{probe.id}", session_id=probe.session_id, url=probe.url,
+            created_at=self._clock(),
+        )
+        slot = Slot(job, self._engine.control(), ahead=True)
+        task = self._task(job, self._temp)
+        timer = asyncio.get_running_loop().call_later(PROBE_TIME, slot.stop)
+        watcher = asyncio.ensure_future(self._stop_with_service(slot))
+        try:
+            found = await self._in_thread(slot, lambda: self._engine.extract(task, slot.control))
+        except Stopped:
+            if self._stopping:
+                raise
+            error: MediaripError = DownloadError(
+                ErrorCode.TIMEOUT, f"The page was not read within {PROBE_TIME:.0f} s."
+            )
+            return wire.refused("probe", probe.request_id, error)
+        except MediaripError as error:
+            return wire.refused("probe", probe.request_id, error)
+        except Exception:
+            logger.exception("probe of %s failed", probe.url)
+            error = DownloadError(ErrorCode.INTERNAL, "The service failed at this; see its log.")
+            return wire.refused("probe", probe.request_id, error)
+        finally:
+            timer.cancel()
+            watcher.cancel()
+        return _probe_reply(probe, found.info)
+
+    async def _stop_with_service(self, slot: Slot) -> None:
+        while not self._stopping:
+            await asyncio.sleep(0.1)
+        slot.stop()
+
+    # The rest
+
+    async def _commit(self, function: Callable[[Tx], T]) -> T:
+        """Write, and try again until the store takes it: an outcome must not be forgotten."""
+        while True:
+            try:
+                return await self._store.write(function)
+            except (StoreError, sqlite3.Error) as error:
+                if self._stopping:
+                    raise
+                logger.warning("runner: the store can't be written (%s); trying again", error)
+                await asyncio.sleep(STORE_RETRY)
+
+    async def _remove_leftovers(self) -> None:
+        """Remove the temporary folders of jobs that ended or are gone."""
+        while not self._stopping:
+            await self._clean.wait()
+            self._clean.clear()
+            todo = self._leftovers - set(self._slots) - self._lost
+            self._leftovers -= todo
+            for job_id in todo:
+                try:
+                    job = await self._store.read(lambda tx, job_id=job_id: tx.job(job_id))
+                    if job is None or (job.status in TERMINAL and not _resumable(job)):
+                        self._ready.pop(job_id, None)
+                        await asyncio.to_thread(library.discard_temp, self._temp, job_id)
+                except (OSError, StoreError, sqlite3.Error) as error:
+                    logger.warning("job %s: its temporary files can't be removed: %s", job_id, error)
+
+
+def _resumable(job: Job) -> bool:
+    return job.status is JobStatus.FAILED and job.error_code in RESUMABLE
+
+
+def _with_partials(tx: Tx) -> set[str]:
+    """Return the ids of jobs that may have partial files."""
+    unfinished = [status for status in JobStatus if status not in TERMINAL]
+    found = tx.jobs(statuses=unfinished, limit=1_000_000)
+    failed = tx.jobs(statuses={JobStatus.FAILED}, limit=10_000)
+    return {job.id for job in found} | {job.id for job in failed if _resumable(job)}
+
+
+def _still_there(root: Path, files: list[ProducedFile]) -> bool:
+    return all(Path(one.temp_path).exists() or (root / one.filename).exists() for one in files)
+
+
+def _move(root: Path, files: tuple[ProducedFile, ...]) -> None:
+    for one in files:
+        library.place(root, Path(one.temp_path), one.filename)
+
+
+def _remove(root: Path, files: tuple[ProducedFile, ...]) -> None:
+    for one in files:
+        library.remove(root, one.filename)
+
+
+def _storage_failure(error: OSError) -> DownloadError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DownloadError(
+            ErrorCode.DISK_FULL, "The volume is full. Free some space, then retry the job."
+        )
+    return DownloadError(
+        ErrorCode.STORAGE_UNAVAILABLE,
+        f"The volume can't be used ({error.strerror}). Check that it is mounted and writable.",
+        transient=True,
+    )
+
+
+def _probe_reply(probe: Probe, info: MediaInfo) -> dict[str, Any]:
+    found = info.model_dump(mode="json")
+    found["url"] = probe.url
+    return wire.accepted("probe", probe.request_id, **found)

@@ -1,0 +1,355 @@
+"""Settings: environment over YAML over defaults. One field here is one setting everywhere.
+
+A field marked with ``runtime()`` may also be changed while the service runs (``settings`` command,
+``setting/<key>/set``); such a change is kept in the store and wins over the others.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from mediarip_mqtt.errors import ConfigError
+
+ENV_PREFIX: Final = "MEDIARIP__"
+TOPIC_LEVEL: Final = r"^[^+#\x00/]+(/[^+#\x00/]+)*$"
+_SIZE: Final = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?(?:/s)?\s*$", re.IGNORECASE)
+
+
+def parse_size(value: object) -> object:
+    """Return bytes for ``"500M"``, ``"1.5 GB"`` or ``"2MiB/s"`` (powers of 1024); else the value."""
+    if isinstance(value, str) and (match := _SIZE.match(value)):
+        return int(float(match[1]) * 1024 ** " kmgt".index(match[2].lower() or " "))
+    return value
+
+
+def parse_list(value: object) -> object:
+    """Return the items of ``"a, b"``; the environment has no lists."""
+    if isinstance(value, str):
+        return [item for item in re.split(r"[,\s]+", value.strip("[] ")) if item]
+    return value
+
+
+ByteSize = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
+HostList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(parse_list)]
+
+
+def runtime(default: Any, description: str, **constraints: Any) -> Any:  # noqa: ANN401 - pydantic's own Field has these types
+    """Declare a field that may change while the service runs."""
+    return Field(
+        default, description=description, json_schema_extra={"runtime": True}, **constraints
+    )
+
+
+class Section(BaseModel):
+    """A group of settings; a key it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class MqttSettings(Section):
+    """The broker and what is published below which topic."""
+
+    host: str = Field("localhost", description="Host name or address of the broker.")
+    port: int = Field(1883, ge=1, le=65535, description="Port of the broker (8883 with TLS).")
+    username: str | None = Field(None, description="User name at the broker.")
+    password: SecretStr | None = Field(None, description="Password at the broker.")
+    password_file: Path | None = Field(
+        None, description="File whose first line is the password (a Docker or Kubernetes secret)."
+    )
+    protocol: Literal["5", "3.1.1"] = Field(
+        "5",
+        coerce_numbers_to_str=True,
+        description="MQTT version; 5 falls back to 3.1.1 where the broker refuses it.",
+    )
+    tls: bool = Field(default=False, description="Encrypt the connection.")
+    tls_insecure: bool = Field(
+        default=False, description="Accept a certificate for another host name (self-signed)."
+    )
+    ca_file: Path | None = Field(None, description="CA certificates to trust (PEM); else the system's.")
+    cert_file: Path | None = Field(None, description="Client certificate (PEM).")
+    key_file: Path | None = Field(None, description="Key of the client certificate (PEM).")
+    transport: Literal["tcp", "websockets"] = Field("tcp", description="How MQTT is carried.")
+    websocket_path: str = Field("/mqtt", description="Path of the WebSocket.")
+    base_topic: str = Field(
+        "mediarip", pattern=TOPIC_LEVEL, max_length=128, description="All topics stand below it."
+    )
+    node_id: str = Field(
+        "mediarip",
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        description="Client id at the broker and device id at Home Assistant; one for each service.",
+    )
+    keepalive: int = Field(30, ge=5, le=3600, description="Seconds between signs of life.")
+    session_expiry: int = Field(
+        7 * 86400,
+        ge=0,
+        le=0xFFFFFFFE,
+        description="Seconds the broker keeps commands for a service that is down.",
+    )
+    max_payload: ByteSize = Field(
+        256 * 1024, ge=1024, le=8 * 2**20, description="Bytes of the largest command accepted."
+    )
+
+
+class StorageSettings(Section):
+    """The volume."""
+
+    root: Path = Field(
+        Path("data"), description="Media go below it, all else of the service below `.mediarip/` in it."
+    )
+    journal_mode: Literal["auto", "wal", "truncate", "delete"] = Field(
+        "auto", description="SQLite's journal; `auto` chooses by filesystem."
+    )
+    min_free: ByteSize = Field(
+        512 * 2**20, description="Bytes that stay free: below it the queue pauses; 0 is off."
+    )
+    temp_dir: Path | None = Field(
+        None, description="Where unfinished downloads lie; default `.mediarip/tmp` on the volume."
+    )
+
+
+class DownloadSettings(Section):
+    """Downloads and their queue."""
+
+    max_concurrent: int = runtime(3, "Downloads at once.", ge=1, le=16)
+    max_attempts: int = runtime(3, "Attempts of a job before it fails.", ge=1, le=20)
+    retry_delay: float = Field(
+        5.0, ge=0, le=3600, description="Seconds before the second attempt; doubled for each other."
+    )
+    rate_limit: ByteSize = runtime(0, "Bytes per second of one download; 0 is unlimited.")
+    output_template: str = Field(
+        "%(title).180B.%(ext)s",
+        min_length=1,
+        max_length=500,
+        description="yt-dlp output template below the root, for sites without one of their own.",
+    )
+    output_templates: dict[str, str] = Field(
+        default_factory=lambda: {
+            "youtube.com": "%(uploader).80B/%(title).180B.%(ext)s",
+            "youtu.be": "%(uploader).80B/%(title).180B.%(ext)s",
+            "soundcloud.com": "%(uploader).80B/%(title).180B.%(ext)s",
+        },
+        description="Output templates by site; a subdomain counts as its site.",
+    )
+    default_preset: str = runtime("best", "Preset of a download that names none.", max_length=64)
+    presets: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="Presets of your own: name to `media_type`, `quality`, `format`, `output_format`.",
+    )
+    queue_limit: int = runtime(20000, "Waiting jobs before `queue_full`.", ge=1, le=1_000_000)
+    playlist_limit: int = runtime(1000, "Items taken of one playlist.", ge=1, le=10_000)
+    search_prefix: str = Field(
+        "ytsearch1:",
+        max_length=500,
+        description="What makes search words a query: a yt-dlp search key, or a URL they are added to.",
+    )
+    ytdlp_options: dict[str, Any] = Field(
+        default_factory=dict,
+        description="More options for yt-dlp, by the names of its Python API; for administrators.",
+    )
+
+
+class SessionSettings(Section):
+    """Who sees whose jobs."""
+
+    mode: Literal["shared", "open"] = Field(
+        "shared", description="`shared`: jobs name their session; `open`: there is one session."
+    )
+
+
+class SecuritySettings(Section):
+    """What the service may connect to."""
+
+    allow_private_addresses: bool = Field(
+        default=False, description="Allow private, loopback and link-local addresses."
+    )
+    allowed_hosts: HostList = Field(
+        (), description="Hosts (and their subdomains), addresses or networks allowed though inside."
+    )
+    blocked_hosts: HostList = Field(
+        (), description="Hosts (and their subdomains), addresses or networks never connected to."
+    )
+    impersonate: bool = Field(
+        default=False,
+        description="Let a site that demands it be fetched by curl_cffi, which the address guard "
+        "does not reach.",
+    )
+
+
+class LogSettings(Section):
+    """The log."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity.")
+    format: Literal["text", "json"] = Field("text", description="Form of a line.")
+
+
+class _YamlSource(PydanticBaseSettingsSource):
+    """The parsed configuration file."""
+
+    def __init__(self, settings_cls: type[BaseSettings], content: Mapping[str, Any]) -> None:
+        super().__init__(settings_cls)
+        self._content = content
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ANN401, ARG002 - the base class's signature
+        """Return one section."""
+        return self._content.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return all sections."""
+        return dict(self._content)
+
+
+class Settings(BaseSettings):
+    """All settings of the service."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    mqtt: MqttSettings = Field(default_factory=MqttSettings)
+    storage: StorageSettings = Field(default_factory=StorageSettings)
+    downloads: DownloadSettings = Field(default_factory=DownloadSettings)
+    session: SessionSettings = Field(default_factory=SessionSettings)
+    security: SecuritySettings = Field(default_factory=SecuritySettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base class's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base class's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: environment, then the file that `load` passes in."""
+        content: Any = init_settings()
+        return env_settings, _YamlSource(settings_cls, content)
+
+
+def sections() -> Iterator[tuple[str, type[Section]]]:
+    """Yield each section's name and class."""
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield name, field.annotation
+
+
+def runtime_fields() -> dict[str, tuple[str, type[Section]]]:
+    """Return the settings that may change at run time: key to section's name and class."""
+    return {
+        key: (name, section)
+        for name, section in sections()
+        for key, field in section.model_fields.items()
+        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("runtime")
+    }
+
+
+def load(config: Path | None = None, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Settings:
+    """Return the settings, or raise a `ConfigError` that names every wrong key with its place.
+
+    ``overrides`` (section to key to value) come from the command line and win over everything.
+    """
+    content, lines = _read_yaml(config) if config else ({}, {})
+    _refuse_unknown_environment()
+    try:
+        settings = Settings(**content)
+        if overrides:
+            merged = settings.model_dump()
+            for section, values in overrides.items():
+                merged[section] = {**merged[section], **values}
+            settings = Settings.model_construct(
+                **{name: cls.model_validate(merged[name]) for name, cls in sections()}
+            )
+    except ValidationError as error:
+        raise ConfigError(_describe(error, config, lines)) from None
+    except Exception as error:  # pydantic-settings raises its own for broken JSON in a variable
+        if type(error).__name__ != "SettingsError":
+            raise
+        raise ConfigError(f"The environment can't be read: {error}.") from None
+    return _with_password_file(settings)
+
+
+def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
+    """Return the file's content, and the line of each key."""
+    try:
+        text = path.read_text("utf-8")
+        content = yaml.safe_load(text)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise ConfigError(f"{path}: can't be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not valid YAML: {error}") from None
+    if content is None:
+        return {}, {}
+    lines: dict[tuple[str, ...], int] = {}
+    _index_lines(node, (), lines)
+    if isinstance(content, dict) and isinstance(content.get("options"), dict):
+        # The Home Assistant app's manifest carries the settings as its options.
+        content = content["options"]
+        lines = {key[1:]: line for key, line in lines.items() if key[0] == "options"}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: must hold sections such as `mqtt:` and `storage:`.")
+    return {str(key): value for key, value in content.items()}, lines
+
+
+def _index_lines(node: Any, place: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:  # noqa: ANN401 - PyYAML's nodes are untyped
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*place, str(key.value))
+            lines[here] = key.start_mark.line + 1
+            _index_lines(value, here, lines)
+
+
+def _refuse_unknown_environment() -> None:
+    known = dict(sections())
+    for name in os.environ:
+        if not name.upper().startswith(ENV_PREFIX):
+            continue
+        section, _, key = name[len(ENV_PREFIX) :].lower().partition("__")
+        if section not in known:
+            raise ConfigError(f"Environment variable {name}: there is no section `{section}`.")
+        field = key.partition("__")[0]
+        if field and field not in known[section].model_fields:
+            raise ConfigError(f"Environment variable {name}: unknown setting `{section}.{field}`.")
+
+
+def _describe(error: ValidationError, config: Path | None, lines: dict[tuple[str, ...], int]) -> str:
+    problems = []
+    for detail in error.errors(include_url=False, include_input=False, include_context=False):
+        place = tuple(str(part) for part in detail["loc"])
+        variable = ENV_PREFIX + "__".join(place).upper()
+        if variable in {name.upper() for name in os.environ}:
+            where = f"Environment variable {variable}"
+        elif config and (line := lines.get(place) or lines.get(place[:-1])):
+            where = f"{config}, line {line}: {'.'.join(place)}"
+        else:
+            where = ".".join(place)
+        text = "unknown setting" if detail["type"] == "extra_forbidden" else detail["msg"]
+        problems.append(f"{where}: {text}.")
+    return "\n".join(problems)
+
+
+def _with_password_file(settings: Settings) -> Settings:
+    path = settings.mqtt.password_file
+    if path is None or settings.mqtt.password is not None:
+        return settings
+    try:
+        password = path.read_text("utf-8").splitlines()[0]
+    except (OSError, IndexError, UnicodeDecodeError):
+        raise ConfigError(
+            f"mqtt.password_file: {path} can't be read, or its first line is not the password."
+        ) from None
+    mqtt = settings.mqtt.model_copy(update={"password": SecretStr(password)})
+    return settings.model_copy(update={"mqtt": mqtt})

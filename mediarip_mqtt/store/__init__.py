@@ -1,0 +1,6 @@
+"""The store: one SQLite file on the volume, one writer, whole transactions as one function."""
+
+from mediarip_mqtt.store.database import Store
+from mediarip_mqtt.store.tx import Changes, Outgoing, Probe, Tx
+
+__all__ = ["Changes", "Outgoing", "Probe", "Store", "Tx"]

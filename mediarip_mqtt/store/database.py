@@ -1,0 +1,186 @@
+"""The SQLite file: how it is opened, migrated, backed up and written."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
+
+import aiosqlite
+
+from mediarip_mqtt.errors import StoreError, StoreInUseError
+from mediarip_mqtt.store.tx import Changes, Tx
+
+T = TypeVar("T")
+BUSY_TIMEOUT: Final = 5.0  # seconds another process may hold the file
+RECENT: Final = 3  # copies from before an upgrade that are kept
+MIGRATION_PACKAGE: Final = "mediarip_mqtt.migrations"
+
+logger = logging.getLogger(__name__)
+
+
+def migrations() -> list[tuple[int, str]]:
+    """Return the migrations, number and SQL, in order."""
+    files = resources.files(MIGRATION_PACKAGE).iterdir()
+    return sorted(
+        (int(file.name.split("_")[0]), file.read_text("utf-8"))
+        for file in files
+        if file.name.endswith(".sql")
+    )
+
+
+class Store:
+    """Runs functions on the one connection, each in a transaction of its own.
+
+    The functions run in aiosqlite's thread, one after the other, which makes it the single writer.
+    A whole transaction is one hop there: statement by statement, another task's rollback could
+    swallow a write, and a cancelled task would leave a transaction open.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        journal_mode: str,
+        exclusive: bool,
+        committed: Callable[[Changes], None] | None = None,
+    ) -> None:
+        self.path = path
+        self.journal_mode = journal_mode
+        self._exclusive = exclusive
+        self._committed = committed
+        self._database: aiosqlite.Connection | None = None
+
+    def on_commit(self, committed: Callable[[Changes], None]) -> None:
+        """Call ``committed`` on the event loop after each transaction that changed something."""
+        self._committed = committed
+
+    async def open(self) -> None:
+        """Open the file and bring it to this program's schema.
+
+        Raises `StoreInUseError` where another process holds it, and `StoreError` where it is newer
+        than the program or can't be read.
+        """
+        # unix-excl takes the lock once and needs no shared memory: the one way that works on NFS,
+        # CIFS, 9p and sshfs alike.
+        vfs = "?vfs=unix-excl" if self._exclusive else ""
+        self._database = await aiosqlite.connect(
+            f"file:{quote(str(self.path))}{vfs}", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT
+        )
+        try:
+            await self._hop(self._prepare)
+        except sqlite3.OperationalError as error:
+            await self.close()
+            if "locked" in str(error):
+                raise StoreInUseError(
+                    f"The store {self.path} is in use by another process. Stop that one first."
+                ) from None
+            raise StoreError(f"The store {self.path} can't be opened: {error}.") from None
+        except sqlite3.DatabaseError as error:
+            await self.close()
+            raise StoreError(f"The store {self.path} can't be read: {error}.") from None
+        except StoreError:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close the file; every transaction that was begun has ended by then."""
+        if self._database is not None:
+            database, self._database = self._database, None
+            await database.close()
+
+    async def write(self, function: Callable[[Tx], T]) -> T:
+        """Run ``function`` in a transaction; committed once this returns, undone where it raises.
+
+        A cancelled caller does not undo it: the transaction runs to its end in the thread, and its
+        changes are announced all the same.
+        """
+        return await asyncio.shield(asyncio.ensure_future(self._write(function)))
+
+    async def _write(self, function: Callable[[Tx], T]) -> T:
+        result, changes = await self._hop(_transaction, function)
+        if changes and self._committed:
+            self._committed(changes)
+        return result
+
+    async def read(self, function: Callable[[Tx], T]) -> T:
+        """Run ``function``, which only reads, without a transaction."""
+        return await self._hop(lambda connection: function(Tx(connection)))
+
+    async def _hop(self, function: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401 - passed on
+        database = self._database
+        if database is None:
+            raise StoreError("The store is closed.")
+        # Private, and worth it: the public calls cost one hop for each statement.
+        return await database._execute(function, database._conn, *arguments)  # type: ignore[no-any-return,no-untyped-call] # noqa: SLF001
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.row_factory = sqlite3.Row
+        mode = connection.execute(f"PRAGMA journal_mode={self.journal_mode}").fetchone()[0]
+        if str(mode).lower() != self.journal_mode:
+            raise StoreError(
+                f"SQLite did not accept journal mode {self.journal_mode} on this filesystem (it is "
+                f"{mode}). Set storage.journal_mode."
+            )
+        # FULL: an acknowledged command survives a power cut, too.
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        self._migrate(connection)
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        steps = migrations()
+        newest = steps[-1][0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > newest:
+            raise StoreError(
+                f"The store {self.path} has version {version}, this program knows {newest}. Run a "
+                "newer mediarip-mqtt, or move the store away."
+            )
+        if 0 < version < newest:
+            self._copy(connection, version)
+        for number, script in steps:
+            if number <= version:
+                continue
+            try:
+                connection.executescript(
+                    f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version={number};\nCOMMIT;"
+                )
+            except sqlite3.Error:
+                if connection.in_transaction:
+                    connection.rollback()
+                raise
+            logger.info("store: migrated to version %d", number)
+
+    def _copy(self, connection: sqlite3.Connection, version: int) -> None:
+        """Keep a copy from before an upgrade beside the store."""
+        folder = self.path.parent / "backups"
+        folder.mkdir(exist_ok=True)
+        target = folder / f"store-v{version}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db"
+        copy = sqlite3.connect(target)
+        try:
+            connection.backup(copy)
+        finally:
+            copy.close()
+        for old in sorted(folder.glob("store-v*.db"))[:-RECENT]:
+            old.unlink()
+
+
+def _transaction(
+    connection: sqlite3.Connection, function: Callable[[Tx], T]
+) -> tuple[T, Changes]:
+    tx = Tx(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = function(tx)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return result, tx.changes

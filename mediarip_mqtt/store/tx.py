@@ -1,0 +1,599 @@
+"""What can be read and written in one transaction; all SQL but the schema stands here."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from mediarip_mqtt.models import (
+    ACTIVE,
+    Items,
+    Job,
+    JobStatus,
+    Phase,
+    Priority,
+    ProducedFile,
+    Progress,
+    utc_iso,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PRIORITIES: Final = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
+_PRIORITY_NAMES: Final = {number: name for name, number in _PRIORITIES.items()}
+_JOB_COLUMNS: Final = tuple(name for name in Job.model_fields if name != "items")
+OUTBOX_LIMIT: Final = 100_000  # rows kept for a broker that stays away; the oldest go beyond it
+LOG_LIMIT: Final = 1000  # rows of the error log and of the unsupported URLs
+
+
+@dataclass
+class Changes:
+    """What a transaction changed, by key: the publisher's dirty marks."""
+
+    jobs: set[str] = field(default_factory=set)
+    settings: set[str] = field(default_factory=set)
+    queue: bool = False
+    outbox: bool = False
+    probes: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.jobs or self.settings or self.queue or self.outbox or self.probes)
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A row of the outbox."""
+
+    id: int
+    topic: str
+    payload: str
+    correlation: bytes | None
+
+
+@dataclass(frozen=True)
+class Probe:
+    """An accepted probe that waits for its answer."""
+
+    id: int
+    url: str
+    session_id: str
+    request_id: str | None
+    response_topic: str | None
+    correlation: bytes | None
+
+
+class Tx:
+    """A transaction on the store."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.changes = Changes()
+
+    def _rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:  # noqa: ANN401 - SQL values
+        return self._connection.execute(sql, values).fetchall()
+
+    def _row(self, sql: str, *values: Any) -> sqlite3.Row | None:  # noqa: ANN401 - SQL values
+        row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+        return row
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what happens inside where it raises, and keep the transaction."""
+        self._connection.execute("SAVEPOINT inner")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK TO inner")
+            self._connection.execute("RELEASE inner")
+            raise
+        self._connection.execute("RELEASE inner")
+
+    # Jobs
+
+    def insert(self, job: Job, *, is_playlist: bool = False) -> None:
+        """Add a job, and its session where that is new."""
+        now = utc_iso(job.created_at)
+        self._connection.execute(
+            "INSERT INTO sessions (id, created_at, last_seen) VALUES (?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET last_seen = excluded.last_seen",
+            (job.session_id, now, now),
+        )
+        values = _encode(job.model_dump(exclude={"items"}))
+        names = ", ".join(values)
+        marks = ", ".join("?" * len(values))
+        self._connection.execute(
+            f"INSERT INTO jobs ({names}, is_playlist) VALUES ({marks}, ?)",  # noqa: S608 - names of our own columns
+            (*values.values(), int(is_playlist)),
+        )
+        self.touch(job)
+
+    def update(self, job_id: str, **columns: Any) -> Job:  # noqa: ANN401 - a job's fields
+        """Change columns of a job; return it as it is now."""
+        values = _encode(columns)
+        assignments = ", ".join(f"{name} = ?" for name in values)
+        self._connection.execute(
+            f"UPDATE jobs SET {assignments} WHERE id = ?",  # noqa: S608 - names of our own columns
+            (*values.values(), job_id),
+        )
+        job = self.job(job_id)
+        if job is None:
+            raise LookupError(job_id)
+        self.touch(job)
+        return job
+
+    def touch(self, job: Job) -> None:
+        """Mark a job, and the playlist it belongs to, as changed."""
+        self.changes.jobs.add(job.id)
+        if job.parent_id:
+            self.changes.jobs.add(job.parent_id)
+        self.changes.queue = True
+
+    def delete(self, job: Job) -> None:
+        """Remove a job with its items."""
+        for row in self._rows("SELECT id FROM jobs WHERE parent_id = ?", job.id):
+            self.changes.jobs.add(row["id"])
+            # One by one, so that the triggers count.
+            self._connection.execute("DELETE FROM jobs WHERE id = ?", (row["id"],))
+        self._connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
+        self.touch(job)
+
+    def job(self, job_id: str) -> Job | None:
+        """Return one job."""
+        row = self._row("SELECT * FROM jobs WHERE id = ?", job_id)
+        return self._decode(row) if row else None
+
+    def jobs(  # noqa: PLR0913 - one filter each
+        self,
+        *,
+        statuses: Collection[JobStatus] = (),
+        session_id: str | None = None,
+        parent_id: str | None = None,
+        before: datetime | None = None,
+        prefix: str | None = None,
+        top_level: bool = False,
+        newest_first: bool = True,
+        limit: int = 50,
+    ) -> list[Job]:
+        """Return jobs that fit all given filters, by age; ``before`` is a creation time."""
+        clauses: list[str] = []
+        values: list[Any] = []
+        if statuses:
+            clauses.append(f"status IN ({', '.join('?' * len(statuses))})")
+            values += statuses
+        for column, value in (("session_id", session_id), ("parent_id", parent_id)):
+            if value is not None:
+                clauses.append(f"{column} = ?")
+                values.append(value)
+        if before is not None:
+            clauses.append("created_at < ?")
+            values.append(utc_iso(before))
+        if prefix is not None:
+            clauses.append("id >= ? AND id < ?")
+            values += [prefix, prefix + "\x7f"]
+        if top_level:
+            clauses.append("parent_id IS NULL")
+        where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
+        order = "DESC" if newest_first else "ASC"
+        rows = self._rows(
+            f"SELECT * FROM jobs {where} ORDER BY created_at {order}, id {order} LIMIT ?",  # noqa: S608 - clauses are ours
+            *values,
+            limit,
+        )
+        return [self._decode(row) for row in rows]
+
+    def finished(self, status: JobStatus | None, limit: int) -> list[Job]:
+        """Return the newest finished jobs, of one status or of any."""
+        if status is None:
+            rows = self._rows(
+                "SELECT * FROM jobs WHERE completed_at IS NOT NULL "
+                "ORDER BY completed_at DESC LIMIT ?",
+                limit,
+            )
+        else:
+            rows = self._rows(
+                "SELECT * FROM jobs WHERE status = ? AND completed_at IS NOT NULL "
+                "ORDER BY completed_at DESC LIMIT ?",
+                status,
+                limit,
+            )
+        return [self._decode(row) for row in rows]
+
+    def page(self, after: str, limit: int) -> list[Job]:
+        """Return jobs in the order of their ids, from behind ``after``."""
+        rows = self._rows("SELECT * FROM jobs WHERE id > ? ORDER BY id LIMIT ?", after, limit)
+        return [self._decode(row) for row in rows]
+
+    def running(self) -> list[Job]:
+        """Return the jobs that are under way, the longest-running first."""
+        rows = self._rows(
+            "SELECT * FROM jobs WHERE status IN ('extracting', 'downloading', 'processing') "
+            "ORDER BY started_at, id"
+        )
+        return [self._decode(row) for row in rows]
+
+    def queue(self, limit: int) -> list[Job]:
+        """Return waiting jobs in the order in which they will run, due or not."""
+        rows = self._rows(
+            "SELECT * FROM jobs WHERE status IN ('queued', 'retrying', 'paused') "
+            "ORDER BY priority, created_at, id LIMIT ?",
+            limit,
+        )
+        return [self._decode(row) for row in rows]
+
+    def next_due(self, now: datetime, excluded: Collection[str]) -> Job | None:
+        """Return the job that runs next: by priority, then age, leaving out ``excluded``."""
+        moment = utc_iso(now)
+        for status, extra in (("queued", ""), ("retrying", " AND next_retry_at <= ?")):
+            values = [status, moment, *([moment] if extra else [])]
+            rows = self._rows(
+                "SELECT * FROM jobs WHERE status = ? AND (not_before IS NULL OR not_before <= ?)"  # noqa: S608 - clauses are ours
+                f"{extra} AND id NOT IN ({', '.join('?' * len(excluded))}) "
+                "ORDER BY priority, created_at, id LIMIT 1",
+                *values,
+                *excluded,
+            )
+            if status == "queued":
+                best = rows
+            elif rows and (not best or _rank(rows[0]) < _rank(best[0])):
+                best = rows
+        return self._decode(best[0]) if best else None
+
+    def next_time(self, now: datetime) -> datetime | None:
+        """Return when the next job that waits for a time becomes due."""
+        row = self._row(
+            "SELECT min(due) AS due FROM ("
+            "SELECT min(next_retry_at) AS due FROM jobs WHERE status = 'retrying' "
+            "UNION ALL SELECT min(not_before) FROM jobs WHERE status = 'queued' AND not_before > ?)",
+            utc_iso(now),
+        )
+        return datetime.fromisoformat(row["due"]) if row and row["due"] else None
+
+    def is_playlist(self, job_id: str) -> bool:
+        """Whether a job has items instead of a file."""
+        row = self._row("SELECT is_playlist FROM jobs WHERE id = ?", job_id)
+        return bool(row and row["is_playlist"])
+
+    def items(self, job_id: str) -> dict[str, int]:
+        """Return how many of a playlist's items have which status."""
+        rows = self._rows(
+            "SELECT status, count(*) AS n FROM jobs WHERE parent_id = ? GROUP BY status", job_id
+        )
+        return {row["status"]: row["n"] for row in rows}
+
+    def mean_progress(self, job_id: str) -> float:
+        """Return the mean progress of a playlist's items; those that ended count as done."""
+        row = self._row(
+            "SELECT avg(CASE WHEN status IN ('completed', 'failed', 'cancelled') THEN 100.0 "
+            "ELSE progress_percent END) AS mean FROM jobs WHERE parent_id = ?",
+            job_id,
+        )
+        return float(row["mean"] or 0.0) if row else 0.0
+
+    def counts(self) -> dict[str, int]:
+        """Return how many jobs have which status, every status named."""
+        found = {row["status"]: row["n"] for row in self._rows("SELECT status, n FROM job_counts")}
+        return {status.value: found.get(status, 0) for status in JobStatus}
+
+    def duplicate_of(self, url: str, like: Job) -> Job | None:
+        """Return the newest job that did or will do the same as ``like``."""
+        for row in self._rows(
+            "SELECT * FROM jobs WHERE url = ? AND status NOT IN ('failed', 'cancelled') "
+            "ORDER BY created_at DESC LIMIT 20",
+            url,
+        ):
+            job = self._decode(row)
+            keys = ("media_type", "format_id", "quality", "preset", "output_format", "folder")
+            if all(getattr(job, key) == getattr(like, key) for key in keys):
+                return job
+        return None
+
+    # Progress
+
+    def save_progress(self, progress: Iterable[Progress]) -> None:
+        """Write the progress of running jobs, all in this transaction.
+
+        Leaves no marks: the one that saves knows better how seldom it shall be published.
+        """
+        rows = [
+            (
+                one.progress_percent,
+                one.speed,
+                one.eta,
+                one.phase,
+                one.downloaded_bytes,
+                one.total_bytes,
+                utc_iso(one.updated_at),
+                one.status,
+                one.id,
+            )
+            for one in progress
+        ]
+        self._connection.executemany(
+            "UPDATE jobs SET progress_percent = max(progress_percent, ?), speed = ?, eta = ?, "
+            "phase = ?, downloaded_bytes = ?, total_bytes = ?, progress_at = ?, status = ? "
+            "WHERE id = ? AND status IN ('extracting', 'downloading', 'processing')",
+            rows,
+        )
+
+    def progress(self, job_id: str) -> Progress | None:
+        """Return a job's progress; None where it never ran."""
+        row = self._row("SELECT * FROM jobs WHERE id = ? AND phase IS NOT NULL", job_id)
+        if row is None:
+            return None
+        moment = row["progress_at"] or row["completed_at"] or row["created_at"]
+        active = row["status"] in ACTIVE
+        return Progress(
+            id=job_id,
+            status=JobStatus(row["status"]),
+            phase=Phase(row["phase"]),
+            progress_percent=row["progress_percent"],
+            downloaded_bytes=row["downloaded_bytes"],
+            total_bytes=row["total_bytes"],
+            speed=row["speed"] if active else None,
+            eta=row["eta"] if active else None,
+            updated_at=datetime.fromisoformat(moment),
+        )
+
+    # Files
+
+    def plan_files(self, job_id: str, files: Sequence[ProducedFile]) -> None:
+        """Write down which files a job has made, and the names they shall get."""
+        self._connection.execute("DELETE FROM files WHERE job_id = ?", (job_id,))
+        self._connection.executemany(
+            "INSERT INTO files (job_id, filename, filesize, temp_path, main) VALUES (?, ?, ?, ?, ?)",
+            [(job_id, one.filename, one.filesize, one.temp_path, int(one.main)) for one in files],
+        )
+
+    def files(self, job_id: str, *, planned: bool | None = None) -> list[ProducedFile]:
+        """Return a job's files; ``planned`` only those not yet (or already) in their place."""
+        clause = {None: "", True: "AND temp_path IS NOT NULL", False: "AND temp_path IS NULL"}
+        return [
+            ProducedFile(
+                temp_path=row["temp_path"] or "",
+                filename=row["filename"],
+                filesize=row["filesize"],
+                main=bool(row["main"]),
+            )
+            for row in self._rows(
+                f"SELECT * FROM files WHERE job_id = ? {clause[planned]} ORDER BY id",  # noqa: S608 - clauses are ours
+                job_id,
+            )
+        ]
+
+    def files_placed(self, job_id: str) -> None:
+        """Note that a job's files are in their places."""
+        self._connection.execute("UPDATE files SET temp_path = NULL WHERE job_id = ?", (job_id,))
+
+    def forget_files(self, job_id: str) -> None:
+        """Drop a plan that is not followed."""
+        self._connection.execute("DELETE FROM files WHERE job_id = ?", (job_id,))
+
+    def taken(self, filenames: Collection[str]) -> set[str]:
+        """Return those of the names that another job is about to use."""
+        return {
+            row["filename"]
+            for row in self._rows(
+                "SELECT filename FROM files WHERE temp_path IS NOT NULL AND filename IN "  # noqa: S608 - marks only
+                f"({', '.join('?' * len(filenames))})",
+                *filenames,
+            )
+        }
+
+    def planned_names(self) -> set[str]:
+        """Return the names that files on their way will get."""
+        rows = self._rows("SELECT filename FROM files WHERE temp_path IS NOT NULL")
+        return {row["filename"] for row in rows}
+
+    # Requests, deliveries, probes, outbox
+
+    def reply_to_request(self, session_id: str, request_id: str) -> str | None:
+        """Return the reply that a request id of a session got."""
+        row = self._row(
+            "SELECT reply FROM requests WHERE session_id = ? AND request_id = ?",
+            session_id,
+            request_id,
+        )
+        return row["reply"] if row else None
+
+    def reply_to_delivery(self, mid: int, digest: str) -> str | None:
+        """Return the reply that a redelivered message got."""
+        row = self._row("SELECT reply FROM deliveries WHERE mid = ? AND digest = ?", mid, digest)
+        return row["reply"] if row else None
+
+    def remember_request(self, session_id: str, request_id: str, reply: str, now: datetime) -> None:
+        """Keep the reply to a request id."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO requests (session_id, request_id, reply, created_at) "
+            "VALUES (?, ?, ?, ?)",
+            (session_id, request_id, reply, utc_iso(now)),
+        )
+
+    def remember_delivery(self, mid: int, digest: str, reply: str, now: datetime) -> None:
+        """Keep the reply to a message until its packet id is used again."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO deliveries (mid, digest, reply, created_at) "
+            "VALUES (?, ?, ?, ?)",
+            (mid, digest, reply, utc_iso(now)),
+        )
+
+    def forget_requests(self, before: datetime) -> None:
+        """Drop replies that nobody asks for any more."""
+        for table in ("requests", "deliveries"):
+            self._connection.execute(
+                f"DELETE FROM {table} WHERE created_at < ?",  # noqa: S608 - two names of our own
+                (utc_iso(before),),
+            )
+
+    def add_probe(self, probe: Probe, now: datetime) -> None:
+        """Accept a probe."""
+        self._connection.execute(
+            "INSERT INTO probes (url, session_id, request_id, response_topic, correlation, "
+            "created_at) VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                probe.url,
+                probe.session_id,
+                probe.request_id,
+                probe.response_topic,
+                probe.correlation,
+                utc_iso(now),
+            ),
+        )
+        self.changes.probes = True
+
+    def probes(self) -> list[Probe]:
+        """Return the probes that wait, oldest first."""
+        rows = self._rows(
+            "SELECT id, url, session_id, request_id, response_topic, correlation FROM probes "
+            "ORDER BY id"
+        )
+        return [Probe(**dict(row)) for row in rows]
+
+    def end_probe(self, probe_id: int) -> None:
+        """Remove an answered probe."""
+        self._connection.execute("DELETE FROM probes WHERE id = ?", (probe_id,))
+
+    def post(self, topic: str, payload: str, now: datetime, correlation: bytes | None = None) -> None:
+        """Put a message in the outbox."""
+        row_id = self._connection.execute(
+            "INSERT INTO outbox (topic, payload, correlation, created_at) VALUES (?, ?, ?, ?)",
+            (topic, payload, correlation, utc_iso(now)),
+        ).lastrowid
+        if row_id and row_id > OUTBOX_LIMIT:
+            self._connection.execute("DELETE FROM outbox WHERE id <= ?", (row_id - OUTBOX_LIMIT,))
+        self.changes.outbox = True
+
+    def outbox(self, after: int, limit: int) -> list[Outgoing]:
+        """Return rows of the outbox in order, from behind row ``after``."""
+        rows = self._rows(
+            "SELECT id, topic, payload, correlation FROM outbox WHERE id > ? ORDER BY id LIMIT ?",
+            after,
+            limit,
+        )
+        return [Outgoing(**dict(row)) for row in rows]
+
+    def sent(self, ids: Collection[int]) -> None:
+        """Remove what the broker has acknowledged."""
+        self._connection.executemany("DELETE FROM outbox WHERE id = ?", [(one,) for one in ids])
+
+    # Settings and logs
+
+    def config(self) -> dict[str, str]:
+        """Return the kept settings, as JSON texts."""
+        return {row["key"]: row["value"] for row in self._rows("SELECT key, value FROM config")}
+
+    def set_config(self, key: str, value: str | None, now: datetime) -> None:
+        """Keep a setting; None drops it."""
+        if value is None:
+            self._connection.execute("DELETE FROM config WHERE key = ?", (key,))
+        else:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO config (key, value, updated_at) VALUES (?, ?, ?)",
+                (key, value, utc_iso(now)),
+            )
+        self.changes.settings.add(key)
+
+    def log_error(self, job: Job, domain: str | None, now: datetime) -> None:
+        """Add a failed job to the error log, and an unsupported URL to its list."""
+        self._connection.execute(
+            "INSERT INTO error_log (url, domain, error, error_code, format_id, media_type, "
+            "session_id, job_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                job.url,
+                domain,
+                job.error_message,
+                job.error_code,
+                job.format_id,
+                job.media_type,
+                job.session_id,
+                job.id,
+                utc_iso(now),
+            ),
+        )
+        self._trim("error_log")
+        if job.error_code == "unsupported_url":
+            self._connection.execute(
+                "INSERT INTO unsupported_urls (url, session_id, error, created_at) "
+                "VALUES (?, ?, ?, ?)",
+                (job.url, job.session_id, job.error_message, utc_iso(now)),
+            )
+            self._trim("unsupported_urls")
+
+    def _trim(self, table: str) -> None:
+        self._connection.execute(
+            f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?",  # noqa: S608 - two names of our own
+            (LOG_LIMIT,),
+        )
+
+    def errors(self, limit: int) -> list[dict[str, Any]]:
+        """Return the newest rows of the error log."""
+        return [
+            dict(row)
+            for row in self._rows("SELECT * FROM error_log ORDER BY id DESC LIMIT ?", limit)
+        ]
+
+    def unsupported(self, limit: int) -> list[dict[str, Any]]:
+        """Return the newest unsupported URLs."""
+        rows = self._rows("SELECT * FROM unsupported_urls ORDER BY id DESC LIMIT ?", limit)
+        return [dict(row) for row in rows]
+
+    # Lease
+
+    def lease(self) -> Mapping[str, str] | None:
+        """Return who owns the store."""
+        row = self._row("SELECT owner, host, boot_id, heartbeat_at FROM lease WHERE id = 1")
+        return dict(row) if row else None
+
+    def take_lease(self, owner: str, host: str, boot_id: str, now: datetime) -> None:
+        """Become the owner, or stay it."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO lease (id, owner, host, boot_id, heartbeat_at) "
+            "VALUES (1, ?, ?, ?, ?)",
+            (owner, host, boot_id, utc_iso(now)),
+        )
+
+    def drop_lease(self, owner: str) -> None:
+        """Stop being the owner."""
+        self._connection.execute("DELETE FROM lease WHERE owner = ?", (owner,))
+
+    def _decode(self, row: sqlite3.Row) -> Job:
+        values = {name: row[name] for name in _JOB_COLUMNS}
+        values["priority"] = _PRIORITY_NAMES[row["priority"]]
+        values["tags"] = tuple(json.loads(row["tags"]))
+        if row["status"] not in ACTIVE:
+            values["speed"] = values["eta"] = None
+        if row["is_playlist"]:
+            counts = self.items(row["id"])
+            values["items"] = Items(
+                total=sum(counts.values()),
+                completed=counts.get("completed", 0),
+                failed=counts.get("failed", 0),
+                cancelled=counts.get("cancelled", 0),
+            )
+        return Job(**values)
+
+
+def _rank(row: sqlite3.Row) -> tuple[int, str, str]:
+    return row["priority"], row["created_at"], row["id"]
+
+
+def _encode(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return column values as SQLite takes them."""
+    values: dict[str, Any] = {}
+    for name, value in columns.items():
+        if isinstance(value, datetime):
+            values[name] = utc_iso(value)
+        elif name == "priority":
+            values[name] = _PRIORITIES[value]
+        elif name == "tags":
+            values[name] = json.dumps(list(value), ensure_ascii=False)
+        elif isinstance(value, bool):
+            values[name] = int(value)
+        else:
+            values[name] = value
+    return values

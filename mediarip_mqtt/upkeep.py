@@ -1,0 +1,116 @@
+"""What has to happen from time to time: the lease's heartbeat, free space, old replies."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from mediarip_mqtt import events, wire
+from mediarip_mqtt.errors import StoreError
+from mediarip_mqtt.filesystem import disk_usage
+from mediarip_mqtt.jobs import new_id
+from mediarip_mqtt.store import Store, Tx
+from mediarip_mqtt.store.lease import HEARTBEAT, Lease
+
+SPACE_INTERVAL: Final = 15  # seconds
+KEEP_REPLIES: Final = timedelta(days=14)
+
+logger = logging.getLogger(__name__)
+
+
+class Upkeep:
+    """Runs the recurring work on a timer in memory."""
+
+    def __init__(  # noqa: PLR0913 - the parts it looks after
+        self,
+        store: Store,
+        lease: Lease,
+        topics: wire.Topics,
+        *,
+        root: Path,
+        min_free: int,
+        clock: Callable[[], datetime],
+        space_changed: Callable[[], None],
+        lost_lease: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._lease = lease
+        self._topics = topics
+        self._root = root
+        self._min_free = min_free
+        self._clock = clock
+        self._space_changed = space_changed
+        self._lost_lease = lost_lease
+        self._scheduler = AsyncIOScheduler(
+            # APScheduler's default grace of 1 s drops runs behind any stall.
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 3600}
+        )
+        self.disk_free: int | None = None
+        self.disk_total: int | None = None
+        self.disk_low = False
+
+    async def start(self) -> None:
+        """Do everything once, and then again and again."""
+        await self._measure()
+        self._scheduler.add_job(self._beat, "interval", seconds=HEARTBEAT)
+        self._scheduler.add_job(self._measure, "interval", seconds=SPACE_INTERVAL)
+        self._scheduler.add_job(self._forget, "interval", hours=1)
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Do nothing more."""
+        self._scheduler.shutdown(wait=False)
+
+    async def _beat(self) -> None:
+        try:
+            if not await self._lease.renew(self._clock()):
+                logger.error("store: another service took the store over; this one ends")
+                self._lost_lease()
+        except (StoreError, sqlite3.Error) as error:
+            logger.warning("store: the lease could not be renewed: %s", error)
+
+    async def _measure(self) -> None:
+        """Learn how much space there is; pause the queue below the floor."""
+        try:
+            free, total = await asyncio.to_thread(disk_usage, self._root)
+        except OSError as error:
+            logger.warning("storage: the free space of %s is unknown: %s", self._root, error.strerror)
+            return
+        self.disk_free, self.disk_total = free, total
+        low = bool(self._min_free) and free < self._min_free
+        if low is self.disk_low:
+            return
+        self.disk_low = low
+        logger.warning(
+            "storage: %d bytes are free, storage.min_free is %d: the queue %s",
+            free,
+            self._min_free,
+            "pauses" if low else "goes on",
+        )
+        if low:
+            event = events.DiskLow(
+                event_id=new_id(), at=self._clock(), disk_free=free, min_free=self._min_free
+            )
+            try:
+                await self._store.write(
+                    lambda tx: tx.post(self._topics.event, wire.dumps(event.payload()), event.at)
+                )
+            except (StoreError, sqlite3.Error) as error:
+                logger.warning("storage: the event could not be stored: %s", error)
+        self._space_changed()
+
+    async def _forget(self) -> None:
+        def forget(tx: Tx) -> None:
+            tx.forget_requests(self._clock() - KEEP_REPLIES)
+
+        try:
+            await self._store.write(forget)
+        except (StoreError, sqlite3.Error) as error:
+            logger.warning("store: old replies could not be removed: %s", error)

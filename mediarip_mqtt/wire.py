@@ -1,0 +1,148 @@
+"""The grammar of topics, and the one shape of a reply."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mediarip_mqtt.errors import MediaripError
+
+CONTRACT_VERSION: Final = 1
+SESSION_ID: Final = re.compile(r"^[A-Za-z0-9_.@-]{1,64}$")
+ROOT_SESSION: Final = "default"
+ONLINE: Final = "online"
+OFFLINE: Final = "offline"
+
+
+@dataclass(frozen=True)
+class CommandTopic:
+    """Where a command arrived: the session it speaks for, and the command the topic names."""
+
+    session_id: str
+    name: str | None
+
+
+@dataclass(frozen=True)
+class SettingTopic:
+    """A setting's ``/set`` topic."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class Topics:
+    """All topics of a service below its base topic."""
+
+    base: str
+
+    @property
+    def status(self) -> str:
+        """`online` or `offline`."""
+        return f"{self.base}/status"
+
+    @property
+    def info(self) -> str:
+        """Facts that rarely change."""
+        return f"{self.base}/info"
+
+    @property
+    def state(self) -> str:
+        """What the service does."""
+        return f"{self.base}/state"
+
+    @property
+    def command(self) -> str:
+        """The one door for everything."""
+        return f"{self.base}/command"
+
+    @property
+    def response(self) -> str:
+        """The reply to every command."""
+        return f"{self.base}/response"
+
+    @property
+    def jobs(self) -> str:
+        """What a dashboard card needs."""
+        return f"{self.base}/jobs"
+
+    @property
+    def event(self) -> str:
+        """One message for each thing that happened."""
+        return f"{self.base}/event"
+
+    def command_for(self, name: str) -> str:
+        """Return the topic of one command."""
+        return f"{self.base}/command/{name}"
+
+    def job_state(self, job_id: str) -> str:
+        """Return the topic of a whole job; ``+`` for all."""
+        return f"{self.base}/job/{job_id}/state"
+
+    def job_progress(self, job_id: str) -> str:
+        """Return the topic of a running job's progress; ``+`` for all."""
+        return f"{self.base}/job/{job_id}/progress"
+
+    def setting(self, key: str) -> str:
+        """Return the topic of a runtime setting's value."""
+        return f"{self.base}/setting/{key}"
+
+    def setting_set(self, key: str) -> str:
+        """Return the topic that takes a new value for a runtime setting."""
+        return f"{self.base}/setting/{key}/set"
+
+    @property
+    def intake(self) -> tuple[str, ...]:
+        """The filters of everything that may be commanded."""
+        return (
+            f"{self.base}/command",
+            f"{self.base}/command/+",
+            f"{self.base}/session/+/command",
+            f"{self.base}/session/+/command/+",
+            f"{self.base}/setting/+/set",
+        )
+
+    def parse(self, topic: str) -> CommandTopic | SettingTopic | None:
+        """Return what a topic of `intake` means; None for any other."""
+        if not topic.startswith(f"{self.base}/"):
+            return None
+        match topic[len(self.base) + 1 :].split("/"):
+            case ["command"]:
+                return CommandTopic(ROOT_SESSION, None)
+            case ["command", name]:
+                return CommandTopic(ROOT_SESSION, name)
+            case ["session", sid, "command"]:
+                return CommandTopic(sid, None)
+            case ["session", sid, "command", name]:
+                return CommandTopic(sid, name)
+            case ["setting", key, "set"]:
+                return SettingTopic(key)
+        return None
+
+    def parse_job(self, topic: str) -> tuple[str, str] | None:
+        """Return a job topic's id and kind (``state`` or ``progress``); None for any other."""
+        match topic.removeprefix(f"{self.base}/").split("/"):
+            case ["job", job_id, ("state" | "progress") as kind]:
+                return job_id, kind
+        return None
+
+
+def dumps(value: Any) -> str:  # noqa: ANN401 - JSON is any
+    """Return JSON as it is published: UTF-8, compact, never NaN."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def accepted(command: str, request_id: str | None, **result: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON is any
+    """Return the reply to a command that was carried out."""
+    return {"ok": True, "command": command, "request_id": request_id, **result}
+
+
+def refused(command: str | None, request_id: str | None, error: MediaripError) -> dict[str, Any]:
+    """Return the reply to a command that was refused."""
+    return {
+        "ok": False,
+        "command": command,
+        "request_id": request_id,
+        "error": {"code": error.code, "message": error.message, "field": error.field},
+    }
