@@ -129,7 +129,7 @@ class App:
         )
         self._store.on_commit(self._changed)
 
-    async def _handle(self, message: Any) -> None:  # noqa: ANN401 - link.Message
+    async def _handle(self, message: Any) -> None:
         await self._dispatch.handle(message)
 
     async def _work(self, ready: asyncio.Event | None) -> None:
@@ -215,8 +215,8 @@ def _prepare_folders(root: Path, own: Path) -> filesystem.Mount:
         own.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise ConfigError(
-            f"storage.root: {root} can't be used: {error.strerror}. Check that the volume is mounted "
-            "and that this user may write to it."
+            f"storage.root: {root} can't be used: {error.strerror}. Check that the volume is "
+            "mounted and that this user may write to it."
         ) from None
     return filesystem.mount_of(root)
 

@@ -8,10 +8,16 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from datetime import datetime
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import AliasChoices, AwareDatetime, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import (
+    AliasChoices,
+    AwareDatetime,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 
 from mediarip_mqtt.errors import CommandError, ErrorCode
 from mediarip_mqtt.models import Frozen, JobStatus, MediaType, Priority
@@ -57,7 +63,9 @@ class Download(Base):
     """Add a job."""
 
     command: Literal["download"] = "download"
-    url: Url | None = Field(None, description="http or https URL of a page, file, playlist or feed.")
+    url: Url | None = Field(
+        None, description="http or https URL of a page, file, playlist or feed."
+    )
     query: Text | None = Field(None, description="Search words instead of a URL: the first hit.")
     preset: Text | None = Field(None, description="Name of a preset, see `info`.")
     quality: Annotated[str, StringConstraints(pattern=r"^(best|\d{3,4}p?)$")] | None = Field(
@@ -201,7 +209,7 @@ _OTHER_SCHEME: Final = re.compile(
 _TRAILING: Final = ".,;:!?\"')>]}"
 
 
-class Unparsed(CommandError):
+class ParseError(CommandError):
     """A payload that is no command; carries what could be learnt of it for the reply."""
 
     def __init__(
@@ -215,16 +223,16 @@ class Unparsed(CommandError):
 def parse(payload: bytes, name: str | None) -> Base:
     """Return the command that a payload is; ``name`` is what its topic says.
 
-    Raises `Unparsed`.
+    Raises `ParseError`.
     """
     try:
         text = payload.decode("utf-8").removeprefix("\ufeff").strip()
     except UnicodeDecodeError:
-        raise Unparsed(
+        raise ParseError(
             CommandError(ErrorCode.INVALID_PAYLOAD, "The payload is not UTF-8 text."), name
         ) from None
     if "\x00" in text:
-        raise Unparsed(
+        raise ParseError(
             CommandError(ErrorCode.INVALID_PAYLOAD, "The payload holds a NUL character."), name
         )
     value = _json(text, name)
@@ -240,21 +248,23 @@ def _json(text: str, name: str | None) -> dict[str, Any] | str:
     except (ValueError, RecursionError) as error:
         if not text.startswith("{"):
             return text  # "[Official] some title" are search words
-        place = f" at line {error.lineno}, column {error.colno}" if isinstance(
-            error, json.JSONDecodeError
-        ) else ""
-        raise Unparsed(
+        place = (
+            f" at line {error.lineno}, column {error.colno}"
+            if isinstance(error, json.JSONDecodeError)
+            else ""
+        )
+        raise ParseError(
             CommandError(ErrorCode.INVALID_JSON, f"The payload is not valid JSON{place}."), name
         ) from None
     if isinstance(value, str):
         return value.strip()
     if not isinstance(value, dict):
-        raise Unparsed(
+        raise ParseError(
             CommandError(ErrorCode.INVALID_PAYLOAD, "The payload must be text or a JSON object."),
             name,
         )
     if not _encodable(value):
-        raise Unparsed(
+        raise ParseError(
             CommandError(ErrorCode.INVALID_PAYLOAD, "The payload holds text that is not Unicode."),
             name,
         )
@@ -278,12 +288,12 @@ def _encodable(value: dict[str, Any]) -> bool:
 def _from_text(text: str, name: str | None) -> Base:
     name = name or "download"
     if name not in CLASSES:
-        raise Unparsed(_unknown(name), name)
-    main = MAIN_ARGUMENT[name]
+        raise ParseError(_unknown(name), name)
+    main: str | None = MAIN_ARGUMENT[name]
     if not text:
         return _validate({"command": name}, name, None)
     if main is None:
-        raise Unparsed(
+        raise ParseError(
             CommandError(
                 ErrorCode.INVALID_PAYLOAD, f"`{name}` takes no plain text, only a JSON object."
             ),
@@ -297,7 +307,7 @@ def _from_text(text: str, name: str | None) -> Base:
     return _validate({"command": name, main: text}, name, None)
 
 
-def _from_object(value: dict[str, Any], name: str | None) -> Base:
+def _from_object(value: dict[str, Any], name: str | None) -> Base:  # noqa: C901 - one check after the other
     request_id = value.get("request_id")
     if isinstance(request_id, int | float) and not isinstance(request_id, bool):
         request_id = str(request_id)
@@ -305,13 +315,13 @@ def _from_object(value: dict[str, Any], name: str | None) -> Base:
         request_id = None
     named = value.get("command", name or "download")
     if not isinstance(named, str):
-        raise Unparsed(
+        raise ParseError(
             CommandError(ErrorCode.INVALID_PAYLOAD, "`command` must be text.", field="command"),
             name,
             request_id,
         )
     if name is not None and named != name:
-        raise Unparsed(
+        raise ParseError(
             CommandError(
                 ErrorCode.INVALID_PAYLOAD,
                 f"The topic says `{name}` and the payload `{named[:40]}`.",
@@ -321,7 +331,7 @@ def _from_object(value: dict[str, Any], name: str | None) -> Base:
             request_id,
         )
     if named not in CLASSES:
-        raise Unparsed(_unknown(named), named[:64], request_id)
+        raise ParseError(_unknown(named), named[:64], request_id)
     if named == "settings":
         return _validate(_settings_object(value), named, request_id)
     fields = {**value, "command": named}
@@ -338,18 +348,22 @@ def _from_object(value: dict[str, Any], name: str | None) -> Base:
 def _settings_object(value: dict[str, Any]) -> dict[str, Any]:
     own = ("command", "request_id")
     values = {key: one for key, one in value.items() if key not in own}
-    return {**{key: value[key] for key in own if key in value}, "command": "settings", "values": values}
+    return {
+        **{key: value[key] for key in own if key in value},
+        "command": "settings",
+        "values": values,
+    }
 
 
 def _validate(fields: dict[str, Any], name: str, request_id: str | None) -> Base:
     try:
         command = _ADAPTER.validate_python(fields)
     except ValidationError as error:
-        raise Unparsed(_explain(error, name), name, request_id) from None
+        raise ParseError(_explain(error, name), name, request_id) from None
     if isinstance(command, Download) and (command.url is None) == (command.query is None):
         text = "A download needs a `url`, or search words as `query`"
         both = command.url is not None
-        raise Unparsed(
+        raise ParseError(
             CommandError(
                 ErrorCode.INVALID_PAYLOAD, f"{text}{', not both' if both else ''}.", field="url"
             ),
@@ -400,5 +414,3 @@ def repair_url(text: str) -> str | None:
         if _BARE_HOST.match(text):
             return f"https://{text}"
     return None
-
-

@@ -58,7 +58,7 @@ class Origin:
 class Dispatch:
     """Turns messages into commands and carries them out."""
 
-    def __init__(  # noqa: PLR0913 - the parts it joins
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it joins
         self,
         settings: Settings,
         topics: wire.Topics,
@@ -88,8 +88,10 @@ class Dispatch:
         if message.retain and not message.payload:
             return  # someone clears a retained command: nothing is asked
         name = "settings" if isinstance(target, wire.SettingTopic) else target.name
-        session_id = wire.ROOT_SESSION if isinstance(target, wire.SettingTopic) else self._session(
-            target.session_id
+        session_id = (
+            wire.ROOT_SESSION
+            if isinstance(target, wire.SettingTopic)
+            else self._session(target.session_id)
         )
         request_id: str | None = None
         try:
@@ -100,7 +102,7 @@ class Dispatch:
                 else commands.parse(message.payload, name)
             )
         except CommandError as error:
-            if isinstance(error, commands.Unparsed):
+            if isinstance(error, commands.ParseError):
                 name, request_id = error.command or name, error.request_id
             origin = self._origin(message, session_id or wire.ROOT_SESSION, request_id)
             await self._answer(origin, wire.refused(_bounded(name), request_id, error))
@@ -112,8 +114,8 @@ class Dispatch:
             logger.warning("refused a retained command on %s", message.topic)
             raise CommandError(
                 ErrorCode.RETAINED_COMMAND,
-                f"A retained command on {message.topic} is never carried out, since it would run at "
-                "every reconnect. Publish it without the retain flag, and clear the topic.",
+                f"A retained command on {message.topic} is never carried out, since it would run "
+                "at every reconnect. Publish it without the retain flag, and clear the topic.",
             )
         if len(message.payload) > self._settings.mqtt.max_payload:
             raise CommandError(
@@ -182,11 +184,10 @@ class Dispatch:
             else:
                 if isinstance(command, commands.Delete) and command.files:
                     await self._remove_files(command)
-                reply = await self._store.write(lambda tx: self._write(tx, command, origin))
+                await self._store.write(lambda tx: self._write(tx, command, origin))
                 if isinstance(command, commands.ChangeSettings):
                     self._preferences.restore(await self._store.read(lambda tx: tx.config()))
-                if reply is None:
-                    return  # in the outbox, committed with the effect
+                return  # the reply is in the outbox, committed with the effect
         except CommandError as error:
             reply = wire.dumps(wire.refused(name, origin.request_id, error))
         except (StoreError, sqlite3.Error) as error:
@@ -215,8 +216,8 @@ class Dispatch:
 
     # In a transaction
 
-    def _write(self, tx: Tx, command: commands.Base, origin: Origin) -> str | None:
-        """Carry out a command and commit its reply; return the reply where it is not committed."""
+    def _write(self, tx: Tx, command: commands.Base, origin: Origin) -> None:
+        """Carry out a command; its reply is committed with its effect."""
         known = self._known_reply(tx, origin)
         if known is None:
             try:
@@ -229,22 +230,15 @@ class Dispatch:
                     # Published again, so that a control shows the truth.
                     tx.changes.settings.update(PREFIX + key for key in command.values)
             if result is None:
-                return None  # a probe: answered when it is done
+                return  # a probe: answered when it is done
             known = wire.dumps(result)
             if origin.request_id:
                 tx.remember_request(origin.session_id, origin.request_id, known, self._clock())
             if origin.mid is not None:
                 tx.remember_delivery(origin.mid, origin.digest, known, self._clock())
-        self.post_reply(tx, known, origin.response_topic, origin.correlation)
-        return None
-
-    def post_reply(
-        self, tx: Tx, reply: str, response_topic: str | None, correlation: bytes | None
-    ) -> None:
-        """Put a reply in the outbox."""
-        tx.post(self._topics.response, reply, self._clock())
-        if response_topic:
-            tx.post(response_topic, reply, self._clock(), correlation)
+        tx.post(self._topics.response, known, self._clock())
+        if origin.response_topic:
+            tx.post(origin.response_topic, known, self._clock(), origin.correlation)
 
     def _known_reply(self, tx: Tx, origin: Origin) -> str | None:
         if origin.request_id:
@@ -261,12 +255,16 @@ class Dispatch:
             return known
         return wire.dumps(self._effect(tx, command, origin))
 
-    def _effect(self, tx: Tx, command: commands.Base, origin: Origin) -> dict[str, Any] | None:
+    def _effect(  # noqa: C901, PLR0911, PLR0912 - one case for each command
+        self, tx: Tx, command: commands.Base, origin: Origin
+    ) -> dict[str, Any] | None:
+        """Do what a command says; return its reply, or None where that comes later."""
         match cast("commands.Command", command):
             case commands.Download() as download:
                 return _with_job(download, self._download(tx, download, origin))
             case commands.ProbePage() as probe:
-                return self._probe(tx, probe, origin)
+                self._probe(tx, probe, origin)
+                return None
             case commands.Cancel() as cancel:
                 return self._each(tx, cancel, ACTIVE | WAITING, self._jobs.cancel)
             case commands.Retry() as retry:
@@ -290,7 +288,9 @@ class Dispatch:
                 return self._list(tx, listing)
             case commands.Get() as get:
                 if get.id == "all":
-                    return self._list(tx, commands.List(request_id=get.request_id, limit=200), "get")
+                    return self._list(
+                        tx, commands.List(request_id=get.request_id, limit=200), "get"
+                    )
                 return _with_job(get, self._jobs.find(tx, get.id))
             case commands.ChangeSettings() as change:
                 return self._change(tx, change)
@@ -309,7 +309,8 @@ class Dispatch:
         if command.output_template:
             library.check_template(command.output_template)
         options = DownloadOptions(
-            media_type=command.media_type or presets.media_type(
+            media_type=command.media_type
+            or presets.media_type(
                 command.preset or self._preferences.default_preset, self._settings.downloads
             ),
             preset=command.preset,
@@ -370,9 +371,8 @@ class Dispatch:
         if command.id != "all":
             job = self._jobs.find(tx, command.id or "")
             return _with_job(command, use_case(tx, job))
-        done = []
-        for job in tx.jobs(statuses=statuses, top_level=True, newest_first=False, limit=MANY):
-            done.append(use_case(tx, job).id)
+        tops = tx.jobs(statuses=statuses, top_level=True, newest_first=False, limit=MANY)
+        done = [use_case(tx, job).id for job in tops]
         for job in tx.jobs(statuses=statuses, newest_first=False, limit=MANY):
             if (current := tx.job(job.id)) and current.status in statuses and job.id not in done:
                 done.append(use_case(tx, current).id)
@@ -404,7 +404,9 @@ class Dispatch:
                     f"The file {name!r} can't be removed: {error.strerror}. The job was kept.",
                 ) from None
 
-    def _hold(self, tx: Tx, command: commands.Pause | commands.Resume, *, paused: bool) -> dict[str, Any]:
+    def _hold(
+        self, tx: Tx, command: commands.Pause | commands.Resume, *, paused: bool
+    ) -> dict[str, Any]:
         tx.set_config(PAUSED_KEY, "user" if paused else None, self._clock())
         tx.changes.queue = True
         return wire.accepted(_name(command), command.request_id, paused=paused)

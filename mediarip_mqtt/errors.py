@@ -89,7 +89,7 @@ class DownloadError(MediaripError):
         self.retry_after = retry_after
 
 
-class Stopped(MediaripError):
+class Stopped(MediaripError):  # noqa: N818 - not an error: somebody wanted it
     """The work was stopped by its control: cancel, pause or shutdown; never the site's fault."""
 
     code = ErrorCode.CANCELLED

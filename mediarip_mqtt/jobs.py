@@ -192,7 +192,9 @@ class Jobs:
 
     # Done by the runner
 
-    def claim(self, tx: Tx, excluded: Sequence[str], *, extracted: Callable[[str], bool]) -> Job | None:
+    def claim(
+        self, tx: Tx, excluded: Sequence[str], *, extracted: Callable[[str], bool]
+    ) -> Job | None:
         """Take the next due job out of the queue for an attempt."""
         job = tx.next_due(self._clock(), excluded)
         if job is None:
@@ -420,7 +422,7 @@ class Jobs:
         job = tx.job(job_id)
         return job if job and job.status in ACTIVE else None
 
-    def _move(self, tx: Tx, job: Job, status: JobStatus, **columns: Any) -> Job:  # noqa: ANN401 - a job's fields
+    def _move(self, tx: Tx, job: Job, status: JobStatus, **columns: Any) -> Job:
         if status is not job.status and status not in MOVES[job.status]:
             raise _wrong_move(job, f"made {status}", "")
         return tx.update(job.id, status=status, **columns)

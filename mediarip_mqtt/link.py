@@ -97,17 +97,19 @@ class Link:
         inner_message, inner_connect = self._paho.on_message, self._paho.on_connect
         inner_disconnect = self._paho.on_disconnect
 
-        def on_message(client: Any, userdata: Any, message: Any) -> None:  # noqa: ANN401 - paho's callback
+        def on_message(client: Any, userdata: Any, message: Any) -> None:
             if message.dup:
                 self._duplicates.add(message.mid)
             inner_message(client, userdata, message)
 
-        def on_connect(client: Any, userdata: Any, flags: Any, *rest: Any) -> None:  # noqa: ANN401 - paho's callback
+        def on_connect(client: Any, userdata: Any, flags: Any, *rest: Any) -> None:
             present = getattr(flags, "session_present", None)
-            self.session_present = bool(flags.get("session present") if present is None else present)
+            self.session_present = bool(
+                flags.get("session present") if present is None else present
+            )
             inner_connect(client, userdata, flags, *rest)
 
-        def on_disconnect(*arguments: Any) -> None:  # noqa: ANN401 - paho's callback
+        def on_disconnect(*arguments: Any) -> None:
             self._disconnect_reason = next(
                 (one for one in arguments if hasattr(one, "packetType")), None
             )
@@ -141,7 +143,7 @@ class Link:
         """Publish and wait for the broker's acknowledgement; raise `LinkError` where it is lost."""
         properties = None
         if self.protocol == "5" and (response_topic or correlation):
-            properties = Properties(PacketTypes.PUBLISH)
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho's
             if response_topic:
                 properties.ResponseTopic = response_topic
             if correlation:
@@ -172,11 +174,11 @@ class Link:
 
     async def watch(self) -> None:
         """Raise `LinkError` once the connection is gone, also where aiomqtt does not notice."""
-        while self.connected:
+        while self.connected:  # noqa: ASYNC110 - paho tells nobody: that is the reason to look
             await asyncio.sleep(WATCH_INTERVAL)
         raise self._lost(None)
 
-    async def _call(self, awaitable: Any) -> None:  # noqa: ANN401 - any of aiomqtt's coroutines
+    async def _call(self, awaitable: Any) -> None:
         """Await a call of aiomqtt, woken by the loss of the connection."""
         task = asyncio.ensure_future(awaitable)
         disconnected: asyncio.Future[Any] = self._client._disconnected  # noqa: SLF001 - a pending call isn't woken otherwise
@@ -244,7 +246,7 @@ async def connect(
 ) -> AsyncIterator[Link]:
     """Open a connection with a session of its own that ends with it (for clients).
 
-    Falls back to MQTT 3.1.1 where the broker refuses 5. Raises `BrokerError` with a text for people.
+    Falls back to MQTT 3.1.1 where the broker refuses 5. Raises `BrokerError`.
     """
     protocol = prefer or settings.protocol
     try:
@@ -296,7 +298,7 @@ def _client(
     five = protocol == "5"
     properties = None
     if five:
-        properties = Properties(PacketTypes.CONNECT)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho's
         properties.ReceiveMaximum = RECEIVE_MAXIMUM if persistent else 1000
         properties.MaximumPacketSize = MAXIMUM_PACKET
         properties.SessionExpiryInterval = settings.session_expiry if persistent else 0

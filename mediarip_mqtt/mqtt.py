@@ -123,12 +123,14 @@ class Session:
             will=will,
             persistent=True,
         ) as link:
-            # First of all: a disconnect right behind CONNACK goes unnoticed, a lost SUBACK does not.
+            # First: a disconnect right behind CONNACK goes unnoticed, a lost SUBACK does not.
             await link.subscribe(*self._topics.intake)
             self._link = link
             where = f"{self._settings.host}:{self._settings.port}"
             logger.info(
-                "mqtt: %s %s (MQTT %s)", "reconnected to" if returned else "connected to", where,
+                "mqtt: %s %s (MQTT %s)",
+                "reconnected to" if returned else "connected to",
+                where,
                 link.protocol,
             )
             try:
@@ -138,9 +140,11 @@ class Session:
                     group.create_task(self._last_words(link), name="mqtt-last-words")
                     group.create_task(self._publisher.run(link), name="mqtt-publish")
                     if self._intake_open:
-                        self._intake_task = group.create_task(self._intake(link), name="mqtt-intake")
+                        self._intake_task = group.create_task(
+                            self._intake(link), name="mqtt-intake"
+                        )
             except* _Finished:
-                return
+                pass  # said goodbye
             except* LinkError as lost:
                 raise _first(lost) from None
 

@@ -27,7 +27,7 @@ class Preferences:
         self._kept: dict[str, Any] = {}
         self._fields = runtime_fields()
 
-    def __getattr__(self, key: str) -> Any:  # noqa: ANN401 - settings have many types
+    def __getattr__(self, key: str) -> Any:
         if key.startswith("_") or key not in self._fields:
             raise AttributeError(key)
         return self._kept[key] if key in self._kept else self._configured(key)
@@ -40,7 +40,7 @@ class Preferences:
         """Return every runtime setting's type, bounds, default, and where its value comes from."""
         return {key: self._describe(key) for key in self._fields}
 
-    def check(self, key: str, value: Any) -> Any:  # noqa: ANN401 - settings have many types
+    def check(self, key: str, value: Any) -> Any:
         """Return a new value as the setting's type; raise `invalid_payload` where it can't be."""
         if key not in self._fields:
             raise CommandError(
@@ -60,7 +60,7 @@ class Preferences:
                 ErrorCode.INVALID_PAYLOAD, f"{key}: {error.errors()[0]['msg']}.", field=key
             ) from None
 
-    def apply(self, key: str, value: Any) -> None:  # noqa: ANN401 - settings have many types
+    def apply(self, key: str, value: Any) -> None:
         """Take over a checked and committed value; None goes back to the configured one."""
         if value is None:
             self._kept.pop(key, None)
@@ -80,7 +80,7 @@ class Preferences:
                 dropped.append(key)
         return dropped
 
-    def _configured(self, key: str) -> Any:  # noqa: ANN401 - settings have many types
+    def _configured(self, key: str) -> Any:
         return getattr(getattr(self._settings, self._fields[key][0]), key)
 
     def _describe(self, key: str) -> dict[str, Any]:

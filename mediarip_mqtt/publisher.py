@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from mediarip_mqtt import wire
@@ -63,7 +64,7 @@ class _Shown:
 
 
 class Publisher:
-    """Publishes what changed, as fast as the broker takes it and no faster than the contract says."""
+    """Publishes what changed: as fast as the broker takes it, no faster than the contract says."""
 
     def __init__(  # noqa: PLR0913 - the sources of what is published
         self,
@@ -214,14 +215,14 @@ class Publisher:
 
     async def _send_outbox(self, link: Link) -> None:
         after = 0
-        while rows := await self._store.read(lambda tx, after=after: tx.outbox(after, OUTBOX_BATCH)):
+        while rows := await self._store.read(partial(Tx.outbox, after=after, limit=OUTBOX_BATCH)):
             # paho sends in the order of the calls; the acknowledgements are awaited together.
             results = await asyncio.gather(
                 *(self._send(link, row) for row in rows), return_exceptions=True
             )
             sent = [row.id for row, one in zip(rows, results, strict=True) if one is None]
             if sent:
-                await self._store.write(lambda tx, sent=sent: tx.sent(sent))
+                await self._store.write(partial(Tx.sent, ids=sent))
             for one in results:
                 if isinstance(one, BaseException):
                     raise one
@@ -265,7 +266,12 @@ class Publisher:
 
         found = await self._store.read(read)
         speed = sum(one.speed or 0.0 for one in self._live.values())
-        return {**found, "speed": round(speed), **self._state(), "heartbeat": utc_iso(self._clock())}
+        return {
+            **found,
+            "speed": round(speed),
+            **self._state(),
+            "heartbeat": utc_iso(self._clock()),
+        }
 
     # Reconciliation
 
@@ -281,7 +287,7 @@ class Publisher:
         """Compare what the broker retains (topic to digest) with the store; mark what differs."""
         ids: set[str] = set()
         after = ""
-        while page := await self._store.read(lambda tx, after=after: _page(tx, after)):
+        while page := await self._store.read(partial(_page, after=after)):
             after = page[-1][0].id
             for job, progress in page:
                 ids.add(job.id)
@@ -342,7 +348,9 @@ def render_jobs(tx: Tx) -> str:
         "finished": [_brief(job) for job in finished],
     }
     counts = tx.counts()
-    sizes = {name: [len(wire.dumps(one).encode()) + 1 for one in jobs] for name, jobs in groups.items()}
+    sizes = {
+        name: [len(wire.dumps(one).encode()) + 1 for one in jobs] for name, jobs in groups.items()
+    }
     total = sum(sum(one) for one in sizes.values()) + 600
     for name in ("finished", "queued", "active"):
         keep = 5 if name == "finished" else 0
@@ -399,4 +407,3 @@ def _brief(job: Job) -> dict[str, Any]:
         "completed_at": utc_iso(job.completed_at) if job.completed_at else None,
     }
     return brief | {key: value for key, value in optional.items() if value is not None}
-

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -85,7 +86,7 @@ class Slot:
 class Runner:
     """Owns everything that runs."""
 
-    def __init__(  # noqa: PLR0913 - the parts it joins
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it joins
         self,
         store: Store,
         jobs: Jobs,
@@ -116,6 +117,7 @@ class Runner:
         self._clean = asyncio.Event()
         self._placing = asyncio.Lock()
         self._idle = asyncio.Event()
+        self._ending = asyncio.Event()
         self._stopping = False
         self.hold: str | None = None
 
@@ -153,6 +155,7 @@ class Runner:
     async def shutdown(self, grace: float) -> None:
         """Stop all work and put unfinished jobs back, within ``grace`` seconds."""
         self._stopping = True
+        self._ending.set()
         self._wake.set()
         self._clean.set()
         for slot in list(self._slots.values()):
@@ -197,7 +200,7 @@ class Runner:
         """Stop the threads of jobs that a command has taken out of work."""
         for job_id, slot in list(self._slots.items()):
             if not slot.stopped.is_set():
-                job = await self._store.read(lambda tx, job_id=job_id: tx.job(job_id))
+                job = await self._store.read(partial(Tx.job, job_id=job_id))
                 if job is None or job.status not in ACTIVE:
                     slot.stop()
 
@@ -326,7 +329,7 @@ class Runner:
             playlist_limit=self._preferences.playlist_limit,
         )
 
-    async def _place(self, slot: Slot, files: Any, *, chosen: bool) -> None:  # noqa: ANN401 - a sequence of files
+    async def _place(self, slot: Slot, files: Any, *, chosen: bool) -> None:
         """Commit the final names, move the files there, and complete the job.
 
         The names are committed first and the move can be repeated, so that a kill in between makes
@@ -337,9 +340,7 @@ class Runner:
             async with self._placing:
                 if not chosen:
                     files = await self._choose_names(files)
-                placed = await self._commit(
-                    lambda tx, files=files: self._jobs.placing(tx, job_id, files)
-                )
+                placed = await self._commit(partial(self._jobs.placing, job_id=job_id, files=files))
             if placed is None:
                 raise Stopped
             try:
@@ -351,11 +352,12 @@ class Runner:
                 await asyncio.to_thread(_remove, self._root, files)  # cancelled in the last moment
             return
         raise DownloadError(
-            ErrorCode.STORAGE_UNAVAILABLE, "No free name was found for the file. Try again.",
+            ErrorCode.STORAGE_UNAVAILABLE,
+            "No free name was found for the file. Try again.",
             transient=True,
         )
 
-    async def _choose_names(self, files: Any) -> tuple[ProducedFile, ...]:  # noqa: ANN401 - a sequence of files
+    async def _choose_names(self, files: Any) -> tuple[ProducedFile, ...]:
         taken = await self._store.read(lambda tx: tx.planned_names())
         chosen = []
         for file in files:
@@ -392,7 +394,8 @@ class Runner:
         threading.Thread(target=work, daemon=True, name=f"work-{slot.job.id[-12:]}").start()
         stopped = asyncio.ensure_future(slot.stopped.wait())
         try:
-            await asyncio.wait({future, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            both: set[asyncio.Future[Any]] = {future, stopped}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if not future.done():
                 await asyncio.wait({future}, timeout=LOST_AFTER)
         finally:
@@ -406,7 +409,9 @@ class Runner:
         job_id = slot.job.id
         self._lost.add(job_id)
         logger.error(
-            "job %s: its thread did not stop within %.0f s; its slot was replaced", job_id, LOST_AFTER
+            "job %s: its thread did not stop within %.0f s; its slot was replaced",
+            job_id,
+            LOST_AFTER,
         )
 
         def ended(done: asyncio.Future[T]) -> None:
@@ -516,7 +521,9 @@ class Runner:
 
     async def _look(self, probe: Probe) -> dict[str, Any]:
         job = Job(
-            id=f"probe-{probe.id}", session_id=probe.session_id, url=probe.url,
+            id=f"probe-{probe.id}",
+            session_id=probe.session_id,
+            url=probe.url,
             created_at=self._clock(),
         )
         slot = Slot(job, self._engine.control(), ahead=True)
@@ -528,24 +535,23 @@ class Runner:
         except Stopped:
             if self._stopping:
                 raise
-            error: MediaripError = DownloadError(
+            failure = DownloadError(
                 ErrorCode.TIMEOUT, f"The page was not read within {PROBE_TIME:.0f} s."
             )
-            return wire.refused("probe", probe.request_id, error)
+            return wire.refused("probe", probe.request_id, failure)
         except MediaripError as error:
             return wire.refused("probe", probe.request_id, error)
         except Exception:
             logger.exception("probe of %s failed", probe.url)
-            error = DownloadError(ErrorCode.INTERNAL, "The service failed at this; see its log.")
-            return wire.refused("probe", probe.request_id, error)
+            failure = DownloadError(ErrorCode.INTERNAL, "The service failed at this; see its log.")
+            return wire.refused("probe", probe.request_id, failure)
         finally:
             timer.cancel()
             watcher.cancel()
         return _probe_reply(probe, found.info)
 
     async def _stop_with_service(self, slot: Slot) -> None:
-        while not self._stopping:
-            await asyncio.sleep(0.1)
+        await self._ending.wait()
         slot.stop()
 
     # The rest
@@ -570,12 +576,14 @@ class Runner:
             self._leftovers -= todo
             for job_id in todo:
                 try:
-                    job = await self._store.read(lambda tx, job_id=job_id: tx.job(job_id))
+                    job = await self._store.read(partial(Tx.job, job_id=job_id))
                     if job is None or (job.status in TERMINAL and not _resumable(job)):
                         self._ready.pop(job_id, None)
                         await asyncio.to_thread(library.discard_temp, self._temp, job_id)
                 except (OSError, StoreError, sqlite3.Error) as error:
-                    logger.warning("job %s: its temporary files can't be removed: %s", job_id, error)
+                    logger.warning(
+                        "job %s: its temporary files can't be removed: %s", job_id, error
+                    )
 
 
 def _resumable(job: Job) -> bool:

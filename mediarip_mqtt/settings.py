@@ -29,7 +29,7 @@ _SIZE: Final = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?(?:/s)?\s*$", re.
 
 
 def parse_size(value: object) -> object:
-    """Return bytes for ``"500M"``, ``"1.5 GB"`` or ``"2MiB/s"`` (powers of 1024); else the value."""
+    """Return bytes for ``"500M"`` or ``"2MiB/s"`` (powers of 1024); else the value itself."""
     if isinstance(value, str) and (match := _SIZE.match(value)):
         return int(float(match[1]) * 1024 ** " kmgt".index(match[2].lower() or " "))
     return value
@@ -46,7 +46,7 @@ ByteSize = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
 HostList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(parse_list)]
 
 
-def runtime(default: Any, description: str, **constraints: Any) -> Any:  # noqa: ANN401 - pydantic's own Field has these types
+def runtime(default: Any, description: str, **constraints: Any) -> Any:
     """Declare a field that may change while the service runs."""
     return Field(
         default, description=description, json_schema_extra={"runtime": True}, **constraints
@@ -78,7 +78,9 @@ class MqttSettings(Section):
     tls_insecure: bool = Field(
         default=False, description="Accept a certificate for another host name (self-signed)."
     )
-    ca_file: Path | None = Field(None, description="CA certificates to trust (PEM); else the system's.")
+    ca_file: Path | None = Field(
+        None, description="CA certificates to trust (PEM); else the system's."
+    )
     cert_file: Path | None = Field(None, description="Client certificate (PEM).")
     key_file: Path | None = Field(None, description="Key of the client certificate (PEM).")
     transport: Literal["tcp", "websockets"] = Field("tcp", description="How MQTT is carried.")
@@ -89,7 +91,7 @@ class MqttSettings(Section):
     node_id: str = Field(
         "mediarip",
         pattern=r"^[A-Za-z0-9_-]{1,64}$",
-        description="Client id at the broker and device id at Home Assistant; one for each service.",
+        description="Client id at the broker and device id at Home Assistant: one a service.",
     )
     keepalive: int = Field(30, ge=5, le=3600, description="Seconds between signs of life.")
     session_expiry: int = Field(
@@ -107,7 +109,8 @@ class StorageSettings(Section):
     """The volume."""
 
     root: Path = Field(
-        Path("data"), description="Media go below it, all else of the service below `.mediarip/` in it."
+        Path("data"),
+        description="Media go below it, all else of the service below `.mediarip/` in it.",
     )
     journal_mode: Literal["auto", "wal", "truncate", "delete"] = Field(
         "auto", description="SQLite's journal; `auto` chooses by filesystem."
@@ -146,14 +149,14 @@ class DownloadSettings(Section):
     default_preset: str = runtime("best", "Preset of a download that names none.", max_length=64)
     presets: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
-        description="Presets of your own: name to `media_type`, `quality`, `format`, `output_format`.",
+        description="Your own presets: name to `media_type`, `quality`, `format`, `output_format`.",
     )
     queue_limit: int = runtime(20000, "Waiting jobs before `queue_full`.", ge=1, le=1_000_000)
     playlist_limit: int = runtime(1000, "Items taken of one playlist.", ge=1, le=10_000)
     search_prefix: str = Field(
         "ytsearch1:",
         max_length=500,
-        description="What makes search words a query: a yt-dlp search key, or a URL they are added to.",
+        description="What search words are put behind: a yt-dlp search key, or a URL.",
     )
     ytdlp_options: dict[str, Any] = Field(
         default_factory=dict,
@@ -191,7 +194,9 @@ class SecuritySettings(Section):
 class LogSettings(Section):
     """The log."""
 
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity.")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severity."
+    )
     format: Literal["text", "json"] = Field("text", description="Form of a line.")
 
 
@@ -202,7 +207,7 @@ class _YamlSource(PydanticBaseSettingsSource):
         super().__init__(settings_cls)
         self._content = content
 
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ANN401, ARG002 - the base class's signature
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - the base class's signature
         """Return one section."""
         return self._content.get(field_name), field_name, False
 
@@ -256,7 +261,9 @@ def runtime_fields() -> dict[str, tuple[str, type[Section]]]:
     }
 
 
-def load(config: Path | None = None, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Settings:
+def load(
+    config: Path | None = None, overrides: Mapping[str, Mapping[str, Any]] | None = None
+) -> Settings:
     """Return the settings, or raise a `ConfigError` that names every wrong key with its place.
 
     ``overrides`` (section to key to value) come from the command line and win over everything.
@@ -269,8 +276,8 @@ def load(config: Path | None = None, overrides: Mapping[str, Mapping[str, Any]] 
             merged = settings.model_dump()
             for section, values in overrides.items():
                 merged[section] = {**merged[section], **values}
-            settings = Settings.model_construct(
-                **{name: cls.model_validate(merged[name]) for name, cls in sections()}
+            settings = settings.model_copy(
+                update={name: cls.model_validate(merged[name]) for name, cls in sections()}
             )
     except ValidationError as error:
         raise ConfigError(_describe(error, config, lines)) from None
@@ -304,7 +311,7 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
     return {str(key): value for key, value in content.items()}, lines
 
 
-def _index_lines(node: Any, place: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:  # noqa: ANN401 - PyYAML's nodes are untyped
+def _index_lines(node: Any, place: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*place, str(key.value))
@@ -325,7 +332,9 @@ def _refuse_unknown_environment() -> None:
             raise ConfigError(f"Environment variable {name}: unknown setting `{section}.{field}`.")
 
 
-def _describe(error: ValidationError, config: Path | None, lines: dict[tuple[str, ...], int]) -> str:
+def _describe(
+    error: ValidationError, config: Path | None, lines: dict[tuple[str, ...], int]
+) -> str:
     problems = []
     for detail in error.errors(include_url=False, include_input=False, include_context=False):
         place = tuple(str(part) for part in detail["loc"])

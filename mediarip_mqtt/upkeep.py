@@ -81,7 +81,9 @@ class Upkeep:
         try:
             free, total = await asyncio.to_thread(disk_usage, self._root)
         except OSError as error:
-            logger.warning("storage: the free space of %s is unknown: %s", self._root, error.strerror)
+            logger.warning(
+                "storage: the free space of %s is unknown: %s", self._root, error.strerror
+            )
             return
         self.disk_free, self.disk_total = free, total
         low = bool(self._min_free) and free < self._min_free

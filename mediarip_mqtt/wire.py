@@ -103,7 +103,7 @@ class Topics:
             f"{self.base}/setting/+/set",
         )
 
-    def parse(self, topic: str) -> CommandTopic | SettingTopic | None:
+    def parse(self, topic: str) -> CommandTopic | SettingTopic | None:  # noqa: PLR0911 - one for each form
         """Return what a topic of `intake` means; None for any other."""
         if not topic.startswith(f"{self.base}/"):
             return None
@@ -128,12 +128,12 @@ class Topics:
         return None
 
 
-def dumps(value: Any) -> str:  # noqa: ANN401 - JSON is any
+def dumps(value: Any) -> str:
     """Return JSON as it is published: UTF-8, compact, never NaN."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
-def accepted(command: str, request_id: str | None, **result: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON is any
+def accepted(command: str, request_id: str | None, **result: Any) -> dict[str, Any]:
     """Return the reply to a command that was carried out."""
     return {"ok": True, "command": command, "request_id": request_id, **result}
 

@@ -59,15 +59,17 @@ class Control(Protocol):
 
 
 class Engine(Protocol):
-    """Extracts and downloads. Every method blocks, runs in any thread, and raises `DownloadError`
-    with a contract code, or `Stopped` where its control was stopped.
+    """Extracts and downloads.
+
+    Every method blocks, runs in any thread, and raises `DownloadError` with a contract code, or
+    `Stopped` where its control was stopped.
     """
 
     def facts(self) -> Facts:
         """Return the versions of yt-dlp, ffmpeg and the JavaScript runtime."""
 
     def control(self) -> Control:
-        """Return a fresh control for one call of the methods below (or `extract` and `download`)."""
+        """Return a fresh control for `extract`, `download`, or one after the other."""
 
     def extract(self, task: Task, control: Control) -> Extraction:
         """Read the page: a medium with its formats, or a playlist with its entries."""

@@ -71,7 +71,10 @@ class Store:
         # CIFS, 9p and sshfs alike.
         vfs = "?vfs=unix-excl" if self._exclusive else ""
         self._database = await aiosqlite.connect(
-            f"file:{quote(str(self.path))}{vfs}", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT
+            f"file:{quote(str(self.path))}{vfs}",
+            uri=True,
+            isolation_level=None,
+            timeout=BUSY_TIMEOUT,
         )
         try:
             await self._hop(self._prepare)
@@ -104,6 +107,7 @@ class Store:
         return await asyncio.shield(asyncio.ensure_future(self._write(function)))
 
     async def _write(self, function: Callable[[Tx], T]) -> T:
+        result: T
         result, changes = await self._hop(_transaction, function)
         if changes and self._committed:
             self._committed(changes)
@@ -113,12 +117,13 @@ class Store:
         """Run ``function``, which only reads, without a transaction."""
         return await self._hop(lambda connection: function(Tx(connection)))
 
-    async def _hop(self, function: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401 - passed on
+    async def _hop(self, function: Callable[..., T], *arguments: Any) -> T:
         database = self._database
         if database is None:
             raise StoreError("The store is closed.")
         # Private, and worth it: the public calls cost one hop for each statement.
-        return await database._execute(function, database._conn, *arguments)  # type: ignore[no-any-return,no-untyped-call] # noqa: SLF001
+        result: T = await database._execute(function, database._conn, *arguments)  # type: ignore[no-untyped-call] # noqa: SLF001
+        return result
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.row_factory = sqlite3.Row
@@ -171,9 +176,7 @@ class Store:
             old.unlink()
 
 
-def _transaction(
-    connection: sqlite3.Connection, function: Callable[[Tx], T]
-) -> tuple[T, Changes]:
+def _transaction(connection: sqlite3.Connection, function: Callable[[Tx], T]) -> tuple[T, Changes]:
     tx = Tx(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:

@@ -43,8 +43,8 @@ class Lease:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise StoreInUseError(
-                f"Another mediarip-mqtt runs on {self._store.path.parent.parent}. Stop it first, or "
-                "give this one a storage.root of its own."
+                f"Another mediarip-mqtt runs on {self._store.path.parent.parent}. Stop it first, "
+                "or give this one a storage.root of its own."
             ) from None
 
     async def take(self, now: datetime) -> None:

@@ -75,10 +75,10 @@ class Tx:
         self._connection = connection
         self.changes = Changes()
 
-    def _rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:  # noqa: ANN401 - SQL values
+    def _rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         return self._connection.execute(sql, values).fetchall()
 
-    def _row(self, sql: str, *values: Any) -> sqlite3.Row | None:  # noqa: ANN401 - SQL values
+    def _row(self, sql: str, *values: Any) -> sqlite3.Row | None:
         row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
         return row
 
@@ -113,7 +113,7 @@ class Tx:
         )
         self.touch(job)
 
-    def update(self, job_id: str, **columns: Any) -> Job:  # noqa: ANN401 - a job's fields
+    def update(self, job_id: str, **columns: Any) -> Job:
         """Change columns of a job; return it as it is now."""
         values = _encode(columns)
         assignments = ", ".join(f"{name} = ?" for name in values)
@@ -229,6 +229,7 @@ class Tx:
     def next_due(self, now: datetime, excluded: Collection[str]) -> Job | None:
         """Return the job that runs next: by priority, then age, leaving out ``excluded``."""
         moment = utc_iso(now)
+        best: list[sqlite3.Row] = []
         for status, extra in (("queued", ""), ("retrying", " AND next_retry_at <= ?")):
             values = [status, moment, *([moment] if extra else [])]
             rows = self._rows(
@@ -238,18 +239,16 @@ class Tx:
                 *values,
                 *excluded,
             )
-            if status == "queued":
-                best = rows
-            elif rows and (not best or _rank(rows[0]) < _rank(best[0])):
-                best = rows
-        return self._decode(best[0]) if best else None
+            best += rows
+        return self._decode(min(best, key=_rank)) if best else None
 
     def next_time(self, now: datetime) -> datetime | None:
         """Return when the next job that waits for a time becomes due."""
         row = self._row(
             "SELECT min(due) AS due FROM ("
             "SELECT min(next_retry_at) AS due FROM jobs WHERE status = 'retrying' "
-            "UNION ALL SELECT min(not_before) FROM jobs WHERE status = 'queued' AND not_before > ?)",
+            "UNION ALL SELECT min(not_before) FROM jobs "
+            "WHERE status = 'queued' AND not_before > ?)",
             utc_iso(now),
         )
         return datetime.fromisoformat(row["due"]) if row and row["due"] else None
@@ -346,7 +345,8 @@ class Tx:
         """Write down which files a job has made, and the names they shall get."""
         self._connection.execute("DELETE FROM files WHERE job_id = ?", (job_id,))
         self._connection.executemany(
-            "INSERT INTO files (job_id, filename, filesize, temp_path, main) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO files (job_id, filename, filesize, temp_path, main) "
+            "VALUES (?, ?, ?, ?, ?)",
             [(job_id, one.filename, one.filesize, one.temp_path, int(one.main)) for one in files],
         )
 
@@ -373,17 +373,6 @@ class Tx:
     def forget_files(self, job_id: str) -> None:
         """Drop a plan that is not followed."""
         self._connection.execute("DELETE FROM files WHERE job_id = ?", (job_id,))
-
-    def taken(self, filenames: Collection[str]) -> set[str]:
-        """Return those of the names that another job is about to use."""
-        return {
-            row["filename"]
-            for row in self._rows(
-                "SELECT filename FROM files WHERE temp_path IS NOT NULL AND filename IN "  # noqa: S608 - marks only
-                f"({', '.join('?' * len(filenames))})",
-                *filenames,
-            )
-        }
 
     def planned_names(self) -> set[str]:
         """Return the names that files on their way will get."""
@@ -458,7 +447,9 @@ class Tx:
         """Remove an answered probe."""
         self._connection.execute("DELETE FROM probes WHERE id = ?", (probe_id,))
 
-    def post(self, topic: str, payload: str, now: datetime, correlation: bytes | None = None) -> None:
+    def post(
+        self, topic: str, payload: str, now: datetime, correlation: bytes | None = None
+    ) -> None:
         """Put a message in the outbox."""
         row_id = self._connection.execute(
             "INSERT INTO outbox (topic, payload, correlation, created_at) VALUES (?, ?, ?, ?)",
