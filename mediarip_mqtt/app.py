@@ -60,6 +60,9 @@ class App:
         Raises `ConfigError`, `StoreError` or `BrokerError` where it can't start.
         """
         self._stop = stop or self._stop
+        for section in ("purge", "homeassistant"):
+            if getattr(self.settings, section).enabled:
+                logger.warning("settings: %s.enabled has no effect in this version", section)
         own = self.root / OWN_FOLDER
         mount = await asyncio.to_thread(_prepare_folders, self.root, own)
         self._mount = mount

@@ -191,6 +191,28 @@ class SecuritySettings(Section):
     )
 
 
+class PurgeSettings(Section):
+    """Retention; accepted for the contract's sake, without effect in this version."""
+
+    enabled: bool = Field(default=False, description="Remove finished jobs by themselves.")
+    cron: str = Field("0 4 * * *", description="When, as minute hour day month weekday.")
+    max_age: int = Field(30 * 86400, ge=0, description="Seconds after its end that a job goes.")
+    files: bool = Field(default=False, description="Remove the files of those jobs, too.")
+    privacy_mode: bool = Field(default=False, description="Forget a job as soon as it ended.")
+
+
+class HomeAssistantSettings(Section):
+    """Home Assistant; accepted for the contract's sake, without effect in this version."""
+
+    enabled: bool = Field(default=False, description="Announce the service by MQTT discovery.")
+    discovery_prefix: str = Field(
+        "homeassistant", pattern=TOPIC_LEVEL, description="Home Assistant's discovery prefix."
+    )
+    birth_topic: str = Field(
+        "homeassistant/status", pattern=TOPIC_LEVEL, description="Home Assistant's birth topic."
+    )
+
+
 class LogSettings(Section):
     """The log."""
 
@@ -228,6 +250,8 @@ class Settings(BaseSettings):
     downloads: DownloadSettings = Field(default_factory=DownloadSettings)
     session: SessionSettings = Field(default_factory=SessionSettings)
     security: SecuritySettings = Field(default_factory=SecuritySettings)
+    purge: PurgeSettings = Field(default_factory=PurgeSettings)
+    homeassistant: HomeAssistantSettings = Field(default_factory=HomeAssistantSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 
     @classmethod
