@@ -26,7 +26,9 @@ _LOCAL_NAMES: Final = ("localhost", "localhost.localdomain", "ip6-localhost", "i
 _LOCAL_SUFFIXES: Final = (".localhost", ".local", ".internal", ".home.arpa", ".lan", ".intranet")
 _FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\\]")
 _QUOTED: Final = {ord(char): f"%{ord(char):02X}" for char in '<>"^`{|}'}
-_NUMERIC: Final = re.compile(r"^(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*\.?$", re.IGNORECASE)
+_NUMERIC: Final = re.compile(
+    r"^(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*\.?$", re.IGNORECASE
+)
 
 
 def check_url(url: str, security: SecuritySettings) -> str:
@@ -154,8 +156,10 @@ def _embedded(address: Address) -> list[Address]:
         found.append(address.sixtofour)
     if address.teredo:
         found += address.teredo
-    if address in _NAT64 or address in _NAT64_LOCAL or (
-        address in _COMPATIBLE and int(address) > 1
+    if (
+        address in _NAT64
+        or address in _NAT64_LOCAL
+        or (address in _COMPATIBLE and int(address) > 1)
     ):
         found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
     return found

@@ -47,7 +47,7 @@ class App:
         self._began = time.monotonic()
         self._topics = wire.Topics(settings.mqtt.base_topic)
         self._preferences = Preferences(settings)
-        self._engine = engine or YtdlpEngine(settings.downloads, settings.security, root)
+        self._engine = engine or _engine(self.settings)
         self._facts = Facts(ytdlp="unknown")
         self._hold: str | None = None
         self._stop = asyncio.Event()
@@ -205,6 +205,12 @@ async def serve(
 ) -> None:
     """Run the service; see `App.serve`."""
     await App(settings).serve(ready=ready, stop=stop)
+
+
+def _engine(settings: Settings) -> Engine:
+    engine = YtdlpEngine(settings.downloads, settings.security, settings.storage.root)
+    engine.check()
+    return engine
 
 
 async def _relay(source: asyncio.Event, target: asyncio.Event) -> None:

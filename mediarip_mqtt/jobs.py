@@ -244,9 +244,10 @@ class Jobs:
             extractor=info.extractor,
             phase=None,
         )
-        known = {item.url for item in tx.jobs(parent_id=job.id, limit=MANY)}
+        existing = tx.jobs(parent_id=job.id, limit=MANY)
+        known = {(item.url, item.playlist_items) for item in existing}
         for entry in info.entries:
-            if entry.url not in known:
+            if (entry.url, entry.items) not in known:
                 self._add_item(tx, job, entry)
         parent = self._move(tx, tx.job(job.id) or job, JobStatus.DOWNLOADING)
         self._settle_parent(tx, job.id)
@@ -349,7 +350,7 @@ class Jobs:
         inherited = parent.model_dump(
             include={*DownloadOptions.model_fields, "session_id", "priority", "category", "tags"}
         )
-        inherited["playlist_items"] = None
+        inherited["playlist_items"] = entry.items
         tx.insert(
             Job(
                 id=new_id(),

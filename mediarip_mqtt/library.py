@@ -30,6 +30,9 @@ MAX_COPIES: Final = 9999
 _LOOKALIKES: Final = str.maketrans(
     {"<": "＜", ">": "＞", ":": "：", '"': "＂", "\\": "⧹", "|": "｜", "?": "？", "*": "＊"}
 )
+_NO_LINKS: Final = frozenset(
+    {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+)
 _RESERVED: Final = re.compile(r"^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
 # What a double click would run or open elsewhere; yt-dlp has a list of its own for downloads.
 _DANGEROUS: Final = frozenset(
@@ -140,7 +143,7 @@ def place(root: Path, source: Path, filename: str) -> None:
         except OSError as error:
             if error.errno == errno.EXDEV:
                 _copy_in(source, name, folder)
-            elif error.errno in {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}:
+            elif error.errno in _NO_LINKS:
                 _rename(source, name, folder)
             else:
                 raise

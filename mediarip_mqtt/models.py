@@ -174,13 +174,14 @@ class FormatInfo(Frozen):
 
 
 class Entry(Frozen):
-    """One item of a playlist or feed."""
+    """One item of a playlist or feed; ``items`` where it is only reached by its number there."""
 
     url: str
     title: str | None = None
     duration: float | None = None
     thumbnail: str | None = None
     index: int
+    items: str | None = None
 
 
 class MediaInfo(Frozen):

@@ -1,0 +1,244 @@
+"""yt-dlp's errors as the contract's codes, with a text that tells a person what to do."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from yt_dlp.networking.exceptions import (
+    CertificateVerifyError,
+    HTTPError,
+    IncompleteRead,
+    NoSupportingHandlers,
+    ProxyError,
+    RequestError,
+    SSLError,
+    TransportError,
+)
+from yt_dlp.utils import (
+    ExtractorError,
+    GeoRestrictedError,
+    PostProcessingError,
+    UnsupportedError,
+    UserNotLive,
+)
+
+from mediarip_mqtt.engine.control import BlockedAddressError
+from mediarip_mqtt.errors import DownloadError, ErrorCode
+
+MAX_MESSAGE: Final = 400
+
+_ANSI: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_URL: Final = re.compile(r"(https?://)(?:[^/\s@]*@)?([^\s?#'\"<>]*)(?:[?#][^\s'\"<>]*)?")
+_TAIL: Final = re.compile(
+    r";?\s*(?:please report this issue on|Confirm you are on the latest).*", re.S
+)
+
+# Texts of extractors, in the order in which they are looked for.
+_TEXTS: Final[tuple[tuple[str, ErrorCode, str], ...]] = (
+    (r"drm", ErrorCode.DRM_PROTECTED, "It is protected by DRM and can't be downloaded."),
+    (
+        r"javascript runtime|js runtime|no supported javascript",
+        ErrorCode.JS_RUNTIME_MISSING,
+        "The site needs a JavaScript runtime. Install deno (`pip install 'mediarip-mqtt[js]'`).",
+    ),
+    (
+        r"confirm your age|age.?restrict|inappropriate for some|adult",
+        ErrorCode.AGE_RESTRICTED,
+        "It is for adults only; the site wants a login that proves the age.",
+    ),
+    (
+        r"private video|video is private|is private|this is a private",
+        ErrorCode.PRIVATE,
+        "It is private; only an account that may see it can download it.",
+    ),
+    (
+        r"log ?in|sign in|signin|registered users|account|cookies|subscri|premium|members.only|password",
+        ErrorCode.LOGIN_REQUIRED,
+        "The site wants a login.",
+    ),
+    (
+        r"geo.?restrict|not available (?:in|from) your (?:country|location|region)",
+        ErrorCode.GEO_RESTRICTED,
+        "It is not available in this country.",
+    ),
+    (
+        r"not started|will begin|premieres? in|live event will|is upcoming|not currently live|offline",
+        ErrorCode.NOT_YET_LIVE,
+        "It has not begun yet. Retry when it is live.",
+    ),
+    (
+        r"too many requests|rate.?limit|429",
+        ErrorCode.RATE_LIMITED,
+        "The site wants fewer requests.",
+    ),
+    (
+        r"ffmpeg.*not (?:installed|found)|ffprobe.*not found|ffmpeg not found",
+        ErrorCode.POSTPROCESSING,
+        "ffmpeg is missing. Install it, or `pip install 'mediarip-mqtt[ffmpeg]'`.",
+    ),
+    (
+        r"requested format is not available|no video formats|unavailable|removed|deleted|no longer",
+        ErrorCode.UNAVAILABLE,
+        "The page does not offer it (any more), or not in this format.",
+    ),
+)
+_STATUS: Final[dict[int, tuple[ErrorCode, str, bool]]] = {
+    401: (ErrorCode.LOGIN_REQUIRED, "The site wants a login.", False),
+    402: (ErrorCode.LOGIN_REQUIRED, "The site wants a paid account.", False),
+    403: (
+        ErrorCode.FORBIDDEN_BY_SITE,
+        "The site refused it (403). It may want a login, or block this network.",
+        False,
+    ),
+    404: (ErrorCode.NOT_FOUND, "There is nothing at this URL (404). Check it.", False),
+    410: (ErrorCode.NOT_FOUND, "It was removed from the site (410).", False),
+    408: (ErrorCode.TIMEOUT, "The site gave up waiting (408).", True),
+    429: (ErrorCode.RATE_LIMITED, "The site wants fewer requests (429).", True),
+    451: (ErrorCode.GEO_RESTRICTED, "It is not available for legal reasons here (451).", False),
+}
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT}
+_VOLUME: Final = {errno.EROFS, errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN}
+
+
+def classify(error: BaseException) -> DownloadError:
+    """Return what an exception of the engine means."""
+    if isinstance(error, DownloadError):
+        return error
+    chain = list(_chain(error))
+    for one in chain:
+        found = _by_type(one)
+        if found is not None:
+            return found
+    return _by_text(clean(str(error)), chain)
+
+
+def clean(text: str) -> str:
+    """Return a text without colours, reports' tails, and what URLs may carry of secrets."""
+    text = _TAIL.sub("", _ANSI.sub("", text)).replace("ERROR: ", "")
+    text = re.sub(r"^\[[\w:+-]+\]\s*(?:[\w.-]+:\s*)?", "", text.strip())
+    text = _URL.sub(r"\1\2", text)
+    return "".join(char for char in text if char.isprintable())[:MAX_MESSAGE].strip()
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and all that it was made of; yt-dlp keeps them in several places."""
+    todo: list[Any] = [error]
+    seen: set[int] = set()
+    while todo:
+        one = todo.pop(0)
+        if not isinstance(one, BaseException) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        exc_info = getattr(one, "exc_info", None)
+        todo += [exc_info[1] if isinstance(exc_info, tuple) and len(exc_info) > 1 else None]
+        todo += [getattr(one, "cause", None), getattr(one, "reason", None)]
+        todo += [one.__cause__, one.__context__]
+
+
+def _by_type(error: BaseException) -> DownloadError | None:  # noqa: PLR0911 - one for each kind
+    if isinstance(error, BlockedAddressError):
+        return DownloadError(ErrorCode.BLOCKED_ADDRESS, error.message)
+    if isinstance(error, UnsupportedError):
+        return DownloadError(
+            ErrorCode.UNSUPPORTED_URL, "yt-dlp knows no medium at this URL. Check that it has one."
+        )
+    if isinstance(error, GeoRestrictedError):
+        return DownloadError(ErrorCode.GEO_RESTRICTED, "It is not available in this country.")
+    if isinstance(error, UserNotLive):
+        return DownloadError(ErrorCode.NOT_YET_LIVE, "It is not live. Retry when it is.")
+    if isinstance(error, HTTPError):
+        return _by_status(error)
+    if isinstance(error, SSLError | CertificateVerifyError):
+        return DownloadError(
+            ErrorCode.NETWORK,
+            f"The site's certificate or encryption is not accepted ({clean(str(error))}).",
+        )
+    if isinstance(error, ProxyError):
+        return DownloadError(ErrorCode.NETWORK, "The proxy can't be reached.", transient=True)
+    if isinstance(error, OSError) and not isinstance(error, RequestError):
+        return _by_errno(error)
+    if isinstance(error, IncompleteRead | TransportError):
+        return _by_transport(error)
+    if isinstance(error, NoSupportingHandlers):
+        return DownloadError(
+            ErrorCode.INVALID_URL, "The page leads to an address that is not http or https."
+        )
+    return None
+
+
+def _by_status(error: HTTPError) -> DownloadError:
+    if error.status in _STATUS:
+        code, text, transient = _STATUS[error.status]
+    else:
+        code = ErrorCode.UNAVAILABLE
+        text = f"The site failed at this ({error.status})."
+        transient = error.status >= 500  # noqa: PLR2004 - the server's fault
+    return DownloadError(code, text, transient=transient, retry_after=_retry_after(error))
+
+
+def _retry_after(error: HTTPError) -> float | None:
+    value = str(error.response.headers.get("Retry-After") or "").strip()
+    return float(value) if value.isdigit() else None
+
+
+def _by_errno(error: OSError) -> DownloadError | None:
+    if error.errno in _FULL:
+        return DownloadError(
+            ErrorCode.DISK_FULL, "The volume is full. Free some space, then retry the job."
+        )
+    if error.errno in _VOLUME:
+        return DownloadError(
+            ErrorCode.STORAGE_UNAVAILABLE,
+            "The volume can't be written. Check that it is mounted and writable, then retry.",
+            transient=True,
+        )
+    if isinstance(error, TimeoutError):
+        return _timeout()
+    return None
+
+
+def _by_transport(error: BaseException) -> DownloadError:
+    text = str(error).lower()
+    if "timed out" in text or "timeout" in text:
+        return _timeout()
+    return DownloadError(
+        ErrorCode.NETWORK,
+        f"The connection to the site failed ({clean(str(error))[:160]}).",
+        transient=True,
+    )
+
+
+def _timeout() -> DownloadError:
+    return DownloadError(ErrorCode.TIMEOUT, "The site did not answer in time.", transient=True)
+
+
+def _by_text(text: str, chain: list[BaseException]) -> DownloadError:
+    lower = text.lower()
+    for pattern, code, advice in _TEXTS:
+        if re.search(pattern, lower):
+            return DownloadError(
+                code, f"{advice} ({text})"[:MAX_MESSAGE], transient=code is ErrorCode.RATE_LIMITED
+            )
+    if any(isinstance(one, PostProcessingError) for one in chain):
+        return DownloadError(
+            ErrorCode.POSTPROCESSING,
+            f"ffmpeg could not process the file; it may be broken. ({text})"[:MAX_MESSAGE],
+        )
+    if re.search(r"got error|empty|did not get any data|fragment|timed out|more expected", lower):
+        return DownloadError(
+            ErrorCode.NETWORK, f"The download broke off. ({text})"[:MAX_MESSAGE], transient=True
+        )
+    if re.search(r"unsupported url|no media|no video|is not a valid url|unusual", lower):
+        return DownloadError(
+            ErrorCode.UNSUPPORTED_URL, f"No medium was found. ({text})"[:MAX_MESSAGE]
+        )
+    if any(isinstance(one, ExtractorError) for one in chain):
+        return DownloadError(
+            ErrorCode.UNAVAILABLE,
+            f"The page could not be read; a newer yt-dlp may help. ({text})"[:MAX_MESSAGE],
+        )
+    return DownloadError(ErrorCode.INTERNAL, f"The download failed. ({text})"[:MAX_MESSAGE])

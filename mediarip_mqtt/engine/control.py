@@ -1,0 +1,161 @@
+"""Stopping a thread from outside, and what its sockets may connect to.
+
+A thread can't be interrupted in Python: what it waits for is ended instead. Each piece of work has a
+`WorkControl` that knows the sockets, child processes and sleeps of its threads; `patches` reports
+them to it. `stop` shuts the sockets down, kills the children and wakes the sleeps, after which the
+thread runs into an error of its own, within milliseconds.
+"""
+
+from __future__ import annotations
+
+import _socket
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from yt_dlp.utils import DownloadCancelled
+
+from mediarip_mqtt.addresses import check_address, matches
+from mediarip_mqtt.errors import CommandError
+from mediarip_mqtt.settings import SecuritySettings
+
+_ATTRIBUTE: Final = "_mediarip_control"
+REAP_TIME: Final = 1.0
+
+
+class WorkStoppedError(DownloadCancelled):  # type: ignore[misc] # yt-dlp has no types
+    """Raised inside the work once it is stopped; yt-dlp lets this kind through."""
+
+
+class BlockedAddressError(OSError):
+    """The work tried to connect to an address that is not allowed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class WorkControl:
+    """Knows all that the threads of one piece of work wait for."""
+
+    def __init__(self, security: SecuritySettings) -> None:
+        self._security = security
+        self._flag = threading.Event()
+        self._lock = threading.Lock()
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._children: set[subprocess.Popen[bytes]] = set()
+        self._exempt: set[str] = set()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._flag.is_set()
+
+    def stop(self) -> None:
+        """End all that the work waits for; returns at once, from any thread."""
+        self._flag.set()
+        with self._lock:
+            sockets, children = list(self._sockets), list(self._children)
+        for one in sockets:
+            _shut_down(one)
+        for child in children:
+            _kill(child)
+
+    def check(self, *_: object) -> None:
+        """Raise `WorkStoppedError` once the work is stopped; fits every hook of yt-dlp."""
+        if self._flag.is_set():
+            raise WorkStoppedError("stopped")
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, or raise `WorkStoppedError` as soon as the work is stopped."""
+        if self._flag.wait(seconds):
+            self.check()
+
+    def add_socket(self, one: socket.socket) -> None:
+        """Know a socket; a weak reference, so that nothing is kept open by it."""
+        with self._lock:
+            self._sockets.add(one)
+
+    def add_child(self, child: subprocess.Popen[bytes]) -> None:
+        """Know a child process, which leads its own process group."""
+        with self._lock:
+            self._children = {one for one in self._children if one.returncode is None} | {child}
+        if self._flag.is_set():
+            _kill(child)
+
+    def guard(self, address: object) -> None:
+        """Refuse a connection to an address that is not allowed; after a stop, any."""
+        self.check()
+        if not isinstance(address, tuple):
+            raise BlockedAddressError("Only connections over IP are allowed.")
+        try:
+            check_address(str(address[0]), self._security, exempt=str(address[0]) in self._exempt)
+        except CommandError as error:
+            raise BlockedAddressError(error.message) from None
+        except ValueError:
+            return  # a name: the C library resolves it, which yt-dlp's connections never do
+
+    def resolved(self, host: object, addresses: list[str]) -> None:
+        """Remember what an allowed host's name stands for."""
+        name = host.decode("idna") if isinstance(host, bytes) else str(host or "")
+        if matches(name.lower().rstrip("."), self._security.allowed_hosts):
+            self._exempt.update(addresses)
+
+    @property
+    def guards(self) -> bool:
+        """Whether inside addresses are refused."""
+        return not self._security.allow_private_addresses or bool(self._security.blocked_hosts)
+
+    def close(self) -> None:
+        """Close what the work left open: a stopped download's socket, a child that still runs."""
+        with self._lock:
+            sockets, children = list(self._sockets), list(self._children)
+            self._sockets = weakref.WeakSet()
+            self._children = set()
+        for one in sockets:
+            _shut_down(one)
+            with contextlib.suppress(OSError):
+                _socket.socket.close(one)
+        for child in children:
+            _kill(child)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(REAP_TIME)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Make this thread, and the threads it starts, part of the work."""
+        attach(threading.current_thread(), self)
+        try:
+            yield
+        finally:
+            attach(threading.current_thread(), None)
+            self.close()
+
+
+def attach(thread: threading.Thread, control: WorkControl | None) -> None:
+    """Make a thread part of a piece of work."""
+    setattr(thread, _ATTRIBUTE, control)
+
+
+def current() -> WorkControl | None:
+    """Return the control of the calling thread's work; None outside of any."""
+    return getattr(threading.current_thread(), _ATTRIBUTE, None)
+
+
+def _shut_down(one: socket.socket) -> None:
+    # The base class's method: SSLSocket's own would take its state away from under its thread.
+    with contextlib.suppress(OSError, ValueError):
+        _socket.socket.shutdown(one, socket.SHUT_RDWR)
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    if child.returncode is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)

@@ -1,0 +1,109 @@
+"""yt-dlp's options: our base, what a job wants, and what an administrator may add."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from mediarip_mqtt.engine import tools
+from mediarip_mqtt.engine.base import Task
+from mediarip_mqtt.errors import ConfigError
+from mediarip_mqtt.models import MediaType
+from mediarip_mqtt.presets import AUDIO_FORMATS, Preset, height
+from mediarip_mqtt.settings import DownloadSettings, SecuritySettings
+
+TEMP_NAME: Final = "media.%(ext)s"  # no page has a say in the names of temporary files
+
+# What an administrator may set: nothing that runs programs, reads or writes files elsewhere, or
+# takes away what the service relies on. A list of what is allowed, so that a new option of yt-dlp
+# is refused until somebody has looked at it.
+ALLOWED_OPTIONS: Final = frozenset(
+    "age_limit allow_multiple_audio_streams allow_multiple_video_streams check_formats "
+    "concurrent_fragment_downloads dynamic_mpd extractor_args extractor_retries "
+    "file_access_retries force_ipv4 force_ipv6 format_sort format_sort_force fragment_retries "
+    "geo_bypass geo_bypass_country geo_bypass_ip_block geo_verification_proxy hls_split_discontinuity "
+    "hls_use_mpegts http_chunk_size http_headers live_from_start max_filesize max_sleep_interval "
+    "min_filesize nocheckcertificate prefer_free_formats proxy retries sleep_interval "
+    "sleep_interval_requests socket_timeout source_address throttledratelimit wait_for_video "
+    "legacyserverconnect noresizebuffer buffersize".split()
+)
+
+
+def check_options(downloads: DownloadSettings) -> None:
+    """Raise `ConfigError` where ``downloads.ytdlp_options`` holds what is not allowed."""
+    for key in downloads.ytdlp_options:
+        if key not in ALLOWED_OPTIONS:
+            raise ConfigError(
+                f"downloads.ytdlp_options.{key}: not an option that may be set here. Allowed are: "
+                f"{', '.join(sorted(ALLOWED_OPTIONS))}."
+            )
+
+
+def build(
+    task: Task, wanted: Preset, downloads: DownloadSettings, security: SecuritySettings, cache: Path
+) -> dict[str, Any]:
+    """Return the options of one job."""
+    options: dict[str, Any] = {
+        "quiet": True,
+        "noprogress": True,
+        "color": "never",
+        # Without it the text of the progress, which nobody sees, costs half of a fragment's time.
+        "progress_delta": 0.5,
+        "socket_timeout": 15,
+        # The API's default is no retry at all. Few here: the job has attempts of its own.
+        "retries": 3,
+        "fragment_retries": 5,
+        "extractor_retries": 1,
+        "file_access_retries": 3,
+        # A missing fragment would be left out in silence.
+        "skip_unavailable_fragments": False,
+        "continuedl": True,
+        "noplaylist": True,
+        "extract_flat": "in_playlist",
+        "lazy_playlist": False,
+        "cachedir": str(cache),
+        "updatetime": False,
+        "ignoreerrors": False,
+        "enable_file_urls": False,
+        "windowsfilenames": True,
+        "outtmpl_na_placeholder": "",
+        "paths": {"home": str(task.temp_dir)},
+        "outtmpl": {"default": TEMP_NAME},
+        "overwrites": False,
+        "js_runtimes": tools.js_runtimes(),
+        "remote_components": (),
+        "default_search": "error",
+        "playlistend": task.playlist_limit,
+        **downloads.ytdlp_options,
+    }
+    if task.options.playlist_items:
+        options["playlist_items"] = task.options.playlist_items
+    if task.rate_limit:
+        options["ratelimit"] = task.rate_limit
+    if tools.ffmpeg():
+        options["ffmpeg_location"] = tools.ffmpeg()
+    if not security.impersonate:
+        options["impersonate"] = None
+    return options | _formats(wanted, task.options.format_id)
+
+
+def _formats(wanted: Preset, format_id: str | None) -> dict[str, Any]:
+    if wanted.media_type is MediaType.AUDIO:
+        codec = wanted.output_format if wanted.output_format in AUDIO_FORMATS else "best"
+        return {
+            "format": format_id or wanted.format or "ba/b",
+            "postprocessors": [
+                {"key": "FFmpegExtractAudio", "preferredcodec": codec, "preferredquality": "0"}
+            ],
+        }
+    options: dict[str, Any] = {"format": format_id or wanted.format or "bv*+ba/b"}
+    limit = height(wanted.quality)
+    if limit is not None:
+        # Sorted, not filtered: the greatest up to the limit, else the least above it.
+        options["format_sort"] = [f"res:{limit}"]
+    if wanted.output_format:
+        options["merge_output_format"] = wanted.output_format
+        options["postprocessors"] = [
+            {"key": "FFmpegVideoRemuxer", "preferedformat": wanted.output_format}
+        ]
+    return options

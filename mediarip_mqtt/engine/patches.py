@@ -1,0 +1,135 @@
+"""Process-wide wrappers that tell a `WorkControl` what its threads wait for.
+
+Applied once, in `install`. They act only in threads that are part of a piece of work; for all others
+they are the originals. tests/test_cancel.py fails where a new yt-dlp or Python goes around one.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import PurePath
+from typing import Any, Final
+
+from mediarip_mqtt.engine.control import attach, current
+from mediarip_mqtt.engine.proxy import GuardProxy
+
+_lock: Final = threading.Lock()
+_installed: Final[list[bool]] = []
+
+_socket_init = socket.socket.__init__
+_connect = socket.socket.connect
+_connect_ex = socket.socket.connect_ex
+_getaddrinfo = socket.getaddrinfo
+_popen_init = subprocess.Popen.__init__
+_thread_start = threading.Thread.start
+_sleep = time.sleep
+_kill = os.kill
+
+
+def install() -> None:
+    """Apply the wrappers; once for the process."""
+    with _lock:
+        if _installed:
+            return
+        _installed.append(True)
+        socket.socket.__init__ = _watched_socket_init  # type: ignore[method-assign]
+        socket.socket.connect = _guarded_connect  # type: ignore[method-assign]
+        socket.socket.connect_ex = _guarded_connect_ex  # type: ignore[method-assign]
+        socket.getaddrinfo = _watched_getaddrinfo
+        subprocess.Popen.__init__ = _watched_popen_init  # type: ignore[method-assign]
+        threading.Thread.start = _inheriting_start  # type: ignore[method-assign]
+        time.sleep = _stoppable_sleep
+        os.kill = _harmless_kill
+
+
+def _watched_socket_init(self: socket.socket, *arguments: Any, **named: Any) -> None:
+    # An SSLSocket comes by here, too, when it takes over its plain socket's descriptor.
+    _socket_init(self, *arguments, **named)
+    control = current()
+    if control is not None:
+        control.add_socket(self)
+
+
+def _guarded_connect(self: socket.socket, address: Any) -> None:
+    control = current()
+    if control is not None:
+        control.guard(address)
+    _connect(self, address)
+
+
+def _guarded_connect_ex(self: socket.socket, address: Any) -> int:
+    control = current()
+    if control is not None:
+        control.guard(address)
+    return _connect_ex(self, address)
+
+
+def _watched_getaddrinfo(host: Any, *arguments: Any, **named: Any) -> Any:
+    control = current()
+    if control is None:
+        return _getaddrinfo(host, *arguments, **named)
+    control.check()
+    found = _getaddrinfo(host, *arguments, **named)
+    control.resolved(host, [str(one[4][0]) for one in found])
+    return found
+
+
+def _watched_popen_init(
+    self: subprocess.Popen[bytes], arguments: Any, *rest: Any, **named: Any
+) -> None:
+    control = current()
+    if control is None:
+        _popen_init(self, arguments, *rest, **named)
+        return
+    control.check()
+    named["start_new_session"] = True  # a group of its own, so that all of it can be ended
+    named["stdin"] = named.get("stdin") or subprocess.DEVNULL
+    if control.guards and _reads_network(arguments):
+        named["env"] = _behind_proxy(named.get("env"), GuardProxy.of(control).url)
+    _popen_init(self, arguments, *rest, **named)
+    control.add_child(self)
+
+
+def _reads_network(arguments: Any) -> bool:
+    """Whether a child is ffmpeg with a URL as input: its sockets are not ours to guard."""
+    if not isinstance(arguments, list | tuple) or not arguments:
+        return False
+    texts = [os.fsdecode(one) for one in arguments if isinstance(one, str | bytes | os.PathLike)]
+    urls = any("http://" in one or "https://" in one for one in texts[1:])
+    return urls and PurePath(texts[0]).name.startswith(("ffmpeg", "ffprobe"))
+
+
+def _behind_proxy(env: Any, url: str) -> dict[str, str]:
+    kept = {
+        key: value
+        for key, value in dict(env or os.environ).items()
+        if key.lower() not in {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
+    }
+    return {**kept, "http_proxy": url, "https_proxy": url}
+
+
+def _inheriting_start(self: threading.Thread) -> None:
+    control = current()
+    if control is not None:
+        attach(self, control)
+    _thread_start(self)
+
+
+def _stoppable_sleep(seconds: float) -> None:
+    control = current()
+    if control is None:
+        _sleep(seconds)
+    else:
+        control.sleep(seconds)
+
+
+def _harmless_kill(pid: int, number: int) -> None:
+    # yt-dlp's websocket_frag interrupts its own process, which is all of the service.
+    if current() is not None and pid == os.getpid() and number == signal.SIGINT:
+        raise RuntimeError("a download tried to interrupt the service")
+    _kill(pid, number)

@@ -1,0 +1,67 @@
+"""The programs yt-dlp needs: ffmpeg and a JavaScript runtime, from the system or from wheels."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+# yt-dlp's names of JavaScript runtimes, in the order of its preference, and their programs.
+JS_RUNTIMES: Final = {"deno": "deno", "node": "node", "bun": "bun", "quickjs": "qjs"}
+_NODE_LEAST: Final = 22
+VERSION_TIME: Final = 10.0
+
+
+def find(program: str) -> str | None:
+    """Return the path of a program, also from the environment this Python runs in."""
+    beside = Path(sys.executable).parent / program
+    return shutil.which(program) or (str(beside) if os.access(beside, os.X_OK) else None)
+
+
+@cache
+def ffmpeg() -> str | None:
+    """Return the path of ffmpeg: the system's, or the one of the wheel imageio-ffmpeg."""
+    found = find("ffmpeg")
+    if found is not None:
+        return found
+    try:
+        wheel = importlib.import_module("imageio_ffmpeg")
+        return str(wheel.get_ffmpeg_exe())
+    except (ImportError, RuntimeError):
+        return None
+
+
+@cache
+def js_runtimes() -> dict[str, dict[str, str]]:
+    """Return the JavaScript runtimes that are there, as yt-dlp's option ``js_runtimes``."""
+    found: dict[str, dict[str, str]] = {}
+    for name, program in JS_RUNTIMES.items():
+        path = find(program)
+        if path is None or (name == "node" and _node_major(path) < _NODE_LEAST):
+            continue
+        found[name] = {"path": path}
+    return found
+
+
+def version(path: str | None, option: str) -> str | None:
+    """Return the first line a program prints of its version."""
+    if path is None:
+        return None
+    try:
+        done = subprocess.run(  # noqa: S603 - a program that `find` found
+            [path, option], capture_output=True, text=True, timeout=VERSION_TIME, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    lines = done.stdout.splitlines()
+    return lines[0][:80] if lines else None
+
+
+def _node_major(path: str) -> int:
+    text = (version(path, "--version") or "v0").removeprefix("v")
+    return int(text.split(".")[0]) if text.split(".")[0].isdigit() else 0

@@ -1,0 +1,389 @@
+"""The engine: yt-dlp, driven as a library in threads of the service."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import yt_dlp
+from yt_dlp.extractor import gen_extractor_classes
+from yt_dlp.extractor.common import UnsupportedURLIE
+from yt_dlp.networking.exceptions import HTTPError
+from yt_dlp.version import __version__ as ytdlp_version
+
+from mediarip_mqtt import library
+from mediarip_mqtt.addresses import check_url
+from mediarip_mqtt.engine import options, patches, tools
+from mediarip_mqtt.engine.base import Control, Extraction, Report, Task
+from mediarip_mqtt.engine.classify import classify
+from mediarip_mqtt.engine.control import WorkControl
+from mediarip_mqtt.engine.progress import ProgressMeter
+from mediarip_mqtt.errors import CommandError, DownloadError, ErrorCode, Stopped
+from mediarip_mqtt.models import Entry, Facts, FormatInfo, MediaInfo, ProducedFile
+from mediarip_mqtt.presets import check_presets, effective
+from mediarip_mqtt.settings import DownloadSettings, SecuritySettings
+
+HANDLE_AGE: Final = 600.0  # seconds after which a page is read anew: its URLs expire
+TEXT_LIMIT: Final = 300
+FORMAT_LIMIT: Final = 200
+SIDE_SUFFIXES: Final = frozenset({".part", ".ytdl", ".temp"})
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class _Handle:
+    """What an extraction keeps for the download."""
+
+    info: dict[str, Any]
+    at: float = field(default_factory=time.monotonic)
+
+
+class _Log:
+    """Takes yt-dlp's messages; each one is also a moment to notice a stop."""
+
+    def __init__(self, control: WorkControl) -> None:
+        self._control = control
+        self.last_error = ""
+
+    def debug(self, text: str) -> None:
+        self._control.check()
+
+    def info(self, text: str) -> None:
+        self._control.check()
+
+    def warning(self, text: str) -> None:
+        self._control.check()
+
+    def error(self, text: str) -> None:
+        self.last_error = text
+
+
+class _SafeYoutubeDL(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
+    """Writes nowhere but into the job's temporary folder, whatever a page's data say."""
+
+    def prepare_filename(self, *arguments: Any, **named: Any) -> Any:
+        path = super().prepare_filename(*arguments, **named)
+        home = Path(self.params["paths"]["home"]).resolve()
+        if path and path != "-" and not Path(path).resolve().is_relative_to(home):
+            raise DownloadError(ErrorCode.UNSAFE_PATH, "The page's data lead out of the folder.")
+        return path
+
+
+class YtdlpEngine:
+    """Implements `engine.base.Engine`."""
+
+    def __init__(self, downloads: DownloadSettings, security: SecuritySettings, root: Path) -> None:
+        self._downloads = downloads
+        self._security = security
+        self._cache = root / library.OWN_FOLDER / "cache"
+        self._extractors: list[Any] = []
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        """Raise `ConfigError` where the configuration can't be used."""
+        check_presets(self._downloads)
+        options.check_options(self._downloads)
+
+    def facts(self) -> Facts:
+        """Return versions."""
+        ffmpeg = tools.version(tools.ffmpeg(), "-version")
+        runtimes = tools.js_runtimes()
+        name = next(iter(runtimes), None)
+        return Facts(
+            ytdlp=ytdlp_version,
+            ffmpeg=ffmpeg.removeprefix("ffmpeg version ").split()[0] if ffmpeg else None,
+            js_runtime=f"{name} {tools.version(runtimes[name]['path'], '--version')}"
+            if name
+            else None,
+        )
+
+    def control(self) -> WorkControl:
+        """Return a fresh control."""
+        patches.install()
+        return WorkControl(self._security)
+
+    def extract(self, task: Task, control: Control) -> Extraction:
+        """Read the page; see `engine.base.Engine.extract`."""
+        with self._at_work(control) as work, self._session(task, work) as session:
+            info = session.extract_info(task.url, download=False)
+            for _ in range(3):
+                entry = _only_entry(info, task)
+                if entry is None:
+                    break
+                if entry.get("_type") in {"url", "url_transparent"}:
+                    info = session.extract_info(entry["url"], download=False)
+                else:
+                    info = entry
+            if not info:
+                raise DownloadError(ErrorCode.UNAVAILABLE, "The page holds nothing to download.")
+            _refuse_upcoming(info)
+            media = self._media_info(task, info)
+            return Extraction(media, _Handle(session.sanitize_info(info)))
+
+    def download(
+        self,
+        task: Task,
+        extraction: Extraction,
+        control: Control,
+        report: Callable[[Report], None],
+    ) -> tuple[ProducedFile, ...]:
+        """Download; see `engine.base.Engine.download`."""
+        prepare_temp(task.temp_dir)
+        try:
+            return self._download(task, extraction, control, report)
+        except DownloadError as error:
+            if not _stale_part(error, task.temp_dir):
+                raise
+            # A complete `.part` makes the server answer 416, for ever: start that file over.
+            empty(task.temp_dir)
+            return self._download(task, extraction, control, report)
+
+    def _download(
+        self,
+        task: Task,
+        extraction: Extraction,
+        control: Control,
+        report: Callable[[Report], None],
+    ) -> tuple[ProducedFile, ...]:
+        handle = extraction.handle
+        if not isinstance(handle, _Handle) or time.monotonic() - handle.at > HANDLE_AGE:
+            handle = self.extract(task, control).handle
+        meter = ProgressMeter(report)
+        paths: list[str] = []
+        with self._at_work(control) as work, self._session(task, work) as session:
+            meter.plan(handle.info, processed=bool(session.params.get("postprocessors")))
+            session.add_progress_hook(work.check)
+            session.add_progress_hook(meter.downloading)
+            session.add_postprocessor_hook(work.check)
+            session.add_postprocessor_hook(meter.processing)
+            session.add_post_hook(paths.append)
+            info = {key: value for key, value in handle.info.items() if key != "requested_formats"}
+            result = session.process_ie_result(info, download=True)
+            work.check()
+            return self._produced(task, session, result or info, paths)
+
+    def _produced(
+        self, task: Task, session: Any, info: dict[str, Any], paths: list[str]
+    ) -> tuple[ProducedFile, ...]:
+        """Return the files that are really there; success without one is a failure."""
+        files = []
+        for path in dict.fromkeys(paths):
+            size = Path(path).stat().st_size if Path(path).is_file() else 0
+            if not size:
+                raise DownloadError(
+                    ErrorCode.NETWORK, "The site sent an empty file.", transient=True
+                )
+            name = self._name(task, session, info, Path(path).suffix.lstrip("."))
+            files.append(ProducedFile(temp_path=path, filename=name, filesize=size, main=not files))
+        if not files:
+            raise DownloadError(
+                ErrorCode.UNAVAILABLE,
+                "yt-dlp ended without a file: a filter or a limit of downloads.ytdlp_options left "
+                "it out.",
+            )
+        return tuple(files)
+
+    def _name(self, task: Task, session: Any, info: dict[str, Any], extension: str) -> str:
+        """Return the final name: the template filled in, each value kept within its level."""
+        template = task.options.output_template or self._site_template(info, task.url)
+        title = info.get("title") or info.get("id") or "download"
+        values = {**info, "title": title, "ext": extension}
+        rendered = session.evaluate_outtmpl(template, values, sanitize=_one_level)
+        if not rendered.endswith(f".{extension}"):
+            rendered = f"{rendered}.{extension}"
+        if task.options.folder:
+            rendered = f"{task.options.folder}/{rendered}"
+        return library.safe_name(rendered)
+
+    def _site_template(self, info: dict[str, Any], url: str) -> str:
+        host = (urlsplit(str(info.get("webpage_url") or url)).hostname or "").lower()
+        for site, template in self._downloads.output_templates.items():
+            if host == site or host.endswith(f".{site}"):
+                return template
+        return self._downloads.output_template
+
+    @contextmanager
+    def _at_work(self, control: Control) -> Iterator[WorkControl]:
+        """Run in the control's work; let nothing out but `DownloadError` and `Stopped`."""
+        if not isinstance(control, WorkControl):
+            raise TypeError("a control of another engine")
+        try:
+            with control.working():
+                control.check()
+                yield control
+        except Exception as error:
+            if control.stopped:
+                raise Stopped from None
+            if isinstance(error, CommandError):
+                raise DownloadError(error.code, error.message) from None
+            found = classify(error)
+            if found.code is ErrorCode.INTERNAL:
+                logger.warning("yt-dlp failed in a way that is not known", exc_info=error)
+            raise found from None
+
+    @contextmanager
+    def _session(self, task: Task, control: WorkControl) -> Iterator[Any]:
+        """Open a YoutubeDL for one job."""
+        wanted = effective(task.options, self._downloads)
+        params = options.build(task, wanted, self._downloads, self._security, self._cache)
+        # auto_init sorts 1,700 extractors in a quadratic way, 43 ms of the interpreter's lock.
+        session = _SafeYoutubeDL({**params, "logger": _Log(control)}, auto_init=False)
+        for extractor in self._known_extractors():
+            session.add_info_extractor(extractor)
+        session.add_info_extractor(UnsupportedURLIE())
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def _known_extractors(self) -> list[Any]:
+        with self._lock:
+            if not self._extractors:
+                self._extractors = [one for one in gen_extractor_classes() if one._ENABLED]  # noqa: SLF001 - yt-dlp's own filter
+            return self._extractors
+
+    # What is told of a page
+
+    def _media_info(self, task: Task, info: dict[str, Any]) -> MediaInfo:
+        is_playlist = info.get("_type") in {"playlist", "multi_video"}
+        entries: tuple[Entry, ...] = ()
+        if is_playlist:
+            found = [one for one in info.get("entries") or [] if one]
+            entries = tuple(
+                self._entry(one, number, task, info)
+                for number, one in enumerate(found[: task.playlist_limit], start=1)
+            )
+            if not entries:
+                raise DownloadError(ErrorCode.UNAVAILABLE, "The playlist has no items.")
+        return MediaInfo(
+            url=task.url,
+            extractor=_text(info.get("extractor_key") or info.get("extractor")),
+            title=_text(info.get("title")),
+            duration=_number(info.get("duration")),
+            thumbnail=self._thumbnail(info),
+            uploader=_text(info.get("uploader") or info.get("channel")),
+            live_status=_text(info.get("live_status")),
+            formats=tuple(_format(one) for one in (info.get("formats") or [])[-FORMAT_LIMIT:]),
+            is_playlist=is_playlist,
+            entries=entries,
+        )
+
+    def _entry(self, one: dict[str, Any], number: int, task: Task, page: dict[str, Any]) -> Entry:
+        """Return an item; one without a page of its own is reached by its number on this one."""
+        own = one.get("_type") in {"url", "url_transparent"}
+        url = str(
+            one.get("url") if own else one.get("webpage_url") or one.get("original_url") or ""
+        )
+        items = None
+        if not url or url in {task.url, page.get("webpage_url")}:
+            url, items = task.url, str(one.get("playlist_index") or number)
+        return Entry(
+            url=url[:4096],
+            title=_text(one.get("title")),
+            duration=_number(one.get("duration")),
+            thumbnail=self._thumbnail(one),
+            index=number,
+            items=items,
+        )
+
+    def _thumbnail(self, info: dict[str, Any]) -> str | None:
+        """Return the URL of a picture; never one that leads inside."""
+        url = info.get("thumbnail")
+        if not url and info.get("thumbnails"):
+            url = info["thumbnails"][-1].get("url")
+        try:
+            return check_url(str(url), self._security) if url and len(str(url)) <= 2048 else None  # noqa: PLR2004 - a URL of a usual length
+        except CommandError:
+            return None
+
+
+def prepare_temp(folder: Path) -> None:
+    """Leave in a job's folder only what a download can safely go on from.
+
+    yt-dlp's native HLS resumes wrongly and without an error after a kill, so what belongs to
+    fragments is thrown away; a lone ``.part`` goes on by a Range request.
+    """
+    entries = list(folder.iterdir())
+    if any(entry.suffix == ".ytdl" or "-Frag" in entry.name for entry in entries):
+        empty(folder)
+        return
+    for entry in entries:
+        if ".temp." in entry.name:  # half of a merge or conversion
+            entry.unlink()
+
+
+def empty(folder: Path) -> None:
+    """Remove all that a folder holds."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _stale_part(error: DownloadError, folder: Path) -> bool:
+    return "416" in error.message and any(one.suffix == ".part" for one in folder.iterdir())
+
+
+def _only_entry(info: dict[str, Any] | None, task: Task) -> dict[str, Any] | None:
+    """Return the one entry that a search, or a page with one medium, comes down to."""
+    if not info or info.get("_type") not in {"playlist", "multi_video"}:
+        return None
+    found = info.get("entries") or []
+    entries = [one for one in (found if isinstance(found, list) else list(found)) if one]
+    info["entries"] = entries
+    search = not task.url.startswith(("http://", "https://"))
+    if len(entries) != 1 and not (search and entries):
+        if search:
+            raise DownloadError(ErrorCode.NOT_FOUND, "The search found nothing.")
+        return None
+    flat = entries[0].get("_type") in {"url", "url_transparent"}
+    return entries[0] if search or not flat else None
+
+
+def _refuse_upcoming(info: dict[str, Any]) -> None:
+    if info.get("live_status") == "is_upcoming":
+        raise DownloadError(ErrorCode.NOT_YET_LIVE, "It has not begun yet. Retry when it is live.")
+
+
+def _one_level(_: str, value: Any) -> str:
+    """Return a field's value such that it can't make or leave a folder."""
+    text = str(value).replace("/", "⧸").replace("\\", "⧹").replace("\x00", "")
+    return text if text.strip(" .") else "_"
+
+
+def _format(one: dict[str, Any]) -> FormatInfo:
+    size = one.get("filesize") or one.get("filesize_approx")
+    return FormatInfo(
+        format_id=str(one.get("format_id"))[:100],
+        ext=_text(one.get("ext")),
+        resolution=_text(one.get("resolution")),
+        height=int(one["height"]) if _number(one.get("height")) else None,
+        fps=_number(one.get("fps")),
+        vcodec=_text(one.get("vcodec")),
+        acodec=_text(one.get("acodec")),
+        tbr=_number(one.get("tbr")),
+        filesize=int(size) if _number(size) else None,
+        note=_text(one.get("format_note")),
+    )
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    text = str(value).encode("utf-8", "replace").decode("utf-8")
+    return "".join(char for char in text if char.isprintable())[:TEXT_LIMIT].strip() or None
+
+
+def _number(value: Any) -> float | None:
+    good = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if good and value == value and abs(value) < 1e15 else None  # noqa: PLR0124, PLR2004 - NaN is not itself; no page's number is greater

@@ -1,0 +1,142 @@
+"""What people and programs may write on a command topic."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from mediarip_mqtt import commands
+from mediarip_mqtt.commands import ParseError, parse, repair_url
+
+
+def refusal(payload: bytes | str, name: str | None = None) -> ParseError:
+    data = payload.encode() if isinstance(payload, str) else payload
+    with pytest.raises(ParseError) as caught:
+        parse(data, name)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("https://example.com/v", "https://example.com/v"),
+        ("  https://example.com/v \n", "https://example.com/v"),
+        ("<https://example.com/v>", "https://example.com/v"),
+        ("https//example.com/v", "https://example.com/v"),
+        ("http:/example.com/v", "http://example.com/v"),
+        ("https:example.com/v", "https://example.com/v"),
+        ("HTTPS://example.com/v", "HTTPS://example.com/v"),
+        ("A fine film https://example.com/v", "https://example.com/v"),
+        ("Look: https://example.com/v.", "https://example.com/v"),
+        ("https://example.com/v shared from my phone", "https://example.com/v"),
+        ("youtu.be/abc", "https://youtu.be/abc"),
+        ("\ufeffhttps://example.com/v", "https://example.com/v"),
+    ],
+)
+def test_text_that_can_only_mean_one_url_is_repaired(text: str, url: str) -> None:
+    command = parse(text.encode(), None)
+    assert isinstance(command, commands.Download)
+    assert command.url == url
+
+
+@pytest.mark.parametrize("text", ["cats playing piano", "Re: the film", "[Official] a song", "3"])
+def test_other_text_is_a_search(text: str) -> None:
+    command = parse(text.encode(), None)
+    assert isinstance(command, commands.Download)
+    assert command.query == text
+    assert command.url is None
+
+
+@pytest.mark.parametrize(
+    "text", ["file:///etc/passwd", "ftp://host/x", "ytsearch5:cats", "javascript:alert(1)"]
+)
+def test_another_scheme_stays_a_url_so_that_its_check_refuses_it(text: str) -> None:
+    assert repair_url(text) == text
+
+
+def test_two_urls_in_one_text_are_not_guessed_at() -> None:
+    text = "https://a.example/1 https://a.example/2"
+    command = parse(text.encode(), None)
+    assert isinstance(command, commands.Download)
+    assert command.url == text  # refused by the check of URLs
+
+
+def test_an_object_names_its_command_and_is_a_download_where_it_does_not() -> None:
+    assert isinstance(parse(b'{"url": "https://example.com/v"}', None), commands.Download)
+    assert isinstance(parse(b'{"command": "cancel", "id": "last"}', None), commands.Cancel)
+    assert isinstance(parse(b'{"id": "last"}', "retry"), commands.Retry)
+    assert isinstance(parse(b"last", "retry"), commands.Retry)
+    assert isinstance(parse(b"", "pause"), commands.Pause)
+    assert isinstance(parse(b'"https://example.com/v"', None), commands.Download)
+
+
+def test_the_id_of_a_reply_can_be_sent_back_as_it_came() -> None:
+    command = parse(b'{"job_id": "0199abcd"}', "cancel")
+    assert isinstance(command, commands.Cancel)
+    assert command.id == "0199abcd"
+
+
+@pytest.mark.parametrize(
+    ("payload", "name", "code", "field"),
+    [
+        (b'{"url": ', None, "invalid_json", None),
+        (b"{" * 100_000, None, "invalid_json", None),
+        (b'{"a":' * 20_000 + b"1" + b"}" * 20_000, None, "invalid_json", None),
+        (b'{"url": NaN}', None, "invalid_json", None),
+        (b"\xff\xfe", None, "invalid_payload", None),
+        (b"a\x00b", None, "invalid_payload", None),
+        (b'{"url": "\\ud800"}', None, "invalid_payload", None),
+        (b'{"query": "a\\u0000b"}', None, "invalid_payload", None),
+        (b"[1, 2]", None, "invalid_payload", None),
+        (b"", None, "invalid_payload", "url"),
+        (b"{}", None, "invalid_payload", "url"),
+        (b'{"url": 3}', None, "invalid_payload", "url"),
+        (b'{"url": "https://a.example", "colour": 1}', None, "invalid_payload", "colour"),
+        (b'{"url": "https://a.example", "quality": "huge"}', None, "invalid_payload", "quality"),
+        (b'{"url": "https://a.example", "format_id": "x;id"}', None, "invalid_payload", "format_id"),
+        (b'{"command": "explode"}', None, "unknown_command", "command"),
+        (b'{"command": "cancel"}', "retry", "invalid_payload", "command"),
+        (b'{"command": 7}', None, "invalid_payload", "command"),
+        (b"{}", "cancel", "invalid_payload", "id"),
+        (b"some words", "list", "invalid_payload", None),
+        (b'{"limit": 100000}', "list", "invalid_payload", "limit"),
+    ],
+)
+def test_bad_input_is_refused_with_a_code_and_the_field(
+    payload: bytes, name: str | None, code: str, field: str | None
+) -> None:
+    error = refusal(payload, name)
+    assert error.code == code
+    if field is not None:
+        assert error.field == field
+    assert error.message
+
+
+def test_a_refusal_still_knows_the_request_id() -> None:
+    error = refusal('{"command": "cancel", "request_id": "r1"}')
+    assert (error.command, error.request_id) == ("cancel", "r1")
+
+
+def test_a_number_as_request_id_comes_back_as_text() -> None:
+    command = parse(b'{"url": "https://example.com/v", "request_id": 7}', None)
+    assert command.request_id == "7"
+
+
+def test_settings_take_any_key_and_leave_its_check_to_the_settings() -> None:
+    command = parse(b'{"max_concurrent": 2, "request_id": "r"}', "settings")
+    assert isinstance(command, commands.ChangeSettings)
+    assert command.values == {"max_concurrent": 2}
+
+
+@pytest.mark.parametrize("name", sorted(commands.CLASSES))
+def test_no_command_takes_an_unknown_key(name: str) -> None:
+    required: dict[str, Any] = {
+        key: "https://example.com" if key == "url" else "last"
+        for key, field in commands.CLASSES[name].model_fields.items()
+        if field.is_required()
+    }
+    if name == "settings":
+        return  # its keys are the settings
+    assert refusal(json.dumps({**required, "surprise": 1}), name).code == "invalid_payload"
