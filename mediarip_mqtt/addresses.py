@@ -1,7 +1,7 @@
 """Which URLs are accepted and which addresses connected to.
 
-`check_url` looks at what is written, without DNS: it runs on the event loop. `check_address` looks at
-the address really connected to, which covers DNS answers and redirects (`engine.patches`).
+`check_url` looks at what is written, without DNS: it runs on the event loop. `check_address` looks
+at the address really connected to, which covers DNS answers and redirects (`engine.patches`).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def normal_host(host: str) -> str:
 
 
 def check_host(host: str, security: SecuritySettings) -> None:
-    """Refuse a host, as `normal_host` returns it, that is blocked or written as an inside address."""
+    """Refuse a host (in its normal form) that is blocked, or is written as an inside address."""
     if matches(host, security.blocked_hosts):
         raise _blocked(f"The host {host} is blocked by security.blocked_hosts.")
     address = literal(host)
@@ -175,6 +175,6 @@ def _blocked(text: str) -> CommandError:
 
 def _inside(host: str) -> CommandError:
     return _blocked(
-        f"{host} is an address inside the network, which is not allowed. An administrator can add it "
-        "to security.allowed_hosts, or set security.allow_private_addresses."
+        f"{host} is an address inside the network, which is not allowed. An administrator can add "
+        "it to security.allowed_hosts, or set security.allow_private_addresses."
     )

@@ -12,8 +12,32 @@ JournalMode = Literal["wal", "truncate", "delete"]
 UNKNOWN: Final = "unknown"
 
 _LOCAL: Final = frozenset(
-    "ext2 ext3 ext4 xfs btrfs zfs f2fs jfs reiserfs bcachefs overlay tmpfs ramfs vfat exfat ntfs3 "
-    "apfs hfs hfsplus ufs fuse.ntfs fuse.ntfs-3g fuse.exfat fuseblk".split()
+    (
+        "apfs",
+        "bcachefs",
+        "btrfs",
+        "exfat",
+        "ext2",
+        "ext3",
+        "ext4",
+        "f2fs",
+        "fuse.exfat",
+        "fuse.ntfs",
+        "fuse.ntfs-3g",
+        "fuseblk",
+        "hfs",
+        "hfsplus",
+        "jfs",
+        "ntfs3",
+        "overlay",
+        "ramfs",
+        "reiserfs",
+        "tmpfs",
+        "ufs",
+        "vfat",
+        "xfs",
+        "zfs",
+    )
 )
 
 
@@ -46,7 +70,7 @@ def mount_of(path: Path, mountinfo: str | None = None) -> Mount:
 
 
 def is_network(fstype: str) -> bool:
-    """Whether SQLite must be careful: a network filesystem, or one that is not known to be local."""
+    """Whether SQLite must be careful: a network filesystem, or one not known to be local."""
     return fstype not in _LOCAL and fstype != UNKNOWN
 
 

@@ -275,6 +275,8 @@ class Jobs:
             JobStatus.COMPLETED,
             filename=main.filename,
             filesize=main.filesize,
+            downloaded_bytes=sum(file.filesize for file in files),
+            total_bytes=sum(file.filesize for file in files),
             progress_percent=100.0,
             completed_at=self._clock(),
             progress_at=self._clock(),

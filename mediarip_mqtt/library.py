@@ -36,14 +36,45 @@ _NO_LINKS: Final = frozenset(
 _RESERVED: Final = re.compile(r"^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
 # What a double click would run or open elsewhere; yt-dlp has a list of its own for downloads.
 _DANGEROUS: Final = frozenset(
-    "exe com bat cmd ps1 vbs js jse wsf scr msi lnk url desktop sh bash py pl php app jar html htm "
-    "hta reg dll so dylib inf cpl scf".split()
+    (
+        "app",
+        "bash",
+        "bat",
+        "cmd",
+        "com",
+        "cpl",
+        "desktop",
+        "dll",
+        "dylib",
+        "exe",
+        "hta",
+        "htm",
+        "html",
+        "inf",
+        "jar",
+        "js",
+        "jse",
+        "lnk",
+        "msi",
+        "php",
+        "pl",
+        "ps1",
+        "py",
+        "reg",
+        "scf",
+        "scr",
+        "sh",
+        "so",
+        "url",
+        "vbs",
+        "wsf",
+    )
 )
 _FIELD: Final = re.compile(r"%\([^()%/\\]{1,120}\)[-+ #0]*\d*(?:\.\d+)?[sdifBjhlqUDSNc]")
 
 
 def check_template(template: str) -> str:
-    """Return a sender's output template; raise `unsafe_path` where it could lead out of the root."""
+    """Return a sender's output template; raise `unsafe_path` where it could lead out."""
     _check_path(template, "output_template")
     if "%" in _FIELD.sub("", template).replace("%%", ""):
         raise _unsafe(
@@ -60,7 +91,7 @@ def check_folder(folder: str) -> str:
 
 def _check_path(text: str, field: str) -> None:
     parts = text.split("/")
-    if text.startswith("/") or text.startswith("~") or re.match(r"^[A-Za-z]:", text):
+    if text.startswith(("/", "~")) or re.match(r"^[A-Za-z]:", text):
         raise _unsafe(field, "must be relative to the storage root")
     if any(part.strip() in {".", ".."} for part in parts):
         raise _unsafe(field, "must not hold `.` or `..` as a folder")
@@ -250,7 +281,7 @@ def _link(source: Path, name: str, folder: int) -> None:
 
 
 def _rename(source: Path | str, name: str, folder: int, source_folder: int | None = None) -> None:
-    """Move where there are no hard links: take the name first, so that nobody else's is replaced."""
+    """Move where there are no hard links: take the name first, so that no other is replaced."""
     handle = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666, dir_fd=folder)
     os.close(handle)
     os.rename(source, name, src_dir_fd=source_folder, dst_dir_fd=folder)

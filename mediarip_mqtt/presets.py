@@ -79,7 +79,7 @@ def effective(options: DownloadOptions, downloads: DownloadSettings) -> Preset:
         media_type=options.media_type,
         quality=options.quality or base.quality,
         format=options.format_id or (None if options.quality else base.format),
-        output_format=options.output_format or base.output_format,  # type: ignore[arg-type] # checked at the intake
+        output_format=options.output_format or base.output_format,
     )
 
 

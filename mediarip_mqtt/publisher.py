@@ -197,6 +197,12 @@ class Publisher:
         del self._dirty[key]
         try:
             topic, payload = await self._render(key)
+            if (
+                key.kind == "progress"
+                and not payload
+                and await self._store.read(lambda tx: tx.never_ran(key.name))
+            ):
+                return  # nothing is retained there that would have to be cleared
             await link.publish(topic, payload, qos=0 if key.kind == "progress" else 1, retain=True)
         except BaseException:
             self._dirty[key] = None  # the broker did not take it

@@ -33,7 +33,7 @@ MAX_MESSAGE: Final = 400
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _URL: Final = re.compile(r"(https?://)(?:[^/\s@]*@)?([^\s?#'\"<>]*)(?:[?#][^\s'\"<>]*)?")
 _TAIL: Final = re.compile(
-    r";?\s*(?:please report this issue on|Confirm you are on the latest).*", re.S
+    r";?\s*(?:please report this issue on|Confirm you are on the latest).*", re.DOTALL
 )
 
 # Texts of extractors, in the order in which they are looked for.
@@ -55,7 +55,7 @@ _TEXTS: Final[tuple[tuple[str, ErrorCode, str], ...]] = (
         "It is private; only an account that may see it can download it.",
     ),
     (
-        r"log ?in|sign in|signin|registered users|account|cookies|subscri|premium|members.only|password",
+        r"log ?in|sign ?in|registered users|account|cookies|subscri|premium|members.only|password",
         ErrorCode.LOGIN_REQUIRED,
         "The site wants a login.",
     ),
@@ -65,7 +65,7 @@ _TEXTS: Final[tuple[tuple[str, ErrorCode, str], ...]] = (
         "It is not available in this country.",
     ),
     (
-        r"not started|will begin|premieres? in|live event will|is upcoming|not currently live|offline",
+        r"not started|will begin|premieres? in|live event will|upcoming|not currently live|offline",
         ErrorCode.NOT_YET_LIVE,
         "It has not begun yet. Retry when it is live.",
     ),
@@ -139,7 +139,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         todo += [one.__cause__, one.__context__]
 
 
-def _by_type(error: BaseException) -> DownloadError | None:  # noqa: PLR0911 - one for each kind
+def _by_type(error: BaseException) -> DownloadError | None:  # noqa: C901, PLR0911 - one for each kind
     if isinstance(error, BlockedAddressError):
         return DownloadError(ErrorCode.BLOCKED_ADDRESS, error.message)
     if isinstance(error, UnsupportedError):

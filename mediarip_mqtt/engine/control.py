@@ -1,7 +1,7 @@
 """Stopping a thread from outside, and what its sockets may connect to.
 
-A thread can't be interrupted in Python: what it waits for is ended instead. Each piece of work has a
-`WorkControl` that knows the sockets, child processes and sleeps of its threads; `patches` reports
+A thread can't be interrupted in Python: what it waits for is ended instead. Each piece of work has
+a `WorkControl` that knows the sockets, child processes and sleeps of its threads; `patches` reports
 them to it. `stop` shuts the sockets down, kills the children and wakes the sleeps, after which the
 thread runs into an error of its own, within milliseconds.
 """

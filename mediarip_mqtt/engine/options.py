@@ -18,14 +18,47 @@ TEMP_NAME: Final = "media.%(ext)s"  # no page has a say in the names of temporar
 # takes away what the service relies on. A list of what is allowed, so that a new option of yt-dlp
 # is refused until somebody has looked at it.
 ALLOWED_OPTIONS: Final = frozenset(
-    "age_limit allow_multiple_audio_streams allow_multiple_video_streams check_formats "
-    "concurrent_fragment_downloads dynamic_mpd extractor_args extractor_retries "
-    "file_access_retries force_ipv4 force_ipv6 format_sort format_sort_force fragment_retries "
-    "geo_bypass geo_bypass_country geo_bypass_ip_block geo_verification_proxy hls_split_discontinuity "
-    "hls_use_mpegts http_chunk_size http_headers live_from_start max_filesize max_sleep_interval "
-    "min_filesize nocheckcertificate prefer_free_formats proxy retries sleep_interval "
-    "sleep_interval_requests socket_timeout source_address throttledratelimit wait_for_video "
-    "legacyserverconnect noresizebuffer buffersize".split()
+    (
+        "age_limit",
+        "allow_multiple_audio_streams",
+        "allow_multiple_video_streams",
+        "buffersize",
+        "check_formats",
+        "concurrent_fragment_downloads",
+        "dynamic_mpd",
+        "extractor_args",
+        "extractor_retries",
+        "file_access_retries",
+        "force_ipv4",
+        "force_ipv6",
+        "format_sort",
+        "format_sort_force",
+        "fragment_retries",
+        "geo_bypass",
+        "geo_bypass_country",
+        "geo_bypass_ip_block",
+        "geo_verification_proxy",
+        "hls_split_discontinuity",
+        "hls_use_mpegts",
+        "http_chunk_size",
+        "http_headers",
+        "legacyserverconnect",
+        "live_from_start",
+        "max_filesize",
+        "max_sleep_interval",
+        "min_filesize",
+        "nocheckcertificate",
+        "noresizebuffer",
+        "prefer_free_formats",
+        "proxy",
+        "retries",
+        "sleep_interval",
+        "sleep_interval_requests",
+        "socket_timeout",
+        "source_address",
+        "throttledratelimit",
+        "wait_for_video",
+    )
 )
 
 

@@ -1,7 +1,7 @@
 """Process-wide wrappers that tell a `WorkControl` what its threads wait for.
 
-Applied once, in `install`. They act only in threads that are part of a piece of work; for all others
-they are the originals. tests/test_cancel.py fails where a new yt-dlp or Python goes around one.
+Applied once, in `install`. They act only in threads that are part of a piece of work; for all
+others they are the originals. tests/test_cancel.py fails where a new yt-dlp goes around one.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ def install() -> None:
             return
         _installed.append(True)
         socket.socket.__init__ = _watched_socket_init  # type: ignore[method-assign]
-        socket.socket.connect = _guarded_connect  # type: ignore[method-assign]
-        socket.socket.connect_ex = _guarded_connect_ex  # type: ignore[method-assign]
+        socket.socket.connect = _guarded_connect  # type: ignore[method-assign,assignment]
+        socket.socket.connect_ex = _guarded_connect_ex  # type: ignore[method-assign,assignment]
         socket.getaddrinfo = _watched_getaddrinfo
-        subprocess.Popen.__init__ = _watched_popen_init  # type: ignore[method-assign]
+        subprocess.Popen.__init__ = _watched_popen_init  # type: ignore[method-assign,assignment]
         threading.Thread.start = _inheriting_start  # type: ignore[method-assign]
-        time.sleep = _stoppable_sleep
+        time.sleep = _stoppable_sleep  # type: ignore[assignment]
         os.kill = _harmless_kill
 
 

@@ -62,7 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
 
-    def do_CONNECT(self) -> None:  # noqa: N802 - http.server's name
+    def do_CONNECT(self) -> None:
         """Open a tunnel."""
         host, _, port = self.path.rpartition(":")
         upstream = self._open(host.strip("[]"), int(port))
@@ -72,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self._pump(upstream)
 
-    def do_GET(self) -> None:  # noqa: N802 - http.server's name
+    def do_GET(self) -> None:
         """Pass a plain request on, and everything that follows on its connection."""
         parts = urlsplit(self.path)
         upstream = self._open(parts.hostname or "", parts.port or 80)
@@ -87,7 +87,13 @@ class _Handler(BaseHTTPRequestHandler):
         upstream.sendall("\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1"))
         self._pump(upstream)
 
-    do_HEAD = do_POST = do_GET
+    def do_HEAD(self) -> None:
+        """Pass it on in the same way."""
+        self.do_GET()
+
+    def do_POST(self) -> None:
+        """Pass it on in the same way; ffmpeg's posts have no body."""
+        self.do_GET()
 
     def _open(self, host: str, port: int) -> socket.socket | None:
         try:

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 import yt_dlp
 from yt_dlp.extractor import gen_extractor_classes
 from yt_dlp.extractor.common import UnsupportedURLIE
-from yt_dlp.networking.exceptions import HTTPError
 from yt_dlp.version import __version__ as ytdlp_version
 
 from mediarip_mqtt import library
@@ -52,19 +51,14 @@ class _Log:
 
     def __init__(self, control: WorkControl) -> None:
         self._control = control
-        self.last_error = ""
 
-    def debug(self, text: str) -> None:
+    def debug(self, _: str) -> None:
         self._control.check()
 
-    def info(self, text: str) -> None:
-        self._control.check()
+    info = warning = debug
 
-    def warning(self, text: str) -> None:
-        self._control.check()
-
-    def error(self, text: str) -> None:
-        self.last_error = text
+    def error(self, _: str) -> None:
+        """Do nothing: the error is raised as well."""
 
 
 class _SafeYoutubeDL(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
@@ -175,7 +169,7 @@ class YtdlpEngine:
         self, task: Task, session: Any, info: dict[str, Any], paths: list[str]
     ) -> tuple[ProducedFile, ...]:
         """Return the files that are really there; success without one is a failure."""
-        files = []
+        files: list[ProducedFile] = []
         for path in dict.fromkeys(paths):
             size = Path(path).stat().st_size if Path(path).is_file() else 0
             if not size:
@@ -362,17 +356,18 @@ def _one_level(_: str, value: Any) -> str:
 
 
 def _format(one: dict[str, Any]) -> FormatInfo:
-    size = one.get("filesize") or one.get("filesize_approx")
+    size = _number(one.get("filesize") or one.get("filesize_approx"))
+    tall = _number(one.get("height"))
     return FormatInfo(
         format_id=str(one.get("format_id"))[:100],
         ext=_text(one.get("ext")),
         resolution=_text(one.get("resolution")),
-        height=int(one["height"]) if _number(one.get("height")) else None,
+        height=int(tall) if tall else None,
         fps=_number(one.get("fps")),
         vcodec=_text(one.get("vcodec")),
         acodec=_text(one.get("acodec")),
         tbr=_number(one.get("tbr")),
-        filesize=int(size) if _number(size) else None,
+        filesize=int(size) if size else None,
         note=_text(one.get("format_note")),
     )
 

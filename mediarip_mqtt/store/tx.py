@@ -339,6 +339,11 @@ class Tx:
             updated_at=datetime.fromisoformat(moment),
         )
 
+    def never_ran(self, job_id: str) -> bool:
+        """Whether a job is there that has not run yet."""
+        row = self._row("SELECT started_at FROM jobs WHERE id = ?", job_id)
+        return row is not None and row["started_at"] is None
+
     # Files
 
     def plan_files(self, job_id: str, files: Sequence[ProducedFile]) -> None:
