@@ -127,6 +127,10 @@ class WorkControl:
             _kill(child)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(REAP_TIME)
+            for pipe in (child.stdin, child.stdout, child.stderr):
+                if pipe is not None:
+                    with contextlib.suppress(OSError, ValueError):
+                        pipe.close()
 
     @contextmanager
     def working(self) -> Iterator[None]:

@@ -1,0 +1,255 @@
+"""What a terminal shows of jobs: a progress bar, plain lines, a live table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Self, TextIO
+
+from rich.console import Console, Group
+from rich.filesize import decimal
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from mediarip_mqtt.client import ENDED, Snapshot
+from mediarip_mqtt.models import ACTIVE, JobStatus
+
+PLAIN_STEP: Final = 10.0  # percent between two plain lines
+PLAIN_INTERVAL: Final = 5.0  # seconds after which a plain line comes anyway, if something moved
+ID_LEAST: Final = 8
+COLOURS: Final = {
+    JobStatus.COMPLETED: "green",
+    JobStatus.FAILED: "red",
+    JobStatus.CANCELLED: "yellow",
+    JobStatus.PAUSED: "yellow",
+    JobStatus.RETRYING: "yellow",
+    JobStatus.REVIEW: "magenta",
+}
+
+
+def clean(text: object) -> str:
+    """Return a text without control characters: titles come from anywhere."""
+    return "".join(char if char.isprintable() else " " for char in str(text or ""))
+
+
+def title_of(job: Mapping[str, Any]) -> str:
+    """Return what a job is called."""
+    return clean(job.get("title") or job.get("url") or job.get("id"))
+
+
+def speed_text(value: object) -> str:
+    """Return bytes per second for people."""
+    return f"{decimal(int(value))}/s" if isinstance(value, int | float) and value > 0 else ""
+
+
+def eta_text(value: object) -> str:
+    """Return seconds as minutes or hours."""
+    if not isinstance(value, int | float):
+        return ""
+    minutes, seconds = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def items_text(job: Mapping[str, Any]) -> str:
+    """Return a playlist's counts; empty for a single file."""
+    items = job.get("items")
+    if not items:
+        return ""
+    text = f"{items.get('completed', 0)} of {items.get('total', 0)} items"
+    failed = items.get("failed", 0) + items.get("cancelled", 0)
+    return f"{text}, {failed} not downloaded" if failed else text
+
+
+def doing_text(snapshot: Snapshot) -> str:
+    """Return what happens to a job at this moment."""
+    job, progress = snapshot.job, snapshot.progress
+    if not snapshot.online:
+        return "the service is offline; waiting"
+    status = str(job.get("status") or "")
+    if status == JobStatus.RETRYING:
+        return f"retrying: {clean(job.get('error_message'))}"
+    if status == JobStatus.QUEUED or not progress:
+        return status
+    phase = str(progress.get("phase") or status)
+    return phase if status == JobStatus.PROCESSING else status
+
+
+def numbers_text(snapshot: Snapshot) -> str:
+    """Return sizes, speed and time left, as far as they are known."""
+    job, progress = snapshot.job, snapshot.progress
+    done, total = progress.get("downloaded_bytes"), progress.get("total_bytes")
+    size = ""
+    if done:
+        size = f"{decimal(int(done))} of {decimal(int(total))}" if total else decimal(int(done))
+    elif job.get("filesize"):
+        size = decimal(int(job["filesize"]))
+    eta = eta_text(progress.get("eta"))
+    if snapshot.ended:
+        parts = [items_text(job), size]
+    else:
+        parts = [items_text(job), size, speed_text(progress.get("speed"))]
+        parts.append(f"{eta} left" if eta else "")
+    return ", ".join(part for part in parts if part)
+
+
+class ProgressBar:
+    """One download's progress: a bar on a terminal, else plain lines without control codes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._said: tuple[str, float, float] = ("", -PLAIN_STEP, 0.0)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                TaskProgressColumn(),
+                TextColumn("{task.fields[numbers]}", markup=False),
+                console=self._console,
+            )
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show a job as it is now."""
+        title = title_of(snapshot.job)
+        short = title if len(title) <= 40 else f"{title[:39]}…"  # noqa: PLR2004 - leaves room for the bar
+        description = f"{short} ({doing_text(snapshot)})"
+        if self._bar is None:
+            self._print_line(snapshot, title)
+            return
+        if self._task is None:
+            self._task = self._bar.add_task(description, total=100, numbers="")
+        self._bar.update(
+            self._task,
+            description=description,
+            completed=snapshot.percent,
+            numbers=numbers_text(snapshot),
+        )
+
+    def _print_line(self, snapshot: Snapshot, title: str) -> None:
+        doing, percent, at = doing_text(snapshot), snapshot.percent, time.monotonic()
+        before, percent_before, at_before = self._said
+        moved = percent - percent_before
+        if doing == before and moved < PLAIN_STEP and not (moved and at - at_before > PLAIN_INTERVAL):
+            return
+        self._said = (doing, percent, at)
+        numbers = numbers_text(snapshot)
+        print_line(
+            self._console.file,
+            f"{doing:<12} {percent:3.0f} %  {title}" + (f"  ({numbers})" if numbers else ""),
+        )
+
+
+def print_line(file: TextIO, text: str) -> None:
+    """Write a line as it is: no wrapping, no colours."""
+    file.write(text + "\n")
+    file.flush()
+
+
+def short_ids(ids: Iterable[str]) -> dict[str, str]:
+    """Return for each id the shortest beginning that names it alone; commands take it as an id."""
+    ordered = sorted(set(ids))
+    short = {}
+    for place, one in enumerate(ordered):
+        shared = max(
+            (_common(one, other) for other in ordered[max(0, place - 1) : place + 2] if other != one),
+            default=0,
+        )
+        short[one] = one[: max(ID_LEAST, shared + 1)]
+    return short
+
+
+def _common(one: str, other: str) -> int:
+    for place, (left, right) in enumerate(zip(one, other, strict=False)):
+        if left != right:
+            return place
+    return min(len(one), len(other))
+
+
+class JobTable:
+    """All jobs known to the broker, the running ones first."""
+
+    def __init__(self) -> None:
+        self.online: bool | None = None
+        self.state: Mapping[str, Any] = {}
+        self.jobs: dict[str, Mapping[str, Any]] = {}
+        self.progress: dict[str, Mapping[str, Any]] = {}
+
+    def update_job(self, job_id: str, job: Mapping[str, Any] | None) -> None:
+        """Take over a job's state; None where the job is gone."""
+        if job:
+            self.jobs[job_id] = job
+        else:
+            self.jobs.pop(job_id, None)
+            self.progress.pop(job_id, None)
+
+    def update_progress(self, job_id: str, progress: Mapping[str, Any] | None) -> None:
+        """Take over a job's progress; None where there is none any more."""
+        if progress:
+            self.progress[job_id] = progress
+        else:
+            self.progress.pop(job_id, None)
+
+    def render(self, rows: int) -> Group:
+        """Return the table with at most ``rows`` jobs."""
+        table = Table(expand=True, header_style="bold")
+        for name in ("id", "status"):
+            table.add_column(name, no_wrap=True)
+        table.add_column("title", ratio=1, no_wrap=True, overflow="ellipsis")
+        table.add_column("done", justify="right", no_wrap=True)
+        table.add_column("", no_wrap=True)
+        names = short_ids(self.jobs)
+        ordered = self._ordered()
+        for job in ordered[:rows]:
+            snapshot = Snapshot(job, self.progress.get(str(job["id"]), {}))
+            status = str(job.get("status"))
+            note = clean(job.get("error_message")) if status == JobStatus.FAILED else ""
+            table.add_row(
+                names[str(job["id"])],
+                Text(doing_text(snapshot), style=COLOURS.get(JobStatus(status), "")),
+                Text(title_of(job)),
+                f"{snapshot.percent:.0f} %",
+                Text(note or numbers_text(snapshot)),
+            )
+        more = len(ordered) - rows
+        return Group(table, Text(self._footer() + (f", {more} more" if more > 0 else "")))
+
+    def _ordered(self) -> list[Mapping[str, Any]]:
+        def rank(job: Mapping[str, Any]) -> tuple[int, str]:
+            status = job.get("status")
+            return (0 if status in ACTIVE else 2 if status in ENDED else 1), ""
+
+        newest_first = sorted(
+            self.jobs.values(), key=lambda job: str(job.get("created_at")), reverse=True
+        )
+        waiting_in_order = sorted(
+            (job for job in newest_first if rank(job)[0] == 1),
+            key=lambda job: str(job.get("created_at")),
+        )
+        return [
+            *(job for job in newest_first if rank(job)[0] == 0),
+            *waiting_in_order,
+            *(job for job in newest_first if rank(job)[0] == 2),  # noqa: PLR2004 - the last group
+        ]
+
+    def _footer(self) -> str:
+        if self.online is None:
+            return "no service heard of yet"
+        parts = ["online" if self.online else "OFFLINE"]
+        if self.state.get("paused"):
+            parts.append(f"paused ({clean(self.state.get('pause_reason'))})")
+        if speed := speed_text(self.state.get("speed")):
+            parts.append(speed)
+        if isinstance(free := self.state.get("disk_free"), int):
+            parts.append(f"{decimal(free)} free")
+        return ", ".join(parts)

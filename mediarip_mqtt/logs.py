@@ -1,0 +1,99 @@
+"""The log: one line for each thing that happened, to standard error, without secrets."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from mediarip_mqtt.models import utc_iso
+from mediarip_mqtt.settings import LogSettings
+
+# Libraries that tell of their every step; what matters of it the service says itself.
+_QUIET: Final = {
+    "aiosqlite": logging.WARNING,
+    "apscheduler": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "filelock": logging.WARNING,
+    "mqtt": logging.CRITICAL,  # aiomqtt's and paho's
+    "paho": logging.CRITICAL,
+    "urllib3": logging.WARNING,
+    "amqtt": logging.CRITICAL,
+    "transitions": logging.CRITICAL,
+}
+_HIDDEN: Final = "***"
+_LEAST_SECRET: Final = 4  # shorter ones would blank out ordinary text
+_CREDENTIALS: Final = re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
+_PARAMETERS: Final = re.compile(
+    r"(?i)([?&;](?:[\w-]*(?:token|password|passwd|secret|signature|api_?key|auth)|sig|key)=)[^&\s\"']+"
+)
+
+
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return a text without ``secrets`` and what looks like one in a URL."""
+    for secret in secrets:
+        if len(secret) >= _LEAST_SECRET:
+            text = text.replace(secret, _HIDDEN)
+    return _PARAMETERS.sub(rf"\1{_HIDDEN}", _CREDENTIALS.sub(_HIDDEN, text))
+
+
+class _Formatter(logging.Formatter):
+    """Lines for people, or JSON for programs; both without secrets."""
+
+    def __init__(self, secrets: Iterable[str], *, as_json: bool) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
+        self._secrets = tuple(secrets)
+        self._as_json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        if not self._as_json:
+            return redact(super().format(record), self._secrets)
+        entry = {
+            "at": utc_iso(datetime.fromtimestamp(record.created, UTC)),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": redact(record.getMessage(), self._secrets),
+        }
+        if record.exc_info:
+            entry["traceback"] = redact(self.formatException(record.exc_info), self._secrets)
+        return json.dumps(entry, ensure_ascii=False)
+
+
+class _ConsoleHandler(logging.StreamHandler):  # type: ignore[type-arg] # the same class at run time
+    """Writes through Rich's console, so that a progress bar stays below the lines."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console.file)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._console.print(Text(self.format(record)), soft_wrap=True)
+        except Exception:  # noqa: BLE001 - a log that fails must not end what it tells of
+            self.handleError(record)
+
+
+def configure(
+    settings: LogSettings, *, secrets: Iterable[str] = (), console: Console | None = None
+) -> None:
+    """Send the log to standard error, or through ``console`` where a terminal shows progress."""
+    handler: logging.Handler
+    if console is not None and console.is_terminal and settings.format == "text":
+        handler = _ConsoleHandler(console)
+    else:
+        handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter(secrets, as_json=settings.format == "json"))
+    root = logging.getLogger()
+    for old in list(root.handlers):
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(settings.level.upper())
+    for name, level in _QUIET.items():
+        logging.getLogger(name).setLevel(level)

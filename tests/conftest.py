@@ -1,0 +1,70 @@
+"""The parts that the tests run on, each a real one."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.support.broker import Client, Mosquitto
+from tests.support.media import make
+from tests.support.server import MediaServer
+from tests.support.service import Service
+
+
+@pytest.fixture(scope="session")
+def media_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    base = tmp_path_factory.getbasetemp()
+    return make((base if worker_id == "master" else base.parent) / "media")
+
+
+@pytest.fixture
+def media(media_folder: Path) -> Iterator[MediaServer]:
+    server = MediaServer(media_folder).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tls") / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    return path
+
+
+@pytest.fixture
+def media_tls(media_folder: Path, authority: trustme.CA) -> Iterator[MediaServer]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    server = MediaServer(media_folder, context).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    broker = Mosquitto(tmp_path / "broker").start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def client(mosquitto: Mosquitto) -> Iterator[Client]:
+    one = Client(mosquitto.port)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def service(tmp_path: Path, mosquitto: Mosquitto, client: Client) -> Iterator[Service]:  # noqa: ARG001 - the client must see the first messages
+    one = Service(tmp_path, mosquitto.port).start()
+    yield one
+    one.stop()

@@ -1,0 +1,201 @@
+"""A real Mosquitto, and a client that remembers what it has seen."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+T = TypeVar("T")
+PROGRAM = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def wait_for(condition: Callable[[], T], timeout: float = 15, what: str = "") -> T:
+    """Return what the condition returns once that is true; fail after the timeout."""
+    deadline = time.monotonic() + timeout
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {timeout} s in vain: {what or condition}")
+        time.sleep(0.01)
+
+
+class Mosquitto:
+    """A broker with persistence on a port of its own."""
+
+    def __init__(self, folder: Path, extra: str = "", *, anonymous: bool = True) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.extra = extra
+        self.anonymous = anonymous
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Mosquitto:
+        self.folder.mkdir(exist_ok=True)
+        config = self.folder / "mosquitto.conf"
+        config.write_text(
+            f"listener {self.port} 127.0.0.1\n{self.extra}\n"
+            f"allow_anonymous {str(self.anonymous).lower()}\n"
+            f"persistence true\npersistence_location {self.folder}/\nautosave_on_changes true\n"
+            "autosave_interval 1\nmax_queued_messages 20000\nset_tcp_nodelay true\n"
+        )
+        if Path("/root").exists() and self.folder.owner() == "root":
+            config.write_text(f"user root\n{config.read_text()}")
+        with (self.folder / "mosquitto.log").open("ab") as log:
+            self._process = subprocess.Popen([PROGRAM, "-c", str(config)], stdout=log, stderr=log)
+        wait_for(self._answers, what=f"mosquitto: {(self.folder / 'mosquitto.log').read_text()}")
+        return self
+
+    def stop(self) -> None:
+        self._end(kill=False)
+
+    def kill(self) -> None:
+        self._end(kill=True)
+
+    def _end(self, *, kill: bool) -> None:
+        if self._process is not None:
+            (self._process.kill if kill else self._process.terminate)()
+            self._process.wait(10)
+            self._process = None
+
+    def _answers(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except OSError:
+            return False
+        return True
+
+
+class Client:
+    """Subscribes to everything below a base topic and keeps it; safe to use from the test."""
+
+    def __init__(
+        self, port: int, base: str = "mediarip", *, username: str | None = None, password: str = ""
+    ) -> None:
+        self.base = base
+        self.retained: dict[str, str] = {}
+        self.messages: list[tuple[str, str]] = []
+        self._count = 0
+        self._lock = threading.Lock()
+        self._ready = threading.Event()
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        if username:
+            self._client.username_pw_set(username, password)
+        self._client.on_message = self._on_message
+        self._client.on_connect = self._on_connect
+        self._client.on_subscribe = lambda *_: self._ready.set()
+        self._client.reconnect_delay_set(1, 1)
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        assert self._ready.wait(10)
+
+    def _on_connect(self, *_: Any) -> None:
+        options = SubscribeOptions(qos=1, retainAsPublished=True)
+        self._client.subscribe([(f"{self.base}/#", options), ("reply/#", options)])
+
+    def _on_message(self, _: Any, __: Any, message: paho.MQTTMessage) -> None:
+        payload = message.payload.decode("utf-8", "replace")
+        with self._lock:
+            self.messages.append((message.topic, payload))
+            if message.retain and payload:
+                self.retained[message.topic] = payload
+            elif message.retain:
+                self.retained.pop(message.topic, None)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def publish(
+        self,
+        topic: str,
+        payload: str | bytes | dict[str, Any],
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        response_topic: str | None = None,
+        correlation: bytes | None = None,
+    ) -> None:
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho's
+        if response_topic:
+            properties.ResponseTopic = response_topic
+            properties.CorrelationData = correlation
+        data = json.dumps(payload) if isinstance(payload, dict) else payload
+        info = self._client.publish(f"{self.base}/{topic}", data, qos, retain, properties)
+        info.wait_for_publish(10)
+
+    def request(self, command: str, timeout: float = 15, **fields: Any) -> dict[str, Any]:
+        """Send a command with a request id of its own; return its reply."""
+        self._count += 1
+        request_id = fields.pop("request_id", f"{id(self)}-{self._count}")
+        self.publish(f"command/{command}", {"request_id": request_id, **fields})
+        return wait_for(
+            lambda: next(iter(self.replies(request_id)), None), timeout, f"reply to {command}"
+        )
+
+    def replies(self, request_id: str) -> list[dict[str, Any]]:
+        found = [json.loads(payload) for payload in self.payloads("response")]
+        return [one for one in found if one["request_id"] == request_id]
+
+    def payloads(self, topic: str) -> list[str]:
+        with self._lock:
+            return [payload for one, payload in self.messages if one == f"{self.base}/{topic}"]
+
+    def events(self, event_type: str | None = None) -> list[dict[str, Any]]:
+        found = [json.loads(payload) for payload in self.payloads("event")]
+        return [one for one in found if event_type in {None, one["event_type"]}]
+
+    def kept(self, topic: str) -> str | None:
+        with self._lock:
+            return self.retained.get(f"{self.base}/{topic}")
+
+    def json(self, topic: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.kept(topic) or "{}")
+        return found
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        return self.json(f"job/{job_id}/state")
+
+    def wait_status(self, job_id: str, *statuses: str, timeout: float = 20) -> dict[str, Any]:
+        """Wait until a job's retained state has one of the statuses; return it."""
+        deadline = time.monotonic() + timeout
+        while self.job(job_id).get("status") not in statuses:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"waited in vain for {statuses}: {self.job(job_id)}")
+            time.sleep(0.01)
+        return self.job(job_id)
+
+    def statuses(self, job_id: str) -> list[str]:
+        """Return the statuses that a job was seen in, each change once."""
+        seen: list[str] = []
+        for payload in self.payloads(f"job/{job_id}/state"):
+            status = json.loads(payload)["status"] if payload else "cleared"
+            if seen[-1:] != [status]:
+                seen.append(status)
+        return seen
+
+    def download(self, url: str, **fields: Any) -> str:
+        """Send a download that must be accepted; return the job's id."""
+        reply = self.request("download", url=url, **fields)
+        assert reply["ok"], reply
+        return str(reply["job_id"])

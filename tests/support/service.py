@@ -1,0 +1,87 @@
+"""The real service, as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.support.broker import wait_for
+
+
+class Service:
+    """`mediarip-mqtt run` with settings from the environment."""
+
+    def __init__(self, folder: Path, broker_port: int, **settings: str) -> None:
+        self.folder = folder
+        self.root = folder / "volume"
+        self._log = folder / "service.log"
+        kept = {key: one for key, one in os.environ.items() if not key.startswith("MEDIARIP__")}
+        self.environment = {
+            **kept,
+            "MEDIARIP__MQTT__PORT": str(broker_port),
+            "MEDIARIP__STORAGE__ROOT": str(self.root),
+            "MEDIARIP__STORAGE__MIN_FREE": "0",
+            "MEDIARIP__DOWNLOADS__RETRY_DELAY": "0.2",
+            "MEDIARIP__SECURITY__ALLOW_PRIVATE_ADDRESSES": "true",
+            **{f"MEDIARIP__{key}": one for key, one in settings.items()},
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text() if self._log.exists() else ""
+
+    def start(self, *, wait: bool = True) -> Service:
+        lines = self.log.count("connected to")
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "mediarip_mqtt", "run"],
+                env=self.environment,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        if wait:
+            wait_for(lambda: self._connected(lines), 20, "the service to connect")
+        return self
+
+    def _connected(self, lines: int) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise AssertionError(f"the service ended with {self._process.returncode}:\n{self.log}")
+        return self.log.count("connected to") > lines
+
+    def stop(self) -> float:
+        """End it as systemd and Docker do; return how long that took."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: int) -> float:
+        began = time.monotonic()
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(20)
+            self._process = None
+        return time.monotonic() - began
+
+    def temporary(self) -> list[Path]:
+        """Return what lies in the temporary folders of jobs."""
+        return [one for one in (self.root / ".mediarip" / "tmp").rglob("*") if one.is_file()]
+
+    def media(self) -> list[str]:
+        """Return the files on the volume that are not the service's own."""
+        found = [one for one in self.root.rglob("*") if one.is_file()]
+        names = [one.relative_to(self.root) for one in found]
+        return sorted(str(one) for one in names if one.parts[0] != ".mediarip")
