@@ -69,9 +69,9 @@ async def embedded_broker(settings: MqttSettings, state_dir: Path) -> AsyncItera
         else:
             raise BrokerError(
                 "There is no broker to embed. Install Mosquitto (Debian, Ubuntu: apt-get install "
-                "mosquitto; macOS: brew install mosquitto) or the Python package amqtt (pip install "
-                "'mediarip-mqtt[broker]'), or leave --embedded-broker out and set mqtt.host to a "
-                "broker of yours."
+                "mosquitto; macOS: brew install mosquitto) or the Python package amqtt (pip "
+                "install 'mediarip-mqtt[broker]'), or leave --embedded-broker out and set mqtt.host "
+                "to a broker of yours."
             )
         async with broker as protocol:
             reached = _reaching(settings, HOST, port, protocol)
@@ -84,7 +84,7 @@ async def embedded_broker(settings: MqttSettings, state_dir: Path) -> AsyncItera
 
 
 def running_broker(settings: MqttSettings, state_dir: Path) -> MqttSettings | None:
-    """Return settings that reach the broker of a service on this folder; None without one.
+    """Return how to reach the broker of a service on this folder; None where there is none.
 
     For clients on the same machine whose settings name no broker of their own.
     """
@@ -211,6 +211,7 @@ def find_mosquitto() -> str | None:
 @asynccontextmanager
 async def run_mosquitto(program: str, port: int, folder: Path) -> AsyncIterator[str]:
     """Run Mosquitto, started again should it die; yield the MQTT version it speaks."""
+    folder = folder.absolute()  # noqa: ASYNC240 - asks the disk nothing
     config = folder / "mosquitto.conf"
     config.write_text(_mosquitto_config(port, folder), "utf-8")
     process = await _start_mosquitto(program, config, folder)
@@ -237,7 +238,7 @@ def _mosquitto_config(port: int, folder: Path) -> str:
         f"listener {port} {HOST}",
         "allow_anonymous true",
         "persistence true",
-        f"persistence_location {folder.absolute()}/",
+        f"persistence_location {folder}/",
         "autosave_on_changes true",
         "autosave_interval 1",
         "max_queued_messages 100000",
@@ -258,7 +259,7 @@ async def _start_mosquitto(program: str, config: Path, folder: Path) -> asyncio.
             return await asyncio.create_subprocess_exec(
                 program,
                 "-c",
-                str(config.absolute()),
+                str(config),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -148,9 +148,7 @@ class Client:
 async def open_client(settings: MqttSettings) -> AsyncIterator[Client]:
     """Connect to the broker; raises `BrokerError` that says which and what to do."""
     async with connect(settings) as link:
-        client = Client(
-            link, wire.Topics(settings.base_topic), f"{settings.host}:{settings.port}"
-        )
+        client = Client(link, wire.Topics(settings.base_topic), f"{settings.host}:{settings.port}")
         try:
             yield client
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Self, TextIO
+from typing import IO, Any, Final, Self
 
 from rich.console import Console, Group
 from rich.filesize import decimal
@@ -140,7 +140,11 @@ class ProgressBar:
         doing, percent, at = doing_text(snapshot), snapshot.percent, time.monotonic()
         before, percent_before, at_before = self._said
         moved = percent - percent_before
-        if doing == before and moved < PLAIN_STEP and not (moved and at - at_before > PLAIN_INTERVAL):
+        if (
+            doing == before
+            and moved < PLAIN_STEP
+            and not (moved and at - at_before > PLAIN_INTERVAL)
+        ):
             return
         self._said = (doing, percent, at)
         numbers = numbers_text(snapshot)
@@ -150,7 +154,7 @@ class ProgressBar:
         )
 
 
-def print_line(file: TextIO, text: str) -> None:
+def print_line(file: IO[str], text: str) -> None:
     """Write a line as it is: no wrapping, no colours."""
     file.write(text + "\n")
     file.flush()
@@ -162,7 +166,11 @@ def short_ids(ids: Iterable[str]) -> dict[str, str]:
     short = {}
     for place, one in enumerate(ordered):
         shared = max(
-            (_common(one, other) for other in ordered[max(0, place - 1) : place + 2] if other != one),
+            (
+                _common(one, other)
+                for other in ordered[max(0, place - 1) : place + 2]
+                if other != one
+            ),
             default=0,
         )
         short[one] = one[: max(ID_LEAST, shared + 1)]

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import aiomqtt
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -310,7 +311,7 @@ def _client(
         identifier=identifier,
         protocol=aiomqtt.ProtocolVersion.V5 if five else aiomqtt.ProtocolVersion.V311,
         # aiomqtt's default is FIRST_ONLY for MQTT 5: a restart would wipe the session.
-        clean_start=(not persistent) if five else False,
+        clean_start=(not persistent) if five else MQTT_CLEAN_START_FIRST_ONLY,  # its only value
         clean_session=None if five else not persistent,
         properties=properties,
         keepalive=settings.keepalive,

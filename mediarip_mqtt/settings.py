@@ -285,6 +285,24 @@ def runtime_fields() -> dict[str, tuple[str, type[Section]]]:
     }
 
 
+def origins(config: Path | None = None) -> dict[tuple[str, str], str]:
+    """Return where each setting's value comes from: a variable, the file's line, `default`."""
+    lines = _read_yaml(config)[1] if config else {}
+    variables = {name.upper(): name for name in os.environ}
+    found = {}
+    for section, cls in sections():
+        for key in cls.model_fields:
+            variable = f"{ENV_PREFIX}{section}__{key}".upper()
+            nested = [name for name in variables if name.startswith(f"{variable}__")]
+            where = "default"
+            if (section, key) in lines:
+                where = f"{config}, line {lines[section, key]}"
+            if variable in variables or nested:
+                where = f"environment {variable if variable in variables else min(nested)}"
+            found[section, key] = where
+    return found
+
+
 def load(
     config: Path | None = None, overrides: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Settings:

@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Write docs/configuration.md from the settings; ``--check`` only says whether it is current."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import SecretStr
+
+from mediarip_mqtt.settings import ENV_PREFIX, Section, runtime_fields, sections
+
+PAGE: Final = Path(__file__).parent.parent / "docs" / "configuration.md"
+HEAD: Final = """# Configuration
+
+<!-- Written by scripts/configuration_page.py from mediarip_mqtt/settings.py: `make docs`. -->
+
+A value comes from the environment, else from the YAML file (`--config FILE`, or
+`MEDIARIP_CONFIG`), else from the defaults below. An unknown key or a bad value is named with its
+place, and the exit code is 2.
+`mediarip-mqtt check-config` prints what is in force and where it comes from, without secrets.
+
+In the environment a setting's name is `MEDIARIP__`, its section, `__` and its key, in capitals
+(`MEDIARIP__MQTT__HOST`). Lists are written `a, b`, tables as JSON. In the file sections are keys:
+
+```yaml
+mqtt:
+  host: 192.0.2.10
+  username: mediarip
+  password_file: /run/secrets/mqtt
+storage:
+  root: /media
+downloads:
+  max_concurrent: 2
+```
+
+Sizes are bytes, or take `K`, `M`, `G` and `T` (powers of 1024). A setting marked ⟳ may also be
+changed while the service runs, by the command `settings` or the topic `setting/<key>/set`; that is
+kept, and wins over the others.
+"""
+
+
+def page() -> str:
+    """Return the page as it should be."""
+    running = runtime_fields()
+    parts = [HEAD]
+    for name, cls in sections():
+        parts.append(f"\n## {name}\n\n{(cls.__doc__ or '').strip()}\n")
+        parts.append("| setting | default | environment | what it is |\n| --- | --- | --- | --- |")
+        parts.extend(
+            _row(name, cls, key, runtime=running.get(key) == (name, cls))
+            for key in cls.model_fields
+        )
+    return "\n".join(parts) + "\n"
+
+
+def _row(section: str, cls: type[Section], key: str, *, runtime: bool) -> str:
+    field = cls.model_fields[key]
+    if not field.description:
+        sys.exit(f"{section}.{key} has no description")
+    default = _text(field.get_default(call_default_factory=True))
+    variable = f"{ENV_PREFIX}{section}__{key}".upper()
+    bounds = _bounds(cls, key)
+    description = f"{field.description}{f' {bounds}' if bounds else ''}{' ⟳' if runtime else ''}"
+    cells = (f"`{key}`", default, f"`{variable}`", description)
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _bounds(cls: type[Section], key: str) -> str:
+    schema = cls.model_json_schema()["properties"][key]
+    schema = next((one for one in schema.get("anyOf", []) if one.get("type") != "null"), schema)
+    if "enum" in schema:
+        return f"One of {', '.join(f'`{one}`' for one in schema['enum'])}."
+    least, most = schema.get("minimum"), schema.get("maximum")
+    if least is not None and most is not None:
+        return f"{least} to {most}."
+    return ""
+
+
+def _text(value: Any) -> str:
+    if value is None or value in ((), {}) or isinstance(value, SecretStr):
+        return ""
+    if isinstance(value, (dict, bool, list, tuple)):
+        return f"`{json.dumps(value)}`"
+    return f"`{value}`"
+
+
+def main() -> int:
+    """Write or check the page."""
+    wanted = page()
+    if "--check" in sys.argv:
+        if PAGE.exists() and PAGE.read_text("utf-8") == wanted:
+            return 0
+        print("docs/configuration.md is old: run `make docs`", file=sys.stderr)
+        return 1
+    PAGE.write_text(wanted, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
