@@ -126,7 +126,7 @@ class Client:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def publish(
+    def publish(  # noqa: PLR0913 - what a message may carry
         self,
         topic: str,
         payload: str | bytes | dict[str, Any],
@@ -149,9 +149,7 @@ class Client:
         self._count += 1
         request_id = fields.pop("request_id", f"{id(self)}-{self._count}")
         self.publish(f"command/{command}", {"request_id": request_id, **fields})
-        return wait_for(
-            lambda: next(iter(self.replies(request_id)), None), timeout, f"reply to {command}"
-        )
+        return wait_for(lambda: self.replies(request_id), timeout, f"reply to {command}")[0]
 
     def replies(self, request_id: str) -> list[dict[str, Any]]:
         found = [json.loads(payload) for payload in self.payloads("response")]

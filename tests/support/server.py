@@ -1,17 +1,23 @@
 """A local web server with media, and with every way in which a server can misbehave.
 
 Paths: ``/media/…`` files with Range; ``/bytes/<n>/<name>`` made-up bytes with Range;
-``/slow/<bytes a second>/<path>``, ``/stall/<bytes>/<path>`` (then nothing more), ``/cut/<bytes>/<path>``
-(then closed), ``/unknown/<path>`` (no length), ``/silent/…`` (never answers), ``/status/<code>/…``,
-``/flaky/<failures>/<code>/<key>/<path>``, ``/redirect?to=<url>``, ``/live/i.m3u8`` (grows, no end),
-``/slowhls/<seconds>/…`` (each segment late), ``/text/<name>`` what a test has put there.
+``/slow/<bytes a second>/<path>``, ``/stall/<bytes>/<path>`` (then nothing more),
+``/cut/<bytes>/<path>`` (then closed), ``/unknown/<path>`` (no length), ``/silent/…`` (never
+answers), ``/status/<code>/…``, ``/flaky/<failures>/<code>/<key>/<path>``, ``/redirect?to=<url>``,
+``/live/i.m3u8`` (grows, no end), ``/slowhls/<seconds>/…`` (each segment late),
+``/page/video.html`` and ``/page/nothing.html``, ``/feed/good.xml``, ``/feed/onebad.xml`` and
+``/feed/allbad.xml``, ``/text/<name>`` what a test has put there.
+Standalone: ``python -m tests.support.server --port 18080``.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import re
+import socket
 import ssl
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -22,7 +28,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-BLOCK = bytes(range(256)) * 64
+from tests.support.media import make
+
+BLOCK = 4096
+FILLING = random.Random(1).randbytes(BLOCK)  # noqa: S311 - the same bytes in every run
 TYPES = {
     ".mp4": "video/mp4",
     ".mp3": "audio/mpeg",
@@ -30,6 +39,14 @@ TYPES = {
     ".ts": "video/mp2t",
     ".xml": "application/rss+xml",
     ".html": "text/html",
+}
+
+
+_PAGE = b"<!doctype html><html><head><title>A page</title></head><body>%s</body></html>"
+_FEEDS = {
+    "good.xml": ["bytes/20000/one.mp4", "bytes/30000/two.mp4", "bytes/40000/three.mp4"],
+    "onebad.xml": ["bytes/20000/one.mp4", "status/404/two.mp4", "bytes/40000/three.mp4"],
+    "allbad.xml": ["status/404/one.mp4", "status/410/two.mp4"],
 }
 
 
@@ -45,9 +62,7 @@ class Request:
 class MediaServer:
     """Runs in threads of the test's process."""
 
-    def __init__(
-        self, media: Path, context: ssl.SSLContext | None = None, port: int = 0
-    ) -> None:
+    def __init__(self, media: Path, context: ssl.SSLContext | None = None, port: int = 0) -> None:
         self.media = media
         self.requests: list[Request] = []
         self.texts: dict[str, tuple[str, bytes]] = {}
@@ -76,16 +91,7 @@ class MediaServer:
 
     def feed(self, name: str, urls: list[str]) -> str:
         """Serve an RSS feed with an item for each URL; return its URL."""
-        items = "".join(
-            f"<item><title>Item {number}</title><link>{url}</link>"
-            f'<enclosure url="{url}" type="video/mp4" length="1"/></item>'
-            for number, url in enumerate(urls, start=1)
-        )
-        return self.text(
-            f"{name}.xml",
-            f'<?xml version="1.0"?><rss version="2.0"><channel><title>{name}</title>{items}'
-            "</channel></rss>",
-        )
+        return self.text(f"{name}.xml", rss(name, urls))
 
     def ranges(self, path: str) -> list[str]:
         return [one.range for one in self.requests if path in one.path and one.range]
@@ -98,6 +104,40 @@ class MediaServer:
         self.closing.set()
         self._http.shutdown()
         self._http.server_close()
+
+
+class SilentListener:
+    """Takes connections and never says a word: a TLS handshake with it does not end."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._socket.getsockname()[1])
+
+    def stop(self) -> None:
+        self._socket.close()
+
+
+def rss(title: str, urls: list[str]) -> str:
+    """Return an RSS feed with an item for each URL."""
+    items = "".join(
+        f"<item><title>Item {number}</title><link>{url}</link>"
+        f'<enclosure url="{url}" type="video/mp4" length="1"/></item>'
+        for number, url in enumerate(urls, start=1)
+    )
+    return (
+        f'<?xml version="1.0"?><rss version="2.0"><channel><title>{title}</title>{items}'
+        "</channel></rss>"
+    )
+
+
+def content(start: int, count: int) -> bytes:
+    """Return made-up bytes: the same every time, and no block like another.
+
+    So a file that was put together from the wrong places does not look right.
+    """
+    first, last = start // BLOCK, (start + count) // BLOCK
+    blocks = b"".join(n.to_bytes(8, "big") + FILLING[8:] for n in range(first, last + 1))
+    return blocks[start - first * BLOCK :][:count]
 
 
 class _Server(ThreadingHTTPServer):
@@ -139,9 +179,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.close_connection = True
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815 - http.server's name
 
-    def _route(self, parts: list[str], how: dict[str, float]) -> None:
+    def _route(  # noqa: C901, PLR0912 - one case for each behaviour
+        self, parts: list[str], how: dict[str, float]
+    ) -> None:
         owner = self.server.media_server
         match parts:
             case ["slow", rate, *rest]:
@@ -170,10 +212,15 @@ class _Handler(BaseHTTPRequestHandler):
                 self._route(["media", *rest], how)
             case ["bytes", count, name]:
                 self._send(Source(int(count)), Path(name).suffix, how)
+            case ["page", "video.html"]:
+                self._whole(TYPES[".html"], _PAGE % b'<video src="/media/video.mp4"></video>')
+            case ["page", *_]:
+                self._whole(TYPES[".html"], _PAGE % b"<p>Nothing to see.</p>")
+            case ["feed", name]:
+                urls = [owner.url(one) for one in _FEEDS.get(name, ())]
+                self._whole(TYPES[".xml"], rss(name, urls).encode())
             case ["text", *rest] if "/".join(rest) in owner.texts:
-                kind, content = owner.texts["/".join(rest)]
-                self._head(200, kind, len(content))
-                self._write(content)
+                self._whole(*owner.texts["/".join(rest)])
             case ["media", *rest] if (owner.media / unquote("/".join(rest))).is_file():
                 path = owner.media / unquote("/".join(rest))
                 self._send(Source(path), path.suffix, how)
@@ -185,20 +232,21 @@ class _Handler(BaseHTTPRequestHandler):
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
         if asked:
             start = int(asked[1])
-            end = int(asked[2]) + 1 if asked[2] else end
+            end = min(end, int(asked[2]) + 1) if asked[2] else end
             if start >= source.size:
                 self._status(416)
                 return
         kind = TYPES.get(suffix, "application/octet-stream")
+        tag = {"ETag": f'"{source.size}"'}
         if how.get("unknown"):
             self._head(200, kind, None)
         else:
-            extra = {"Content-Range": f"bytes {start}-{end - 1}/{source.size}"} if asked else {}
-            self._head(206 if asked else 200, kind, end - start, extra)
+            place = {"Content-Range": f"bytes {start}-{end - 1}/{source.size}"} if asked else {}
+            self._head(206 if asked else 200, kind, end - start, tag | place)
         if self.command == "HEAD":
             return
         rate = how.get("rate")
-        step = int(min(65536, max(1024, (rate or 1e9) / 20)))
+        step = int(min(65536, max(1, (rate or 1e9) / 20)))
         limit = how.get("stall", how.get("cut"))
         position = start
         while position < end and not self.server.media_server.closing.is_set():
@@ -222,9 +270,7 @@ class _Handler(BaseHTTPRequestHandler):
         lines.append(f"#EXT-X-MEDIA-SEQUENCE:{now - 5}")
         for number in range(now - 5, now):
             lines += ["#EXTINF:1.0,", f"/media/hls/s{number % count:03d}.ts"]
-        content = "\n".join([*lines, ""]).encode()
-        self._head(200, TYPES[".m3u8"], len(content))
-        self._write(content)
+        self._whole(TYPES[".m3u8"], "\n".join([*lines, ""]).encode())
 
     def _redirect(self, target: str) -> None:
         self._head(302, "text/plain", 0, {"Location": target})
@@ -247,9 +293,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def _write(self, content: bytes) -> None:
+    def _whole(self, kind: str, body: bytes) -> None:
+        self._head(200, kind, len(body))
         if self.command != "HEAD":
-            self.wfile.write(content)
+            self.wfile.write(body)
 
     def _wait_for_the_end(self) -> None:
         """Say nothing until the other side has gone or the server ends."""
@@ -275,16 +322,17 @@ class Source:
     def read(self, start: int, count: int) -> bytes:
         if self._content is not None:
             return self._content[start : start + count]
-        offset = start % len(BLOCK)
-        blocks = (offset + count) // len(BLOCK) + 1
-        return (BLOCK * blocks)[offset : offset + count]
+        return content(start, count)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
+    parser = argparse.ArgumentParser(description="Serve test media until interrupted.")
+    parser.add_argument("folder", type=Path, nargs="?", help="media; made where none is given")
     parser.add_argument("--port", type=int, default=18080)
     chosen = parser.parse_args()
-    server = MediaServer(chosen.folder, port=chosen.port).start()
-    print(server.url("media/"), flush=True)  # noqa: T201 - tells where it is
-    server.closing.wait()
+    with tempfile.TemporaryDirectory() as made:
+        server = MediaServer(chosen.folder or make(Path(made) / "media"), port=chosen.port).start()
+        print(server.url("media/video.mp4"), flush=True)  # noqa: T201 - tells where it is
+        with suppress(KeyboardInterrupt):
+            server.closing.wait()
+        server.stop()
