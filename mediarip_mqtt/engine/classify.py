@@ -107,12 +107,12 @@ def classify(error: BaseException) -> DownloadError:
     """Return what an exception of the engine means."""
     if isinstance(error, DownloadError):
         return error
-    chain = list(_chain(error))
-    for one in chain:
+    causes = list(chain(error))
+    for one in causes:
         found = _by_type(one)
         if found is not None:
             return found
-    return _by_text(clean(str(error)), chain)
+    return _by_text(clean(str(error)), causes)
 
 
 def clean(text: str) -> str:
@@ -123,7 +123,7 @@ def clean(text: str) -> str:
     return "".join(char for char in text if char.isprintable())[:MAX_MESSAGE].strip()
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def chain(error: BaseException) -> Iterator[BaseException]:
     """Yield an exception and all that it was made of; yt-dlp keeps them in several places."""
     todo: list[Any] = [error]
     seen: set[int] = set()
@@ -216,14 +216,14 @@ def _timeout() -> DownloadError:
     return DownloadError(ErrorCode.TIMEOUT, "The site did not answer in time.", transient=True)
 
 
-def _by_text(text: str, chain: list[BaseException]) -> DownloadError:
+def _by_text(text: str, causes: list[BaseException]) -> DownloadError:
     lower = text.lower()
     for pattern, code, advice in _TEXTS:
         if re.search(pattern, lower):
             return DownloadError(
                 code, f"{advice} ({text})"[:MAX_MESSAGE], transient=code is ErrorCode.RATE_LIMITED
             )
-    if any(isinstance(one, PostProcessingError) for one in chain):
+    if any(isinstance(one, PostProcessingError) for one in causes):
         return DownloadError(
             ErrorCode.POSTPROCESSING,
             f"ffmpeg could not process the file; it may be broken. ({text})"[:MAX_MESSAGE],
@@ -236,7 +236,7 @@ def _by_text(text: str, chain: list[BaseException]) -> DownloadError:
         return DownloadError(
             ErrorCode.UNSUPPORTED_URL, f"No medium was found. ({text})"[:MAX_MESSAGE]
         )
-    if any(isinstance(one, ExtractorError) for one in chain):
+    if any(isinstance(one, ExtractorError) for one in causes):
         return DownloadError(
             ErrorCode.UNAVAILABLE,
             f"The page could not be read; a newer yt-dlp may help. ({text})"[:MAX_MESSAGE],

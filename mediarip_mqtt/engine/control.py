@@ -18,7 +18,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from yt_dlp.utils import DownloadCancelled
 
@@ -51,6 +51,7 @@ class WorkControl:
         self._lock = threading.Lock()
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._children: set[subprocess.Popen[bytes]] = set()
+        self._files: weakref.WeakSet[Any] = weakref.WeakSet()
         self._exempt: set[str] = set()
 
     @property
@@ -90,6 +91,11 @@ class WorkControl:
         if self._flag.is_set():
             _kill(child)
 
+    def add_file(self, file: Any) -> None:
+        """Know a file that the work writes."""
+        with self._lock:
+            self._files.add(file)
+
     def guard(self, address: object) -> None:
         """Refuse a connection to an address that is not allowed; after a stop, any."""
         self.check()
@@ -117,8 +123,12 @@ class WorkControl:
         """Close what the work left open: a stopped download's socket, a child that still runs."""
         with self._lock:
             sockets, children = list(self._sockets), list(self._children)
-            self._sockets = weakref.WeakSet()
+            files = list(self._files)
+            self._sockets, self._files = weakref.WeakSet(), weakref.WeakSet()
             self._children = set()
+        for file in files:
+            with contextlib.suppress(OSError, ValueError):
+                file.close()
         for one in sockets:
             _shut_down(one)
             with contextlib.suppress(OSError):

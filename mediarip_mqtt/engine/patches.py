@@ -15,6 +15,8 @@ import time
 from pathlib import PurePath
 from typing import Any, Final
 
+from yt_dlp.downloader.common import FileDownloader
+
 from mediarip_mqtt.engine.control import attach, current
 from mediarip_mqtt.engine.proxy import GuardProxy
 
@@ -29,6 +31,7 @@ _popen_init = subprocess.Popen.__init__
 _thread_start = threading.Thread.start
 _sleep = time.sleep
 _kill = os.kill
+_open = FileDownloader.sanitize_open
 
 
 def install() -> None:
@@ -45,6 +48,7 @@ def install() -> None:
         threading.Thread.start = _inheriting_start  # type: ignore[method-assign]
         time.sleep = _stoppable_sleep  # type: ignore[assignment]
         os.kill = _harmless_kill
+        FileDownloader.sanitize_open = _watched_open
 
 
 def _watched_socket_init(self: socket.socket, *arguments: Any, **named: Any) -> None:
@@ -126,6 +130,16 @@ def _stoppable_sleep(seconds: float) -> None:
         _sleep(seconds)
     else:
         control.sleep(seconds)
+
+
+def _watched_open(self: Any, filename: str, open_mode: str) -> Any:
+    # A stopped download leaves its fragments' files open until they are garbage; on NFS that keeps
+    # the folder from being removed.
+    found = _open(self, filename, open_mode)
+    control = current()
+    if control is not None and found:
+        control.add_file(found[0])
+    return found
 
 
 def _harmless_kill(pid: int, number: int) -> None:
