@@ -140,8 +140,7 @@ class App:
         async with asyncio.TaskGroup() as group:
             session = group.create_task(self._session.run(), name="mqtt")
             runner = group.create_task(self._runner.run(), name="runner")
-            if ready is not None:
-                group.create_task(_relay(self._session.online, ready), name="ready")
+            relay = group.create_task(_relay(self._session.online, ready), name="ready")
             await self._stop.wait()
             logger.info("ending: the next start goes on from here")
             await self._session.stop_intake()
@@ -150,8 +149,7 @@ class App:
             await asyncio.wait({session}, timeout=END_TIME)
             session.cancel()
             runner.cancel()
-            if ready is not None:
-                ready.set()
+            relay.cancel()  # without a broker it would wait for ever
 
     def _changed(self, changes: Changes) -> None:
         self._publisher.changed(changes)
@@ -213,9 +211,10 @@ def _engine(settings: Settings) -> Engine:
     return engine
 
 
-async def _relay(source: asyncio.Event, target: asyncio.Event) -> None:
+async def _relay(source: asyncio.Event, target: asyncio.Event | None) -> None:
     await source.wait()
-    target.set()
+    if target is not None:
+        target.set()
 
 
 def _prepare_folders(root: Path, own: Path) -> filesystem.Mount:

@@ -70,8 +70,8 @@ async def embedded_broker(settings: MqttSettings, state_dir: Path) -> AsyncItera
             raise BrokerError(
                 "There is no broker to embed. Install Mosquitto (Debian, Ubuntu: apt-get install "
                 "mosquitto; macOS: brew install mosquitto) or the Python package amqtt (pip "
-                "install 'mediarip-mqtt[broker]'), or leave --embedded-broker out and set mqtt.host "
-                "to a broker of yours."
+                "install 'mediarip-mqtt[broker]'), or leave --embedded-broker out and set "
+                "mqtt.host to a broker of yours."
             )
         async with broker as protocol:
             reached = _reaching(settings, HOST, port, protocol)

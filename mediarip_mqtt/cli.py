@@ -196,7 +196,12 @@ async def _download(
     if as_json:
         return _tell(await download(mqtt, arguments, lambda _: None), as_json=True)
     with ProgressBar(err) as bar:
-        outcome = await download(mqtt, arguments, bar.show)
+        try:
+            outcome = await download(mqtt, arguments, bar.show)
+        except asyncio.CancelledError:
+            if bar.job_id:
+                err.print(f"The service goes on with it; `command cancel {bar.job_id}` stops it.")
+            raise
     return _tell(outcome)
 
 

@@ -60,6 +60,7 @@ class Client:
         self._where = where
         self._messages = link.messages()
         self._next: asyncio.Future[Message] | None = None
+        self._watch: asyncio.Future[None] | None = None
         self._hears_replies = False
 
     async def subscribe(self, *topics: str) -> None:
@@ -71,9 +72,15 @@ class Client:
         # The pending read is kept, not cancelled: aiomqtt loses a message to a cancelled one.
         if self._next is None:
             self._next = asyncio.ensure_future(anext(self._messages))
-        done, _ = await asyncio.wait({self._next}, timeout=seconds)
+        if self._watch is None:  # aiomqtt does not notice every loss of the connection
+            self._watch = asyncio.ensure_future(self._link.watch())
+        done, _ = await asyncio.wait(
+            {self._next, self._watch}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+        )
         if not done:
             raise TimeoutError
+        if self._next not in done:
+            self._watch.result()
         message, self._next = self._next.result(), None
         return message
 
@@ -134,12 +141,14 @@ class Client:
             ) from None
 
     async def close(self) -> None:
-        """Drop the pending read."""
-        if self._next is not None:
-            self._next.cancel()
-            await asyncio.wait({self._next})
-            if not self._next.cancelled():
-                self._next.exception()  # seen; it would be logged as never retrieved
+        """Drop what still waits for the connection."""
+        for pending in (self._next, self._watch):
+            if pending is None:
+                continue
+            pending.cancel()
+            await asyncio.wait({pending})
+            if not pending.cancelled():
+                pending.exception()  # seen; it would be logged as never retrieved
         with contextlib.suppress(RuntimeError):
             await self._messages.aclose()  # type: ignore[attr-defined] # an async generator
 

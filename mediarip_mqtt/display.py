@@ -13,11 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from mediarip_mqtt.client import ENDED, Snapshot
-from mediarip_mqtt.models import ACTIVE, JobStatus
+from mediarip_mqtt.models import ACTIVE, JobStatus, Phase
 
 PLAIN_STEP: Final = 10.0  # percent between two plain lines
 PLAIN_INTERVAL: Final = 5.0  # seconds after which a plain line comes anyway, if something moved
 ID_LEAST: Final = 8
+AFTERWARDS: Final = (Phase.MERGING, Phase.CONVERTING, Phase.MOVING)  # say more than "processing"
 COLOURS: Final = {
     JobStatus.COMPLETED: "green",
     JobStatus.FAILED: "red",
@@ -72,8 +73,8 @@ def doing_text(snapshot: Snapshot) -> str:
         return f"retrying: {clean(job.get('error_message'))}"
     if status == JobStatus.QUEUED or not progress:
         return status
-    phase = str(progress.get("phase") or status)
-    return phase if status == JobStatus.PROCESSING else status
+    phase = progress.get("phase")
+    return str(phase) if phase in AFTERWARDS and not snapshot.ended else status
 
 
 def numbers_text(snapshot: Snapshot) -> str:
@@ -81,10 +82,10 @@ def numbers_text(snapshot: Snapshot) -> str:
     job, progress = snapshot.job, snapshot.progress
     done, total = progress.get("downloaded_bytes"), progress.get("total_bytes")
     size = ""
-    if done:
+    if snapshot.ended:
+        size = decimal(int(job["filesize"])) if job.get("filesize") else ""
+    elif done:
         size = f"{decimal(int(done))} of {decimal(int(total))}" if total else decimal(int(done))
-    elif job.get("filesize"):
-        size = decimal(int(job["filesize"]))
     eta = eta_text(progress.get("eta"))
     if snapshot.ended:
         parts = [items_text(job), size]
@@ -98,6 +99,7 @@ class ProgressBar:
     """One download's progress: a bar on a terminal, else plain lines without control codes."""
 
     def __init__(self, console: Console) -> None:
+        self.job_id: str | None = None
         self._console = console
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -121,6 +123,7 @@ class ProgressBar:
 
     def show(self, snapshot: Snapshot) -> None:
         """Show a job as it is now."""
+        self.job_id = str(snapshot.job["id"])
         title = title_of(snapshot.job)
         short = title if len(title) <= 40 else f"{title[:39]}…"  # noqa: PLR2004 - leaves room for the bar
         description = f"{short} ({doing_text(snapshot)})"
