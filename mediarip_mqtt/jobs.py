@@ -193,10 +193,14 @@ class Jobs:
     # Done by the runner
 
     def claim(
-        self, tx: Tx, excluded: Sequence[str], *, extracted: Callable[[str], bool]
+        self, tx: Tx, excluded: Sequence[str], *, extracted: Callable[[str], bool], depth: int = 1
     ) -> Job | None:
-        """Take the next due job out of the queue for an attempt."""
-        job = tx.next_due(self._clock(), excluded)
+        """Take the next due job out of the queue for an attempt.
+
+        With a ``depth``, take that of the first so many jobs whose page was not read yet.
+        """
+        due = tx.due(self._clock(), excluded, depth)
+        job = next((one for one in due if depth == 1 or not extracted(one.id)), None)
         if job is None:
             return None
         first = not extracted(job.id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -250,7 +251,9 @@ class Publisher:
                 )
                 return self._topics.job_progress(key.name), _json(progress)
             case "setting":
-                value = self._preferences.values()[key.name]
+                # What is committed: the preferences follow a moment later.
+                kept = await self._store.read(lambda tx: tx.config().get(PREFIX + key.name))
+                value = json.loads(kept) if kept else self._preferences.values()[key.name]
                 payload = value if isinstance(value, str) else wire.dumps(value)
                 return self._topics.setting(key.name), payload
             case "state":

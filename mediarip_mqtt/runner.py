@@ -40,6 +40,7 @@ from mediarip_mqtt.store import Changes, Probe, Store, Tx
 
 T = TypeVar("T")
 LOOKAHEAD: Final = 2  # extractions that run while all slots download
+READY_LIMIT: Final = 4  # pages kept for a slot
 PROBES: Final = 2  # probes at once
 PROBE_TIME: Final = 120.0
 LOST_AFTER: Final = 2.0  # seconds after its stop that a thread counts as lost
@@ -206,19 +207,23 @@ class Runner:
 
     async def _start_jobs(self, group: asyncio.TaskGroup) -> None:
         while not self._stopping and self._busy(ahead=False) < self._preferences.max_concurrent:
-            if not await self._start(group, [*self._slots, *self._lost], ahead=False):
+            if not await self._start(group, ahead=False):
                 return
-        while not self._stopping and self._busy(ahead=True) < LOOKAHEAD > len(self._ready):
+        while not self._stopping and self._busy(ahead=True) < LOOKAHEAD:
             # All slots are taken: read the pages of the next ones meanwhile.
-            if not await self._start(group, [*self._slots, *self._lost, *self._ready], ahead=True):
+            if not await self._start(group, ahead=True):
                 return
 
     def _busy(self, *, ahead: bool) -> int:
         return sum(slot.ahead is ahead for slot in self._slots.values())
 
-    async def _start(self, group: asyncio.TaskGroup, excluded: list[str], *, ahead: bool) -> bool:
+    async def _start(self, group: asyncio.TaskGroup, *, ahead: bool) -> bool:
+        excluded = [*self._slots, *self._lost]
+        depth = LOOKAHEAD if ahead else 1
         job = await self._store.write(
-            lambda tx: self._jobs.claim(tx, excluded, extracted=self._ready.__contains__)
+            lambda tx: self._jobs.claim(
+                tx, excluded, extracted=self._ready.__contains__, depth=depth
+            )
         )
         if job is None:
             return False
@@ -309,6 +314,8 @@ class Runner:
             return True
         if slot.ahead and self._busy(ahead=False) >= self._preferences.max_concurrent:
             self._ready[job_id] = extraction
+            while len(self._ready) > READY_LIMIT:
+                self._ready.pop(next(iter(self._ready)))  # read anew when its turn comes
             await self._commit(lambda tx: self._jobs.extracted(tx, job_id, info, JobStatus.QUEUED))
             return True
         slot.ahead = False

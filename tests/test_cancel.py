@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -38,9 +39,7 @@ class Work:
     def _work(self) -> None:
         try:
             found = self.engine.extract(self.task, self.control)
-            self.outcome = self.engine.download(
-                self.task, found, self.control, self.reports.append
-            )
+            self.outcome = self.engine.download(self.task, found, self.control, self.reports.append)
         except Exception as error:  # noqa: BLE001 - looked at by the test
             self.outcome = error
 
@@ -57,7 +56,9 @@ class Work:
 
 @pytest.fixture
 def begin(tmp_path: Path) -> Callable[..., Work]:
-    def begin(url: str, options: DownloadOptions | None = None, rate_limit: int = 0, **extra: Any) -> Work:
+    def begin(
+        url: str, options: DownloadOptions | None = None, rate_limit: int = 0, **extra: Any
+    ) -> Work:
         downloads = DownloadSettings(ytdlp_options=extra)
         engine = YtdlpEngine(downloads, SecuritySettings(allow_private_addresses=True), tmp_path)
         temp = tmp_path / "temp"
@@ -124,23 +125,22 @@ def test_a_stop_is_heard_in_every_phase_of_the_network(  # noqa: PLR0913 - fixtu
     assert_ends(work, server, f"{phase} {'https' if secure else 'http'}")
 
 
-def test_a_stop_ends_post_processing(begin: Callable[..., Work], media: MediaServer) -> None:
+def test_a_stop_ends_post_processing(
+    begin: Callable[..., Work], media: MediaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = WorkControl.add_child
+
+    def slow(control: WorkControl, child: Any) -> None:
+        os.kill(child.pid, signal.SIGSTOP)  # an ffmpeg that takes for ever
+        original(control, child)
+
+    monkeypatch.setattr(WorkControl, "add_child", slow)
     work = begin(
         media.url("/media/video.mp4"),
         DownloadOptions(media_type=MediaType.AUDIO, output_format="mp3"),
     )
-    original = WorkControl.add_child
-
-    def slow(control: WorkControl, child: Any) -> None:
-        os.kill(child.pid, 19)  # SIGSTOP: an ffmpeg that takes for ever
-        original(control, child)
-
-    WorkControl.add_child = slow  # type: ignore[method-assign]
-    try:
-        wait_for(lambda: psutil.Process(os.getpid()).children(), 10, "ffmpeg")
-        assert_ends(work, media, "post-processing")
-    finally:
-        WorkControl.add_child = original  # type: ignore[method-assign]
+    wait_for(lambda: psutil.Process(os.getpid()).children(), 10, "ffmpeg")
+    assert_ends(work, media, "post-processing")
 
 
 def test_a_stop_before_the_start_is_heard(begin: Callable[..., Work], media: MediaServer) -> None:

@@ -95,7 +95,12 @@ def test_the_id_of_a_reply_can_be_sent_back_as_it_came() -> None:
         (b'{"url": 3}', None, "invalid_payload", "url"),
         (b'{"url": "https://a.example", "colour": 1}', None, "invalid_payload", "colour"),
         (b'{"url": "https://a.example", "quality": "huge"}', None, "invalid_payload", "quality"),
-        (b'{"url": "https://a.example", "format_id": "x;id"}', None, "invalid_payload", "format_id"),
+        (
+            b'{"url": "https://a.example", "format_id": "x;id"}',
+            None,
+            "invalid_payload",
+            "format_id",
+        ),
         (b'{"command": "explode"}', None, "unknown_command", "command"),
         (b'{"command": "cancel"}', "retry", "invalid_payload", "command"),
         (b'{"command": 7}', None, "invalid_payload", "command"),

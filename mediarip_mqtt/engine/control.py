@@ -53,6 +53,7 @@ class WorkControl:
         self._children: set[subprocess.Popen[bytes]] = set()
         self._files: weakref.WeakSet[Any] = weakref.WeakSet()
         self._exempt: set[str] = set()
+        self.blocked: str | None = None  # why a connection was refused
 
     @property
     def stopped(self) -> bool:
@@ -104,6 +105,7 @@ class WorkControl:
         try:
             check_address(str(address[0]), self._security, exempt=str(address[0]) in self._exempt)
         except CommandError as error:
+            self.blocked = error.message
             raise BlockedAddressError(error.message) from None
         except ValueError:
             return  # a name: the C library resolves it, which yt-dlp's connections never do

@@ -220,6 +220,8 @@ class YtdlpEngine:
             if isinstance(error, CommandError):
                 raise DownloadError(error.code, error.message) from None
             found = classify(error)
+            if control.blocked and found.code in {ErrorCode.NETWORK, ErrorCode.TIMEOUT}:
+                found = DownloadError(ErrorCode.BLOCKED_ADDRESS, control.blocked)
             if found.code is ErrorCode.INTERNAL:
                 logger.warning("yt-dlp failed in a way that is not known", exc_info=error)
             raise found from None

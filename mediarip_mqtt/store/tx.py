@@ -226,21 +226,21 @@ class Tx:
         )
         return [self._decode(row) for row in rows]
 
-    def next_due(self, now: datetime, excluded: Collection[str]) -> Job | None:
-        """Return the job that runs next: by priority, then age, leaving out ``excluded``."""
+    def due(self, now: datetime, excluded: Collection[str], limit: int) -> list[Job]:
+        """Return the jobs that run next, by priority, then age, leaving out ``excluded``."""
         moment = utc_iso(now)
-        best: list[sqlite3.Row] = []
+        found: list[sqlite3.Row] = []
         for status, extra in (("queued", ""), ("retrying", " AND next_retry_at <= ?")):
             values = [status, moment, *([moment] if extra else [])]
-            rows = self._rows(
+            found += self._rows(
                 "SELECT * FROM jobs WHERE status = ? AND (not_before IS NULL OR not_before <= ?)"  # noqa: S608 - clauses are ours
                 f"{extra} AND id NOT IN ({', '.join('?' * len(excluded))}) "
-                "ORDER BY priority, created_at, id LIMIT 1",
+                "ORDER BY priority, created_at, id LIMIT ?",
                 *values,
                 *excluded,
+                limit,
             )
-            best += rows
-        return self._decode(min(best, key=_rank)) if best else None
+        return [self._decode(row) for row in sorted(found, key=_rank)[:limit]]
 
     def next_time(self, now: datetime) -> datetime | None:
         """Return when the next job that waits for a time becomes due."""

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -98,14 +99,20 @@ class Client:
         self._count = 0
         self._lock = threading.Lock()
         self._ready = threading.Event()
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=f"test-{uuid.uuid4().hex}",
+            protocol=MQTTProtocolVersion.MQTTv5,
+        )
         if username:
             self._client.username_pw_set(username, password)
         self._client.on_message = self._on_message
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = lambda *_: self._ready.set()
         self._client.reconnect_delay_set(1, 1)
-        self._client.connect("127.0.0.1", port)
+        kept = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho's
+        kept.SessionExpiryInterval = 3600  # what is published while this client is away arrives
+        self._client.connect("127.0.0.1", port, clean_start=False, properties=kept)
         self._client.loop_start()
         assert self._ready.wait(10)
 
@@ -158,6 +165,10 @@ class Client:
     def payloads(self, topic: str) -> list[str]:
         with self._lock:
             return [payload for one, payload in self.messages if one == f"{self.base}/{topic}"]
+
+    def wait_count(self, topic: str, count: int) -> None:
+        """Wait until so many messages have come on a topic."""
+        wait_for(lambda: len(self.payloads(topic)) >= count, what=f"message {count} on {topic}")
 
     def events(self, event_type: str | None = None) -> list[dict[str, Any]]:
         found = [json.loads(payload) for payload in self.payloads("event")]

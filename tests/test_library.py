@@ -1,0 +1,487 @@
+"""Names and places on the volume: nothing leads out of it, and nothing is overwritten."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from mediarip_mqtt import library
+from mediarip_mqtt.errors import CommandError, ErrorCode
+
+JOB = "0199a0b1-0000-7000-8000-00000000000a"
+OTHER_JOB = "0199a0b1-0000-7000-8000-00000000000b"
+
+LEADING_OUT = [
+    "/etc/cron.d/x",
+    "../x",
+    "a/../../x",
+    "a/..",
+    "a/ .. /x",
+    "./x",
+    "~/x",
+    "~root/x",
+    "C:/x",
+    "c:x",
+    "a\\..\\x",
+    "a\x00b",
+    "a\nb",
+    "a\x1b[2Jb",
+    "a\udc80b",
+    ".mediarip/store.db",
+    "a/.hidden/x",
+    "x" * 256,
+    "ü" * 128,
+    "/".join("abcdefghi"),
+]
+
+
+@pytest.mark.parametrize("text", LEADING_OUT)
+@pytest.mark.parametrize(
+    ("check", "field"),
+    [(library.check_template, "output_template"), (library.check_folder, "folder")],
+)
+def test_a_senders_path_that_could_lead_out_is_refused(
+    check: Callable[[str], str], field: str, text: str
+) -> None:
+    with pytest.raises(CommandError) as refusal:
+        check(text)
+    assert refusal.value.code is ErrorCode.UNSAFE_PATH
+    assert refusal.value.field == field
+    assert refusal.value.message.startswith(field)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "%(title)s.%(ext)s",
+        "%(uploader|unknown)s/%(upload_date>nothing)s %(title).100B [%(id)s].%(ext)s",
+        "%(playlist_index)03d - %(title)s",
+        "%(title&Film {}|Other)s",
+        "100%% %(title)s",
+        "Filme/Ünïcödé/%(title)s",
+    ],
+)
+def test_the_templates_that_people_use_are_accepted(template: str) -> None:
+    assert library.check_template(template) == template
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "%(title",
+        "%(title)",
+        "%title",
+        "100% %(title)s",
+        "%(title)999999999s",
+        "%(title).999999999s",
+        "%(duration)099999999d",
+        "%(title&{:>999999999})s",
+        "%(title&{0.__class__})s",
+        "%(title&{!r:>99999999})s",
+    ],
+)
+def test_a_template_that_cant_be_read_or_would_fill_the_memory_is_refused(template: str) -> None:
+    with pytest.raises(CommandError) as refusal:
+        library.check_template(template)
+    assert refusal.value.code is ErrorCode.UNSAFE_PATH
+
+
+def test_a_folder_comes_back_in_its_normal_form() -> None:
+    assert library.check_folder("Filme/Neu/") == "Filme/Neu"
+    assert library.check_folder("a//b") == "a/b"
+
+
+@pytest.mark.parametrize(
+    ("rendered", "safe"),
+    [
+        ("A film.mp4", "A film.mp4"),
+        ("Kanal/Füße 🎬.mp4", "Kanal/Füße 🎬.mp4"),
+        ("../../etc/passwd", "etc/passwd"),
+        ("/etc/passwd", "etc/passwd"),
+        ("..", "_"),
+        ("", "_"),
+        ("a/.../b.mp4", "a/b.mp4"),
+        (".bashrc", "bashrc"),
+        ("-rf.mp4", "rf.mp4"),
+        (".-.-rf.mp4", "rf.mp4"),
+        ("name. . .", "name"),
+        ("what? <1>: a|b*.mp4", "what？ ＜1＞： a｜b＊.mp4"),
+        ('C:\\Windows\\"x".mp4', "C：⧹Windows⧹＂x＂.mp4"),
+        ("con.mp4", "_con.mp4"),
+        ("NUL", "_NUL"),
+        ("com¹.mp4", "_com¹.mp4"),
+        ("aux .txt", "_aux .txt"),
+        ("console.mp4", "console.mp4"),
+        ("photo\u202egpj.exe", "photogpj.exe.bin"),
+        ("run.e\u200bxe", "run.exe.bin"),
+        ("page.HTML", "page.HTML.bin"),
+        ("Netflix.desktop", "Netflix.desktop.bin"),
+        ("zero\u200bwidth\ufeff.mp4", "zerowidth.mp4"),
+        ("line\nbreak\x07\x7f.mp4", "line break.mp4"),
+        ("e\u0301.mp4", "\u00e9.mp4"),
+        ("e\u200d\u0301.mp4", "\u00e9.mp4"),
+        ("lone\udc80.mp4", "lone？.mp4"),
+    ],
+)
+def test_what_a_page_says_becomes_a_name_that_is_safe_everywhere(rendered: str, safe: str) -> None:
+    assert library.safe_name(rendered) == safe
+
+
+def test_a_long_name_is_cut_to_what_filesystems_take_and_keeps_its_extension() -> None:
+    name = library.safe_name("漢" * 300 + ".mp4")
+    assert name.endswith("漢.mp4")
+    assert len(name.encode()) <= 255 - len(" (9999)")
+    nested = library.safe_name("/".join(["漢" * 300] * 50) + ".webm")
+    assert len(nested.encode()) < 4096 / 2
+    assert nested.endswith(".webm")
+
+
+hostile = st.text(
+    st.one_of(
+        st.characters(),
+        st.sampled_from('/\\.. -~:?*<>|"\x00\x1f\x7f\u200b\u202e\ufeff\u0301%$¹'),
+        st.sampled_from("conauxnulcom1exehtmlmediarip"),
+    ),
+    max_size=400,
+)
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(hostile)
+@example("....//....//x")
+@example(". .-.con.mp4")
+def test_whatever_a_page_says_the_name_is_safe(rendered: str) -> None:
+    name = library.safe_name(rendered)
+    path = PurePosixPath(name)
+    assert library.safe_name(name) == name
+    assert not path.is_absolute()
+    assert str(path) == name
+    assert 1 <= len(path.parts) <= library.DEPTH
+    for part in path.parts:
+        assert len(part.encode("utf-8")) <= 255
+        assert part == unicodedata.normalize("NFC", part)
+        assert part.strip(" .") == part
+        assert not part.startswith("-")
+        assert not set(part) & set('<>:"\\|?*')
+        assert not [char for char in part if unicodedata.category(char) in {"Cc", "Cf", "Cs"}]
+    assert path.suffix[1:].lower() not in {"exe", "html", "desktop", "lnk", "sh", "py", "url"}
+
+
+@settings(max_examples=50, deadline=None, database=None)
+@given(hostile)
+def test_whatever_a_page_says_the_file_lands_below_the_root(
+    tmp_path_factory: pytest.TempPathFactory, rendered: str
+) -> None:
+    folder = tmp_path_factory.mktemp("volume")
+    source, root = folder / "source", folder / "root"
+    source.write_bytes(b"media")
+    root.mkdir()
+    name = library.free_name(root, library.safe_name(rendered))
+    library.place(root, source, name)
+    assert [one for one in folder.rglob("*") if one.is_file()] == [root / name]
+    assert library.remove(root, name)
+    assert list(folder.iterdir()) == [root]
+    assert not list(root.iterdir())
+
+
+def relative_names() -> SearchStrategy[str]:
+    parts = st.sampled_from(["..", ".", "a", "link", "", ".mediarip", ".MediaRip", "~"])
+    return st.lists(parts, min_size=1, max_size=4).map("/".join)
+
+
+@settings(max_examples=150, deadline=None, database=None)
+@given(relative_names())
+def test_no_name_at_all_leads_out_of_the_root(
+    tmp_path_factory: pytest.TempPathFactory, filename: str
+) -> None:
+    folder = tmp_path_factory.mktemp("volume")
+    root, outside = folder / "root", folder / "outside"
+    (root / ".mediarip").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "a").write_text("precious")
+    (root / "link").symlink_to(outside)
+    source = folder / "source"
+    source.write_text("media")
+    for action in (lambda: library.place(root, source, filename), lambda: _remove(root, filename)):
+        try:
+            action()
+        except OSError:
+            pass
+        assert [one.name for one in outside.iterdir()] == ["a"]
+        assert (outside / "a").read_text() == "precious"
+        assert not list((root / ".mediarip").iterdir())
+
+
+def _remove(root: Path, filename: str) -> None:
+    library.remove(root, filename)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "root"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "temp" / "media.mp4"
+    path.parent.mkdir()
+    path.write_bytes(b"media")
+    return path
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {
+        str(one.relative_to(root)): one.read_bytes() for one in root.rglob("*") if one.is_file()
+    }
+
+
+def test_a_second_file_of_the_same_name_gets_another_name(root: Path) -> None:
+    assert library.free_name(root, "a/film.tar.mp4") == "a/film.tar.mp4"
+    (root / "a").mkdir()
+    (root / "a" / "film.tar.mp4").touch()
+    assert library.free_name(root, "a/film.tar.mp4") == "a/film.tar (2).mp4"
+    taken = {"a/film.tar (2).mp4", "a/FILM.tar (3).mp4"}
+    assert library.free_name(root, "a/film.tar.mp4", taken) == "a/film.tar (4).mp4"
+
+
+def test_names_that_windows_would_take_for_the_same_are_not_free(root: Path) -> None:
+    (root / "FILM.mp4").touch()
+    (root / "e\u0301.mp4").touch()
+    (root / "broken").symlink_to("nowhere")
+    assert library.free_name(root, "film.mp4") == "film (2).mp4"
+    assert library.free_name(root, "\u00e9.mp4") == "\u00e9 (2).mp4"
+    assert library.free_name(root, "broken") == "broken (2)"
+
+
+def test_a_file_is_moved_to_its_place_with_new_folders(root: Path, source: Path) -> None:
+    inode = source.stat().st_ino
+    library.place(root, source, "a/b/film.mp4")
+    assert files(root) == {"a/b/film.mp4": b"media"}
+    assert (root / "a/b/film.mp4").stat().st_ino == inode
+    assert not source.exists()
+
+
+def test_a_file_that_is_there_is_never_overwritten(root: Path, source: Path) -> None:
+    (root / "film.mp4").write_bytes(b"older")
+    with pytest.raises(FileExistsError):
+        library.place(root, source, "film.mp4")
+    (root / "folder.mp4").mkdir()
+    with pytest.raises(FileExistsError):
+        library.place(root, source, "folder.mp4")
+    (root / "link.mp4").symlink_to(source)
+    with pytest.raises(FileExistsError):
+        library.place(root, source, "link.mp4")
+    assert files(root) == {"film.mp4": b"older", "link.mp4": b"media"}
+    assert source.read_bytes() == b"media"
+
+
+def test_without_hard_links_nothing_is_overwritten_either(
+    root: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", failing(errno.EPERM))
+    (root / "film.mp4").write_bytes(b"older")
+    (root / "empty.mp4").touch()
+    for name in ("film.mp4", "empty.mp4"):
+        with pytest.raises(FileExistsError):
+            library.place(root, source, name)
+    library.place(root, source, "other.mp4")
+    assert files(root) == {"film.mp4": b"older", "empty.mp4": b"", "other.mp4": b"media"}
+    assert not source.exists()
+
+
+def failing(number: int) -> Callable[..., None]:
+    def link(*_: Any, **__: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return link
+
+
+def test_from_another_filesystem_the_file_is_copied(root: Path, source: Path) -> None:
+    other = Path("/dev/shm") if Path("/dev/shm").is_dir() else source.parent
+    moved = other / f"mediarip-test-{os.getpid()}.mp4"
+    moved.write_bytes(b"media")
+    try:
+        library.place(root, moved, "a/film.mp4")
+        assert files(root) == {"a/film.mp4": b"media"}
+        assert not moved.exists()
+        moved.write_bytes(b"other")
+        with pytest.raises(FileExistsError):
+            library.place(root, moved, "a/film.mp4")
+        assert files(root) == {"a/film.mp4": b"media"}
+    finally:
+        moved.unlink(missing_ok=True)
+
+
+def test_a_copy_that_does_not_fit_leaves_nothing_behind(
+    root: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", failing(errno.EXDEV))
+    monkeypatch.setattr(library.shutil, "copyfileobj", failing(errno.ENOSPC))
+    with pytest.raises(OSError, match="No space"):
+        library.place(root, source, "film.mp4")
+    assert not list(root.iterdir())
+    assert source.read_bytes() == b"media"
+
+
+KILLED_EVERYWHERE = """
+import errno, os, pathlib, shutil, sys
+from mediarip_mqtt import library
+
+base, way = pathlib.Path(sys.argv[1]), sys.argv[2]
+link = os.link
+
+def no_link(source, *rest, **named):
+    if way == "rename" or isinstance(source, pathlib.Path):
+        number = errno.EXDEV if "copy" in way and isinstance(source, pathlib.Path) else errno.EPERM
+        raise OSError(number, os.strerror(number))
+    if way == "copy, rename":
+        raise OSError(errno.EPERM, "no links")
+    link(source, *rest, **named)
+
+if way != "link":
+    os.link = no_link
+
+for count in range(1, 200):
+    shutil.rmtree(base, ignore_errors=True)
+    source, root = base / "temp" / "media.mp4", base / "root"
+    source.parent.mkdir(parents=True)
+    root.mkdir()
+    source.write_bytes(b"media" * 1000)
+    pid = os.fork()
+    if not pid:
+        left = count
+        def die(event, _):
+            global left
+            if event == "open" or event.startswith("os."):
+                left -= 1
+                if not left:
+                    os._exit(9)
+        sys.addaudithook(die)
+        library.place(root, source, "a/film.mp4")
+        os._exit(0)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert status in (0, 9), status
+    library.place(root, source, "a/film.mp4")
+    found = [one for one in base.rglob("*") if one.is_file()]
+    assert found == [root / "a/film.mp4"], (count, found)
+    assert found[0].read_bytes() == b"media" * 1000, count
+    if not status:
+        break
+print(count)
+"""
+
+
+@pytest.mark.parametrize("way", ["link", "rename", "copy", "copy, rename"])
+def test_a_move_that_was_killed_anywhere_is_finished_by_the_next_call(
+    tmp_path: Path, way: str
+) -> None:
+    command = [sys.executable, "-c", KILLED_EVERYWHERE, str(tmp_path / "base"), way]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 5
+
+
+def test_a_folder_that_is_a_link_is_never_followed(
+    root: Path, source: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "film.mp4").write_bytes(b"precious")
+    (root / "a").symlink_to(outside)
+    with pytest.raises(OSError, match="link"):
+        library.place(root, source, "a/new.mp4")
+    assert not library.remove(root, "a/film.mp4")
+    assert files(outside) == {"film.mp4": b"precious"}
+
+
+def test_a_source_that_is_a_link_is_not_placed(root: Path, source: Path) -> None:
+    link = source.with_name("link.mp4")
+    link.symlink_to("/etc/passwd")
+    with pytest.raises(OSError, match="link"):
+        library.place(root, link, "film.mp4")
+    assert not files(root)
+
+
+def test_a_file_that_vanished_is_said_to_be_gone(root: Path, source: Path) -> None:
+    source.unlink()
+    with pytest.raises(FileNotFoundError, match="gone"):
+        library.place(root, source, "film.mp4")
+
+
+def test_removing_takes_the_file_and_the_folders_that_become_empty(root: Path) -> None:
+    (root / "a" / "b").mkdir(parents=True)
+    (root / "a" / "b" / "film.mp4").touch()
+    (root / "a" / "kept.mp4").touch()
+    assert library.remove(root, "a/b/film.mp4")
+    assert sorted(files(root)) == ["a/kept.mp4"]
+    assert not (root / "a" / "b").exists()
+    assert library.remove(root, "a/kept.mp4")
+    assert root.is_dir()
+    assert not list(root.iterdir())
+    assert not library.remove(root, "a/kept.mp4")
+
+
+def test_removing_takes_no_link_and_no_folder(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious").touch()
+    (root / "link.mp4").symlink_to(tmp_path / "precious")
+    (root / "folder").mkdir()
+    assert not library.remove(root, "link.mp4")
+    assert not library.remove(root, "folder")
+    assert (tmp_path / "precious").exists()
+
+
+def test_a_jobs_temporary_folder_is_its_own_and_private(tmp_path: Path) -> None:
+    base = tmp_path / "own" / "tmp"
+    folder = library.job_temp(base, JOB)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert library.job_temp(base, JOB) == folder
+    (folder / "media.part").touch()
+    (folder / "out").symlink_to(tmp_path)
+    library.discard_temp(base, JOB)
+    assert not folder.exists()
+    assert tmp_path.exists()
+    library.discard_temp(base, JOB)
+
+
+def test_a_temporary_folder_that_is_a_link_is_not_used(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").touch()
+    (tmp_path / JOB).symlink_to(outside)
+    with pytest.raises(OSError, match="link"):
+        library.job_temp(tmp_path, JOB)
+    library.discard_temp(tmp_path, JOB)
+    assert list(outside.iterdir()) == [outside / "precious"]
+    assert not (tmp_path / JOB).is_symlink()
+
+
+@pytest.mark.parametrize("job_id", ["..", ".", "", "a/b", "../x", "/etc"])
+def test_no_job_id_leads_out_of_the_temporary_folder(tmp_path: Path, job_id: str) -> None:
+    for function in (library.job_temp, library.discard_temp):
+        with pytest.raises(ValueError, match=""):
+            function(tmp_path, job_id)
+
+
+def test_the_sweep_removes_only_folders_of_jobs_that_are_not_kept(tmp_path: Path) -> None:
+    library.job_temp(tmp_path, JOB)
+    gone = library.job_temp(tmp_path, OTHER_JOB)
+    (gone / "media.part").touch()
+    (tmp_path / "somebody-elses").mkdir()
+    (tmp_path / "notes.txt").touch()
+    assert library.sweep_temp(tmp_path, {JOB}) == [OTHER_JOB]
+    assert sorted(one.name for one in tmp_path.iterdir()) == [JOB, "notes.txt", "somebody-elses"]
+    assert library.sweep_temp(tmp_path / "nowhere", ()) == []
