@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import shutil
 import stat
 import unicodedata
-import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import BinaryIO, Final
 
 from mediarip_mqtt.errors import CommandError, ErrorCode
 
@@ -25,6 +25,7 @@ NAME_BYTES: Final = 255  # of one name, on nearly every filesystem
 SPARE_BYTES: Final = 12  # left for " (9999)" and the like
 DEPTH: Final = 8
 MAX_COPIES: Final = 9999
+COPY_STEP: Final = 1024 * 1024
 
 # Windows' and SMB's forbidden characters, as look-alikes that are allowed everywhere.
 _LOOKALIKES: Final = str.maketrans(
@@ -33,15 +34,19 @@ _LOOKALIKES: Final = str.maketrans(
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 )
-_RESERVED: Final = re.compile(r"^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
+_RESERVED: Final = re.compile(
+    r"^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)", re.IGNORECASE
+)
 # What a double click would run or open elsewhere; yt-dlp has a list of its own for downloads.
 _DANGEROUS: Final = frozenset(
     (
         "app",
+        "appimage",
         "bash",
         "bat",
         "cmd",
         "com",
+        "command",
         "cpl",
         "desktop",
         "dll",
@@ -55,8 +60,10 @@ _DANGEROUS: Final = frozenset(
         "js",
         "jse",
         "lnk",
+        "msc",
         "msi",
         "php",
+        "pif",
         "pl",
         "ps1",
         "py",
@@ -65,20 +72,32 @@ _DANGEROUS: Final = frozenset(
         "scr",
         "sh",
         "so",
+        "svg",
         "url",
+        "vb",
+        "vbe",
         "vbs",
         "wsf",
+        "wsh",
+        "xhtml",
     )
 )
-_FIELD: Final = re.compile(r"%\([^()%/\\]{1,120}\)[-+ #0]*\d*(?:\.\d+)?[sdifBjhlqUDSNc]")
+# Widths of 3 digits at most: `%(title)999999999s` would fill the memory.
+_FIELD: Final = re.compile(
+    r"%\([^()%/\\]{1,120}\)[-+ #0]{0,5}\d{0,3}(?:\.\d{1,3})?[sdifBjhlqUDSNc]"
+)
+# The same by yt-dlp's replacement, `%(title&{:>999999999})s`.
+_FORMAT_SPEC: Final = re.compile(r"&[^)]*\{[^)}]*[:!.\[]")
+_JOB_FOLDER: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def check_template(template: str) -> str:
     """Return a sender's output template; raise `unsafe_path` where it could lead out."""
     _check_path(template, "output_template")
-    if "%" in _FIELD.sub("", template).replace("%%", ""):
+    if "%" in _FIELD.sub("", template).replace("%%", "") or _FORMAT_SPEC.search(template):
         raise _unsafe(
-            "output_template", "holds a field that can't be read; fields look like %(title)s"
+            "output_template",
+            "holds a field that can't be read; fields look like %(title)s or %(title).100B",
         )
     return template
 
@@ -123,8 +142,9 @@ def _safe_part(text: str, *, extension: bool) -> str:
         for char in clean
         if unicodedata.category(char) not in {"Cf", "Cs", "Co", "Cn"}
     )
+    clean = unicodedata.normalize("NFC", clean)  # what was taken out may have stood in between
     clean = re.sub(r"\s+", " ", clean.translate(_LOOKALIKES).replace("/", "⧸"))
-    clean = clean.strip(" .").lstrip("-").strip(" .")
+    clean = clean.rstrip(" .").lstrip(" .-")
     if _RESERVED.match(clean) or clean.lower() == OWN_FOLDER.strip("."):
         clean = f"_{clean}"
     if not extension:
@@ -144,15 +164,29 @@ def _cut(text: str, limit: int) -> str:
 
 
 def free_name(root: Path, filename: str, taken: Collection[str] = ()) -> str:
-    """Return the name, or ``name (2).ext`` and so on: the first that is neither there nor taken."""
+    """Return the name, or ``name (2).ext`` and so on: the first that is neither there nor taken.
+
+    Names that differ only in case or in Unicode form are the same: they are on a Windows or macOS
+    client of the volume, which would show one of the two files and hide the other.
+    """
     path = PurePosixPath(filename)
-    used = {name.casefold() for name in taken}
+    used = {_fold(name) for name in taken}
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        used |= {_fold(str(path.parent / name)) for name in _names(root / path.parent)}
     for number in range(1, MAX_COPIES):
         name = path.name if number == 1 else f"{path.stem} ({number}){path.suffix}"
         candidate = str(path.parent / name)
-        if candidate.casefold() not in used and not os.path.lexists(root / candidate):
+        if _fold(candidate) not in used:
             return candidate
     raise FileExistsError(errno.EEXIST, "too many files of this name", filename)
+
+
+def _names(folder: Path) -> list[str]:
+    return os.listdir(folder)  # noqa: PTH208 - names are enough, of a folder that may be great
+
+
+def _fold(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def place(root: Path, source: Path, filename: str) -> None:
@@ -163,25 +197,19 @@ def place(root: Path, source: Path, filename: str) -> None:
     so that no link planted in between leads it out of the root.
     """
     with _parent(root, filename, create=True) as (folder, name):
-        if not source.exists():
-            if _exists(name, folder):
-                return  # moved before a kill
-            raise FileNotFoundError(errno.ENOENT, "the finished file is gone", str(source))
-        with source.open("rb") as file:
-            os.fsync(file.fileno())
-        try:
-            _link(source, name, folder)
-        except OSError as error:
-            if error.errno == errno.EXDEV:
-                _copy_in(source, name, folder)
-            elif error.errno in _NO_LINKS:
-                _rename(source, name, folder)
-            else:
-                raise
+        hidden = _hidden_name(source, name)
+        if not os.path.lexists(source):
+            if not _exists(name, folder):
+                raise FileNotFoundError(errno.ENOENT, "the finished file is gone", str(source))
+            _discard(hidden, folder)
+            return  # moved before a kill
+        _sync(source)
+        if not _same_content(source, name, folder):
+            _move(source, name, hidden, folder)
+        _discard(hidden, folder)
+        _sync_folder(folder)  # before the old name goes: one of the two outlives a power cut
         with contextlib.suppress(FileNotFoundError):
             source.unlink()
-        with contextlib.suppress(OSError):  # not every filesystem can sync a folder
-            os.fsync(folder)
 
 
 def remove(root: Path, filename: str) -> bool:
@@ -195,9 +223,10 @@ def remove(root: Path, filename: str) -> bool:
         return False
     for parent in list(PurePosixPath(filename).parents)[:-1]:
         try:
-            (root / parent).rmdir()
+            with _parent(root, str(parent), create=False) as (folder, name):
+                os.rmdir(name, dir_fd=folder)
         except OSError:
-            break
+            break  # not empty
     return True
 
 
@@ -221,22 +250,25 @@ def discard_temp(base: Path, job_id: str) -> None:
 
 
 def sweep_temp(base: Path, keep: Collection[str]) -> list[str]:
-    """Remove the temporary folders of all jobs but those to keep; return whose they were."""
+    """Remove the temporary folders of all jobs but those to keep; return whose they were.
+
+    Only what is named as a job is touched: the base may be a folder that others use, too.
+    """
     if not base.is_dir():
         return []
-    gone = [entry.name for entry in base.iterdir() if entry.name not in keep]
+    gone = [
+        entry.name
+        for entry in base.iterdir()
+        if _JOB_FOLDER.fullmatch(entry.name) and entry.name not in keep and entry.is_dir()
+    ]
     for name in gone:
-        entry = base / name
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
+        discard_temp(base, name)
     return gone
 
 
 def _plain(job_id: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", job_id):
-        raise ValueError(job_id)
+        raise ValueError(f"not a job's id: {job_id!r}")
     return job_id
 
 
@@ -246,7 +278,7 @@ def _parent(root: Path, filename: str, *, create: bool) -> Iterator[tuple[int, s
     parts = PurePosixPath(filename).parts
     if not parts or filename.startswith("/") or any(part in {"..", "."} for part in parts):
         raise OSError(errno.EPERM, "the name leads out of the storage root", filename)
-    if parts[0] == OWN_FOLDER:
+    if parts[0].casefold() == OWN_FOLDER:
         raise OSError(errno.EPERM, "the name lies in the service's own folder", filename)
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -254,7 +286,8 @@ def _parent(root: Path, filename: str, *, create: bool) -> Iterator[tuple[int, s
             if create:
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(part, dir_fd=folder)
-            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+                    _sync_folder(folder)
+            inner = _open_folder(part, folder)
             os.close(folder)
             folder = inner
         yield folder, parts[-1]
@@ -270,41 +303,125 @@ def _exists(name: str, folder: int) -> bool:
     return True
 
 
-def _link(source: Path, name: str, folder: int) -> None:
-    """Give a file its name: atomic, and an error where the name is taken by another file."""
+def _move(source: Path, name: str, hidden: str, folder: int) -> None:
+    """Give a file its name: atomic, and an error where the name is taken."""
+    if _is_reservation(name, hidden, folder):
+        _discard(name, folder)
     try:
         os.link(source, name, dst_dir_fd=folder, follow_symlinks=False)
-    except FileExistsError:
-        there = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        if not os.path.samestat(there, source.lstat()):
-            raise  # else: linked before a kill, and only the old name is left to remove
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            _copy_in(source, name, hidden, folder)
+        elif error.errno in _NO_LINKS:
+            _rename(source, name, hidden, folder)
+        else:
+            raise
 
 
-def _rename(source: Path | str, name: str, folder: int, source_folder: int | None = None) -> None:
-    """Move where there are no hard links: take the name first, so that no other is replaced."""
-    handle = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666, dir_fd=folder)
-    os.close(handle)
-    os.rename(source, name, src_dir_fd=source_folder, dst_dir_fd=folder)
+def _copy_in(source: Path, name: str, hidden: str, folder: int) -> None:
+    """Copy from another filesystem under a hidden name, then give it the final one.
 
-
-def _copy_in(source: Path, name: str, folder: int) -> None:
-    """Copy from another filesystem under a hidden name, then give it the final one."""
-    hidden = f".{uuid.uuid4().hex}.part"
+    The hidden name is the same in every try, so that a kill leaves nothing behind for good.
+    """
+    _discard(hidden, folder)
     handle = os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666, dir_fd=folder)
     try:
         with source.open("rb") as old, os.fdopen(handle, "wb") as new:
-            shutil.copyfileobj(old, new, 1024 * 1024)
+            shutil.copyfileobj(old, new, COPY_STEP)
             new.flush()
             os.fsync(new.fileno())
         try:
             os.link(hidden, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-        except FileExistsError:
-            raise
-        except OSError:
-            _rename(hidden, name, folder, folder)
-            return
-        os.unlink(hidden, dir_fd=folder)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            _rename(hidden, name, hidden, folder, folder)
     except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(hidden, dir_fd=folder)
+        _discard(hidden, folder)
         raise
+
+
+def _rename(
+    source: Path | str, name: str, hidden: str, folder: int, source_folder: int | None = None
+) -> None:
+    """Move where there are no hard links: take the name first, so that no other is replaced."""
+    handle = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666, dir_fd=folder)
+    try:
+        os.write(handle, hidden.encode())  # says whose it is, should a kill leave it behind
+    finally:
+        os.close(handle)
+    try:
+        os.rename(source, name, src_dir_fd=source_folder, dst_dir_fd=folder)
+    except OSError:
+        _discard(name, folder)
+        raise
+
+
+def _hidden_name(source: Path, name: str) -> str:
+    digest = hashlib.blake2b(f"{source}\0{name}".encode("utf-8", "replace"), digest_size=16)
+    return f".{digest.hexdigest()}.part"
+
+
+def _discard(name: str, folder: int) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
+
+
+def _is_reservation(name: str, hidden: str, folder: int) -> bool:
+    with _opened(name, folder) as there:
+        return there is not None and there.read(len(hidden) + 1) == hidden.encode()
+
+
+def _same_content(source: Path, name: str, folder: int) -> bool:
+    """Whether the file is in its place already, moved before a kill."""
+    with _opened(name, folder) as there:
+        if there is None:
+            return False
+        status, mine = os.fstat(there.fileno()), source.lstat()
+        if os.path.samestat(status, mine) or status.st_size != mine.st_size:
+            return os.path.samestat(status, mine)
+        with source.open("rb") as file:
+            while block := file.read(COPY_STEP):
+                if there.read(COPY_STEP) != block:
+                    return False
+        return True
+
+
+@contextmanager
+def _opened(name: str, folder: int) -> Iterator[BinaryIO | None]:
+    """Open what has a name; None where that is nothing, or no file that can be read."""
+    try:
+        handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError:
+        yield None
+        return
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        yield None
+        return
+    with os.fdopen(handle, "rb") as file:
+        yield file
+
+
+def _open_folder(name: str, folder: int) -> int:
+    try:
+        return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+    except NotADirectoryError:
+        text = "a folder of this name is a link or a file; use another folder"
+        raise NotADirectoryError(errno.ENOTDIR, text, name) from None
+
+
+def _sync(source: Path) -> None:
+    """Write a finished file to the disk; raise where it is not a plain file but a link, say."""
+    handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "not a plain file", str(source))
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sync_folder(folder: int) -> None:
+    with contextlib.suppress(OSError):  # not every filesystem can
+        os.fsync(folder)
