@@ -47,26 +47,37 @@ class Mount:
 
     fstype: str
     mount_point: str
+    source: str = ""  # a device, or `server:/share`
 
 
 def mount_of(path: Path, mountinfo: str | None = None) -> Mount:
     """Return the mount of a path: the longest mount point, of equal ones the last.
 
-    ``mountinfo`` is the text of /proc/self/mountinfo (proc(5)); read from there by default.
+    ``mountinfo`` is the text of /proc/self/mountinfo, or of /proc/mounts (both in proc(5)); it is
+    read from there by default. A system without them (macOS) has only `UNKNOWN` mounts.
     """
-    text = _read("/proc/self/mountinfo") if mountinfo is None else mountinfo
+    text = _read("/proc/self/mountinfo", "/proc/mounts") if mountinfo is None else mountinfo
     target = str(path.resolve())
     best = Mount(UNKNOWN, "")
     for line in text.splitlines():
-        before, separator, after = line.partition(" - ")
-        fields = before.split()
-        if not separator or len(fields) < 5 or not after.split():  # noqa: PLR2004 - proc(5): the fifth is the mount point
+        mount = _parse(line)
+        if mount is None or len(mount.mount_point) < len(best.mount_point):
             continue
-        point = _unescape(fields[4])
-        inside = target == point or target.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best.mount_point):
-            best = Mount(after.split()[0], point)
+        point = mount.mount_point
+        if target == point or target.startswith(point.rstrip("/") + "/"):
+            best = mount
     return best
+
+
+def _parse(line: str) -> Mount | None:
+    before, separator, after = line.partition(" - ")
+    fields, rest = before.split(), after.split()
+    match fields:
+        case [_, _, _, _, point, *_] if separator and len(rest) > 1:
+            return Mount(rest[0], _unescape(point), _unescape(rest[1]))
+        case [source, point, fstype, _, "0" | "1", _] if not separator:  # /proc/mounts
+            return Mount(fstype, _unescape(point), _unescape(source))
+    return None
 
 
 def is_network(fstype: str) -> bool:
@@ -87,11 +98,14 @@ def disk_usage(path: Path) -> tuple[int, int]:
     return usage.free, usage.total
 
 
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text("utf-8", errors="surrogateescape")
-    except OSError:
-        return ""
+def _read(*paths: str) -> str:
+    """Return the text of the first file that can be read."""
+    for path in paths:
+        try:
+            return Path(path).read_text("utf-8", errors="surrogateescape")
+        except OSError:
+            continue
+    return ""
 
 
 def _unescape(text: str) -> str:
