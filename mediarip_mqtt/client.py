@@ -74,9 +74,8 @@ class Client:
             self._next = asyncio.ensure_future(anext(self._messages))
         if self._watch is None:  # aiomqtt does not notice every loss of the connection
             self._watch = asyncio.ensure_future(self._link.watch())
-        done, _ = await asyncio.wait(
-            {self._next, self._watch}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-        )
+        both: set[asyncio.Future[Any]] = {self._next, self._watch}
+        done, _ = await asyncio.wait(both, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if not done:
             raise TimeoutError
         if self._next not in done:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import IO, Any, Final, Self
 
+from rich import box
 from rich.console import Console, Group
 from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
@@ -117,6 +118,9 @@ class ProgressBar:
             self._bar.start()
         return self
 
+    def __rich__(self) -> Progress | str:
+        return self._bar or ""
+
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
@@ -213,7 +217,7 @@ class JobTable:
 
     def render(self, rows: int) -> Group:
         """Return the table with at most ``rows`` jobs."""
-        table = Table(expand=True, header_style="bold")
+        table = Table(expand=True, box=box.SIMPLE_HEAD, header_style="bold")
         for name in ("id", "status"):
             table.add_column(name, no_wrap=True)
         table.add_column("title", ratio=1, no_wrap=True, overflow="ellipsis")

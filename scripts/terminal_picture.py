@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Draw docs/images/terminal.svg: a real download and the real table, from a service of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import os
+import re
+import tempfile
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from mediarip_mqtt import app, client, settings
+from mediarip_mqtt.broker import embedded_broker
+from mediarip_mqtt.client import Snapshot, open_client
+from mediarip_mqtt.display import JobTable, ProgressBar
+
+PICTURE: Final = Path(__file__).parent.parent / "docs" / "images" / "terminal.svg"
+# Title to size: the first one is followed to its end, the others are under way or wait by then.
+FILMS: Final = {
+    "Interview": 12_000_000,
+    "Lecture 12 - Queues": 40_000_000,
+    "Harbour at night": 70_000_000,
+    "Concert, second half": 50_000_000,
+    "Keynote": 10_000_000,
+}
+
+
+class Films(SimpleHTTPRequestHandler):
+    """Serves files without a word."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def copyfile(self, *files: Any) -> None:
+        """Send a file; who asked may go."""
+        with contextlib.suppress(ConnectionError):
+            super().copyfile(*files)
+
+
+async def record(folder: Path) -> str:
+    """Return the picture of a download and of the table during it."""
+    console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True)
+    overrides: dict[str, dict[str, Any]] = {
+        "mqtt": {"port": 18830},
+        "storage": {"root": folder / "data", "min_free": 0},
+        "security": {"allow_private_addresses": True},
+        "downloads": {"rate_limit": 6_000_000},
+    }
+    loaded = settings.load(None, overrides)
+    ready, stop = asyncio.Event(), asyncio.Event()
+    async with embedded_broker(loaded.mqtt, folder / "data" / ".mediarip") as mqtt:
+        served = loaded.model_copy(update={"mqtt": mqtt})
+        service = asyncio.create_task(app.serve(served, ready=ready, stop=stop))
+        await ready.wait()
+        url = serve(folder)
+        async with open_client(mqtt) as asking:
+            for name in list(FILMS)[1:3]:
+                await asking.ask("download", {"url": url + name.replace(" ", "%20") + ".mp4"})
+        table = JobTable()
+        bar = ProgressBar(Console(width=100, file=io.StringIO(), force_terminal=True))
+        lines: list[Snapshot] = []
+        outcome = await client.download(mqtt, {"url": f"{url}Interview.mp4"}, lines.append)
+        async with open_client(mqtt) as asking:
+            for name in list(FILMS)[3:]:
+                await asking.ask("download", {"url": url + name.replace(" ", "%20") + ".mp4"})
+            await asyncio.sleep(1)
+        half = next(one for one in lines if one.percent > 40)  # noqa: PLR2004 - in full swing
+        console.print(Text("$ mediarip-mqtt download https://videos.example/interview"))
+        with bar:
+            bar.show(half)
+            console.print(bar)
+        console.print(Text(f"/media/{Path(str(outcome.path)).name}\n\n$ mediarip-mqtt watch"))
+        await fill(table, mqtt)
+        console.print(table.render(9))
+        stop.set()
+        await service
+    svg = console.export_svg(title="mediarip-mqtt")
+    # Fonts from elsewhere are not loaded in a page's picture anyway.
+    return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+
+
+def serve(folder: Path) -> str:
+    """Serve made-up films from a folder; return the server's URL."""
+    films = folder / "films"
+    films.mkdir()
+    for name, size in FILMS.items():
+        (films / f"{name}.mp4").write_bytes(os.urandom(size))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Films, directory=str(films)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}/"
+
+
+async def fill(table: JobTable, mqtt: settings.MqttSettings) -> None:
+    """Take over all that the broker retains."""
+    async with open_client(mqtt) as watching:
+        topics = watching.topics
+        table.online = True
+        await watching.subscribe(topics.state, topics.job_state("+"), topics.job_progress("+"))
+        end = asyncio.get_running_loop().time() + 1
+        with contextlib.suppress(TimeoutError):
+            while (left := end - asyncio.get_running_loop().time()) > 0:
+                message = await watching.receive(left)
+                place = topics.parse_job(message.topic)
+                content = client.decode(message.payload)
+                if place is None:
+                    table.state = {**content, "disk_free": 2_400_000_000_000}
+                elif place[1] == "state":
+                    table.update_job(place[0], content)
+                else:
+                    table.update_progress(place[0], content)
+
+
+def main() -> None:
+    """Write the picture."""
+    PICTURE.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        PICTURE.write_text(asyncio.run(record(Path(folder))), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
