@@ -71,7 +71,8 @@ def normal_host(host: str) -> str:
         ascii_host = decoded.encode("idna").decode("ascii") if not decoded.isascii() else decoded
     except UnicodeError:
         raise _invalid("The URL's host name is not a valid one.") from None
-    if not re.fullmatch(r"[a-z0-9_.-]{1,253}", ascii_host):
+    labels = ascii_host.split(".")
+    if not re.fullmatch(r"[a-z0-9_.-]{1,253}", ascii_host) or not all(labels):
         raise _invalid("The URL's host name is not a valid one.")
     return ascii_host
 

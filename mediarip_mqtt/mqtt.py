@@ -32,6 +32,7 @@ from mediarip_mqtt.settings import MqttSettings
 BACKOFF_FIRST: Final = 0.2
 BACKOFF_LIMIT: Final = 30.0
 BACKOFF_REFUSED: Final = 60.0  # after refused credentials, or when another client took over
+WAR: Final = 3  # short connections in a row that look like two clients with one id
 STABLE: Final = 10.0  # seconds of a connection after which the backoff starts anew
 DRAIN_TIME: Final = 3.0  # seconds for the last publications at shutdown
 
@@ -76,7 +77,7 @@ class Session:
 
     async def run(self) -> None:
         """Connect, work, and connect again, until `finish`."""
-        backoff, lost = BACKOFF_FIRST, False
+        backoff, lost, short = BACKOFF_FIRST, False, 0
         while not self._finish.is_set():
             began = time.monotonic()
             floor = 0.0
@@ -98,7 +99,18 @@ class Session:
             finally:
                 self._link = None
             lost = True
+            brief = self.online.is_set() and time.monotonic() - began < STABLE
+            short = short + 1 if brief else 0
             self.online.clear()
+            if short >= WAR:
+                # Mosquitto 2.0 closes without the reason code "session taken over".
+                logger.error(
+                    "mqtt: the broker closed %d connections right after they were made. Probably "
+                    "another client with the same id connected: give each service its own "
+                    "mqtt.node_id. Waiting a minute.",
+                    short,
+                )
+                floor, short = BACKOFF_REFUSED, 0
             if time.monotonic() - began > STABLE:
                 backoff = BACKOFF_FIRST
             await self._sleep(max(floor, backoff) * random.uniform(0.5, 1))  # noqa: S311 - jitter

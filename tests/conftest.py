@@ -64,7 +64,7 @@ def client(mosquitto: Mosquitto) -> Iterator[Client]:
 
 
 @pytest.fixture
-def service(tmp_path: Path, mosquitto: Mosquitto, client: Client) -> Iterator[Service]:  # noqa: ARG001 - the client must see the first messages
+def service(tmp_path: Path, mosquitto: Mosquitto, client: Client) -> Iterator[Service]:
     one = Service(tmp_path, mosquitto.port).start()
     yield one
     one.stop()

@@ -102,7 +102,7 @@ PHASES = {
 
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
-def test_a_stop_is_heard_in_every_phase_of_the_network(  # noqa: PLR0913 - fixtures
+def test_a_stop_is_heard_in_every_phase_of_the_network(
     phase: str,
     secure: bool,  # noqa: FBT001 - a parameter of the test
     begin: Callable[..., Work],

@@ -59,7 +59,7 @@ def port() -> int:
 
 
 @pytest.fixture
-def cli(tmp_path: Path, service: Service, mosquitto: Mosquitto) -> Cli:  # noqa: ARG001 - the service must run
+def cli(tmp_path: Path, service: Service, mosquitto: Mosquitto) -> Cli:
     return Cli(tmp_path, mosquitto.port)
 
 

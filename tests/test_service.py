@@ -59,8 +59,8 @@ def test_a_published_url_becomes_a_file_and_its_state_is_retained(
     events = wait_for(lambda: client.events("completed"))
     assert events[0]["job"]["filename"] == "video.mp4"
     wait_for(lambda: client.json("state").get("counts", {}).get("completed") == 1)
-    shown = wait_for(lambda: client.json("jobs").get("finished"))
-    assert shown[0]["id"] == job["id"]
+    wait_for(lambda: client.json("jobs").get("finished"))
+    assert client.json("jobs")["finished"][0]["id"] == job["id"]
     assert not service.temporary()
 
 

@@ -133,7 +133,7 @@ class Client:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def publish(  # noqa: PLR0913 - what a message may carry
+    def publish(
         self,
         topic: str,
         payload: str | bytes | dict[str, Any],

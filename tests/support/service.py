@@ -29,7 +29,12 @@ class Service:
             "MEDIARIP__SECURITY__ALLOW_PRIVATE_ADDRESSES": "true",
             **{f"MEDIARIP__{key}": one for key, one in settings.items()},
         }
+        self.program = ["-m", "mediarip_mqtt"]
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     @property
     def pid(self) -> int:
@@ -44,7 +49,7 @@ class Service:
         lines = self.log.count("connected to")
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "mediarip_mqtt", "run"],
+                [sys.executable, *self.program, "run"],
                 env=self.environment,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,

@@ -1,0 +1,149 @@
+"""Which URLs are accepted, and which addresses may be connected to."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mediarip_mqtt.addresses import check_address, check_url
+from mediarip_mqtt.errors import CommandError
+from mediarip_mqtt.settings import SecuritySettings
+
+CLOSED = SecuritySettings()
+OPEN = SecuritySettings(allow_private_addresses=True)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "127.1",
+        "127.0.0.1.",
+        "2130706433",
+        "0x7f000001",
+        "0x7f.0.0.1",
+        "0177.0.0.1",
+        "017700000001",
+        "0",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",  # noqa: S104 - an address to refuse
+        "224.0.0.1",
+        "255.255.255.255",
+        "[::1]",
+        "[::]",
+        "[fe80::1]",
+        "[fd00::1]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[::127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[2002:7f00:1::]",
+        "localhost",
+        "LOCALHOST",
+        "localhost.",
+        "a.localhost",
+        "nas",
+        "nas.local",
+        "%31%32%37.0.0.1",
+        "１２７.0.0.1",
+        "①②⑦.0.0.1",
+        "127。0。0。1",
+    ],
+)
+def test_every_spelling_of_an_inside_address_is_refused(host: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        check_url(f"http://{host}/x", CLOSED)
+    assert caught.value.code == "blocked_address", caught.value.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "https://",
+        "https:///x",
+        "ftp://example.com/x",
+        "file:///etc/passwd",
+        "//example.com/x",
+        "https://user:secret@example.com/x",
+        "https://example.com:99999/x",
+        "https://exa mple.com/x",
+        "https://example.com/\nx",
+        "https://example.com\\@127.0.0.1/",
+        "https://[::1/x",
+        "https://example.com/" + "x" * 5000,
+        "https://1.2.3.4.5/",
+        "https://a..b/",
+    ],
+)
+def test_what_is_not_a_web_url_is_refused(url: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        check_url(url, CLOSED)
+    assert caught.value.code == "invalid_url"
+    assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("url", "normal"),
+    [
+        ("https://Example.COM/Path?q=1#t", "https://example.com/Path?q=1#t"),
+        ("https://example.com", "https://example.com/"),
+        ("http://example.com:8080/x", "http://example.com:8080/x"),
+        ("https://bücher.example/x", "https://xn--bcher-kva.example/x"),
+        ("https://93.184.216.34/x", "https://93.184.216.34/x"),
+        ("https://[2606:2800:220:1::1]/x", "https://[2606:2800:220:1::1]/x"),
+        ('https://example.com/a"b|c', "https://example.com/a%22b%7Cc"),
+    ],
+)
+def test_outside_urls_are_accepted_in_their_normal_form(url: str, normal: str) -> None:
+    assert check_url(url, CLOSED) == normal
+
+
+def test_an_allowed_host_or_network_may_be_inside() -> None:
+    allowed = SecuritySettings(allowed_hosts=("nas.local", "192.168.1.0/24"))
+    assert check_url("http://nas.local/x", allowed)
+    assert check_url("http://media.nas.local/x", allowed)
+    assert check_url("http://192.168.1.7/x", allowed)
+    for host in ("evilnas.local", "192.168.2.7"):
+        with pytest.raises(CommandError):
+            check_url(f"http://{host}/x", allowed)
+
+
+def test_a_blocked_host_stays_blocked_whatever_is_allowed() -> None:
+    blocked = OPEN.model_copy(update={"blocked_hosts": ("example.com", "10.0.0.0/8")})
+    for url in ("https://example.com/", "https://www.example.com/", "http://10.1.2.3/"):
+        with pytest.raises(CommandError) as caught:
+            check_url(url, blocked)
+        assert caught.value.code == "blocked_address"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::ffff:10.0.0.1", "fe80::1%eth0", "169.254.1.1"])
+def test_the_address_connected_to_is_judged_like_the_written_one(address: str) -> None:
+    with pytest.raises(CommandError):
+        check_address(address, CLOSED)
+    check_address(address, OPEN)
+    check_address(address, CLOSED, exempt=True)
+
+
+@given(st.text(max_size=60))
+def test_no_text_breaks_the_check(text: str) -> None:
+    for url in (text, f"https://{text}/x", f"https://example.com/{text}"):
+        try:
+            assert check_url(url, CLOSED).startswith(("http://", "https://"))
+        except CommandError as error:
+            assert error.code in {"invalid_url", "blocked_address"}  # noqa: PT017 - both outcomes are right
+
+
+@given(st.ip_addresses())
+def test_no_inside_address_gets_through_as_a_url(address: object) -> None:
+    host = f"[{address}]" if ":" in str(address) else str(address)
+    try:
+        check_url(f"http://{host}/", CLOSED)
+    except CommandError:
+        return
+    check_address(str(address), CLOSED)

@@ -1,0 +1,177 @@
+"""The connection to brokers of every kind, and commands that come twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from mediarip_mqtt.errors import BrokerError
+from mediarip_mqtt.link import CredentialsError, connect, open_link
+from mediarip_mqtt.settings import MqttSettings
+from tests.support.broker import Client, Mosquitto, free_port, wait_for
+from tests.support.server import MediaServer
+from tests.support.service import Service
+
+KILLED_BEFORE_THE_ACKNOWLEDGEMENT = """
+import os, signal
+from mediarip_mqtt.link import Link
+Link.ack = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+from mediarip_mqtt.cli import main
+main()
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    services: list[Service] = []
+
+    def run(port: int, *, wait: bool = True, **extra: str) -> Service:
+        services.append(Service(tmp_path, port, **extra).start(wait=wait))
+        return services[-1]
+
+    yield run
+    for service in services:
+        service.stop()
+
+
+def downloads(client: Client, media: MediaServer) -> None:
+    client.wait_status(client.download(media.url("/bytes/1000/x.mp4")), "completed")
+
+
+def test_an_older_broker_s_mqtt_3_1_1_will_do(
+    run: Callable[..., Service], mosquitto: Mosquitto, client: Client, media: MediaServer
+) -> None:
+    service = run(mosquitto.port, MQTT__PROTOCOL="3.1.1")
+    assert "MQTT 3.1.1" in service.log
+    downloads(client, media)
+
+
+def test_a_user_name_and_a_password_file(
+    run: Callable[..., Service], tmp_path: Path, media: MediaServer
+) -> None:
+    passwords = tmp_path / "passwords"
+    subprocess.run(
+        ["mosquitto_passwd", "-b", "-c", str(passwords), "me", "hunter2"],
+        check=True,
+        capture_output=True,
+    )
+    (tmp_path / "secret").write_text("hunter2\n")
+    broker = Mosquitto(tmp_path / "b", f"password_file {passwords}", anonymous=False).start()
+    client = Client(broker.port, username="me", password="hunter2")
+    try:
+        service = run(
+            broker.port, MQTT__USERNAME="me", MQTT__PASSWORD_FILE=str(tmp_path / "secret")
+        )
+        downloads(client, media)
+        assert "hunter2" not in service.log
+        service.stop()
+        service.environment["MEDIARIP__MQTT__PASSWORD"] = "wrong-one"
+        service.start(wait=False)
+        wait_for(lambda: "refused the user name or password" in service.log)
+        assert "wrong-one" not in service.log
+    finally:
+        client.close()
+        broker.stop()
+
+
+def test_tls_with_an_authority_of_one_s_own_and_websockets(
+    run: Callable[..., Service], tmp_path: Path, media: MediaServer, authority: trustme.CA
+) -> None:
+    certificate = authority.issue_cert("127.0.0.1", "localhost")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    (tmp_path / "cert.pem").write_bytes(
+        b"".join(one.bytes() for one in certificate.cert_chain_pems)
+    )
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    tls, websockets = free_port(), free_port()
+    broker = Mosquitto(
+        tmp_path / "b",
+        f"listener {tls} 127.0.0.1\ncertfile {tmp_path / 'cert.pem'}\n"
+        f"keyfile {tmp_path / 'key.pem'}\n"
+        f"listener {websockets} 127.0.0.1\nprotocol websockets\n",
+    ).start()
+    client = Client(broker.port)
+    try:
+        service = run(tls, MQTT__TLS="true", MQTT__CA_FILE=str(tmp_path / "ca.pem"))
+        downloads(client, media)
+        service.stop()
+        service.environment |= {
+            "MEDIARIP__MQTT__TLS": "false",
+            "MEDIARIP__MQTT__PORT": str(websockets),
+            "MEDIARIP__MQTT__TRANSPORT": "websockets",
+        }
+        service.start()
+        downloads(client, media)
+    finally:
+        client.close()
+        broker.stop()
+
+
+async def test_no_broker_and_wrong_credentials_are_told_in_words(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    with pytest.raises(BrokerError, match="can't be reached"):
+        async with connect(MqttSettings(port=free_port())):
+            pass
+    broker = Mosquitto(tmp_path / "closed", "", anonymous=False).start()
+    try:
+        with pytest.raises(CredentialsError, match=r"mqtt\.username"):
+            async with connect(MqttSettings(port=broker.port)):
+                pass
+    finally:
+        broker.stop()
+
+
+async def test_a_message_is_delivered_again_until_it_is_acknowledged(
+    mosquitto: Mosquitto, client: Client
+) -> None:
+    settings = MqttSettings(port=mosquitto.port)
+    async with open_link(settings, "5", identifier="svc", persistent=True) as link:
+        await link.subscribe("mediarip/command")
+        await asyncio.to_thread(client.publish, "command", "one")
+        first = await anext(link.messages())
+    async with open_link(settings, "5", identifier="svc", persistent=True) as link:
+        again = await anext(link.messages())
+        assert (first.dup, again.dup) == (False, True)
+        assert (again.mid, again.payload) == (first.mid, b"one")
+        link.ack(again)
+        await link.publish("mediarip/other", "flushes the acknowledgement")
+    async with open_link(settings, "5", identifier="svc", persistent=True) as link:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await anext(link.messages())
+
+
+def test_a_command_delivered_again_after_a_kill_acts_once_and_is_answered(
+    run: Callable[..., Service], mosquitto: Mosquitto, client: Client
+) -> None:
+    service = run(mosquitto.port, wait=False)
+    service.kill()
+    service.program = ["-c", KILLED_BEFORE_THE_ACKNOWLEDGEMENT]
+    service.start()
+    client.publish("command", "https://a.example/x")
+    wait_for(lambda: not service.running)
+    service.program = ["-m", "mediarip_mqtt"]
+    service.start()
+    reply = json.loads(wait_for(lambda: client.payloads("response"))[0])
+    assert reply["ok"]
+    assert client.request("list")["count"] == 1
+
+
+def test_a_second_service_with_the_same_id_does_not_start_a_war(
+    run: Callable[..., Service], mosquitto: Mosquitto, client: Client, tmp_path: Path
+) -> None:
+    first = run(mosquitto.port)
+    (tmp_path / "two").mkdir()
+    second = Service(tmp_path / "two", mosquitto.port).start()
+    try:
+        wait_for(lambda: "same id connected" in first.log + second.log, 30)
+        assert client.request("list", 30)["ok"]
+    finally:
+        second.stop()

@@ -1,0 +1,98 @@
+"""Settings: environment over file over defaults, and every mistake named with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mediarip_mqtt import settings
+from mediarip_mqtt.errors import CommandError, ConfigError
+from mediarip_mqtt.preferences import PREFIX, Preferences
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "config.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_the_environment_wins_over_the_file_and_the_file_over_defaults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path, "mqtt:\n  host: file\n  port: 1999\nstorage:\n  min_free: 2 GB\n")
+    monkeypatch.setenv("MEDIARIP__MQTT__HOST", "environment")
+    monkeypatch.setenv("MEDIARIP__SECURITY__ALLOWED_HOSTS", "nas.local, 10.0.0.0/8")
+    found = settings.load(path)
+    assert (found.mqtt.host, found.mqtt.port) == ("environment", 1999)
+    assert found.mqtt.base_topic == "mediarip"
+    assert found.storage.min_free == 2 * 1024**3
+    assert found.security.allowed_hosts == ("nas.local", "10.0.0.0/8")
+
+
+def test_the_manifest_of_the_home_assistant_app_is_a_configuration_too(tmp_path: Path) -> None:
+    path = written(tmp_path, "name: x\noptions:\n  mqtt:\n    host: core-mosquitto\n")
+    assert settings.load(path).mqtt.host == "core-mosquitto"
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("mqtt:\n  host: a\n  prot: 1\n", "line 3: mqtt.prot: unknown setting"),
+        ("mqqt:\n  host: a\n", "mqqt"),
+        ("downloads:\n  max_concurrent: 99\n", "line 2: downloads.max_concurrent"),
+        ("mqtt:\n  base_topic: a/#\n", "mqtt.base_topic"),
+        ("mqtt: [1\n", "not valid YAML"),
+        ("- a\n", "sections"),
+    ],
+)
+def test_a_mistake_in_the_file_is_named_with_its_place(
+    tmp_path: Path, text: str, place: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings.load(written(tmp_path, text))
+    assert place in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "name", ["MEDIARIP__MQTT__HOTS", "MEDIARIP__MQQT__HOST", "MEDIARIP__MQTT__PORT"]
+)
+def test_a_mistake_in_the_environment_is_named_with_its_variable(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "nonsense")
+    with pytest.raises(ConfigError) as caught:
+        settings.load()
+    assert name in caught.value.message
+
+
+def test_the_password_comes_from_a_file_and_is_shown_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hunter2\n")
+    path = written(tmp_path, f"mqtt:\n  password_file: {tmp_path / 'secret'}\n")
+    found = settings.load(path)
+    assert found.mqtt.password is not None
+    assert found.mqtt.password.get_secret_value() == "hunter2"
+    assert "hunter2" not in repr(found)
+    assert "hunter2" not in found.model_dump_json()
+
+
+def test_a_runtime_setting_has_bounds_and_knows_where_its_value_comes_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MEDIARIP__DOWNLOADS__MAX_ATTEMPTS", "5")
+    preferences = Preferences(settings.load())
+    assert preferences.describe()["max_attempts"]["source"] == "environment"
+    assert preferences.describe()["max_concurrent"]["source"] == "default"
+    assert preferences.restore({PREFIX + "max_concurrent": "2", PREFIX + "gone": "1"}) == ["gone"]
+    assert preferences.max_concurrent == 2
+    assert preferences.describe()["max_concurrent"]["source"] == "runtime"
+    for key, value in [("max_concurrent", 0), ("max_concurrent", "x"), ("max_concurrent", True)]:
+        with pytest.raises(CommandError) as caught:
+            preferences.check(key, value)
+        assert (caught.value.code, caught.value.field) == ("invalid_payload", key)
+
+
+def test_every_setting_says_what_it_is() -> None:
+    for name, section in settings.sections():
+        for key, field in section.model_fields.items():
+            assert field.description, f"{name}.{key}"

@@ -1,0 +1,189 @@
+"""The store keeps what it was given, upgrades old files and refuses what it does not know."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import sys
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from mediarip_mqtt.errors import StoreError, StoreInUseError
+from mediarip_mqtt.models import Job, JobStatus
+from mediarip_mqtt.store import Changes, Store, Tx, database
+from mediarip_mqtt.store.lease import EXPIRY, Lease
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+
+
+def job(number: int = 1, **fields: object) -> Job:
+    return Job(
+        id=f"0199-{number:04d}",
+        session_id="default",
+        url=f"https://example.com/{number}",
+        created_at=NOW + timedelta(seconds=number),
+        **fields,
+    )
+
+
+async def opened(path: Path, **options: object) -> Store:
+    store = Store(path, journal_mode="wal", exclusive=False, **options)  # type: ignore[arg-type] # the constructor's
+    await store.open()
+    return store
+
+
+async def test_a_job_comes_back_as_it_was_kept(tmp_path: Path) -> None:
+    store = await opened(tmp_path / "s.db")
+    one = job(tags=("a", "ü"), not_before=NOW, duration=1.5)
+    await store.write(lambda tx: tx.insert(one))
+    assert await store.read(lambda tx: tx.job(one.id)) == one
+    await store.close()
+    store = await opened(tmp_path / "s.db")
+    assert await store.read(lambda tx: tx.job(one.id)) == one
+    await store.close()
+
+
+async def test_a_transaction_that_fails_leaves_nothing_and_announces_nothing(
+    tmp_path: Path,
+) -> None:
+    seen: list[Changes] = []
+    store = await opened(tmp_path / "s.db", committed=seen.append)
+
+    def fail(tx: Tx) -> None:
+        tx.insert(job())
+        raise RuntimeError("on purpose")
+
+    with pytest.raises(RuntimeError):
+        await store.write(fail)
+    assert await store.read(lambda tx: tx.jobs()) == []
+    assert seen == []
+    await store.write(lambda tx: tx.insert(job()))
+    assert seen[0].jobs == {job().id}
+    await store.close()
+
+
+async def test_a_cancelled_writer_has_written_all_or_nothing_and_it_is_announced(
+    tmp_path: Path,
+) -> None:
+    seen: list[Changes] = []
+    store = await opened(tmp_path / "s.db", committed=seen.append)
+    writer = asyncio.ensure_future(store.write(lambda tx: tx.insert(job())))
+    await asyncio.sleep(0)
+    writer.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writer
+    await store.read(lambda tx: tx.jobs())  # behind it in the one thread
+    assert len(await store.read(lambda tx: tx.jobs())) == len(seen) == 1
+    await store.close()
+
+
+async def test_counts_are_right_at_any_history(tmp_path: Path) -> None:
+    store = await opened(tmp_path / "s.db")
+    for number in range(5):
+        await store.write(partial(Tx.insert, job=job(number)))
+    await store.write(lambda tx: tx.update(job(1).id, status=JobStatus.FAILED))
+    await store.write(lambda tx: tx.delete(job(2)))
+    counts = await store.read(lambda tx: tx.counts())
+    assert (counts["queued"], counts["failed"], sum(counts.values())) == (3, 1, 4)
+    await store.close()
+
+
+async def test_a_store_of_a_newer_program_is_refused_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version=999")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="version 999"):
+        await opened(path)
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == 999
+    assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    connection.close()
+    assert len(path.read_bytes()) == len(before)
+
+
+async def test_an_upgrade_keeps_a_copy_and_a_failed_one_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s.db"
+    store = await opened(path)
+    await store.write(lambda tx: tx.insert(job()))
+    await store.close()
+    first = database.migrations()
+    bad = [*first, (2, "CREATE TABLE extra (a); INSERT INTO nowhere VALUES (1);")]
+    monkeypatch.setattr(database, "migrations", lambda: bad)
+    with pytest.raises(StoreError):
+        await opened(path)
+    good = [*first, (2, "CREATE TABLE extra (a);")]
+    monkeypatch.setattr(database, "migrations", lambda: good)
+    store = await opened(path)
+    assert await store.read(lambda tx: tx.job(job().id))
+    await store.close()
+    copies = list((tmp_path / "backups").glob("store-v1-*.db"))
+    assert copies
+    connection = sqlite3.connect(copies[0])
+    assert connection.execute("SELECT count(*) FROM jobs").fetchone()[0] == 1
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == 1
+    connection.close()
+
+
+async def test_a_file_that_is_no_database_is_refused_with_a_reason(tmp_path: Path) -> None:
+    (tmp_path / "s.db").write_bytes(b"no database at all" * 1000)
+    with pytest.raises(StoreError, match="can't be"):
+        await opened(tmp_path / "s.db")
+
+
+async def test_the_exclusive_way_for_network_volumes_keeps_others_out(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s.db", journal_mode="truncate", exclusive=True)
+    await store.open()
+    await store.write(lambda tx: tx.insert(job()))
+    script = (
+        "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('SELECT 1 FROM jobs')"
+    )
+    other = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, str(tmp_path / "s.db"), stderr=asyncio.subprocess.PIPE
+    )
+    _, errors = await other.communicate()
+    assert b"locked" in errors
+    await store.close()
+
+
+async def test_the_tables_of_the_first_service_keep_their_names_and_columns(
+    tmp_path: Path,
+) -> None:
+    store = await opened(tmp_path / "s.db")
+    await store.close()
+    expected = {
+        "sessions": {"id", "created_at", "last_seen"},
+        "jobs": {"id", "session_id", "url", "status", "format_id", "quality", "output_template"}
+        | {"filename", "filesize", "progress_percent", "speed", "eta", "error_message"}
+        | {"created_at", "started_at", "completed_at"},
+        "config": {"key", "value", "updated_at"},
+        "unsupported_urls": {"id", "url", "session_id", "error", "created_at"},
+        "error_log": {"id", "url", "domain", "error", "format_id", "media_type", "session_id"}
+        | {"created_at"},
+    }
+    connection = sqlite3.connect(tmp_path / "s.db")
+    for table, columns in expected.items():
+        found = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+        assert columns <= found, table
+    connection.close()
+
+
+async def test_a_lease_of_another_machine_holds_on_a_network_volume_until_it_expires(
+    tmp_path: Path,
+) -> None:
+    store = await opened(tmp_path / "s.db")
+    await store.write(lambda tx: tx.take_lease("other", "nas2", "another-boot", NOW))
+    lease = Lease(store, tmp_path, network=True)
+    with pytest.raises(StoreInUseError, match="nas2"):
+        await lease.take(NOW + EXPIRY / 2)
+    await lease.take(NOW + EXPIRY)
+    assert await lease.renew(NOW + EXPIRY)
+    await store.write(lambda tx: tx.take_lease("other", "nas2", "another-boot", NOW))
+    assert not await lease.renew(NOW)
+    await store.close()
