@@ -88,6 +88,7 @@ class App:
         self._hold = config.get(PAUSED_KEY)
         self._build(lease)
         self._facts = await asyncio.to_thread(self._engine.facts)
+        _tell_missing(self._facts)
         await self._runner.recover()
         await self._upkeep.start()
         self._apply_hold()
@@ -209,6 +210,20 @@ def _engine(settings: Settings) -> Engine:
     engine = YtdlpEngine(settings.downloads, settings.security, settings.storage.root)
     engine.check()
     return engine
+
+
+def _tell_missing(facts: Facts) -> None:
+    """Log which programs are missing, before a job fails for want of them."""
+    if facts.ffmpeg is None:
+        logger.warning(
+            "ffmpeg is missing: only files that need no merging or converting can be downloaded. "
+            "Install it, or `pip install 'mediarip-mqtt[ffmpeg]'`."
+        )
+    if facts.js_runtime is None:
+        logger.warning(
+            "A JavaScript runtime is missing, which YouTube needs. Install Deno or Node 22, or "
+            "`pip install 'mediarip-mqtt[js]'`."
+        )
 
 
 async def _relay(source: asyncio.Event, target: asyncio.Event | None) -> None:
