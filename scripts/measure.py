@@ -1,0 +1,86 @@
+"""Measure what the notes report: command to retained `queued`, idle and under load, and memory.
+
+Run from the repository: ``python -m scripts.measure``. It starts a Mosquitto, a media server and the
+service on this machine's loopback, and ends by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+from tests.support.broker import Client, Mosquitto, free_port, wait_for
+from tests.support.service import Service
+
+COMMANDS = 200
+
+
+def latencies(client: Client, label: str) -> None:
+    """Print how long a command takes to its retained state, p50 and p99."""
+    arrived: dict[str, float] = {}
+    seen = threading.Event()
+    original = client._on_message  # noqa: SLF001 - times the arrival itself
+
+    def on_message(one: object, two: object, message: object) -> None:
+        topic = str(getattr(message, "topic", ""))
+        if topic.endswith("/state") and "/job/" in topic:
+            state = json.loads(getattr(message, "payload", b"") or b"{}")
+            if state.get("request_id"):
+                arrived.setdefault(state["request_id"], time.perf_counter())
+                seen.set()
+        original(one, two, message)  # type: ignore[arg-type] # paho's
+
+    client._client.on_message = on_message  # noqa: SLF001 - the same
+    taken = []
+    for number in range(COMMANDS):
+        name = f"{label}-{number}"
+        payload = {"url": "https://a.example/x", "request_id": name, "not_before": "2999-01-01T00:00:00Z"}
+        began = time.perf_counter()
+        client.publish("command", payload, qos=0)
+        wait_for(lambda name=name: name in arrived)
+        taken.append((arrived[name] - began) * 1000)
+        time.sleep(0.01)
+    taken.sort()
+    p50, p99 = statistics.median(taken), taken[int(len(taken) * 0.99) - 1]
+    print(f"{label}: command to retained queued p50 {p50:.1f} ms, p99 {p99:.1f} ms")  # noqa: T201
+
+
+def main() -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        port = free_port()
+        server = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.server", "--port", str(port)]
+        )
+        broker = Mosquitto(folder / "broker").start()
+        client = Client(broker.port)
+        service = Service(folder, broker.port).start()
+        try:
+            time.sleep(3)
+            memory = psutil.Process(service.pid).memory_info().rss / 2**20
+            print(f"idle: {memory:.0f} MiB resident")  # noqa: T201
+            latencies(client, "idle")
+            for number in range(3):
+                client.download(f"http://127.0.0.1:{port}/bytes/20000000000/{number}.mp4")
+            wait_for(lambda: client.json("state").get("counts", {}).get("downloading") == 3)
+            latencies(client, "three downloads at full speed")
+            memory = psutil.Process(service.pid).memory_info().rss / 2**20
+            print(f"three downloads: {memory:.0f} MiB resident")  # noqa: T201
+        finally:
+            service.kill()
+            client.close()
+            broker.stop()
+            server.kill()
+
+
+if __name__ == "__main__":
+    main()
