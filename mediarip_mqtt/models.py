@@ -48,8 +48,9 @@ _ACTIVE_MOVES: Final = _UNFINISHED_MOVES | {JobStatus.RETRYING, JobStatus.QUEUED
 # From each status the ones that may follow; anything else is `invalid_transition`.
 MOVES: Final[dict[JobStatus, frozenset[JobStatus]]] = {
     JobStatus.QUEUED: _UNFINISHED_MOVES | {JobStatus.EXTRACTING, JobStatus.DOWNLOADING},
+    # To PROCESSING: a kill came between the download and the move, and only the move is left.
     JobStatus.EXTRACTING: _ACTIVE_MOVES
-    | {JobStatus.DOWNLOADING, JobStatus.COMPLETED, JobStatus.REVIEW},
+    | {JobStatus.DOWNLOADING, JobStatus.PROCESSING, JobStatus.COMPLETED, JobStatus.REVIEW},
     JobStatus.DOWNLOADING: _ACTIVE_MOVES
     | {JobStatus.PROCESSING, JobStatus.COMPLETED, JobStatus.REVIEW},
     JobStatus.PROCESSING: _ACTIVE_MOVES
