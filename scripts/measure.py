@@ -1,7 +1,7 @@
 """Measure what the notes report: command to retained `queued`, idle and under load, and memory.
 
-Run from the repository: ``python -m scripts.measure``. It starts a Mosquitto, a media server and the
-service on this machine's loopback, and ends by itself.
+Run from the repository: ``python -m scripts.measure``. It starts a Mosquitto, a media server and
+the service on this machine's loopback, and ends by itself.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -21,6 +22,8 @@ from tests.support.broker import Client, Mosquitto, free_port, wait_for
 from tests.support.service import Service
 
 COMMANDS = 200
+DOWNLOADS = 3
+LATER = "2999-01-01T00:00:00Z"
 
 
 def latencies(client: Client, label: str) -> None:
@@ -42,15 +45,15 @@ def latencies(client: Client, label: str) -> None:
     taken = []
     for number in range(COMMANDS):
         name = f"{label}-{number}"
-        payload = {"url": "https://a.example/x", "request_id": name, "not_before": "2999-01-01T00:00:00Z"}
+        payload = {"url": "https://a.example/x", "request_id": name, "not_before": LATER}
         began = time.perf_counter()
         client.publish("command", payload, qos=0)
-        wait_for(lambda name=name: name in arrived)
+        wait_for(partial(arrived.get, name))
         taken.append((arrived[name] - began) * 1000)
         time.sleep(0.01)
     taken.sort()
     p50, p99 = statistics.median(taken), taken[int(len(taken) * 0.99) - 1]
-    print(f"{label}: command to retained queued p50 {p50:.1f} ms, p99 {p99:.1f} ms")  # noqa: T201
+    print(f"{label}: command to retained queued p50 {p50:.1f} ms, p99 {p99:.1f} ms")
 
 
 def main() -> None:
@@ -58,7 +61,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         port = free_port()
-        server = subprocess.Popen(
+        server = subprocess.Popen(  # noqa: S603 - our own module
             [sys.executable, "-m", "tests.support.server", "--port", str(port)]
         )
         broker = Mosquitto(folder / "broker").start()
@@ -67,14 +70,14 @@ def main() -> None:
         try:
             time.sleep(3)
             memory = psutil.Process(service.pid).memory_info().rss / 2**20
-            print(f"idle: {memory:.0f} MiB resident")  # noqa: T201
+            print(f"idle: {memory:.0f} MiB resident")
             latencies(client, "idle")
-            for number in range(3):
+            for number in range(DOWNLOADS):
                 client.download(f"http://127.0.0.1:{port}/bytes/20000000000/{number}.mp4")
-            wait_for(lambda: client.json("state").get("counts", {}).get("downloading") == 3)
+            wait_for(lambda: client.json("state").get("counts", {}).get("downloading") == DOWNLOADS)
             latencies(client, "three downloads at full speed")
             memory = psutil.Process(service.pid).memory_info().rss / 2**20
-            print(f"three downloads: {memory:.0f} MiB resident")  # noqa: T201
+            print(f"three downloads: {memory:.0f} MiB resident")
         finally:
             service.kill()
             client.close()

@@ -87,7 +87,7 @@ class Mosquitto:
         return True
 
 
-def _without_nagle(_: paho.Client, __: Any, one: socket.socket) -> None:
+def _without_nagle(_: paho.Client, __: Any, one: Any) -> None:
     # Nagle's algorithm would hold a command back for 40 ms, behind our own acknowledgements.
     one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
