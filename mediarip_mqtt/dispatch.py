@@ -170,8 +170,10 @@ class Dispatch:
 
     def _safe_response_topic(self, topic: str | None) -> str | None:
         """Return a topic that a reply may go to: never one of ours, nor a wildcard or `$SYS`."""
-        if not topic or len(topic) > MAX_RESPONSE_TOPIC or set(topic) & set("+#\x00"):
+        if not topic or len(topic) > MAX_RESPONSE_TOPIC or set(topic) & set("+#"):
             return None
+        if not topic.isprintable():
+            return None  # the broker would end the connection, again and again
         own = topic == self._topics.base or topic.startswith(f"{self._topics.base}/")
         replies = topic.startswith(f"{self._topics.response}/")
         return None if topic.startswith("$") or (own and not replies) else topic

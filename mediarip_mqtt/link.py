@@ -28,6 +28,7 @@ from mediarip_mqtt.settings import MqttSettings
 
 RECEIVE_MAXIMUM: Final = 16  # commands the broker may have on the way to us, unacknowledged
 MAXIMUM_PACKET: Final = 16 * 2**20  # beyond it the broker drops a message by itself
+PACKET_OVERHEAD: Final = 1024  # bytes of header, topic and properties, generously
 CONNECT_TIMEOUT: Final = 10.0
 PUBLISH_TIMEOUT: Final = 20.0
 WATCH_INTERVAL: Final = 1.0
@@ -85,6 +86,7 @@ class Link:
         self._paho: Any = client._client  # noqa: SLF001 - aiomqtt offers no manual acknowledgement (its issue 345)
         self._duplicates: set[int] = set()
         self._disconnect_reason: Any = None
+        self._maximum_packet: int | None = None
 
     @property
     def connected(self) -> bool:
@@ -108,6 +110,7 @@ class Link:
             self.session_present = bool(
                 flags.get("session present") if present is None else present
             )
+            self._maximum_packet = getattr(rest[-1], "MaximumPacketSize", None)
             inner_connect(client, userdata, flags, *rest)
 
         def on_disconnect(*arguments: Any) -> None:
@@ -141,7 +144,21 @@ class Link:
         response_topic: str | None = None,
         correlation: bytes | None = None,
     ) -> None:
-        """Publish and wait for the broker's acknowledgement; raise `LinkError` where it is lost."""
+        """Publish and wait for the broker's acknowledgement; raise `LinkError` where it is lost.
+
+        What is larger than the broker takes is left out and logged: sent, it would end the
+        connection, again and again.
+        """
+        size = len((payload or "").encode() if not isinstance(payload, bytes) else payload)
+        if self._maximum_packet and size + PACKET_OVERHEAD > self._maximum_packet:
+            logger.error(
+                "mqtt: a message of %d bytes for %s was left out: the broker takes %d. Raise its "
+                "limit (Mosquitto: max_packet_size).",
+                size,
+                topic,
+                self._maximum_packet,
+            )
+            return
         properties = None
         if self.protocol == "5" and (response_topic or correlation):
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho's
