@@ -145,6 +145,7 @@ class Session:
                 where,
                 link.protocol,
             )
+            lost: BaseExceptionGroup[LinkError] | None = None
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(link.watch(), name="mqtt-watch")
@@ -157,8 +158,10 @@ class Session:
                         )
             except* _Finished:
                 pass  # said goodbye
-            except* LinkError as lost:
-                raise _first(lost) from None
+            except* LinkError as errors:
+                lost = errors  # Python 3.11.2 would wrap what is raised here in a group again
+            if lost is not None:
+                raise _first(lost)
 
     async def _announce(self, link: Link) -> None:
         """Show the truth first, then `online`; clear what is retained of jobs that are gone."""

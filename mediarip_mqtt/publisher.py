@@ -165,14 +165,17 @@ class Publisher:
 
     async def run(self, link: Link) -> None:
         """Publish over one connection until it is lost (`LinkError`)."""
+        lost: BaseExceptionGroup[LinkError] | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._drain_outbox(link), name="outbox")
                 group.create_task(self._beat(), name="heartbeat")
                 for number in range(WORKERS):
                     group.create_task(self._publish_dirty(link), name=f"publisher-{number}")
-        except* LinkError as lost:
-            raise lost.exceptions[0] from None
+        except* LinkError as errors:
+            lost = errors  # Python 3.11.2 would wrap what is raised here in a group again
+        if lost is not None:
+            raise lost.exceptions[0]
 
     async def publish(self, link: Link, key: Key) -> None:
         """Publish one key now."""
