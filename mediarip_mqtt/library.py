@@ -21,6 +21,7 @@ from typing import BinaryIO, Final
 from mediarip_mqtt.errors import CommandError, ErrorCode
 
 OWN_FOLDER: Final = ".mediarip"
+MARKER: Final = f"{OWN_FOLDER}/store.db"  # shows that the volume is there, not a bare mount point
 NAME_BYTES: Final = 255  # of one name, on nearly every filesystem
 SPARE_BYTES: Final = 12  # left for " (9999)" and the like
 DEPTH: Final = 8
@@ -231,9 +232,13 @@ def remove(root: Path, filename: str) -> bool:
 
 
 def job_temp(base: Path, job_id: str) -> Path:
-    """Return a job's own temporary folder; it is made where it is not there."""
+    """Return a job's own temporary folder; it is made where it is not there.
+
+    On the volume the service's own folder must be there already: nothing is made in the mount
+    point of a lost volume.
+    """
     folder = base / _plain(job_id)
-    base.mkdir(parents=True, exist_ok=True, mode=0o700)
+    base.mkdir(parents=OWN_FOLDER not in base.parts, exist_ok=True, mode=0o700)
     folder.mkdir(exist_ok=True, mode=0o700)
     if folder.is_symlink():
         raise OSError(errno.ELOOP, "the job's temporary folder is a link", str(folder))
@@ -282,6 +287,8 @@ def _parent(root: Path, filename: str, *, create: bool) -> Iterator[tuple[int, s
         raise OSError(errno.EPERM, "the name lies in the service's own folder", filename)
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        if create and not _exists(MARKER, folder):
+            raise OSError(errno.ENODEV, "the volume is not mounted: it lacks the store", str(root))
         for part in parts[:-1]:
             if create:
                 with contextlib.suppress(FileExistsError):

@@ -190,13 +190,14 @@ def test_whatever_a_page_says_the_file_lands_below_the_root(
     folder = tmp_path_factory.mktemp("volume")
     source, root = folder / "source", folder / "root"
     source.write_bytes(b"media")
-    root.mkdir()
+    make_root(root)
     name = library.free_name(root, library.safe_name(rendered))
     library.place(root, source, name)
-    assert [one for one in folder.rglob("*") if one.is_file()] == [root / name]
+    assert not source.exists()
+    assert files(root) == {name: b"media"}
     assert library.remove(root, name)
     assert list(folder.iterdir()) == [root]
-    assert not list(root.iterdir())
+    assert list(root.iterdir()) == [root / ".mediarip"]
 
 
 def relative_names() -> SearchStrategy[str]:
@@ -211,7 +212,7 @@ def test_no_name_at_all_leads_out_of_the_root(
 ) -> None:
     folder = tmp_path_factory.mktemp("volume")
     root, outside = folder / "root", folder / "outside"
-    (root / ".mediarip").mkdir(parents=True)
+    make_root(root)
     outside.mkdir()
     (outside / "a").write_text("precious")
     (root / "link").symlink_to(outside)
@@ -222,14 +223,18 @@ def test_no_name_at_all_leads_out_of_the_root(
             action(filename)
         assert [one.name for one in outside.iterdir()] == ["a"]
         assert (outside / "a").read_text() == "precious"
-        assert not list((root / ".mediarip").iterdir())
+        assert list((root / ".mediarip").iterdir()) == [root / library.MARKER]
+
+
+def make_root(folder: Path) -> Path:
+    (folder / library.MARKER).parent.mkdir(parents=True)
+    (folder / library.MARKER).touch()
+    return folder
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "root"
-    folder.mkdir()
-    return folder
+    return make_root(tmp_path / "root")
 
 
 @pytest.fixture
@@ -241,9 +246,10 @@ def source(tmp_path: Path) -> Path:
 
 
 def files(root: Path) -> dict[str, bytes]:
-    return {
-        str(one.relative_to(root)): one.read_bytes() for one in root.rglob("*") if one.is_file()
-    }
+    """Return what lies on a volume but the service's own."""
+    found = [one for one in root.rglob("*") if one.is_file()]
+    names = {str(one.relative_to(root)): one for one in found}
+    return {name: one.read_bytes() for name, one in names.items() if name != library.MARKER}
 
 
 def test_a_second_file_of_the_same_name_gets_another_name(root: Path) -> None:
@@ -331,7 +337,7 @@ def test_a_copy_that_does_not_fit_leaves_nothing_behind(
     monkeypatch.setattr(shutil, "copyfileobj", failing(errno.ENOSPC))
     with pytest.raises(OSError, match="No space"):
         library.place(root, source, "film.mp4")
-    assert not list(root.iterdir())
+    assert list(root.iterdir()) == [root / ".mediarip"]
     assert source.read_bytes() == b"media"
 
 
@@ -357,7 +363,8 @@ for count in range(1, 200):
     shutil.rmtree(base, ignore_errors=True)
     source, root = base / "temp" / "media.mp4", base / "root"
     source.parent.mkdir(parents=True)
-    root.mkdir()
+    (root / library.MARKER).parent.mkdir(parents=True)
+    (root / library.MARKER).touch()
     source.write_bytes(b"media" * 1000)
     pid = os.fork()
     if not pid:
@@ -374,7 +381,7 @@ for count in range(1, 200):
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     assert status in (0, 9), status
     library.place(root, source, "a/film.mp4")
-    found = [one for one in base.rglob("*") if one.is_file()]
+    found = [one for one in base.rglob("*") if one.is_file() and one.name != "store.db"]
     assert found == [root / "a/film.mp4"], (count, found)
     assert found[0].read_bytes() == b"media" * 1000, count
     if not status:
@@ -420,6 +427,19 @@ def test_a_file_that_vanished_is_said_to_be_gone(root: Path, source: Path) -> No
         library.place(root, source, "film.mp4")
 
 
+def test_nothing_is_written_into_the_mount_point_of_a_lost_volume(root: Path, source: Path) -> None:
+    shutil.rmtree(root)
+    with pytest.raises(FileNotFoundError):
+        library.place(root, source, "a/film.mp4")
+    root.mkdir()
+    with pytest.raises(OSError, match="not mounted"):
+        library.place(root, source, "a/film.mp4")
+    with pytest.raises(FileNotFoundError):
+        library.job_temp(root / ".mediarip" / "tmp", JOB)
+    assert not list(root.iterdir())
+    assert source.exists()
+
+
 def test_removing_takes_the_file_and_the_folders_that_become_empty(root: Path) -> None:
     (root / "a" / "b").mkdir(parents=True)
     (root / "a" / "b" / "film.mp4").touch()
@@ -428,8 +448,7 @@ def test_removing_takes_the_file_and_the_folders_that_become_empty(root: Path) -
     assert sorted(files(root)) == ["a/kept.mp4"]
     assert not (root / "a" / "b").exists()
     assert library.remove(root, "a/kept.mp4")
-    assert root.is_dir()
-    assert not list(root.iterdir())
+    assert list(root.iterdir()) == [root / ".mediarip"]
     assert not library.remove(root, "a/kept.mp4")
 
 
@@ -443,7 +462,7 @@ def test_removing_takes_no_link_and_no_folder(root: Path, tmp_path: Path) -> Non
 
 
 def test_a_jobs_temporary_folder_is_its_own_and_private(tmp_path: Path) -> None:
-    base = tmp_path / "own" / "tmp"
+    base = tmp_path / "scratch" / "tmp"
     folder = library.job_temp(base, JOB)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert library.job_temp(base, JOB) == folder
