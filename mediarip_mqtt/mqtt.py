@@ -156,6 +156,9 @@ class Session:
                         self._intake_task = group.create_task(
                             self._intake(link), name="mqtt-intake"
                         )
+                    # One of them ends the group. Waited for here, not in the group's own exit:
+                    # there Python 3.11.2 leaves this task half cancelled, and `timeout` fails.
+                    await asyncio.Event().wait()
             except* _Finished:
                 pass  # said goodbye
             except* LinkError as errors:
