@@ -95,7 +95,7 @@ class Dispatch:
         )
         request_id: str | None = None
         try:
-            self._refuse_outright(message, name, session_id)
+            self._refuse_outright(message, session_id)
             command = (
                 self._setting(target.key, message.payload)
                 if isinstance(target, wire.SettingTopic)
@@ -109,7 +109,7 @@ class Dispatch:
             return
         await self._carry_out(command, self._origin(message, str(session_id), command.request_id))
 
-    def _refuse_outright(self, message: Message, name: str | None, session_id: str | None) -> None:
+    def _refuse_outright(self, message: Message, session_id: str | None) -> None:
         if message.retain:
             logger.warning("refused a retained command on %s", message.topic)
             raise CommandError(
@@ -128,13 +128,6 @@ class Dispatch:
                 ErrorCode.INVALID_PAYLOAD,
                 "A session's name has 1 to 64 letters, digits and `_ . @ -`.",
                 field="session_id",
-            )
-        if name is not None and name not in commands.CLASSES:
-            raise CommandError(
-                ErrorCode.UNKNOWN_COMMAND,
-                f"There is no command {name[:64]!r}. There are: "
-                f"{', '.join(sorted(commands.CLASSES))}.",
-                field="command",
             )
 
     def _session(self, sid: str) -> str | None:

@@ -20,7 +20,7 @@ PLAIN_STEP: Final = 10.0  # percent between two plain lines
 PLAIN_INTERVAL: Final = 5.0  # seconds after which a plain line comes anyway, if something moved
 ID_LEAST: Final = 8
 AFTERWARDS: Final = (Phase.MERGING, Phase.CONVERTING, Phase.MOVING)  # say more than "processing"
-COLOURS: Final = {
+COLOURS: Final[dict[str, str]] = {
     JobStatus.COMPLETED: "green",
     JobStatus.FAILED: "red",
     JobStatus.CANCELLED: "yellow",
@@ -231,7 +231,7 @@ class JobTable:
             note = clean(job.get("error_message")) if status == JobStatus.FAILED else ""
             table.add_row(
                 names[str(job["id"])],
-                Text(doing_text(snapshot), style=COLOURS.get(JobStatus(status), "")),
+                Text(doing_text(snapshot), style=COLOURS.get(status, "")),
                 Text(title_of(job)),
                 f"{snapshot.percent:.0f} %",
                 Text(note or numbers_text(snapshot)),

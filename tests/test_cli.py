@@ -130,6 +130,8 @@ def test_any_command_can_be_sent(cli: Cli, service: Service) -> None:
     refused = cli.run("command", "cancel", "nosuchjob")
     assert refused.returncode == 1
     assert json.loads(refused.stdout)["error"]["code"] == "job_not_found"
+    unknown = cli.run("command", "fly", "to=moon")
+    assert json.loads(unknown.stdout)["error"]["code"] == "unknown_command"
     assert cli.run("command", "list", "{").returncode == 2
     assert cli.run("healthcheck").returncode == 0
     service.stop()
