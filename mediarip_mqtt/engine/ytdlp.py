@@ -35,6 +35,17 @@ TEXT_LIMIT: Final = 300
 FORMAT_LIMIT: Final = 200
 SIDE_SUFFIXES: Final = frozenset({".part", ".ytdl", ".temp"})
 
+# What a refused connection may look like once yt-dlp has wrapped it.
+_MAYBE_BLOCKED: Final = frozenset(
+    {
+        ErrorCode.NETWORK,
+        ErrorCode.TIMEOUT,
+        ErrorCode.INVALID_URL,
+        ErrorCode.UNAVAILABLE,
+        ErrorCode.INTERNAL,
+    }
+)
+
 logger = logging.getLogger(__name__)
 
 
@@ -135,7 +146,7 @@ class YtdlpEngine:
         try:
             return self._download(task, extraction, control, report)
         except DownloadError as error:
-            if not _stale_part(error, task.temp_dir):
+            if "(416)" not in error.message:
                 raise
             # A complete `.part` makes the server answer 416, for ever: start that file over.
             empty(task.temp_dir)
@@ -191,7 +202,9 @@ class YtdlpEngine:
         template = task.options.output_template or self._site_template(info, task.url)
         title = info.get("title") or info.get("id") or "download"
         values = {**info, "title": title, "ext": extension}
-        rendered = session.evaluate_outtmpl(template, values, sanitize=_one_level)
+        rendered = session.evaluate_outtmpl(
+            template, {key: _one_level(value) for key, value in values.items()}
+        )
         if not rendered.endswith(f".{extension}"):
             rendered = f"{rendered}.{extension}"
         if task.options.folder:
@@ -220,7 +233,7 @@ class YtdlpEngine:
             if isinstance(error, CommandError):
                 raise DownloadError(error.code, error.message) from None
             found = classify(error)
-            if control.blocked and found.code in {ErrorCode.NETWORK, ErrorCode.TIMEOUT}:
+            if control.blocked and found.code in _MAYBE_BLOCKED:
                 found = DownloadError(ErrorCode.BLOCKED_ADDRESS, control.blocked)
             if found.code is ErrorCode.INTERNAL:
                 logger.warning("yt-dlp failed in a way that is not known", exc_info=error)
@@ -326,10 +339,6 @@ def empty(folder: Path) -> None:
             entry.unlink()
 
 
-def _stale_part(error: DownloadError, folder: Path) -> bool:
-    return "416" in error.message and any(one.suffix == ".part" for one in folder.iterdir())
-
-
 def _only_entry(info: dict[str, Any] | None, task: Task) -> dict[str, Any] | None:
     """Return the one entry that a search, or a page with one medium, comes down to."""
     if not info or info.get("_type") not in {"playlist", "multi_video"}:
@@ -351,9 +360,11 @@ def _refuse_upcoming(info: dict[str, Any]) -> None:
         raise DownloadError(ErrorCode.NOT_YET_LIVE, "It has not begun yet. Retry when it is live.")
 
 
-def _one_level(_: str, value: Any) -> str:
+def _one_level(value: Any) -> Any:
     """Return a field's value such that it can't make or leave a folder."""
-    text = str(value).replace("/", "⧸").replace("\\", "⧹").replace("\x00", "")
+    if not isinstance(value, str):
+        return value
+    text = value.replace("/", "⧸").replace("\\", "⧹").replace("\x00", "")
     return text if text.strip(" .") else "_"
 
 

@@ -1,0 +1,305 @@
+"""What the engine makes of pages, of errors and of an administrator's options."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from yt_dlp.networking.exceptions import TransportError
+from yt_dlp.utils import DownloadError as YtdlpError
+from yt_dlp.utils import ExtractorError, GeoRestrictedError, PostProcessingError, UnsupportedError
+
+from mediarip_mqtt.engine import patches, ytdlp
+from mediarip_mqtt.engine.base import Report, Task
+from mediarip_mqtt.engine.classify import classify, clean
+from mediarip_mqtt.engine.options import check_options
+from mediarip_mqtt.engine.progress import ProgressMeter
+from mediarip_mqtt.engine.ytdlp import YtdlpEngine, prepare_temp
+from mediarip_mqtt.errors import CommandError, ConfigError, DownloadError, Stopped
+from mediarip_mqtt.models import DownloadOptions, Phase, ProducedFile
+from mediarip_mqtt.presets import preset_names, resolve_preset
+from mediarip_mqtt.settings import DownloadSettings, SecuritySettings
+from tests.support.broker import wait_for
+from tests.support.server import MediaServer
+from tests.support.server import content as made_up
+
+OPEN = SecuritySettings(allow_private_addresses=True)
+Get = Callable[..., tuple[ProducedFile, ...]]
+
+
+@pytest.fixture
+def get(tmp_path: Path) -> Get:
+    def get(
+        url: str, security: SecuritySettings = OPEN, **options: Any
+    ) -> tuple[ProducedFile, ...]:
+        downloads = DownloadSettings(**options.pop("downloads", {}))
+        engine = YtdlpEngine(downloads, security, tmp_path)
+        (tmp_path / "temp").mkdir(exist_ok=True)
+        task = Task("job", url, tmp_path / "temp", DownloadOptions(**options))
+        control = engine.control()
+        return engine.download(task, engine.extract(task, control), control, lambda _: None)
+
+    return get
+
+
+def wrapped(cause: BaseException) -> YtdlpError:
+    """Return an error as yt-dlp raises it: the cause hidden in ``exc_info``."""
+    return YtdlpError(f"ERROR: {cause}", (type(cause), cause, None))
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "transient"),
+    [
+        (UnsupportedError("https://a.example/x?token=s3cret"), "unsupported_url", False),
+        (GeoRestrictedError("not here"), "geo_restricted", False),
+        (ExtractorError("Sign in to confirm your age", expected=True), "age_restricted", False),
+        (ExtractorError("Private video. Sign in", expected=True), "private", False),
+        (ExtractorError("This video is only for members. Log in")), "login_required", False),
+        (ExtractorError("The video is DRM protected", expected=True), "drm_protected", False),
+        (ExtractorError("Premieres in 3 hours", expected=True), "not_yet_live", False),
+        (ExtractorError("This live event will begin in 2 days."), "not_yet_live", False),
+        (ExtractorError("Requested format is not available")), "unavailable", False),
+        (ExtractorError("Unable to extract thing"), "unavailable", False),
+        (ExtractorError("No supported JavaScript runtime"), "js_runtime_missing", False),
+        (TransportError("Connection refused"), "network", True),
+        (TransportError("The read operation timed out"), "timeout", True),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk_full", False),
+        (OSError(errno.EROFS, "Read-only file system"), "storage_unavailable", True),
+        (PostProcessingError("Conversion failed!"), "postprocessing", False),
+        (YtdlpError("ERROR: Got error: 5 bytes read, 7 more expected"), "network", True),
+        (KeyError("z"), "internal", False),
+    ],
+)
+def test_an_error_becomes_a_code_and_a_sentence(
+    error: BaseException,
+    code: str,
+    transient: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    for one in (error, wrapped(error)):
+        found = classify(one)
+        assert (found.code, found.transient) == (code, transient), found.message
+        assert 10 < len(found.message) <= 500
+        assert "s3cret" not in found.message
+
+
+def test_a_message_holds_no_colours_no_secrets_and_no_advice_to_report_to_yt_dlp() -> None:
+    text = (
+        "ERROR: \x1b[0;31m[generic]\x1b[0m x: HTTP Error https://me:pw@a.example/p?token=s3cret; "
+        "please report this issue on  https://github.com/yt-dlp/yt-dlp/issues"
+    )
+    assert clean(text) == "HTTP Error https://a.example/p"
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "exec_cmd",
+        "external_downloader",
+        "paths",
+        "outtmpl",
+        "cookiefile",
+        "cookiesfrombrowser",
+        "postprocessors",
+        "enable_file_urls",
+        "ffmpeg_location",
+        "download_archive",
+        "cachedir",
+    ],
+)
+def test_no_option_that_runs_programs_or_touches_files_can_be_configured(option: str) -> None:
+    with pytest.raises(ConfigError, match=f"ytdlp_options.{option}"):
+        check_options(DownloadSettings(ytdlp_options={option: "x"}))
+    check_options(DownloadSettings(ytdlp_options={"proxy": "http://p", "format_sort": ["res"]}))
+
+
+def test_presets_are_named_where_one_is_not_known_and_may_be_one_s_own() -> None:
+    downloads = DownloadSettings(presets={"phone": {"quality": "480p", "output_format": "mp4"}})
+    assert {"best", "2160p", "1440p", "1080p", "720p", "480p", "360p", "audio", "phone"} == set(
+        preset_names(downloads)
+    )
+    assert resolve_preset("phone", downloads).quality == "480p"
+    with pytest.raises(CommandError, match=r"1080p.*phone"):
+        resolve_preset("8k", downloads)
+
+
+def test_a_wrong_preset_of_one_s_own_is_named_at_the_start(tmp_path: Path) -> None:
+    engine = YtdlpEngine(DownloadSettings(presets={"x": {"qualty": "1p"}}), OPEN, tmp_path)
+    with pytest.raises(ConfigError, match=r"presets\.x\.qualty"):
+        engine.check()
+
+
+def test_one_s_own_preset_remuxes(get: Get, media: MediaServer) -> None:
+    files = get(
+        media.url("/media/video.mp4"),
+        preset="phone",
+        downloads={"presets": {"phone": {"output_format": "mkv"}}},
+    )
+    assert [one.filename for one in files] == ["video.mkv"]
+
+
+def test_sites_have_templates_of_their_own(get: Get, media: MediaServer) -> None:
+    files = get(
+        media.url("/bytes/1000/clip.mp4"),
+        downloads={"output_templates": {"127.0.0.1": "%(extractor)s/%(title)s-%(id)s.%(ext)s"}},
+    )
+    assert files[0].filename == "generic/clip-clip.mp4"
+
+
+@pytest.mark.parametrize("rest", ["", "tail"])
+def test_a_complete_or_too_long_partial_file_does_not_end_in_a_loop(
+    rest: str, get: Get, media: MediaServer, tmp_path: Path
+) -> None:
+    (tmp_path / "temp").mkdir()
+    (tmp_path / "temp" / "media.mp4.part").write_bytes(made_up(0, 50_000) + rest.encode())
+    files = get(media.url("/bytes/50000/x.mp4"))
+    assert Path(files[0].temp_path).read_bytes() == made_up(0, 50_000)
+
+
+def test_only_what_can_go_on_is_kept_of_an_unclean_end(tmp_path: Path) -> None:
+    (tmp_path / "media.mp4.part").write_bytes(b"x")
+    prepare_temp(tmp_path)
+    assert (tmp_path / "media.mp4.part").exists()
+    (tmp_path / "media.mp4.ytdl").write_bytes(b"x")
+    prepare_temp(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_success_without_a_file_is_a_failure_with_a_reason(get: Get, media: MediaServer) -> None:
+    with pytest.raises(DownloadError, match="without a file"):
+        get(media.url("/bytes/50000/x.mp4"), downloads={"ytdlp_options": {"max_filesize": 10}})
+    with pytest.raises(DownloadError) as caught:
+        get(media.url("/bytes/0/x.mp4"))
+    assert caught.value.code in {"network", "unavailable"}
+
+
+def test_a_missing_fragment_is_not_left_out_in_silence(get: Get, media: MediaServer) -> None:
+    text = (media.media / "hls" / "i.m3u8").read_text().replace("s00", "/media/hls/s00")
+    playlist = media.text("broken.m3u8", text.replace("hls/s002", "hls/gone"))
+    with pytest.raises(DownloadError):
+        get(playlist)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
+        "#EXTINF:1,\nfile:///etc/passwd\n",
+        '#EXT-X-KEY:METHOD=AES-128,URI="file:///etc/hostname"\n#EXTINF:1,\ns0.ts\n#EXT-X-ENDLIST\n',
+    ],
+)
+def test_a_playlist_that_names_local_files_reads_none(
+    lines: str, get: Get, media: MediaServer, tmp_path: Path
+) -> None:
+    playlist = media.text("evil.m3u8", f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n{lines}")
+    with pytest.raises(DownloadError):
+        get(playlist)
+    for one in (tmp_path / "temp").rglob("*"):
+        assert not one.is_file() or b"root:" not in one.read_bytes()
+
+
+INSIDE = SecuritySettings(allowed_hosts=("127.0.0.1",))
+
+
+def test_a_playlist_leads_no_one_inside(get: Get, media: MediaServer) -> None:
+    inside = f"http://127.0.0.2:{media.port}/media/hls/s000.ts"
+    lines = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{inside}\n#EXT-X-ENDLIST\n"
+    with pytest.raises(DownloadError) as caught:
+        get(media.text("inside.m3u8", lines), INSIDE)
+    assert caught.value.code == "blocked_address"
+    assert not any("s000" in one.path for one in media.requests)
+
+
+def test_a_live_playlist_leads_ffmpeg_not_inside(media: MediaServer, tmp_path: Path) -> None:
+    inside = f"http://127.0.0.2:{media.port}/media/hls/s000.ts"
+    lines = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{inside}\n"
+    url = media.text("live.m3u8", lines)
+    engine = YtdlpEngine(DownloadSettings(), INSIDE, tmp_path)
+    control = engine.control()
+    task = Task("job", url, tmp_path)
+    found = engine.extract(task, control)
+
+    def work() -> None:
+        with contextlib.suppress(Stopped):
+            engine.download(task, found, control, lambda _: None)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    before = len(media.requests)
+    # ffmpeg reads the playlist again and again while it does not get the segment.
+    wait_for(lambda: len(media.requests) > before + 3, 20)
+    control.stop()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert not any("s000" in one.path for one in media.requests)
+
+
+def test_a_name_that_resolves_inside_is_refused_when_it_is_connected_to(
+    get: Get, media: MediaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = patches._getaddrinfo  # noqa: SLF001 - the original
+
+    def lying(host: Any, *rest: Any, **named: Any) -> Any:
+        return real("127.0.0.1" if host == "rebound.example" else host, *rest, **named)
+
+    monkeypatch.setattr("mediarip_mqtt.engine.patches._getaddrinfo", lying)
+    url = f"http://rebound.example:{media.port}/bytes/1000/x.mp4"
+    with pytest.raises(DownloadError) as caught:
+        get(url, SecuritySettings())
+    assert caught.value.code == "blocked_address"
+    assert not media.requests
+    assert get(url, SecuritySettings(allowed_hosts=("rebound.example",)))
+
+
+def test_the_page_is_not_read_again_for_the_download(
+    get: Get, media: MediaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = media.text("p.html", "<title>T</title><video src='/media/video.mp4'></video>")
+    get(page)
+    once = len([one for one in media.requests if "p.html" in one.path])
+    monkeypatch.setattr(ytdlp, "HANDLE_AGE", -1)
+    get(page)
+    assert len([one for one in media.requests if "p.html" in one.path]) == 3 * once
+
+
+def test_progress_covers_all_parts_and_never_falls() -> None:
+    reports: list[Report] = []
+    meter = ProgressMeter(reports.append)
+    video = {"format_id": "v", "vcodec": "h264", "acodec": "none", "filesize": 900}
+    audio = {"format_id": "a", "vcodec": "none", "acodec": "aac", "filesize": 100}
+    meter.plan({"requested_formats": [video, audio]}, processed=False)
+    for part, steps in ((video, (0, 450, 300, 900)), (audio, (0, 100))):
+        for received in steps:
+            last = "finished" if received == part["filesize"] else "downloading"
+            hook = {"status": last, "downloaded_bytes": received, "total_bytes": part["filesize"]}
+            meter.downloading({**hook, "info_dict": part})
+    meter.processing({"status": "started", "postprocessor": "Merger"})
+    percents = [one.percent for one in reports]
+    assert percents == sorted(percents)
+    assert [one.phase for one in reports][-1] is Phase.MERGING
+    assert {one.phase for one in reports} >= {Phase.VIDEO, Phase.AUDIO}
+    assert 94 <= max(one.percent for one in reports if one.phase is Phase.AUDIO) <= 95
+    assert percents[-1] < 100
+
+
+def test_an_unknown_size_still_moves_and_does_not_end_too_early() -> None:
+    reports: list[Report] = []
+    meter = ProgressMeter(reports.append)
+    meter.plan({"format_id": "0"}, processed=False)
+    for received in (10**6, 10**8, 10**10):
+        meter.downloading(
+            {"status": "downloading", "downloaded_bytes": received, "info_dict": {"format_id": "0"}}
+        )
+    meter.downloading({"status": "finished", "info_dict": {"format_id": "0"}})
+    assert [one.percent for one in reports][-1] == 100
+    assert all(one.total_bytes is None for one in reports)
+    assert all(one.percent < 96 for one in reports[:-1])
+
+
+def test_one_video_of_unknown_length_is_downloaded(get: Get, media: MediaServer) -> None:
+    files = get(media.url("/unknown/bytes/30000/x.mp4"))
+    assert files[0].filesize == 30_000
