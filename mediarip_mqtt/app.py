@@ -114,7 +114,7 @@ class App:
             self._preferences,
             topics,
             root=self.root,
-            temp=settings.storage.temp_dir or self.root / OWN_FOLDER / "tmp",
+            temp=self._temp_folder(),
             clock=now,
         )
         self._upkeep = Upkeep(
@@ -132,6 +132,13 @@ class App:
             settings, topics, self._store, jobs, self._preferences, self._session.respond, now
         )
         self._store.on_commit(self._changed)
+
+    def _temp_folder(self) -> Path:
+        chosen = self.settings.storage.temp_dir
+        if chosen is None:
+            return self.root / OWN_FOLDER / "tmp"
+        # A folder of its own in it: what belongs to no job of this service is removed there.
+        return chosen.expanduser().absolute() / f"mediarip-{self.settings.mqtt.node_id}"
 
     async def _handle(self, message: Any) -> None:
         await self._dispatch.handle(message)
@@ -207,7 +214,7 @@ async def serve(
 
 
 def _engine(settings: Settings) -> Engine:
-    engine = YtdlpEngine(settings.downloads, settings.security, settings.storage.root)
+    engine = YtdlpEngine(settings.downloads, settings.security)
     engine.check()
     return engine
 

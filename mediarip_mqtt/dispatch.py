@@ -223,7 +223,10 @@ class Dispatch:
                 logger.info("refused: %s", wire.dumps(result)[:400])
                 if isinstance(command, commands.ChangeSettings):
                     # Published again, so that a control shows the truth.
-                    tx.changes.settings.update(PREFIX + key for key in command.values)
+                    shown = self._preferences.values()
+                    tx.changes.settings.update(
+                        PREFIX + key for key in command.values if key in shown
+                    )
             if result is None:
                 return  # a probe: answered when it is done
             known = wire.dumps(result)

@@ -100,9 +100,11 @@ class Jobs:
 
     def cancel(self, tx: Tx, job: Job) -> Job:
         """Stop a job for good; a playlist with its items."""
+        # The playlist first: its last item's end would otherwise complete it.
+        cancelled = self._cancel_one(tx, job)
         for item in tx.jobs(parent_id=job.id, statuses=ACTIVE | WAITING, limit=MANY):
             self._cancel_one(tx, item)
-        return self._cancel_one(tx, job)
+        return tx.job(job.id) or cancelled
 
     def retry(self, tx: Tx, job: Job) -> Job:
         """Put a failed or cancelled job back in the queue; a playlist's failed items."""

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,13 +20,15 @@ from functools import partial
 from typing import Any, Final
 
 from mediarip_mqtt import wire
+from mediarip_mqtt.errors import StoreError
 from mediarip_mqtt.link import Link, LinkError
 from mediarip_mqtt.models import TERMINAL, Job, JobStatus, Progress, utc_iso
 from mediarip_mqtt.preferences import PREFIX, Preferences
 from mediarip_mqtt.store import Changes, Outgoing, Store, Tx
 
 WORKERS: Final = 8
-OUTBOX_BATCH: Final = 50
+OUTBOX_BATCH: Final = 200
+STORE_RETRY: Final = 2.0  # seconds
 JOBS_LIMIT: Final = 16 * 1024  # bytes; Home Assistant records no larger attributes
 JOBS_COUNT: Final = 50
 PROGRESS_INTERVAL: Final = 0.2  # seconds; at most five messages a second for a job
@@ -208,9 +211,16 @@ class Publisher:
             ):
                 return  # nothing is retained there that would have to be cleared
             await link.publish(topic, payload, qos=0 if key.kind == "progress" else 1, retain=True)
-        except BaseException:
+        except (LinkError, asyncio.CancelledError):
             self._dirty[key] = None  # the broker did not take it
             raise
+        except (StoreError, sqlite3.Error) as error:
+            self._dirty[key] = None
+            logger.debug("publisher: the store can't be read (%s); trying again", error)
+            await asyncio.sleep(STORE_RETRY)
+        except Exception:
+            # Left out, not tried again: one bad row must not silence all the others.
+            logger.exception("publisher: %s %s can't be published", key.kind, key.name)
 
     async def _beat(self) -> None:
         while True:
@@ -220,7 +230,12 @@ class Publisher:
     async def _drain_outbox(self, link: Link) -> None:
         while True:
             self._outbox_wake.clear()
-            await self._send_outbox(link)
+            try:
+                await self._send_outbox(link)
+            except (StoreError, sqlite3.Error) as error:
+                logger.debug("publisher: the outbox can't be read (%s); trying again", error)
+                await asyncio.sleep(STORE_RETRY)
+                continue
             await self._outbox_wake.wait()
 
     async def _send_outbox(self, link: Link) -> None:

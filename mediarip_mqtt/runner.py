@@ -55,7 +55,6 @@ RESUMABLE: Final = frozenset(
         ErrorCode.TIMEOUT,
         ErrorCode.UNAVAILABLE,
         ErrorCode.RATE_LIMITED,
-        ErrorCode.DISK_FULL,
         ErrorCode.STORAGE_UNAVAILABLE,
     }
 )
@@ -274,6 +273,9 @@ class Runner:
         if slot.stopped.is_set() and self._stopping:
             await self._commit(lambda tx: self._jobs.put_back(tx, slot.job.id))
             return
+        if error.code is ErrorCode.DISK_FULL:
+            # First of all: the store needs some space to write down what happened.
+            await asyncio.to_thread(library.discard_temp, self._temp, slot.job.id)
         await self._save(slot)
         job = await self._commit(lambda tx: self._jobs.fail(tx, slot.job.id, error))
         if job is not None:
@@ -623,6 +625,11 @@ def _storage_failure(error: OSError) -> DownloadError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return DownloadError(
             ErrorCode.DISK_FULL, "The volume is full. Free some space, then retry the job."
+        )
+    if error.errno in {errno.ELOOP, errno.ENOTDIR, errno.EPERM}:
+        return DownloadError(
+            ErrorCode.UNSAFE_PATH,
+            "The file's folder is a link or a file, or leads out of the storage root.",
         )
     return DownloadError(
         ErrorCode.STORAGE_UNAVAILABLE,

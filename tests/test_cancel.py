@@ -60,7 +60,7 @@ def begin(tmp_path: Path) -> Callable[..., Work]:
         url: str, options: DownloadOptions | None = None, rate_limit: int = 0, **extra: Any
     ) -> Work:
         downloads = DownloadSettings(ytdlp_options=extra)
-        engine = YtdlpEngine(downloads, SecuritySettings(allow_private_addresses=True), tmp_path)
+        engine = YtdlpEngine(downloads, SecuritySettings(allow_private_addresses=True))
         temp = tmp_path / "temp"
         temp.mkdir()
         task = Task("job", url, temp, options or DownloadOptions(), rate_limit)

@@ -38,7 +38,7 @@ def get(tmp_path: Path) -> Get:
         url: str, security: SecuritySettings = OPEN, **options: Any
     ) -> tuple[ProducedFile, ...]:
         downloads = DownloadSettings(**options.pop("downloads", {}))
-        engine = YtdlpEngine(downloads, security, tmp_path)
+        engine = YtdlpEngine(downloads, security)
         (tmp_path / "temp").mkdir(exist_ok=True)
         task = Task("job", url, tmp_path / "temp", DownloadOptions(**options))
         control = engine.control()
@@ -128,7 +128,7 @@ def test_presets_are_named_where_one_is_not_known_and_may_be_one_s_own() -> None
 
 
 def test_a_wrong_preset_of_one_s_own_is_named_at_the_start(tmp_path: Path) -> None:
-    engine = YtdlpEngine(DownloadSettings(presets={"x": {"qualty": "1p"}}), OPEN, tmp_path)
+    engine = YtdlpEngine(DownloadSettings(presets={"x": {"qualty": "1p"}}), OPEN)
     with pytest.raises(ConfigError, match=r"presets\.x\.qualty"):
         engine.check()
 
@@ -218,7 +218,7 @@ def test_a_live_playlist_leads_ffmpeg_not_inside(media: MediaServer, tmp_path: P
     inside = f"http://127.0.0.2:{media.port}/media/hls/s000.ts"
     lines = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{inside}\n"
     url = media.text("live.m3u8", lines)
-    engine = YtdlpEngine(DownloadSettings(), INSIDE, tmp_path)
+    engine = YtdlpEngine(DownloadSettings(), INSIDE)
     control = engine.control()
     task = Task("job", url, tmp_path)
     found = engine.extract(task, control)

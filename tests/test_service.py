@@ -508,3 +508,31 @@ def test_the_queue_has_a_limit(tmp_path: Path, mosquitto: Mosquitto, client: Cli
         assert reply["error"]["code"] == "queue_full"
     finally:
         service.stop()
+
+
+def test_an_unknown_setting_is_refused_and_the_service_goes_on(
+    service: Service, client: Client
+) -> None:
+    client.publish("setting/nonsense/set", "1")
+    client.wait_count("response", 1)
+    assert json.loads(client.payloads("response")[0])["error"]["field"] == "nonsense"
+    assert client.request("settings", nonsense=1)["error"]["code"] == "invalid_payload"
+    client.publish("setting/max_concurrent/set", "a lot")
+    client.wait_count("setting/max_concurrent", 2)  # the truth again, for the control that asked
+    assert client.kept("setting/max_concurrent") == "3"
+    assert client.request("list")["ok"]
+
+
+def test_a_cancelled_playlist_says_so_once(
+    service: Service, client: Client, media: MediaServer
+) -> None:
+    urls = [media.url("/bytes/1000/a.mp4"), media.url("/slow/9000/bytes/9000000/b.mp4")]
+    job_id = client.download(media.feed("show", urls))
+    wait_for(lambda: client.job(job_id).get("items", {}) and client.events("completed"))
+    assert client.request("cancel", id=job_id)["ok"]
+    client.wait_status(job_id, "cancelled")
+    wait_for(lambda: len(client.events("cancelled")) == 2)
+    assert client.request("list")["ok"]  # behind all that the cancel has caused
+    assert [one["job"]["id"] for one in client.events("cancelled")].count(job_id) == 1
+    assert not client.events("playlist_completed")
+    assert client.job(job_id)["items"] == {"total": 2, "completed": 1, "failed": 0, "cancelled": 1}

@@ -73,7 +73,11 @@ def check_options(downloads: DownloadSettings) -> None:
 
 
 def build(
-    task: Task, wanted: Preset, downloads: DownloadSettings, security: SecuritySettings, cache: Path
+    task: Task,
+    wanted: Preset,
+    downloads: DownloadSettings,
+    security: SecuritySettings,
+    cache: Path | None,
 ) -> dict[str, Any]:
     """Return the options of one job."""
     options: dict[str, Any] = {
@@ -94,7 +98,7 @@ def build(
         "noplaylist": True,
         "extract_flat": "in_playlist",
         "lazy_playlist": False,
-        "cachedir": str(cache),
+        "cachedir": str(cache) if cache else False,
         "updatetime": False,
         "ignoreerrors": False,
         "enable_file_urls": False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import threading
 import time
@@ -86,10 +87,10 @@ class _SafeYoutubeDL(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no ty
 class YtdlpEngine:
     """Implements `engine.base.Engine`."""
 
-    def __init__(self, downloads: DownloadSettings, security: SecuritySettings, root: Path) -> None:
+    def __init__(self, downloads: DownloadSettings, security: SecuritySettings) -> None:
         self._downloads = downloads
         self._security = security
-        self._cache = root / library.OWN_FOLDER / "cache"
+        self._cache = _cache_folder()
         self._extractors: list[Any] = []
         self._lock = threading.Lock()
 
@@ -313,6 +314,14 @@ class YtdlpEngine:
             return check_url(str(url), self._security) if url and len(str(url)) <= 2048 else None  # noqa: PLR2004 - a URL of a usual length
         except CommandError:
             return None
+
+
+def _cache_folder() -> Path | None:
+    """Return where yt-dlp keeps what it learns of sites: on this machine, not on the volume."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mediarip-mqtt"
+    except RuntimeError:  # a user without a home
+        return None
 
 
 def prepare_temp(folder: Path) -> None:
