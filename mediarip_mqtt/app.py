@@ -7,6 +7,7 @@ import contextlib
 import logging
 import platform
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -97,7 +98,7 @@ class App:
                 await self._work(ready)
         finally:
             self._upkeep.stop()
-            with contextlib.suppress(StoreError):
+            with contextlib.suppress(StoreError, sqlite3.Error):
                 await lease.drop()
 
     def _build(self, lease: Lease) -> None:

@@ -29,6 +29,7 @@ from mediarip_mqtt.preferences import PREFIX, Preferences
 from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Probe, Store, Tx
 
+MAX_PROBES: Final = 100
 MAX_RESPONSE_TOPIC: Final = 512
 PAUSED_KEY: Final = "paused"
 
@@ -178,10 +179,10 @@ class Dispatch:
                 reply = await self._store.read(lambda tx: self._read(tx, command, origin))
             else:
                 if isinstance(command, commands.Delete) and command.files:
-                    await self._remove_files(command)
+                    await self._remove_files(command, origin)
                 await self._store.write(lambda tx: self._write(tx, command, origin))
                 if isinstance(command, commands.ChangeSettings):
-                    self._preferences.restore(await self._store.read(lambda tx: tx.config()))
+                    await self._restore_preferences()
                 return  # the reply is in the outbox, committed with the effect
         except CommandError as error:
             reply = wire.dumps(wire.refused(name, origin.request_id, error))
@@ -200,6 +201,12 @@ class Dispatch:
             failure = CommandError(ErrorCode.INTERNAL, "The service failed at this; see its log.")
             reply = wire.dumps(wire.refused(name, origin.request_id, failure))
         await self._answer(origin, reply)
+
+    async def _restore_preferences(self) -> None:
+        try:
+            self._preferences.restore(await self._store.read(lambda tx: tx.config()))
+        except (StoreError, sqlite3.Error) as error:
+            logger.warning("settings: committed, and in force at the next start: %s", error)
 
     async def _answer(self, origin: Origin, reply: dict[str, Any] | str) -> None:
         payload = reply if isinstance(reply, str) else wire.dumps(reply)
@@ -348,6 +355,14 @@ class Dispatch:
 
     def _probe(self, tx: Tx, command: commands.ProbePage, origin: Origin) -> None:
         url = check_url(command.url, self._settings.security)
+        waiting = tx.probes()
+        me = (origin.session_id, origin.request_id)
+        if origin.request_id and me in {(one.session_id, one.request_id) for one in waiting}:
+            return  # its one answer is on the way
+        if len(waiting) >= MAX_PROBES:
+            raise CommandError(
+                ErrorCode.QUEUE_FULL, f"{len(waiting)} probes wait already. Try again later."
+            )
         probe = Probe(
             id=0,
             url=url,
@@ -370,20 +385,24 @@ class Dispatch:
             job = self._jobs.find(tx, command.id or "")
             return _with_job(command, use_case(tx, job))
         tops = tx.jobs(statuses=statuses, top_level=True, newest_first=False, limit=MANY)
-        done = [use_case(tx, job).id for job in tops]
+        done = {use_case(tx, job).id: None for job in tops}
         for job in tx.jobs(statuses=statuses, newest_first=False, limit=MANY):
             if (current := tx.job(job.id)) and current.status in statuses and job.id not in done:
-                done.append(use_case(tx, current).id)
-        return wire.accepted(_name(command), command.request_id, job_ids=done, count=len(done))
+                done[use_case(tx, current).id] = None
+        return wire.accepted(
+            _name(command), command.request_id, job_ids=list(done), count=len(done)
+        )
 
     def _delete(self, tx: Tx, job: Job) -> Job:
         self._jobs.delete(tx, job)
         return job
 
-    async def _remove_files(self, command: commands.Delete) -> None:
+    async def _remove_files(self, command: commands.Delete, origin: Origin) -> None:
         """Remove the files before the rows that name them: a kill between leaves no orphan."""
 
         def names(tx: Tx) -> list[str]:
+            if self._known_reply(tx, origin) is not None:
+                return []  # it has acted already; `last` may be another job by now
             if command.id == "all":
                 found = tx.jobs(statuses=TERMINAL, limit=MANY)
             else:

@@ -141,8 +141,8 @@ class Jobs:
             raise _wrong_move(job, "paused", "It is not running or waiting.")
         for item in tx.jobs(parent_id=job.id, statuses=ACTIVE | WAITING, limit=MANY):
             if item.status is not JobStatus.PAUSED:
-                self._move(tx, item, JobStatus.PAUSED, next_retry_at=None)
-        return self._move(tx, job, JobStatus.PAUSED, next_retry_at=None)
+                self._pause_one(tx, item)
+        return self._pause_one(tx, job)
 
     def resume(self, tx: Tx, job: Job) -> Job:
         """Let a held job go on."""
@@ -211,14 +211,14 @@ class Jobs:
             tx,
             job,
             status,
-            attempt=job.attempt + 1 if first else max(job.attempt, 1),
+            attempt=job.attempt + 1,
             started_at=job.started_at or self._clock(),
             next_retry_at=None,
             error_code=None,
             error_message=None,
             **({"phase": Phase.EXTRACTING, "progress_at": self._clock()} if first else {}),
         )
-        if first:
+        if job.started_at is None or job.attempt:
             self._emit(tx, events.JobStarted, claimed)
         return claimed
 
@@ -227,10 +227,13 @@ class Jobs:
         job = self._active(tx, job_id)
         if job is None:
             return None
+        # Read ahead only: the attempt begins when the download does.
+        attempt = max(0, job.attempt - 1) if status is JobStatus.QUEUED else job.attempt
         return self._move(
             tx,
             job,
             status,
+            attempt=attempt,
             title=info.title or job.title,
             thumbnail=info.thumbnail or job.thumbnail,
             duration=info.duration if info.duration is not None else job.duration,
@@ -270,9 +273,9 @@ class Jobs:
     def complete(self, tx: Tx, job_id: str) -> Job | None:
         """End a job whose files are in their places."""
         job = tx.job(job_id)
-        if job is None or job.status in TERMINAL:
-            return None
         files = tx.files(job_id)
+        if job is None or job.status in TERMINAL or not files:
+            return None
         main = next((file for file in files if file.main), files[0])
         tx.files_placed(job_id)
         done = self._move(
@@ -298,7 +301,8 @@ class Jobs:
         job = self._active(tx, job_id)
         if job is None:
             return None
-        tx.forget_files(job_id)
+        if error.code is not ErrorCode.STORAGE_UNAVAILABLE:
+            tx.forget_files(job_id)  # else the next attempt finishes the same move
         reason = {"error_code": error.code, "error_message": error.message[:500]}
         if error.transient and job.attempt < job.max_attempts:
             due = self._clock() + timedelta(seconds=self._backoff(job.attempt, error.retry_after))
@@ -306,7 +310,7 @@ class Jobs:
             self._emit(tx, events.JobRetrying, waiting)
             return waiting
         failed = self._move(tx, job, JobStatus.FAILED, completed_at=self._clock(), **reason)
-        tx.log_error(failed, urlsplit(job.url).hostname, self._clock())
+        tx.log_error(failed, _domain(job.url), self._clock())
         self._emit(tx, events.JobFailed, failed)
         self._settle_parent(tx, job.parent_id)
         return failed
@@ -324,6 +328,11 @@ class Jobs:
         return [put for job in found if (put := self.put_back(tx, job.id))]
 
     # Inside
+
+    def _pause_one(self, tx: Tx, job: Job) -> Job:
+        # What a person interrupts is no failed attempt.
+        attempt = max(0, job.attempt - 1) if job.status in ACTIVE else job.attempt
+        return self._move(tx, job, JobStatus.PAUSED, next_retry_at=None, attempt=attempt)
 
     def _cancel_one(self, tx: Tx, job: Job) -> Job:
         if job.status in TERMINAL:
@@ -452,6 +461,13 @@ _FRESH: Final[dict[str, Any]] = {
 def new_id() -> str:
     """Return an id that sorts by time (UUIDv7)."""
     return str(uuid_utils.uuid7())
+
+
+def _domain(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
 
 
 def _wrong_move(job: Job, verb: str, hint: str) -> CommandError:

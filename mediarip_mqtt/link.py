@@ -150,6 +150,7 @@ class Link:
         connection, again and again.
         """
         size = len((payload or "").encode() if not isinstance(payload, bytes) else payload)
+        size += len(topic.encode()) + len(correlation or b"") + len((response_topic or "").encode())
         if self._maximum_packet and size + PACKET_OVERHEAD > self._maximum_packet:
             logger.error(
                 "mqtt: a message of %d bytes for %s was left out: the broker takes %d. Raise its "

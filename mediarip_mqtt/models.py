@@ -47,7 +47,9 @@ _ACTIVE_MOVES: Final = _UNFINISHED_MOVES | {JobStatus.RETRYING, JobStatus.QUEUED
 
 # From each status the ones that may follow; anything else is `invalid_transition`.
 MOVES: Final[dict[JobStatus, frozenset[JobStatus]]] = {
-    JobStatus.QUEUED: _UNFINISHED_MOVES | {JobStatus.EXTRACTING, JobStatus.DOWNLOADING},
+    # A move into place may end behind a pause, or behind a stop of the service: COMPLETED.
+    JobStatus.QUEUED: _UNFINISHED_MOVES
+    | {JobStatus.EXTRACTING, JobStatus.DOWNLOADING, JobStatus.COMPLETED},
     # To PROCESSING: a kill came between the download and the move, and only the move is left.
     JobStatus.EXTRACTING: _ACTIVE_MOVES
     | {JobStatus.DOWNLOADING, JobStatus.PROCESSING, JobStatus.COMPLETED, JobStatus.REVIEW},
@@ -56,7 +58,8 @@ MOVES: Final[dict[JobStatus, frozenset[JobStatus]]] = {
     JobStatus.PROCESSING: _ACTIVE_MOVES
     | {JobStatus.DOWNLOADING, JobStatus.COMPLETED, JobStatus.REVIEW},
     JobStatus.REVIEW: frozenset({JobStatus.COMPLETED, JobStatus.CANCELLED, JobStatus.QUEUED}),
-    JobStatus.PAUSED: _UNFINISHED_MOVES | {JobStatus.QUEUED, JobStatus.DOWNLOADING},
+    JobStatus.PAUSED: _UNFINISHED_MOVES
+    | {JobStatus.QUEUED, JobStatus.DOWNLOADING, JobStatus.COMPLETED},
     JobStatus.RETRYING: _UNFINISHED_MOVES | {JobStatus.QUEUED, JobStatus.EXTRACTING},
     JobStatus.COMPLETED: frozenset(),
     JobStatus.FAILED: frozenset({JobStatus.QUEUED, JobStatus.DOWNLOADING}),

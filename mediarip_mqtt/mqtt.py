@@ -174,8 +174,12 @@ class Session:
         await link.publish(self._topics.status, wire.ONLINE, retain=True)
         self.online.set()
         # A connection of its own: the scan's messages are none of the intake's.
-        async with connect(self._settings, prefer=link.protocol) as other:
-            retained = await scan(other, self._topics)
+        try:
+            async with connect(self._settings, prefer=link.protocol) as other:
+                retained = await scan(other, self._topics)
+        except BrokerError as error:
+            logger.warning("mqtt: retained topics could not be compared: %s", error.message)
+            retained = {}
         await self._publisher.reconcile(retained)
 
     async def _intake(self, link: Link) -> None:

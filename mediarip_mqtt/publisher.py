@@ -91,6 +91,8 @@ class Publisher:
         self._last: dict[Key, float] = {}
         self._live: dict[str, Progress] = {}
         self._shown: dict[str, _Shown] = {}
+        self._publishing = 0
+        self._sending = asyncio.Lock()
         self._wake = asyncio.Event()
         self._outbox_wake = asyncio.Event()
 
@@ -187,9 +189,17 @@ class Publisher:
         await link.publish(topic, payload, retain=True)
 
     async def drain(self, link: Link) -> None:
-        """Publish what is marked and in the outbox now, then return."""
-        while self._dirty:
-            await self._publish_one(link)
+        """Publish what is marked, now or later, and in the outbox; then return."""
+        for timer in self._later.values():
+            timer.cancel()
+        self._later.clear()
+        self.mark(STATE)
+        self.mark(JOBS)
+        while self._dirty or self._publishing:
+            if self._dirty:
+                await self._publish_one(link)
+            else:
+                await asyncio.sleep(0.01)  # the workers have the last ones in hand
         await self._send_outbox(link)
 
     async def _publish_dirty(self, link: Link) -> None:
@@ -202,6 +212,7 @@ class Publisher:
     async def _publish_one(self, link: Link) -> None:
         key = next(iter(self._dirty))
         del self._dirty[key]
+        self._publishing += 1
         try:
             topic, payload = await self._render(key)
             if (
@@ -221,6 +232,8 @@ class Publisher:
         except Exception:
             # Left out, not tried again: one bad row must not silence all the others.
             logger.exception("publisher: %s %s can't be published", key.kind, key.name)
+        finally:
+            self._publishing -= 1
 
     async def _beat(self) -> None:
         while True:
@@ -239,6 +252,10 @@ class Publisher:
             await self._outbox_wake.wait()
 
     async def _send_outbox(self, link: Link) -> None:
+        async with self._sending:  # one at a time: a row is sent once
+            await self._send_rows(link)
+
+    async def _send_rows(self, link: Link) -> None:
         after = 0
         while rows := await self._store.read(partial(Tx.outbox, after=after, limit=OUTBOX_BATCH)):
             # paho sends in the order of the calls; the acknowledgements are awaited together.
@@ -346,7 +363,8 @@ async def scan(link: Link, topics: wire.Topics) -> dict[str, str]:
 
     collector = asyncio.create_task(collect(), name="scan")
     try:
-        await link.subscribe(topics.job_state("+"), topics.job_progress("+"))
+        # QoS 0: of more than max_queued_messages (1000) QoS 1 ones Mosquitto drops the rest.
+        await link.subscribe(topics.job_state("+"), topics.job_progress("+"), qos=0)
         while True:
             arrived.clear()
             try:

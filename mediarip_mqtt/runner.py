@@ -143,7 +143,10 @@ class Runner:
         if put:
             logger.info("runner: %d jobs go on that ran when the service ended", len(put))
         keep = await self._store.read(_with_partials)
-        await asyncio.to_thread(library.sweep_temp, self._temp, keep)
+        try:
+            await asyncio.to_thread(library.sweep_temp, self._temp, keep)
+        except OSError as error:
+            logger.warning("runner: old temporary files can't be removed: %s", error)
 
     async def run(self) -> None:
         """Run jobs until `shutdown`."""
@@ -167,19 +170,23 @@ class Runner:
                     await self._idle.wait()
         except TimeoutError:
             logger.warning("runner: %d threads did not stop in time", len(self._slots))
-        await self._store.write(self._jobs.put_all_back)
+        try:
+            await self._store.write(self._jobs.put_all_back)
+        except (StoreError, sqlite3.Error) as error:
+            logger.warning("runner: the next start puts the jobs back: %s", error)
 
     # The queue
 
     async def _schedule(self, group: asyncio.TaskGroup) -> None:
         while not self._stopping:
             self._wake.clear()
+            moment = self._clock()  # before the claims: what becomes due meanwhile is not missed
             try:
                 await self._stop_inactive()
                 await self._start_probes(group)
                 if self.hold is None:
                     await self._start_jobs(group)
-                due = await self._store.read(lambda tx: tx.next_time(self._clock()))
+                due = await self._store.read(partial(Tx.next_time, now=moment))
             except (StoreError, sqlite3.Error) as error:
                 logger.warning("runner: the store can't be used (%s); trying again", error)
                 due = None
@@ -224,8 +231,8 @@ class Runner:
                 tx, excluded, extracted=self._ready.__contains__, depth=depth
             )
         )
-        if job is None:
-            return False
+        if job is None or self._stopping:
+            return False  # `put_all_back`, which waits behind the claim, puts it back
         slot = Slot(job, self._engine.control(), ahead=ahead, saved_percent=job.progress_percent)
         self._slots[job.id] = slot
         group.create_task(self._run(slot), name=f"job-{job.id}")
@@ -240,6 +247,9 @@ class Runner:
         except (StoreError, sqlite3.Error) as error:
             # Only at the end of the service: the next start puts the job back.
             logger.warning("job %s: its end could not be written: %s", job_id, error)
+        except Exception:
+            # One job's data must not end all the others.
+            logger.exception("job %s: its end could not be written", job_id)
         finally:
             self._slots.pop(job_id, None)
             self._publisher.stopped(job_id)
@@ -457,8 +467,8 @@ class Runner:
             status=JobStatus.PROCESSING if working else JobStatus.DOWNLOADING,
             phase=report.phase,
             progress_percent=round(max(floor, min(report.percent, 99.9)), 1),
-            downloaded_bytes=report.downloaded_bytes,
-            total_bytes=report.total_bytes,
+            downloaded_bytes=_size(report.downloaded_bytes) or 0,
+            total_bytes=_size(report.total_bytes),
             speed=report.speed,
             eta=report.eta,
             updated_at=self._clock(),
@@ -489,6 +499,9 @@ class Runner:
             await self._store.write(lambda tx: tx.save_progress(progress))
         except (StoreError, sqlite3.Error) as error:
             logger.debug("runner: progress not saved: %s", error)
+            return
+        except Exception:
+            logger.exception("runner: progress not saved")
             return
         for slot in slots:
             if slot.progress:
@@ -522,6 +535,8 @@ class Runner:
             await self._commit(answer)
         except Stopped:
             return  # it stays in the store and is answered after the restart
+        except Exception:
+            logger.exception("probe of %s: its answer could not be written", probe.url)
         finally:
             self._probing.discard(probe.id)
             self._slots.pop(f"probe-{probe.id}", None)
@@ -593,6 +608,11 @@ class Runner:
                     logger.warning(
                         "job %s: its temporary files can't be removed: %s", job_id, error
                     )
+
+
+def _size(count: int | None) -> int | None:
+    """Return a number of bytes that SQLite can hold; a site may claim any."""
+    return count if count is not None and 0 <= count < 2**63 else None
 
 
 def _resumable(job: Job) -> bool:

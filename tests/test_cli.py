@@ -158,10 +158,12 @@ def test_watch_gives_programs_one_line_a_message(cli: Cli, media: MediaServer) -
 
 
 def test_an_unreachable_broker_is_named(lone: Cli, port: int) -> None:
-    for words in (("download", "https://example.com/x"), ("watch",), ("healthcheck",)):
-        done = lone.run(*words)
-        assert done.returncode == 1
-        assert f"localhost:{port}" in done.stderr
+    with socket.socket() as held:  # taken, so that no other test's broker gets it; not listening
+        held.bind(("127.0.0.1", port))
+        for words in (("download", "https://example.com/x"), ("watch",), ("healthcheck",)):
+            done = lone.run(*words)
+            assert done.returncode == 1
+            assert f"localhost:{port}" in done.stderr
 
 
 def test_a_broker_without_a_service_is_told(tmp_path: Path, mosquitto: Mosquitto) -> None:

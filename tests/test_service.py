@@ -197,6 +197,7 @@ def test_the_queue_can_be_held_and_ordered(
     assert client.request("resume")["ok"]
     for job_id in (first, second, third):
         client.wait_status(job_id, "completed")
+    wait_for(lambda: len(client.events("completed")) == 3)
     order = [one["job"]["id"] for one in client.events("completed")]
     assert order == [third, second, first]
 
@@ -536,3 +537,60 @@ def test_a_cancelled_playlist_says_so_once(
     assert [one["job"]["id"] for one in client.events("cancelled")].count(job_id) == 1
     assert not client.events("playlist_completed")
     assert client.job(job_id)["items"] == {"total": 2, "completed": 1, "failed": 0, "cancelled": 1}
+
+
+def test_no_size_that_a_site_claims_harms_the_service(
+    service: Service, client: Client, media: MediaServer
+) -> None:
+    job_id = client.download(media.url("/slow/500000/bytes/100000000000000000000/x.mp4"))
+    wait_for(lambda: client.json(f"job/{job_id}/progress").get("downloaded_bytes"))
+    time.sleep(1.2)  # the store follows once a second
+    assert client.request("cancel", id=job_id)["ok"]
+    client.wait_status(job_id, "cancelled")
+
+
+def test_a_repeated_delete_of_the_last_job_removes_one_job_s_files(
+    service: Service, client: Client, media: MediaServer
+) -> None:
+    for name in ("a", "b"):
+        client.wait_status(client.download(media.url(f"/bytes/1000/{name}.mp4")), "completed")
+    for _ in range(2):
+        client.publish("command/delete", {"id": "last", "files": True, "request_id": "same"})
+    wait_for(lambda: len(client.replies("same")) == 2)
+    assert service.media() == ["a.mp4"]
+    assert client.request("list")["count"] == 1
+
+
+def test_a_pause_costs_no_attempt(service: Service, client: Client, media: MediaServer) -> None:
+    job_id = client.download(media.url("/slow/100000/bytes/9000000/x.mp4"))
+    for _ in range(3):
+        client.wait_status(job_id, "downloading")
+        assert client.request("pause", id=job_id)["ok"]
+        client.wait_status(job_id, "paused")
+        assert client.request("resume", id=job_id)["ok"]
+    assert client.wait_status(job_id, "downloading")["attempt"] == 1
+
+
+def test_after_a_stop_the_retained_topics_tell_of_nothing_that_runs(
+    service: Service, client: Client, media: MediaServer
+) -> None:
+    job_id = client.download(media.url("/slow/100000/bytes/9000000/x.mp4"))
+    client.wait_status(job_id, "downloading")
+    wait_for(lambda: client.json("state").get("active") == 1)
+    service.stop()
+    wait_for(lambda: client.kept("status") == "offline")
+    assert client.json("state")["active"] == 0
+    assert client.json("state")["counts"]["queued"] == 1
+    assert client.json("jobs")["active"] == []
+
+
+def test_a_repeated_probe_gets_one_answer_for_both_while_it_runs(
+    service: Service, client: Client, media: MediaServer
+) -> None:
+    page = media.url("/slow/20000/media/hls/i.m3u8")
+    for _ in range(2):
+        client.publish("command/probe", {"url": page, "request_id": "p"})
+    wait_for(lambda: client.replies("p"))
+    client.publish("command/probe", {"url": page, "request_id": "p"})
+    wait_for(lambda: len(client.replies("p")) == 2)
+    assert client.replies("p")[0] == client.replies("p")[1]

@@ -246,9 +246,11 @@ class Tx:
         """Return when the next job that waits for a time becomes due."""
         row = self._row(
             "SELECT min(due) AS due FROM ("
-            "SELECT min(next_retry_at) AS due FROM jobs WHERE status = 'retrying' "
+            "SELECT min(next_retry_at) AS due FROM jobs "
+            "WHERE status = 'retrying' AND next_retry_at > ? "
             "UNION ALL SELECT min(not_before) FROM jobs "
             "WHERE status = 'queued' AND not_before > ?)",
+            utc_iso(now),
             utc_iso(now),
         )
         return datetime.fromisoformat(row["due"]) if row and row["due"] else None
