@@ -298,7 +298,7 @@ async def open_link(
     try:
         await client.__aenter__()
     except aiomqtt.MqttError as error:
-        raise _explain(error, settings) from None
+        raise _explain(error, settings, protocol) from None
     try:
         yield link
     finally:
@@ -352,11 +352,13 @@ def _socket_options() -> list[tuple[int, int, int]]:
     return options
 
 
-def _explain(error: aiomqtt.MqttError, settings: MqttSettings) -> LinkError:
+def _explain(error: aiomqtt.MqttError, settings: MqttSettings, protocol: str) -> LinkError:
     where = f"{settings.host}:{settings.port}"
     reason = getattr(error, "rc", None)
     code = getattr(reason, "value", reason)
-    if code in _WRONG_VERSION:
+    # A broker that knows only 3.1.1 may also say nothing to a CONNECT of MQTT 5.
+    silent = protocol == "5" and str(error) == "Operation timed out"
+    if code in _WRONG_VERSION or silent:
         return ProtocolVersionError(f"The broker at {where} does not speak MQTT 5.")
     if code in _REFUSED:
         return CredentialsError(

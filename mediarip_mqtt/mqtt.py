@@ -94,6 +94,8 @@ class Session:
                 floor = BACKOFF_REFUSED
             except BrokerError as error:
                 self._say(error, again=lost and not self.online.is_set())
+                if not self.online.is_set():
+                    self._protocol = self._settings.protocol  # it was not the version
             else:
                 return
             finally:

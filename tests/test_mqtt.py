@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -111,6 +113,39 @@ def test_tls_with_an_authority_of_one_s_own_and_websockets(
     finally:
         client.close()
         broker.stop()
+
+
+async def test_a_broker_that_knows_only_3_1_1_is_spoken_to_in_3_1_1(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("mediarip_mqtt.link.CONNECT_TIMEOUT", 1.0)
+    listener = f"127.0.0.1:{(port := free_port())}"
+    script = (
+        "import asyncio, logging\nfrom amqtt.broker import Broker\n"
+        "logging.disable(50)\n"
+        f"config = {{'listeners': {{'default': {{'type': 'tcp', 'bind': '{listener}'}}}}, "
+        "'plugins': {'amqtt.plugins.authentication.AnonymousAuthPlugin': {'allow_anonymous': True}}}\n"
+        "async def main():\n    await Broker(config).start()\n    await asyncio.sleep(60)\n"
+        "asyncio.run(main())"
+    )
+    broker = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        await asyncio.to_thread(wait_for, lambda: answers(port))
+        async with connect(MqttSettings(port=port)) as link:
+            assert link.protocol == "3.1.1"
+    finally:
+        broker.kill()
+        await broker.wait()
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
 
 
 async def test_no_broker_and_wrong_credentials_are_told_in_words(
