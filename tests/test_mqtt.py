@@ -124,7 +124,8 @@ async def test_a_broker_that_knows_only_3_1_1_is_spoken_to_in_3_1_1(
         "import asyncio, logging\nfrom amqtt.broker import Broker\n"
         "logging.disable(50)\n"
         f"config = {{'listeners': {{'default': {{'type': 'tcp', 'bind': '{listener}'}}}}, "
-        "'plugins': {'amqtt.plugins.authentication.AnonymousAuthPlugin': {'allow_anonymous': True}}}\n"
+        "'plugins': {'amqtt.plugins.authentication.AnonymousAuthPlugin': "
+        "{'allow_anonymous': True}}}\n"
         "async def main():\n    await Broker(config).start()\n    await asyncio.sleep(60)\n"
         "asyncio.run(main())"
     )
