@@ -75,6 +75,7 @@ class Slot:
     progress: Progress | None = None
     saved_percent: float = 0.0
     saved_phase: str = ""
+    saved_bytes: int = -1
     ahead: bool = False
 
     def stop(self) -> None:
@@ -115,6 +116,7 @@ class Runner:
         self._leftovers: set[str] = set()
         self._wake = asyncio.Event()
         self._clean = asyncio.Event()
+        self._moved = asyncio.Event()
         self._placing = asyncio.Lock()
         self._idle = asyncio.Event()
         self._ending = asyncio.Event()
@@ -473,23 +475,22 @@ class Runner:
             eta=report.eta,
             updated_at=self._clock(),
         )
-        self._publisher.progressed(slot.progress)
+        self._moved.set()
 
     async def _flush(self) -> None:
-        """Write progress to the store: all jobs' in one transaction, at most once a second."""
+        """Write progress to the store, all jobs' in one transaction, at most once a second.
+
+        It is published behind the commit: a kill in between would else make it fall.
+        """
         while not self._stopping:
-            await asyncio.sleep(FLUSH_INTERVAL)
-            moved = [
-                slot
-                for slot in self._slots.values()
-                if slot.progress
-                and (
-                    slot.progress.progress_percent - slot.saved_percent >= FLUSH_STEP
-                    or slot.progress.phase != slot.saved_phase
-                )
-            ]
+            await self._moved.wait()
+            self._moved.clear()
+            moved = [slot for slot in self._slots.values() if _has_moved(slot)]
             if moved:
                 await self._save(*moved)
+            await asyncio.sleep(FLUSH_INTERVAL)
+            if any(_has_moved(slot) for slot in self._slots.values()):
+                self._moved.set()
 
     async def _save(self, *slots: Slot) -> None:
         progress = [slot.progress for slot in slots if slot.progress]
@@ -503,10 +504,13 @@ class Runner:
         except Exception:
             logger.exception("runner: progress not saved")
             return
+        saved = {one.id: one for one in progress}
         for slot in slots:
-            if slot.progress:
-                slot.saved_percent = slot.progress.progress_percent
-                slot.saved_phase = slot.progress.phase
+            if one := saved.get(slot.job.id):
+                slot.saved_percent, slot.saved_phase = one.progress_percent, one.phase
+                slot.saved_bytes = one.downloaded_bytes
+                if not slot.stopped.is_set() and slot.job.id in self._slots:
+                    self._publisher.progressed(one)
         self._publisher.saved({one.id for one in progress})
 
     # Probes
@@ -608,6 +612,15 @@ class Runner:
                     logger.warning(
                         "job %s: its temporary files can't be removed: %s", job_id, error
                     )
+
+
+def _has_moved(slot: Slot) -> bool:
+    """Whether a job's progress is worth a commit."""
+    return slot.progress is not None and (
+        slot.progress.progress_percent - slot.saved_percent >= FLUSH_STEP
+        or slot.progress.phase != slot.saved_phase
+        or slot.progress.downloaded_bytes != slot.saved_bytes
+    )
 
 
 def _size(count: int | None) -> int | None:

@@ -408,6 +408,9 @@ def test_downloads_go_on_where_they_were_after_a_restart(
     assert media.ranges("x.mp4")
     content = (service.root / job["filename"]).read_bytes()
     assert content == made_up(0, 5_000_000)
+    shown = [json.loads(one or "{}") for one in client.payloads(f"job/{job_id}/progress")]
+    percents = [one["progress_percent"] for one in shown]
+    assert percents == sorted(percents)  # never backwards, a kill between them or not
     wait_for(lambda: client.replies("late"))  # kept by the broker while the service was down
     client.wait_status(client.replies("late")[0]["job_id"], "completed")
     assert sorted(service.media()) == ["late.mp4", "x.mp4"]
