@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mediarip_mqtt import __version__, commands, filesystem, presets, wire
+from mediarip_mqtt.discovery import Discovery
 from mediarip_mqtt.dispatch import PAUSED_KEY, Dispatch
 from mediarip_mqtt.engine.base import Engine
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine
@@ -61,9 +62,8 @@ class App:
         Raises `ConfigError`, `StoreError` or `BrokerError` where it can't start.
         """
         self._stop = stop or self._stop
-        for section in ("purge", "homeassistant"):
-            if getattr(self.settings, section).enabled:
-                logger.warning("settings: %s.enabled has no effect in this version", section)
+        if self.settings.purge.enabled:
+            logger.warning("settings: purge.enabled has no effect in this version")
         own = self.root / OWN_FOLDER
         mount = await asyncio.to_thread(_prepare_folders, self.root, own)
         self._mount = mount
@@ -128,7 +128,8 @@ class App:
             space_changed=self._apply_hold,
             lost_lease=self._stop.set,
         )
-        self._session = Session(settings.mqtt, topics, self._publisher, self._handle)
+        discovery = Discovery(settings, topics, self._store, self._entity_options, now)
+        self._session = Session(settings.mqtt, topics, self._publisher, discovery, self._handle)
         self._dispatch = Dispatch(
             settings, topics, self._store, jobs, self._preferences, self._session.respond, now
         )
@@ -140,6 +141,15 @@ class App:
             return self.root / OWN_FOLDER / "tmp"
         # A folder of its own in it: what belongs to no job of this service is removed there.
         return chosen.expanduser().absolute() / f"mediarip-{self.settings.mqtt.node_id}"
+
+    def _entity_options(self) -> dict[str, dict[str, Any]]:
+        """Return what Home Assistant's entities need to know of the settings."""
+        details = self._preferences.describe()
+        most = details["max_concurrent"]
+        return {
+            "preset": {"options": presets.preset_names(self.settings.downloads)},
+            "max_concurrent": {"min": most["minimum"], "max": most["maximum"]},
+        }
 
     async def _handle(self, message: Any) -> None:
         await self._dispatch.handle(message)

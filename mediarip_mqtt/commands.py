@@ -113,6 +113,9 @@ class Retry(Referring):
     """Put a failed or cancelled job back in the queue."""
 
     command: Literal["retry"] = "retry"
+    status: Literal["failed", "cancelled"] | None = Field(
+        None, description="With `all`: only those that ended in this way."
+    )
 
 
 class Delete(Referring):
@@ -120,6 +123,12 @@ class Delete(Referring):
 
     command: Literal["delete"] = "delete"
     files: bool = Field(default=False, description="Remove its files, too.")
+
+
+class Clear(MaybeReferring):
+    """Hide finished jobs from `jobs`; they and their files are kept."""
+
+    command: Literal["clear"] = "clear"
 
 
 class Pause(MaybeReferring):
@@ -179,6 +188,7 @@ Command = Annotated[
     | Cancel
     | Retry
     | Delete
+    | Clear
     | Pause
     | Resume
     | Prioritize

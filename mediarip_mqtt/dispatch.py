@@ -32,6 +32,7 @@ from mediarip_mqtt.store import Probe, Store, Tx
 MAX_PROBES: Final = 100
 MAX_RESPONSE_TOPIC: Final = 512
 PAUSED_KEY: Final = "paused"
+_RETRIED: Final = {JobStatus.FAILED, JobStatus.CANCELLED}
 
 logger = logging.getLogger(__name__)
 
@@ -273,10 +274,12 @@ class Dispatch:
             case commands.Cancel() as cancel:
                 return self._each(tx, cancel, ACTIVE | WAITING, self._jobs.cancel)
             case commands.Retry() as retry:
-                ended = {JobStatus.FAILED, JobStatus.CANCELLED}
+                ended = {JobStatus(retry.status)} if retry.status else _RETRIED
                 return self._each(tx, retry, ended, self._jobs.retry)
             case commands.Delete() as delete:
                 return self._each(tx, delete, TERMINAL, self._delete)
+            case commands.Clear() as clear:
+                return self._clear(tx, clear)
             case commands.Pause() as pause:
                 if pause.id is None:
                     return self._hold(tx, pause, paused=True)
@@ -329,7 +332,11 @@ class Dispatch:
         if options.preset is None and not (
             command.quality or command.format_id or command.media_type or command.output_format
         ):
-            options = options.model_copy(update={"preset": self._preferences.default_preset})
+            preset = self._preferences.default_preset
+            quality = presets.capped(
+                preset, self._preferences.default_quality, self._settings.downloads
+            )
+            options = options.model_copy(update={"preset": preset, "quality": quality})
         presets.check(options, self._settings.downloads)
         return self._jobs.add(
             tx,
@@ -420,6 +427,19 @@ class Dispatch:
                     ErrorCode.STORAGE_UNAVAILABLE,
                     f"The file {name!r} can't be removed: {error.strerror}. The job was kept.",
                 ) from None
+
+    def _clear(self, tx: Tx, command: commands.Clear) -> dict[str, Any]:
+        ids = None
+        if command.id not in {None, "all"}:
+            job = self._jobs.find(tx, command.id or "")
+            if job.status not in TERMINAL:
+                raise CommandError(
+                    ErrorCode.INVALID_TRANSITION,
+                    f"The job is {job.status}; only finished ones can be cleared.",
+                    field="id",
+                )
+            ids = [job.id]
+        return wire.accepted("clear", command.request_id, count=tx.clear(self._clock(), ids))
 
     def _hold(
         self, tx: Tx, command: commands.Pause | commands.Resume, *, paused: bool

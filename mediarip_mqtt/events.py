@@ -97,6 +97,17 @@ class DiskLow(Event):
     min_free: int = Field(ge=0)
 
 
+def types() -> list[str]:
+    """Return every event's name."""
+    found, classes = [], [Event]
+    while classes:
+        cls = classes.pop()
+        classes += cls.__subclasses__()
+        if "event_type" in cls.__dict__:
+            found.append(cls.event_type)
+    return sorted(found)
+
+
 def of_job(kind: type[JobEvent], event_id: str, at: datetime, job: Job) -> JobEvent:
     """Return an event of a job."""
     return kind(event_id=event_id, at=at, job=job)

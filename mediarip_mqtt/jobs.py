@@ -455,6 +455,7 @@ _FRESH: Final[dict[str, Any]] = {
     "error_message": None,
     "next_retry_at": None,
     "completed_at": None,
+    "cleared_at": None,
 }
 
 

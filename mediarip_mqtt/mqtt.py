@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from mediarip_mqtt import wire
+from mediarip_mqtt.discovery import Discovery
 from mediarip_mqtt.errors import BrokerError
 from mediarip_mqtt.link import (
     CredentialsError,
@@ -51,11 +52,13 @@ class Session:
         settings: MqttSettings,
         topics: wire.Topics,
         publisher: Publisher,
+        discovery: Discovery,
         handle: Callable[[Message], Awaitable[None]],
     ) -> None:
         self._settings = settings
         self._topics = topics
         self._publisher = publisher
+        self._discovery = discovery
         self._handle = handle
         self._protocol: str = settings.protocol
         self._link: Link | None = None
@@ -138,7 +141,7 @@ class Session:
             persistent=True,
         ) as link:
             # First: a disconnect right behind CONNACK goes unnoticed, a lost SUBACK does not.
-            await link.subscribe(*self._topics.intake)
+            await link.subscribe(*self._topics.intake, *self._discovery.intake)
             self._link = link
             where = f"{self._settings.host}:{self._settings.port}"
             logger.info(
@@ -153,6 +156,10 @@ class Session:
                     group.create_task(link.watch(), name="mqtt-watch")
                     group.create_task(self._announce(link), name="mqtt-announce")
                     group.create_task(self._last_words(link), name="mqtt-last-words")
+                    group.create_task(
+                        self._discovery.follow_births(link, self._publisher.mark_all),
+                        name="mqtt-births",
+                    )
                     group.create_task(self._publisher.run(link), name="mqtt-publish")
                     if self._intake_open:
                         self._intake_task = group.create_task(
@@ -175,6 +182,7 @@ class Session:
             await self._publisher.publish(link, key)
         await link.publish(self._topics.status, wire.ONLINE, retain=True)
         self.online.set()
+        await self._discovery.announce(link)
         # A connection of its own: the scan's messages are none of the intake's.
         try:
             async with connect(self._settings, prefer=link.protocol) as other:
@@ -187,7 +195,8 @@ class Session:
     async def _intake(self, link: Link) -> None:
         async for message in link.messages():
             try:
-                await self._handle(message)
+                if not self._discovery.take(message):
+                    await self._handle(message)
             except LinkError:
                 raise
             except Exception:

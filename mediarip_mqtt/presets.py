@@ -12,6 +12,7 @@ from mediarip_mqtt.models import DownloadOptions, Frozen, MediaType
 from mediarip_mqtt.settings import DownloadSettings
 
 AUDIO_FORMATS: Final = ("mp3", "m4a", "opus", "flac")
+QUALITIES: Final = ("best", "2160p", "1440p", "1080p", "720p", "480p", "360p")
 _HEIGHT: Final = re.compile(r"^(\d{3,4})p?$")
 
 
@@ -26,7 +27,7 @@ class Preset(Frozen):
 
 _BUILT_IN: Final[dict[str, Preset]] = {
     "best": Preset(),
-    **{f"{h}p": Preset(quality=f"{h}p") for h in (2160, 1440, 1080, 720, 480, 360)},
+    **{quality: Preset(quality=quality) for quality in QUALITIES[1:]},
     "audio": Preset(media_type=MediaType.AUDIO),
 }
 
@@ -65,6 +66,14 @@ def check_presets(downloads: DownloadSettings) -> None:
         resolve_preset(downloads.default_preset, downloads)
     except CommandError as error:
         raise ConfigError(f"downloads.default_preset: {error.message}") from None
+
+
+def capped(name: str, quality: str, downloads: DownloadSettings) -> str | None:
+    """Return the quality that a preset needs to stay within one; None where it does already."""
+    preset = resolve_preset(name, downloads)
+    own, most = height(preset.quality), height(quality)
+    video = preset.media_type is MediaType.VIDEO and not preset.format
+    return quality if video and most and (own is None or most < own) else None
 
 
 def media_type(name: str, downloads: DownloadSettings) -> MediaType:

@@ -17,15 +17,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from mediarip_mqtt import wire
+from mediarip_mqtt.activity import Activity
 from mediarip_mqtt.errors import StoreError
 from mediarip_mqtt.link import Link, LinkError
 from mediarip_mqtt.models import TERMINAL, Job, JobStatus, Progress, utc_iso
 from mediarip_mqtt.preferences import PREFIX, Preferences
 from mediarip_mqtt.store import Changes, Outgoing, Store, Tx
 
+T = TypeVar("T")
 WORKERS: Final = 8
 OUTBOX_BATCH: Final = 200
 STORE_RETRY: Final = 2.0  # seconds
@@ -91,6 +93,7 @@ class Publisher:
         self._last: dict[Key, float] = {}
         self._live: dict[str, Progress] = {}
         self._shown: dict[str, _Shown] = {}
+        self._activity = Activity()
         self._publishing = 0
         self._sending = asyncio.Lock()
         self._wake = asyncio.Event()
@@ -299,21 +302,26 @@ class Publisher:
                 return self._topics.info, wire.dumps(self._info())
 
     async def _render_state(self) -> dict[str, Any]:
-        def read(tx: Tx) -> dict[str, Any]:
-            running = [job for job in tx.running() if job.items is None]
-            return {
+        midnight = self._clock().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+
+        def read(tx: Tx) -> tuple[list[Job], dict[str, Any]]:
+            return [job for job in tx.running() if job.items is None], {
                 "counts": tx.counts(),
-                "active": len(running),
+                "completed_today": tx.completed_since(midnight),
                 "last_completed": _last(tx.finished(JobStatus.COMPLETED, 1)),
                 "last_failed": _last(tx.finished(JobStatus.FAILED, 1)),
             }
 
-        found = await self._store.read(read)
+        running, found = await self._store.read(read)
         speed = sum(one.speed or 0.0 for one in self._live.values())
+        service = self._state()
         return {
+            "status": _status(len(running), service),
+            "active": len(running),
             **found,
+            "current": self._activity.current([(job, self._live.get(job.id)) for job in running]),
             "speed": round(speed),
-            **self._state(),
+            **service,
             "heartbeat": utc_iso(self._clock()),
         }
 
@@ -353,18 +361,27 @@ class Publisher:
 
 async def scan(link: Link, topics: wire.Topics) -> dict[str, str]:
     """Return the retained job topics of the broker with a digest of each payload."""
-    found: dict[str, str] = {}
+    return await retained(link, topics.job_state("+"), topics.job_progress("+"), keep=digest)
+
+
+async def retained(link: Link, *filters: str, keep: Callable[[bytes], T]) -> dict[str, T]:
+    """Return what the broker retains on some topics: topic to what ``keep`` makes of the payload.
+
+    The connection must be one of its own: what arrives on it is taken.
+    """
+    found: dict[str, T] = {}
     arrived = asyncio.Event()
 
     async def collect() -> None:
         async for message in link.messages():
-            found[message.topic] = digest(message.payload)
+            if message.payload:
+                found[message.topic] = keep(message.payload)
             arrived.set()
 
     collector = asyncio.create_task(collect(), name="scan")
     try:
         # QoS 0: of more than max_queued_messages (1000) QoS 1 ones Mosquitto drops the rest.
-        await link.subscribe(topics.job_state("+"), topics.job_progress("+"), qos=0)
+        await link.subscribe(*filters, qos=0)
         while True:
             arrived.clear()
             try:
@@ -406,6 +423,17 @@ def render_jobs(tx: Tx) -> str:
         groups["finished"].pop()
         total -= sizes["finished"].pop()
     return wire.dumps({**groups, "counts": counts})
+
+
+def _status(active: int, service: dict[str, Any]) -> str:
+    """Return what the service does, in one word; see `homeassistant.STATUSES`."""
+    if service["pause_reason"] == "storage_lost":
+        return "storage_lost"
+    if service["lost_threads"]:
+        return "error"
+    if active:
+        return "downloading"
+    return "paused" if service["paused"] else "idle"
 
 
 def _page(tx: Tx, after: str) -> list[tuple[Job, Progress | None]]:

@@ -147,6 +147,9 @@ class DownloadSettings(Section):
         description="Output templates by site; a subdomain counts as its site.",
     )
     default_preset: str = runtime("best", "Preset of a download that names none.", max_length=64)
+    default_quality: Literal["best", "2160p", "1440p", "1080p", "720p", "480p", "360p"] = runtime(
+        "best", "Greatest height of a download that names neither preset nor quality."
+    )
     presets: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
         description="Your own presets: name to `media_type`, `quality`, `format`, `output_format`.",
@@ -202,9 +205,9 @@ class PurgeSettings(Section):
 
 
 class HomeAssistantSettings(Section):
-    """Home Assistant; accepted for the contract's sake, without effect in this version."""
+    """Home Assistant."""
 
-    enabled: bool = Field(default=False, description="Announce the service by MQTT discovery.")
+    enabled: bool = Field(default=True, description="Announce the service by MQTT discovery.")
     discovery_prefix: str = Field(
         "homeassistant", pattern=TOPIC_LEVEL, description="Home Assistant's discovery prefix."
     )

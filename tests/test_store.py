@@ -114,20 +114,21 @@ async def test_an_upgrade_keeps_a_copy_and_a_failed_one_changes_nothing(
     await store.write(lambda tx: tx.insert(job()))
     await store.close()
     first = database.migrations()
-    bad = [*first, (2, "CREATE TABLE extra (a); INSERT INTO nowhere VALUES (1);")]
+    newest = first[-1][0]
+    bad = [*first, (newest + 1, "CREATE TABLE extra (a); INSERT INTO nowhere VALUES (1);")]
     monkeypatch.setattr(database, "migrations", lambda: bad)
     with pytest.raises(StoreError):
         await opened(path)
-    good = [*first, (2, "CREATE TABLE extra (a);")]
+    good = [*first, (newest + 1, "CREATE TABLE extra (a);")]
     monkeypatch.setattr(database, "migrations", lambda: good)
     store = await opened(path)
     assert await store.read(lambda tx: tx.job(job().id))
     await store.close()
-    copies = list((tmp_path / "backups").glob("store-v1-*.db"))
+    copies = list((tmp_path / "backups").glob(f"store-v{newest}-*.db"))
     assert copies
     connection = sqlite3.connect(copies[0])
     assert connection.execute("SELECT count(*) FROM jobs").fetchone()[0] == 1
-    assert connection.execute("PRAGMA user_version").fetchone()[0] == 1
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == newest
     connection.close()
 
 

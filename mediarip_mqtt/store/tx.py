@@ -188,10 +188,10 @@ class Tx:
         return [self._decode(row) for row in rows]
 
     def finished(self, status: JobStatus | None, limit: int) -> list[Job]:
-        """Return the newest finished jobs, of one status or of any."""
+        """Return the newest finished jobs: of one status, or of any but those that were cleared."""
         if status is None:
             rows = self._rows(
-                "SELECT * FROM jobs WHERE completed_at IS NOT NULL "
+                "SELECT * FROM jobs WHERE completed_at IS NOT NULL AND cleared_at IS NULL "
                 "ORDER BY completed_at DESC LIMIT ?",
                 limit,
             )
@@ -203,6 +203,25 @@ class Tx:
                 limit,
             )
         return [self._decode(row) for row in rows]
+
+    def completed_since(self, moment: datetime) -> int:
+        """Return how many jobs were completed since a moment."""
+        row = self._row(
+            "SELECT count(*) AS n FROM jobs WHERE status = 'completed' AND completed_at >= ?",
+            utc_iso(moment),
+        )
+        return int(row["n"]) if row else 0
+
+    def clear(self, now: datetime, job_ids: Collection[str] | None = None) -> int:
+        """Hide finished jobs, all or some; return how many."""
+        chosen = "" if job_ids is None else f" AND id IN ({', '.join('?' * len(job_ids))})"
+        cursor = self._connection.execute(
+            "UPDATE jobs SET cleared_at = ? WHERE completed_at IS NOT NULL "  # noqa: S608 - clauses are ours
+            f"AND cleared_at IS NULL{chosen}",
+            (utc_iso(now), *(job_ids or ())),
+        )
+        self.changes.queue = True
+        return cursor.rowcount
 
     def page(self, after: str, limit: int) -> list[Job]:
         """Return jobs in the order of their ids, from behind ``after``."""

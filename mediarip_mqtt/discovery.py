@@ -1,0 +1,163 @@
+"""Announces the device to Home Assistant, and takes back what does not hold any more.
+
+What was announced is remembered in the store, so that it can be taken back after a change of the
+node id or the discovery prefix; and the broker is asked what it retains, so that entities of an
+earlier version go as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import sqlite3
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from mediarip_mqtt import commands, wire
+from mediarip_mqtt.errors import BrokerError, StoreError
+from mediarip_mqtt.homeassistant import ORIGIN, device_config
+from mediarip_mqtt.link import Link, Message, connect
+from mediarip_mqtt.publisher import retained
+from mediarip_mqtt.settings import Settings
+from mediarip_mqtt.store import Store
+
+KEY: Final = "discovery"  # of the store's table `config`
+BIRTH: Final = b"online"
+BIRTH_DELAY: Final = (0.1, 3.0)  # seconds; all services answer the same birth message
+
+logger = logging.getLogger(__name__)
+
+
+class Discovery:
+    """Keeps Home Assistant's picture of the device true."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        topics: wire.Topics,
+        store: Store,
+        extras: Callable[[], Mapping[str, Mapping[str, Any]]],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._settings = settings.homeassistant
+        self._mqtt = settings.mqtt
+        self._topics = topics
+        self._store = store
+        self._extras = extras
+        self._clock = clock
+        self._born = asyncio.Event()
+
+    @property
+    def topic(self) -> str:
+        """Where the device is announced."""
+        return f"{self._settings.discovery_prefix}/device/{self._mqtt.node_id}/config"
+
+    @property
+    def intake(self) -> tuple[str, ...]:
+        """What is to be subscribed to: the birth message."""
+        return (self._settings.birth_topic,) if self._settings.enabled else ()
+
+    def take(self, message: Message) -> bool:
+        """Take a message if it is the birth topic's; return whether it was."""
+        if not self._settings.enabled or message.topic != self._settings.birth_topic:
+            return False
+        # A retained one is old news: the device is announced at every connection.
+        if message.payload.strip() == BIRTH and not message.retain:
+            self._born.set()
+        return True
+
+    def config(self) -> dict[str, Any]:
+        """Return the discovery message."""
+        return device_config(self._topics, self._mqtt.node_id, commands.CLASSES, self._extras())
+
+    async def announce(self, link: Link) -> None:
+        """Announce the device, or take it back where discovery is off."""
+        config = self.config() if self._settings.enabled else None
+        remembered = await self._remembered()
+        if config:
+            await self._remember({*remembered, self.topic})
+        found = await self._ours(link, remembered)
+        before = found.pop(self.topic, {})
+        for topic in {*found, *remembered} - {self.topic}:
+            logger.info("homeassistant: taking back what was announced on %s", topic)
+            await link.publish(topic, "", retain=True)
+        if config:
+            gone = _removed(before, config)
+            if gone:
+                logger.info("homeassistant: removing the entities %s", ", ".join(sorted(gone)))
+                parts = {**config["components"], **gone}
+                await self._publish(link, {**config, "components": parts})
+            await self._publish(link, config)
+        elif before or self.topic in remembered:
+            await link.publish(self.topic, "", retain=True)
+        await self._remember({self.topic} if config else set())
+
+    async def follow_births(self, link: Link, announced: Callable[[], None]) -> None:
+        """Announce again whenever Home Assistant says that it has started."""
+        while True:
+            await self._born.wait()
+            self._born.clear()
+            await asyncio.sleep(random.uniform(*BIRTH_DELAY))  # noqa: S311 - spreads the load
+            if self._settings.enabled:
+                await self._publish(link, self.config())
+                announced()
+
+    async def _publish(self, link: Link, config: dict[str, Any]) -> None:
+        await link.publish(self.topic, wire.dumps(config), retain=True)
+
+    async def _ours(self, link: Link, remembered: set[str]) -> dict[str, dict[str, Any]]:
+        """Return what the broker retains of this device: topic to discovery message."""
+        prefix, node = self._settings.discovery_prefix, self._mqtt.node_id
+        filters = {self.topic, f"{prefix}/+/{node}/config", f"{prefix}/+/{node}/+/config"}
+        try:
+            async with connect(self._mqtt, prefer=link.protocol) as other:
+                found = await retained(other, *sorted(filters | remembered), keep=_parse)
+        except BrokerError as error:
+            logger.warning("homeassistant: old entities could not be looked for: %s", error.message)
+            return {}
+        return {
+            topic: config
+            for topic, config in found.items()
+            if isinstance(origin := config.get("origin") or config.get("o"), dict)
+            and origin.get("name") == ORIGIN
+        }
+
+    async def _remembered(self) -> set[str]:
+        try:
+            text = (await self._store.read(lambda tx: tx.config())).get(KEY)
+        except (StoreError, sqlite3.Error):
+            return set()
+        return set(json.loads(text)) if text else set()
+
+    async def _remember(self, topics: set[str]) -> None:
+        value = json.dumps(sorted(topics)) if topics else None
+        try:
+            if value != (await self._store.read(lambda tx: tx.config())).get(KEY):
+                await self._store.write(lambda tx: tx.set_config(KEY, value, self._clock()))
+        except (StoreError, sqlite3.Error) as error:
+            logger.warning("homeassistant: what was announced could not be noted: %s", error)
+
+
+def _parse(payload: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(payload)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _removed(before: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    """Return, for components that are gone, the message that removes each."""
+    parts = before.get("components") or before.get("cmps")
+    if not isinstance(parts, dict):
+        return {}
+    return {
+        key: {"platform": part.get("platform") or part.get("p")}
+        for key, part in parts.items()
+        if key not in config["components"]
+        and isinstance(part, dict)
+        and (part.get("platform") or part.get("p"))
+    }

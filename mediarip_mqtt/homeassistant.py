@@ -1,0 +1,473 @@
+"""What Home Assistant is told by MQTT discovery: one device, made from one table of entities.
+
+A new entity is one row of `ENTITIES`. Texts that begin with ``~/`` are topics below the base topic.
+Rules behind the rows, from Home Assistant's MQTT integration: an unknown key at the root rejects
+the whole device; a state has at most 255 characters; attributes above 16 KiB are not recorded;
+every change of a state or an attribute is a row in the recorder's database.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from mediarip_mqtt import __version__, events, wire
+from mediarip_mqtt.presets import QUALITIES
+
+ORIGIN: Final = "mediarip-mqtt"
+STATUSES: Final = ("idle", "downloading", "paused", "storage_lost", "error")
+TRIGGERS: Final = ("completed", "failed", "review_needed")
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One row: ``options`` are the keys of Home Assistant's MQTT platform.
+
+    ``name`` None makes it the device's main entity. ``command`` is the command it needs: where the
+    service does not have it, the entity is shown as unavailable.
+    """
+
+    key: str
+    platform: str
+    name: str | None
+    icon: str | None = None
+    command: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+# The progress of a job in steps of ten: `jobs` changes every two seconds, the attributes must not.
+_JOBS: Final = """\
+{% set ns = namespace(jobs=[]) %}
+{% for job in value_json.active + value_json.queued + value_json.finished %}
+{% set ns.jobs = ns.jobs + [dict(
+  id=job.id, status=job.status, title=job.title, thumbnail=job.get('thumbnail'),
+  progress=((job.progress_percent / 10) | int) * 10, filename=job.get('filename'),
+  error_code=job.get('error_code'), error=job.get('error_message'), items=job.get('items'),
+  created_at=job.created_at)] %}
+{% endfor %}
+{{ {'jobs': ns.jobs} | to_json }}"""
+
+_EVENT: Final = """\
+{% set job = value_json.get('job') or {} %}
+{{ {
+  'event_type': value_json.event_type, 'event_id': value_json.event_id, 'at': value_json.at,
+  'job_id': job.get('id'), 'title': (job.get('title') or job.get('url') or '')[:250],
+  'url': job.get('url'), 'filename': job.get('filename'), 'thumbnail': job.get('thumbnail'),
+  'error_code': job.get('error_code'), 'error': job.get('error_message'),
+  'session_id': job.get('session_id'), 'request_id': job.get('request_id'),
+  'category': job.get('category'), 'tags': job.get('tags') or [], 'items': job.get('items'),
+  'reason': value_json.get('reason') } | to_json }}"""
+
+_RESPONSE: Final = """\
+{% set error = value_json.get('error') or {} %}{% set job = value_json.get('job') or {} %}
+{{ {
+  'ok': value_json.ok, 'command': value_json.command, 'request_id': value_json.request_id,
+  'job_id': value_json.get('job_id'), 'title': (job.get('title') or job.get('url') or '')[:250],
+  'count': value_json.get('count'), 'error_code': error.get('code'),
+  'error': (error.get('message') or '')[:500], 'field': error.get('field') } | to_json }}"""
+
+
+def _last(key: str) -> dict[str, Any]:
+    """Return the options of a sensor that tells which job ended last in one way."""
+    return {
+        "state_topic": "~/state",
+        "device_class": "timestamp",
+        "value_template": f"{{{{ (value_json.{key} or {{}}).get('at') }}}}",
+        "json_attributes_topic": "~/state",
+        "json_attributes_template": (
+            f"{{% set job = value_json.{key} or {{}} %}}{{{{ {{"
+            "'job_id': job.get('id'), 'title': job.get('title'), 'filename': job.get('filename'), "
+            "'error_code': job.get('error_code'), 'error': job.get('error_message'), "
+            "'thumbnail': job.get('thumbnail') } | to_json }}"
+        ),
+    }
+
+
+def _state(template: str, **options: Any) -> dict[str, Any]:
+    """Return the options of an entity that shows a part of `state`."""
+    return {"state_topic": "~/state", "value_template": f"{{{{ {template} }}}}", **options}
+
+
+def _binary(template: str, device_class: str, **options: Any) -> dict[str, Any]:
+    return _state(f"'ON' if {template} else 'OFF'", device_class=device_class, **options)
+
+
+def _count(template: str) -> dict[str, Any]:
+    return _state(template, state_class="measurement")
+
+
+def _setting(key: str, **options: Any) -> dict[str, Any]:
+    return {
+        "state_topic": f"~/setting/{key}",
+        "command_topic": f"~/setting/{key}/set",
+        "entity_category": "config",
+        **options,
+    }
+
+
+def _press(payload: str, command: str) -> dict[str, Any]:
+    return {"command_topic": f"~/command/{command}", "payload_press": payload}
+
+
+ENTITIES: Final = (
+    Entity(
+        "status",
+        "sensor",
+        None,
+        "mdi:download-network",
+        options=_state(
+            "value_json.status",
+            device_class="enum",
+            options=list(STATUSES),
+            json_attributes_topic="~/jobs",
+            json_attributes_template=_JOBS,
+        ),
+    ),
+    Entity(
+        "active", "sensor", "Active", "mdi:progress-download", options=_count("value_json.active")
+    ),
+    Entity(
+        "queued", "sensor", "Queued", "mdi:tray-full", options=_count("value_json.counts.queued")
+    ),
+    Entity(
+        "failed", "sensor", "Failed", "mdi:alert-circle", options=_count("value_json.counts.failed")
+    ),
+    Entity(
+        "completed_today",
+        "sensor",
+        "Completed today",
+        "mdi:check-circle",
+        options=_count("value_json.completed_today"),
+    ),
+    Entity(
+        "current",
+        "sensor",
+        "Current",
+        "mdi:movie-open-play",
+        options=_state("(value_json.current.title or 'None')[:250]"),
+    ),
+    Entity(
+        "progress",
+        "sensor",
+        "Progress",
+        "mdi:percent",
+        options=_state(
+            "value_json.current.progress_percent",
+            unit_of_measurement="%",
+            state_class="measurement",
+        ),
+    ),
+    Entity(
+        "speed",
+        "sensor",
+        "Speed",
+        options=_state(
+            "value_json.current.speed / 1000000",
+            device_class="data_rate",
+            unit_of_measurement="MB/s",
+            state_class="measurement",
+            suggested_display_precision=1,
+        ),
+    ),
+    Entity(
+        "eta",
+        "sensor",
+        "ETA",
+        "mdi:timer-sand",
+        options=_state(
+            "value_json.current.eta",
+            device_class="duration",
+            unit_of_measurement="s",
+            state_class="measurement",
+            suggested_display_precision=0,
+        ),
+    ),
+    Entity(
+        "disk_free",
+        "sensor",
+        "Disk free",
+        "mdi:harddisk",
+        options=_state(
+            # 1 % of what is free is enough: a running download changes it all the time.
+            "none if value_json.disk_free is none else"
+            " (value_json.disk_free / 1000000000) | round(1)"
+            " if value_json.disk_free < 20000000000 else"
+            " (value_json.disk_free / 1000000000) | round(0) | int",
+            device_class="data_size",
+            unit_of_measurement="GB",
+            state_class="measurement",
+            entity_category="diagnostic",
+        ),
+    ),
+    Entity(
+        "last_completed",
+        "sensor",
+        "Last completed",
+        "mdi:check-circle-outline",
+        options=_last("last_completed"),
+    ),
+    Entity(
+        "last_failed",
+        "sensor",
+        "Last failed",
+        "mdi:alert-circle-outline",
+        options=_last("last_failed"),
+    ),
+    Entity(
+        "response",
+        "sensor",
+        "Response",
+        "mdi:message-reply-text",
+        options={
+            "state_topic": "~/response",
+            "value_template": "{{ 'ok' if value_json.ok else value_json.error.code }}",
+            "json_attributes_topic": "~/response",
+            "json_attributes_template": _RESPONSE,
+            "entity_category": "diagnostic",
+        },
+    ),
+    Entity("running", "binary_sensor", "Running", options=_binary("value_json.active", "running")),
+    Entity(
+        "storage",
+        "binary_sensor",
+        "Storage",
+        options=_binary(
+            "value_json.status != 'storage_lost'", "connectivity", entity_category="diagnostic"
+        ),
+    ),
+    Entity(
+        "problem",
+        "binary_sensor",
+        "Problem",
+        options=_binary(
+            "value_json.status in ('storage_lost', 'error')"
+            " or value_json.pause_reason not in (none, 'user')",
+            "problem",
+            entity_category="diagnostic",
+        ),
+    ),
+    Entity(
+        "job",
+        "event",
+        "Job",
+        "mdi:bell-ring",
+        options={
+            "state_topic": "~/event",
+            "event_types": sorted({*events.types(), *TRIGGERS}),
+            "value_template": _EVENT,
+        },
+    ),
+    *(
+        Entity(
+            f"on_{trigger}",
+            "device_automation",
+            None,
+            options={
+                "automation_type": "trigger",
+                "type": "download",
+                "subtype": trigger,
+                "topic": "~/event",
+                "value_template": "{{ value_json.event_type }}",
+                "payload": trigger,
+            },
+        )
+        for trigger in TRIGGERS
+    ),
+    Entity(
+        "download",
+        "notify",
+        "Download",
+        "mdi:download-box",
+        options={"command_topic": "~/command"},
+    ),
+    Entity(
+        "url",
+        "text",
+        "URL",
+        "mdi:link-plus",
+        options={
+            "command_topic": "~/command",
+            # Empty again as soon as it is sent: the field is a door, not a memory.
+            **_state("''"),
+        },
+    ),
+    Entity(
+        "cancel_current",
+        "button",
+        "Cancel current",
+        "mdi:close-circle",
+        "cancel",
+        options=_press("current", "cancel"),
+    ),
+    Entity(
+        "cancel_all",
+        "button",
+        "Cancel all",
+        "mdi:close-circle-multiple",
+        "cancel",
+        options=_press("all", "cancel"),
+    ),
+    Entity(
+        "retry_failed",
+        "button",
+        "Retry failed",
+        "mdi:reload",
+        "retry",
+        options=_press('{"id":"all","status":"failed"}', "retry"),
+    ),
+    Entity(
+        "clear_finished",
+        "button",
+        "Clear finished",
+        "mdi:broom",
+        "clear",
+        options=_press("all", "clear"),
+    ),
+    Entity(
+        "check_subscriptions",
+        "button",
+        "Check subscriptions",
+        "mdi:rss",
+        "check",
+        options=_press("all", "check"),
+    ),
+    Entity(
+        "paused",
+        "switch",
+        "Paused",
+        "mdi:pause-circle",
+        options={
+            **_state("'ON' if value_json.pause_reason == 'user' else 'OFF'"),
+            "command_topic": "~/command",
+            "payload_on": '{"command":"pause"}',
+            "payload_off": '{"command":"resume"}',
+            "state_on": "ON",
+            "state_off": "OFF",
+        },
+    ),
+    Entity("preset", "select", "Preset", "mdi:tune", options=_setting("default_preset")),
+    Entity(
+        "quality",
+        "select",
+        "Quality",
+        "mdi:high-definition-box",
+        options=_setting("default_quality", options=list(QUALITIES)),
+    ),
+    Entity(
+        "max_concurrent",
+        "number",
+        "Max concurrent",
+        "mdi:arrow-decision",
+        options=_setting("max_concurrent", mode="box", step=1),
+    ),
+    Entity(
+        "rate_limit",
+        "number",
+        "Rate limit",
+        "mdi:speedometer-slow",
+        options=_setting(
+            "rate_limit",
+            device_class="data_rate",
+            unit_of_measurement="MB/s",
+            mode="box",
+            min=0,
+            max=1000,
+            step=0.1,
+            value_template="{{ (value | float(0) / 1000000) | round(1) }}",
+            command_template="{{ (value * 1000000) | int }}",
+        ),
+    ),
+    Entity(
+        "ytdlp",
+        "update",
+        "yt-dlp",
+        command="update_ytdlp",
+        options={
+            "state_topic": "~/ytdlp",
+            "command_topic": "~/command/update_ytdlp",
+            "payload_install": "install",
+            "entity_category": "config",
+        },
+    ),
+    Entity(
+        "thumbnail",
+        "image",
+        "Thumbnail",
+        options={"image_topic": "~/thumbnail", "content_type": "image/jpeg"},
+    ),
+)
+
+
+def device_config(
+    topics: wire.Topics,
+    node_id: str,
+    commands: Mapping[str, Any],
+    extras: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Return the discovery message of the device.
+
+    ``commands`` are those the service has; ``extras`` are options of an entity that are known only
+    at run time (a select's choices, a number's bounds), by its key.
+    """
+    return {
+        "device": {
+            "identifiers": [node_id],
+            "name": node_id,
+            "manufacturer": ORIGIN,
+            "model": "yt-dlp download service",
+            "sw_version": __version__,
+        },
+        "origin": {"name": ORIGIN, "sw_version": __version__},
+        "availability": [{"topic": topics.status}],
+        "components": {
+            one.key: _component(one, topics, node_id, commands, extras.get(one.key, {}))
+            for one in ENTITIES
+        },
+    }
+
+
+def _component(
+    entity: Entity,
+    topics: wire.Topics,
+    node_id: str,
+    commands: Mapping[str, Any],
+    extra: Mapping[str, Any],
+) -> dict[str, Any]:
+    found: dict[str, Any] = {"platform": entity.platform, "qos": 1}
+    for key, value in {**entity.options, **extra}.items():
+        found[key] = _topic(value, topics.base)
+    if entity.platform == "device_automation":
+        return found
+    found |= {
+        "unique_id": f"{node_id}_{entity.key}",
+        "default_entity_id": f"{entity.platform}.{_slug(node_id)}_{entity.key}",
+        "name": entity.name,
+    }
+    if entity.icon:
+        found["icon"] = entity.icon
+    if entity.command and entity.command not in commands:
+        # Told by `info`, so that it comes to life with the version that has the command.
+        found["availability_mode"] = "all"
+        found["availability"] = [
+            {"topic": topics.status},
+            {
+                "topic": topics.info,
+                "value_template": "{{ 'online' if '"
+                + entity.command
+                + "' in value_json.commands else 'offline' }}",
+            },
+        ]
+    return found
+
+
+def _slug(node_id: str) -> str:
+    """Return a node id as an entity id may hold it."""
+    return re.sub("[_-]+", "_", node_id.lower()).strip("_") or "mediarip"
+
+
+def _topic(value: Any, base: str) -> Any:
+    if isinstance(value, str) and value.startswith("~/"):
+        return f"{base}/{value[2:]}"
+    return value
