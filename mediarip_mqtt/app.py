@@ -23,8 +23,9 @@ from mediarip_mqtt.errors import ConfigError, StoreError
 from mediarip_mqtt.jobs import Jobs, now
 from mediarip_mqtt.models import Facts
 from mediarip_mqtt.mqtt import Session
+from mediarip_mqtt.pictures import Pictures
 from mediarip_mqtt.preferences import Preferences
-from mediarip_mqtt.publisher import Publisher
+from mediarip_mqtt.publisher import THUMBNAIL, Publisher
 from mediarip_mqtt.runner import Runner
 from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Changes, Store
@@ -104,8 +105,16 @@ class App:
     def _build(self, lease: Lease) -> None:
         settings, topics = self.settings, self._topics
         jobs = Jobs(topics, self._preferences, retry_delay=settings.downloads.retry_delay)
+        self._pictures = Pictures(self._engine, lambda: self._publisher.mark(THUMBNAIL))
         self._publisher = Publisher(
-            topics, self._store, self._preferences, state=self._state, info=self._info, clock=now
+            topics,
+            self._store,
+            self._preferences,
+            state=self._state,
+            info=self._info,
+            told=self._pictures.follow,
+            picture=lambda: self._pictures.picture,
+            clock=now,
         )
         self._runner = Runner(
             self._store,
@@ -160,6 +169,7 @@ class App:
             session = group.create_task(self._session.run(), name="mqtt")
             runner = group.create_task(self._runner.run(), name="runner")
             relay = group.create_task(_relay(self._session.online, ready), name="ready")
+            pictures = group.create_task(self._pictures.run(), name="pictures")
             await self._stop.wait()
             logger.info("ending: the next start goes on from here")
             await self._session.stop_intake()
@@ -168,6 +178,7 @@ class App:
             await asyncio.wait({session}, timeout=END_TIME)
             session.cancel()
             runner.cancel()
+            pictures.cancel()
             relay.cancel()  # without a broker it would wait for ever
 
     def _changed(self, changes: Changes) -> None:

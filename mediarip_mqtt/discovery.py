@@ -85,11 +85,8 @@ class Discovery:
             logger.info("homeassistant: taking back what was announced on %s", topic)
             await link.publish(topic, "", retain=True)
         if config:
-            gone = _removed(before, config)
-            if gone:
-                logger.info("homeassistant: removing the entities %s", ", ".join(sorted(gone)))
-                parts = {**config["components"], **gone}
-                await self._publish(link, {**config, "components": parts})
+            if farewell := _farewell(before, config):
+                await self._publish(link, farewell)
             await self._publish(link, config)
         elif before or self.topic in remembered:
             await link.publish(self.topic, "", retain=True)
@@ -149,15 +146,28 @@ def _parse(payload: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _removed(before: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
-    """Return, for components that are gone, the message that removes each."""
-    parts = before.get("components") or before.get("cmps")
+def _parts(config: dict[str, Any]) -> dict[str, str]:
+    """Return the components of a discovery message: key to platform."""
+    parts = config.get("components") or config.get("cmps")
     if not isinstance(parts, dict):
         return {}
-    return {
-        key: {"platform": part.get("platform") or part.get("p")}
+    platforms = {
+        key: part.get("platform") or part.get("p")
         for key, part in parts.items()
-        if key not in config["components"]
-        and isinstance(part, dict)
-        and (part.get("platform") or part.get("p"))
+        if isinstance(part, dict)
     }
+    return {key: one for key, one in platforms.items() if isinstance(one, str)}
+
+
+def _farewell(before: dict[str, Any], config: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the message that removes the entities that are gone; None where there are none.
+
+    It adds nothing: a trigger with a new key would collide with the one that it replaces.
+    """
+    old, new = _parts(before), _parts(config)
+    gone = {key: {"platform": one} for key, one in old.items() if new.get(key) != one}
+    if not gone:
+        return None
+    logger.info("homeassistant: removing the entities %s", ", ".join(sorted(gone)))
+    kept = {key: one for key, one in config["components"].items() if key in old and key not in gone}
+    return {**config, "components": {**kept, **gone}}

@@ -261,7 +261,7 @@ ENTITIES: Final = (
     ),
     *(
         Entity(
-            f"on_{trigger}",
+            f"when_{trigger}",
             "device_automation",
             None,
             options={

@@ -56,6 +56,7 @@ class Key:
 STATE: Final = Key("state")
 JOBS: Final = Key("jobs")
 INFO: Final = Key("info")
+THUMBNAIL: Final = Key("thumbnail")
 
 
 @dataclass
@@ -80,6 +81,8 @@ class Publisher:
         *,
         state: Callable[[], dict[str, Any]],
         info: Callable[[], dict[str, Any]],
+        told: Callable[[dict[str, Any]], None],
+        picture: Callable[[], bytes | None],
         clock: Callable[[], datetime],
     ) -> None:
         self._topics = topics
@@ -87,6 +90,8 @@ class Publisher:
         self._preferences = preferences
         self._state = state
         self._info = info
+        self._told = told
+        self._picture = picture
         self._clock = clock
         self._dirty: dict[Key, None] = {}
         self._later: dict[Key, asyncio.TimerHandle] = {}
@@ -278,7 +283,7 @@ class Publisher:
 
     # Rendering
 
-    async def _render(self, key: Key) -> tuple[str, str]:
+    async def _render(self, key: Key) -> tuple[str, str | bytes]:  # noqa: PLR0911 - one for each kind
         match key.kind:
             case "job":
                 job = await self._store.read(lambda tx: tx.job(key.name))
@@ -296,6 +301,8 @@ class Publisher:
                 return self._topics.setting(key.name), payload
             case "state":
                 return self._topics.state, wire.dumps(await self._render_state())
+            case "thumbnail":
+                return self._topics.thumbnail, self._picture() or b""
             case "jobs":
                 return self._topics.jobs, await self._store.read(render_jobs)
             case _:
@@ -315,7 +322,7 @@ class Publisher:
         running, found = await self._store.read(read)
         speed = sum(one.speed or 0.0 for one in self._live.values())
         service = self._state()
-        return {
+        shown = {
             "status": _status(len(running), service),
             "active": len(running),
             **found,
@@ -324,6 +331,8 @@ class Publisher:
             **service,
             "heartbeat": utc_iso(self._clock()),
         }
+        self._told(shown)
+        return shown
 
     # Reconciliation
 
@@ -331,6 +340,8 @@ class Publisher:
         """Mark the single topics and every setting; jobs follow from `reconcile`."""
         for key in (INFO, STATE, JOBS):
             self.mark(key)
+        if self._picture():
+            self.mark(THUMBNAIL)
         for name in self._preferences.values():
             self.mark(Key("setting", name))
         self._outbox_wake.set()

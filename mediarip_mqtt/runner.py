@@ -11,7 +11,6 @@ import asyncio
 import errno
 import logging
 import sqlite3
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from mediarip_mqtt import library, wire
+from mediarip_mqtt import library, threads, wire
 from mediarip_mqtt.engine.base import Control, Engine, Extraction, Report, Task
 from mediarip_mqtt.errors import DownloadError, ErrorCode, MediaripError, Stopped, StoreError
 from mediarip_mqtt.jobs import Jobs
@@ -391,28 +390,7 @@ class Runner:
 
     async def _in_thread(self, slot: Slot, function: Callable[[], T]) -> T:
         """Run a blocking call in a thread of its own; leave it behind where it does not stop."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-
-        def settle(result: T | None, error: BaseException | None) -> None:
-            if future.done():
-                return
-            if error is not None:
-                future.set_exception(error)
-            else:
-                future.set_result(result)  # type: ignore[arg-type] # it is a T where there was no error
-
-        def work() -> None:
-            result, error = None, None
-            try:
-                result = function()
-            except BaseException as caught:  # noqa: BLE001 - handed over to the event loop
-                error = caught
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(settle, result, error)
-
-        # Daemon threads, not an executor: a stuck one must not hold up the end of the process.
-        threading.Thread(target=work, daemon=True, name=f"work-{slot.job.id[-12:]}").start()
+        future = threads.start(function, f"work-{slot.job.id[-12:]}")
         stopped = asyncio.ensure_future(slot.stopped.wait())
         try:
             both: set[asyncio.Future[Any]] = {future, stopped}

@@ -72,6 +72,11 @@ class Topics:
         """One message for each thing that happened."""
         return f"{self.base}/event"
 
+    @property
+    def thumbnail(self) -> str:
+        """The picture of the current or last job, a JPEG."""
+        return f"{self.base}/thumbnail"
+
     def command_for(self, name: str) -> str:
         """Return the topic of one command."""
         return f"{self.base}/command/{name}"

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mediarip_mqtt.pictures import BLANK
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.server import MediaServer
 from tests.support.server import content as made_up
@@ -597,3 +598,67 @@ def test_a_repeated_probe_gets_one_answer_for_both_while_it_runs(
     client.publish("command/probe", {"url": page, "request_id": "p"})
     wait_for(lambda: len(client.replies("p")) == 2)
     assert client.replies("p")[0] == client.replies("p")[1]
+
+
+def test_the_picture_of_the_current_or_last_job_is_a_small_jpeg(
+    service: Service, client: Client, media: MediaServer
+) -> None:
+    source = ["-f", "lavfi", "-i", "testsrc=size=1920x1080", "-frames:v", "1"]
+    command = ["ffmpeg", "-v", "error", *source, "-f", "image2pipe", "-c:v", "png", "-"]
+    picture = subprocess.run(command, capture_output=True, check=True).stdout
+    media.text("poster.png", picture, "image/png")
+    page = media.text(
+        "film.html",
+        "<title>A film</title><video poster='/text/poster.png' src='/media/video.mp4'></video>",
+    )
+    job = client.wait_status(client.download(page), "completed")
+    assert job["thumbnail"] == media.url("/text/poster.png")
+    shown = wait_for(lambda: client.pictures.get("mediarip/thumbnail", b""))
+    assert shown.startswith(b"\xff\xd8\xff")
+    assert len(shown) < 100_000
+    # A job without a picture does not keep the last one's.
+    client.wait_status(client.download(media.url("/bytes/1000/plain.mp4")), "completed")
+    wait_for(lambda: client.pictures["mediarip/thumbnail"] == BLANK)
+    assert service.running
+
+
+def test_finished_jobs_can_be_cleared_from_the_lists_and_are_kept(
+    service: Service, client: Client, media: MediaServer
+) -> None:
+    jobs = [client.download(media.url(f"/bytes/1000/{name}.mp4")) for name in "ab"]
+    for job_id in jobs:
+        client.wait_status(job_id, "completed")
+    wait_for(lambda: len(client.json("jobs")["finished"]) == 2)
+    assert client.request("clear", id=jobs[0])["count"] == 1
+    wait_for(lambda: [one["id"] for one in client.json("jobs")["finished"]] == [jobs[1]])
+    assert client.request("clear")["count"] == 1
+    wait_for(lambda: not client.json("jobs")["finished"])
+    assert client.request("list")["count"] == 2
+    assert len(service.media()) == 2
+
+
+def test_only_the_failed_jobs_can_be_retried_together(
+    service: Service, client: Client, media: MediaServer
+) -> None:
+    failed = client.download(media.url("/flaky/1/404/k/bytes/1000/a.mp4"))
+    client.wait_status(failed, "failed")
+    cancelled = client.download(media.url("/silent/b.mp4"))
+    assert client.request("cancel", id=cancelled)["ok"]
+    client.wait_status(cancelled, "cancelled")
+    assert client.request("retry", id="all", status="failed")["job_ids"] == [failed]
+    client.wait_status(failed, "completed")
+    assert client.job(cancelled)["status"] == "cancelled"
+    assert service.running
+
+
+def test_the_default_quality_holds_for_downloads_that_name_none(
+    service: Service, client: Client, media: MediaServer
+) -> None:
+    client.publish("setting/default_quality/set", "480p")
+    wait_for(lambda: client.kept("setting/default_quality") == "480p")
+    url = media.url("/media/avhls/master.m3u8")
+    assert client.request("download", url=url)["job"]["quality"] == "480p"
+    assert client.request("download", url=url, preset="360p")["job"]["quality"] is None
+    assert client.request("download", url=url, preset="audio")["job"]["quality"] is None
+    assert not client.request("settings", default_quality="4711p")["ok"]
+    assert service.running

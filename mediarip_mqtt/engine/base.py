@@ -71,6 +71,9 @@ class Engine(Protocol):
     def control(self) -> Control:
         """Return a fresh control for `extract`, `download`, or one after the other."""
 
+    def picture(self, url: str, control: Control) -> bytes:
+        """Return a thumbnail as a JPEG of some ten kilobytes."""
+
     def extract(self, task: Task, control: Control) -> Extraction:
         """Read the page: a medium with its formats, or a playlist with its entries."""
 

@@ -21,7 +21,7 @@ from yt_dlp.version import __version__ as ytdlp_version
 
 from mediarip_mqtt import library
 from mediarip_mqtt.addresses import check_url
-from mediarip_mqtt.engine import options, patches, tools
+from mediarip_mqtt.engine import options, patches, picture, tools
 from mediarip_mqtt.engine.base import Control, Extraction, Report, Task
 from mediarip_mqtt.engine.classify import classify
 from mediarip_mqtt.engine.control import WorkControl
@@ -116,6 +116,18 @@ class YtdlpEngine:
         """Return a fresh control."""
         patches.install()
         return WorkControl(self._security)
+
+    def picture(self, url: str, control: Control) -> bytes:
+        """Return a thumbnail; see `engine.base.Engine.picture`."""
+        with self._at_work(control):
+            checked = check_url(url, self._security)
+            session = _SafeYoutubeDL(
+                {"quiet": True, "socket_timeout": 10, "cachedir": False}, auto_init=False
+            )
+            try:
+                return picture.fetch(session, checked)
+            finally:
+                session.close()
 
     def extract(self, task: Task, control: Control) -> Extraction:
         """Read the page; see `engine.base.Engine.extract`."""

@@ -1,0 +1,50 @@
+"""A page's thumbnail as a small JPEG, whatever the site sends."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any, Final
+
+from mediarip_mqtt.engine import tools
+from mediarip_mqtt.errors import DownloadError, ErrorCode
+
+MAX_BYTES: Final = 5 * 2**20  # of the site's picture
+MAX_PIXELS: Final = 40_000_000
+WIDTH: Final = 640
+CONVERT_TIME: Final = 10.0
+# How each kind begins, and ffmpeg's demuxer for it: named, never guessed, since a guessed one may
+# open other files.
+_KINDS: Final = (
+    (b"\xff\xd8\xff", 0, "jpeg_pipe"),
+    (b"\x89PNG\r\n\x1a\n", 0, "png_pipe"),
+    (b"WEBP", 8, "webp_pipe"),
+)
+
+
+def fetch(session: Any, url: str) -> bytes:
+    """Return the picture at a URL as a JPEG at most `WIDTH` wide.
+
+    Raises `DownloadError`; runs in a thread of guarded work.
+    """
+    with session.urlopen(url) as response:
+        content = response.read(MAX_BYTES + 1)
+    kind = next((name for magic, at, name in _KINDS if content[at:].startswith(magic)), None)
+    program = tools.ffmpeg()
+    if kind is None or program is None or len(content) > MAX_BYTES:
+        raise DownloadError(
+            ErrorCode.POSTPROCESSING, "The thumbnail is no picture of a known kind."
+        )
+    command = [program, "-v", "error", "-nostdin", "-threads", "1", "-protocol_whitelist", "pipe"]
+    command += ["-max_pixels", str(MAX_PIXELS), "-f", kind, "-i", "pipe:0", "-frames:v", "1"]
+    command += ["-vf", f"scale='min({WIDTH},iw)':-2", "-q:v", "5", "-f", "mjpeg", "pipe:1"]
+    with subprocess.Popen(  # noqa: S603 - a program that `tools` found
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as child:
+        try:
+            picture, _ = child.communicate(content, CONVERT_TIME)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            raise
+    if child.returncode or not picture:
+        raise DownloadError(ErrorCode.POSTPROCESSING, "The thumbnail could not be read.")
+    return picture
