@@ -242,9 +242,9 @@ class Dispatch:
                 tx.remember_request(origin.session_id, origin.request_id, known, self._clock())
             if origin.mid is not None:
                 tx.remember_delivery(origin.mid, origin.digest, known, self._clock())
-        tx.post(self._topics.response, known, self._clock())
+        tx.reply(self._topics.response, known, self._clock())
         if origin.response_topic:
-            tx.post(origin.response_topic, known, self._clock(), origin.correlation)
+            tx.reply(origin.response_topic, known, self._clock(), origin.correlation)
 
     def _known_reply(self, tx: Tx, origin: Origin) -> str | None:
         if origin.request_id:

@@ -264,8 +264,7 @@ class Publisher:
             await self._send_rows(link)
 
     async def _send_rows(self, link: Link) -> None:
-        after = 0
-        while rows := await self._store.read(partial(Tx.outbox, after=after, limit=OUTBOX_BATCH)):
+        while rows := await self._store.read(partial(Tx.outbox, limit=OUTBOX_BATCH)):
             # paho sends in the order of the calls; the acknowledgements are awaited together.
             results = await asyncio.gather(
                 *(self._send(link, row) for row in rows), return_exceptions=True
@@ -276,7 +275,6 @@ class Publisher:
             for one in results:
                 if isinstance(one, BaseException):
                     raise one
-            after = rows[-1].id
 
     async def _send(self, link: Link, row: Outgoing) -> None:
         await link.publish(row.topic, row.payload, correlation=row.correlation)

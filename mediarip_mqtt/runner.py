@@ -510,9 +510,9 @@ class Runner:
                 tx.end_probe(probe.id)
                 if probe.request_id:
                     tx.remember_request(probe.session_id, probe.request_id, payload, self._clock())
-                tx.post(self._topics.response, payload, self._clock())
+                tx.reply(self._topics.response, payload, self._clock())
                 if probe.response_topic:
-                    tx.post(probe.response_topic, payload, self._clock(), probe.correlation)
+                    tx.reply(probe.response_topic, payload, self._clock(), probe.correlation)
 
             await self._commit(answer)
         except Stopped:

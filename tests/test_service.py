@@ -662,3 +662,19 @@ def test_the_default_quality_holds_for_downloads_that_name_none(
     assert client.request("download", url=url, preset="audio")["job"]["quality"] is None
     assert not client.request("settings", default_quality="4711p")["ok"]
     assert service.running
+
+
+def test_the_reply_to_a_command_for_many_jobs_comes_before_their_events(
+    service: Service, client: Client, media: MediaServer
+) -> None:
+    assert client.request("pause")["ok"]
+    jobs = [media.url(f"/bytes/10/{number}.mp4") for number in range(60)]
+    for url in jobs[:-1]:
+        client.publish("command", url)
+    client.download(jobs[-1])
+    client.messages.clear()
+    assert client.request("cancel", id="all")["count"] == 60
+    wait_for(lambda: len(client.events("cancelled")) == 60)
+    topics = [topic for topic, _ in client.messages if topic.endswith(("/event", "/response"))]
+    assert topics[0] == "mediarip/response"
+    assert service.running

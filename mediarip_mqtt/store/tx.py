@@ -473,23 +473,32 @@ class Tx:
         """Remove an answered probe."""
         self._connection.execute("DELETE FROM probes WHERE id = ?", (probe_id,))
 
-    def post(
+    def post(self, topic: str, payload: str, now: datetime) -> None:
+        """Put an event in the outbox."""
+        self._post(topic, payload, now, None, urgent=False)
+
+    def reply(
         self, topic: str, payload: str, now: datetime, correlation: bytes | None = None
     ) -> None:
-        """Put a message in the outbox."""
+        """Put a reply in the outbox, before all events: somebody waits for it."""
+        self._post(topic, payload, now, correlation, urgent=True)
+
+    def _post(
+        self, topic: str, payload: str, now: datetime, correlation: bytes | None, *, urgent: bool
+    ) -> None:
         row_id = self._connection.execute(
-            "INSERT INTO outbox (topic, payload, correlation, created_at) VALUES (?, ?, ?, ?)",
-            (topic, payload, correlation, utc_iso(now)),
+            "INSERT INTO outbox (topic, payload, correlation, created_at, urgent) "
+            "VALUES (?, ?, ?, ?, ?)",
+            (topic, payload, correlation, utc_iso(now), int(urgent)),
         ).lastrowid
         if row_id and row_id > OUTBOX_LIMIT:
             self._connection.execute("DELETE FROM outbox WHERE id <= ?", (row_id - OUTBOX_LIMIT,))
         self.changes.outbox = True
 
-    def outbox(self, after: int, limit: int) -> list[Outgoing]:
-        """Return rows of the outbox in order, from behind row ``after``."""
+    def outbox(self, limit: int) -> list[Outgoing]:
+        """Return the rows of the outbox that go next: replies, then events, each in order."""
         rows = self._rows(
-            "SELECT id, topic, payload, correlation FROM outbox WHERE id > ? ORDER BY id LIMIT ?",
-            after,
+            "SELECT id, topic, payload, correlation FROM outbox ORDER BY urgent DESC, id LIMIT ?",
             limit,
         )
         return [Outgoing(**dict(row)) for row in rows]

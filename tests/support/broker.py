@@ -130,7 +130,7 @@ class Client:
     def _on_message(self, _: Any, __: Any, message: paho.MQTTMessage) -> None:
         payload = message.payload.decode("utf-8", "replace")
         with self._lock:
-            self.pictures[message.topic] = message.payload
+            self.pictures[message.topic] = bytes(message.payload)
             self.messages.append((message.topic, payload))
             if message.retain and payload:
                 self.retained[message.topic] = payload
