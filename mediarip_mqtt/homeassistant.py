@@ -395,7 +395,11 @@ ENTITIES: Final = (
         "thumbnail",
         "image",
         "Thumbnail",
-        options={"image_topic": "~/thumbnail", "content_type": "image/jpeg"},
+        options={
+            "image_topic": "~/thumbnail",
+            "image_encoding": "b64",
+            "content_type": "image/jpeg",
+        },
     ),
 )
 

@@ -179,10 +179,9 @@ class Jobs:
         else:
             found = []
         if not found:
+            text = _NOBODY.get(ref) or f"There is no job {ref[:40]!r}."
             raise CommandError(
-                ErrorCode.JOB_NOT_FOUND,
-                f"There is no job {ref[:40]!r}. The command `list` shows the jobs.",
-                field="id",
+                ErrorCode.JOB_NOT_FOUND, f"{text} The command `list` shows the jobs.", field="id"
             )
         if len(found) > 1:
             raise CommandError(
@@ -450,6 +449,7 @@ class Jobs:
         tx.post(self._topics.event, wire.dumps(event.payload()), self._clock())
 
 
+_NOBODY: Final = {"last": "There is no job yet.", "current": "No job is running now."}
 _FRESH: Final[dict[str, Any]] = {
     "error_code": None,
     "error_message": None,

@@ -37,7 +37,7 @@ class Pictures:
         self._changed = changed
         self._wanted: tuple[str | None, str | None] | None = None
         self._wake = asyncio.Event()
-        self.picture: bytes | None = None
+        self.picture: str | None = None  # base64: who reads all topics expects text
 
     def follow(self, state: dict[str, Any]) -> None:
         """Take from the service's state which job's picture is wanted."""
@@ -58,7 +58,8 @@ class Pictures:
             if wanted == url:
                 continue
             url = wanted
-            self.picture = (await self._fetch(url) if url else None) or BLANK
+            picture = (await self._fetch(url) if url else None) or BLANK
+            self.picture = base64.b64encode(picture).decode()
             self._changed()
 
     async def _fetch(self, url: str) -> bytes | None:

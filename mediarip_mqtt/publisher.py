@@ -82,7 +82,7 @@ class Publisher:
         state: Callable[[], dict[str, Any]],
         info: Callable[[], dict[str, Any]],
         told: Callable[[dict[str, Any]], None],
-        picture: Callable[[], bytes | None],
+        picture: Callable[[], str | None],
         clock: Callable[[], datetime],
     ) -> None:
         self._topics = topics
@@ -281,7 +281,7 @@ class Publisher:
 
     # Rendering
 
-    async def _render(self, key: Key) -> tuple[str, str | bytes]:  # noqa: PLR0911 - one for each kind
+    async def _render(self, key: Key) -> tuple[str, str]:  # noqa: PLR0911 - one for each kind
         match key.kind:
             case "job":
                 job = await self._store.read(lambda tx: tx.job(key.name))
@@ -300,7 +300,7 @@ class Publisher:
             case "state":
                 return self._topics.state, wire.dumps(await self._render_state())
             case "thumbnail":
-                return self._topics.thumbnail, self._picture() or b""
+                return self._topics.thumbnail, self._picture() or ""
             case "jobs":
                 return self._topics.jobs, await self._store.read(render_jobs)
             case _:

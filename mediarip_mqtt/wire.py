@@ -74,7 +74,7 @@ class Topics:
 
     @property
     def thumbnail(self) -> str:
-        """The picture of the current or last job, a JPEG."""
+        """The picture of the current or last job: a JPEG in base64."""
         return f"{self.base}/thumbnail"
 
     def command_for(self, name: str) -> str:

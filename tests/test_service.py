@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
 import subprocess
@@ -613,12 +614,12 @@ def test_the_picture_of_the_current_or_last_job_is_a_small_jpeg(
     )
     job = client.wait_status(client.download(page), "completed")
     assert job["thumbnail"] == media.url("/text/poster.png")
-    shown = wait_for(lambda: client.pictures.get("mediarip/thumbnail", b""))
+    shown = base64.b64decode(wait_for(lambda: client.kept("thumbnail") or ""))
     assert shown.startswith(b"\xff\xd8\xff")
     assert len(shown) < 100_000
     # A job without a picture does not keep the last one's.
     client.wait_status(client.download(media.url("/bytes/1000/plain.mp4")), "completed")
-    wait_for(lambda: client.pictures["mediarip/thumbnail"] == BLANK)
+    wait_for(lambda: base64.b64decode(client.kept("thumbnail") or "") == BLANK)
     assert service.running
 
 

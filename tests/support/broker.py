@@ -100,7 +100,6 @@ class Client:
     ) -> None:
         self.base = base
         self.retained: dict[str, str] = {}
-        self.pictures: dict[str, bytes] = {}
         self.messages: list[tuple[str, str]] = []
         self._count = 0
         self._lock = threading.Lock()
@@ -130,7 +129,6 @@ class Client:
     def _on_message(self, _: Any, __: Any, message: paho.MQTTMessage) -> None:
         payload = message.payload.decode("utf-8", "replace")
         with self._lock:
-            self.pictures[message.topic] = bytes(message.payload)
             self.messages.append((message.topic, payload))
             if message.retain and payload:
                 self.retained[message.topic] = payload
