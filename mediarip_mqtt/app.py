@@ -48,7 +48,9 @@ class App:
         self.settings = settings.model_copy(update={"storage": storage})
         self.root = root
         self._began = time.monotonic()
-        self._topics = wire.Topics(settings.mqtt.base_topic)
+        self._topics = wire.Topics(
+            settings.mqtt.base_topic, isolated=settings.session.mode == "isolated"
+        )
         self._preferences = Preferences(settings)
         self._engine = engine or _engine(self.settings)
         self._facts = Facts(ytdlp="unknown")

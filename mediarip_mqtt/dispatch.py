@@ -12,9 +12,11 @@ import hashlib
 import json
 import logging
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, assert_never, cast
 from urllib.parse import quote_plus
@@ -30,6 +32,7 @@ from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Probe, Store, Tx
 
 MAX_PROBES: Final = 100
+MAX_BUCKETS: Final = 1000
 MAX_RESPONSE_TOPIC: Final = 512
 PAUSED_KEY: Final = "paused"
 _RETRIED: Final = {JobStatus.FAILED, JobStatus.CANCELLED}
@@ -78,6 +81,7 @@ class Dispatch:
         self._respond = respond
         self._clock = clock
         self._root: Path = settings.storage.root
+        self._buckets: dict[str, tuple[float, float]] = {}  # session to tokens, and when
 
     async def handle(self, message: Message) -> None:
         """Carry out what a message asks; returns once that is committed and the reply is safe.
@@ -154,7 +158,7 @@ class Dispatch:
         return Origin(
             session_id=session_id,
             request_id=request_id,
-            response_topic=self._safe_response_topic(message.response_topic),
+            response_topic=self._safe_response_topic(message.response_topic, session_id),
             correlation=message.correlation,
             mid=message.mid if message.qos else None,
             digest=hashlib.blake2b(
@@ -163,14 +167,20 @@ class Dispatch:
             redelivered=message.dup,
         )
 
-    def _safe_response_topic(self, topic: str | None) -> str | None:
-        """Return a topic that a reply may go to: never one of ours, nor a wildcard or `$SYS`."""
+    def _safe_response_topic(self, topic: str | None, session_id: str) -> str | None:
+        """Return a topic that a reply may go to: never one of ours, nor a wildcard or `$SYS`.
+
+        Of an isolated session only one below its own `response`: the broker would let the service
+        write where the session itself may not.
+        """
         if not topic or len(topic) > MAX_RESPONSE_TOPIC or set(topic) & set("+#"):
             return None
         if not topic.isprintable():
             return None  # the broker would end the connection, again and again
         own = topic == self._topics.base or topic.startswith(f"{self._topics.base}/")
-        replies = topic.startswith(f"{self._topics.response}/")
+        replies = topic.startswith(f"{self._topics.of(session_id).response}/")
+        if self._scope(session_id) not in {None, wire.ROOT_SESSION}:
+            return topic if replies else None
         return None if topic.startswith("$") or (own and not replies) else topic
 
     async def _carry_out(self, command: commands.Base, origin: Origin) -> None:
@@ -209,11 +219,29 @@ class Dispatch:
         except (StoreError, sqlite3.Error) as error:
             logger.warning("settings: committed, and in force at the next start: %s", error)
 
+    def _refuse_too_many(self, session_id: str) -> None:
+        """Raise `rate_limited` where a session has used up its commands (a token bucket)."""
+        rate, now = self._preferences.session_rate, time.monotonic()
+        tokens, at = self._buckets.get(session_id, (float(rate), now))
+        tokens = min(rate, tokens + (now - at) * rate / 60)
+        if tokens < 1:
+            raise CommandError(
+                ErrorCode.RATE_LIMITED,
+                f"More than {rate} commands a minute of one session. Wait a little.",
+            )
+        self._buckets[session_id] = (tokens - 1, now)
+        if len(self._buckets) > MAX_BUCKETS:
+            self._buckets.pop(next(iter(self._buckets)))
+
+    def _scope(self, session_id: str) -> str | None:
+        """Return the session beyond which nothing is seen or touched; None where there is none."""
+        return session_id if self._topics.isolated else None
+
     async def _answer(self, origin: Origin, reply: dict[str, Any] | str) -> None:
         payload = reply if isinstance(reply, str) else wire.dumps(reply)
         if '"ok":false' in payload[:12]:
             logger.info("refused: %s", payload[:400])
-        await self._respond(self._topics.response, payload, None)
+        await self._respond(self._topics.of(origin.session_id).response, payload, None)
         if origin.response_topic:
             await self._respond(origin.response_topic, payload, origin.correlation)
 
@@ -242,7 +270,7 @@ class Dispatch:
                 tx.remember_request(origin.session_id, origin.request_id, known, self._clock())
             if origin.mid is not None:
                 tx.remember_delivery(origin.mid, origin.digest, known, self._clock())
-        tx.reply(self._topics.response, known, self._clock())
+        tx.reply(self._topics.of(origin.session_id).response, known, self._clock())
         if origin.response_topic:
             tx.reply(origin.response_topic, known, self._clock(), origin.correlation)
 
@@ -265,6 +293,10 @@ class Dispatch:
         self, tx: Tx, command: commands.Base, origin: Origin
     ) -> dict[str, Any] | None:
         """Do what a command says; return its reply, or None where that comes later."""
+        scope = self._scope(origin.session_id)
+        if scope not in {None, wire.ROOT_SESSION}:
+            self._refuse_too_many(origin.session_id)
+            _refuse_for_all(command)
         match cast("commands.Command", command):
             case commands.Download() as download:
                 return _with_job(download, self._download(tx, download, origin))
@@ -272,42 +304,45 @@ class Dispatch:
                 self._probe(tx, probe, origin)
                 return None
             case commands.Cancel() as cancel:
-                return self._each(tx, cancel, ACTIVE | WAITING, self._jobs.cancel)
+                return self._each(tx, cancel, scope, ACTIVE | WAITING, self._jobs.cancel)
             case commands.Retry() as retry:
                 ended = {JobStatus(retry.status)} if retry.status else _RETRIED
-                return self._each(tx, retry, ended, self._jobs.retry)
+                return self._each(tx, retry, scope, ended, self._jobs.retry)
             case commands.Delete() as delete:
-                return self._each(tx, delete, TERMINAL, self._delete)
+                return self._each(tx, delete, scope, TERMINAL, self._delete)
             case commands.Clear() as clear:
-                return self._clear(tx, clear)
+                return self._clear(tx, clear, scope)
             case commands.Pause() as pause:
                 if pause.id is None:
                     return self._hold(tx, pause, paused=True)
-                return self._each(tx, pause, ACTIVE | WAITING, self._jobs.pause)
+                return self._each(tx, pause, scope, ACTIVE | WAITING, self._jobs.pause)
             case commands.Resume() as resume:
                 if resume.id is None:
                     return self._hold(tx, resume, paused=False)
-                return self._each(tx, resume, {JobStatus.PAUSED}, self._jobs.resume)
+                return self._each(tx, resume, scope, {JobStatus.PAUSED}, self._jobs.resume)
             case commands.Prioritize() as one:
                 return self._each(
-                    tx, one, WAITING, lambda t, job: self._jobs.prioritize(t, job, one.priority)
+                    tx,
+                    one,
+                    scope,
+                    WAITING,
+                    lambda t, job: self._jobs.prioritize(t, job, one.priority),
                 )
             case commands.List() as listing:
-                return self._list(tx, listing)
+                return self._list(tx, listing, scope)
             case commands.Get() as get:
                 if get.id == "all":
-                    return self._list(
-                        tx, commands.List(request_id=get.request_id, limit=200), "get"
-                    )
-                return _with_job(get, self._jobs.find(tx, get.id))
+                    everything = commands.List(request_id=get.request_id, limit=200)
+                    return self._list(tx, everything, scope, "get")
+                return _with_job(get, self._jobs.find(tx, get.id, scope))
             case commands.ChangeSettings() as change:
                 return self._change(tx, change)
             case commands.Errors() as errors:
                 return wire.accepted(
                     "errors",
                     errors.request_id,
-                    errors=tx.errors(errors.limit),
-                    unsupported_urls=tx.unsupported(errors.limit),
+                    errors=tx.errors(errors.limit, scope),
+                    unsupported_urls=tx.unsupported(errors.limit, scope),
                 )
             case _ as never:
                 assert_never(never)
@@ -384,16 +419,19 @@ class Dispatch:
         self,
         tx: Tx,
         command: commands.Referring | commands.MaybeReferring,
+        scope: str | None,
         statuses: set[JobStatus] | frozenset[JobStatus],
         use_case: Callable[[Tx, Job], Job],
     ) -> dict[str, Any]:
         """Do something with the job that is named, or with all to which it applies."""
         if command.id != "all":
-            job = self._jobs.find(tx, command.id or "")
+            job = self._jobs.find(tx, command.id or "", scope)
             return _with_job(command, use_case(tx, job))
-        tops = tx.jobs(statuses=statuses, top_level=True, newest_first=False, limit=MANY)
-        done = {use_case(tx, job).id: None for job in tops}
-        for job in tx.jobs(statuses=statuses, newest_first=False, limit=MANY):
+        found = partial(
+            tx.jobs, statuses=statuses, session_id=scope, newest_first=False, limit=MANY
+        )
+        done = {use_case(tx, job).id: None for job in found(top_level=True)}
+        for job in found():
             if (current := tx.job(job.id)) and current.status in statuses and job.id not in done:
                 done[use_case(tx, current).id] = None
         return wire.accepted(
@@ -406,14 +444,15 @@ class Dispatch:
 
     async def _remove_files(self, command: commands.Delete, origin: Origin) -> None:
         """Remove the files before the rows that name them: a kill between leaves no orphan."""
+        scope = self._scope(origin.session_id)
 
         def names(tx: Tx) -> list[str]:
             if self._known_reply(tx, origin) is not None:
                 return []  # it has acted already; `last` may be another job by now
             if command.id == "all":
-                found = tx.jobs(statuses=TERMINAL, limit=MANY)
+                found = tx.jobs(statuses=TERMINAL, session_id=scope, limit=MANY)
             else:
-                job = self._jobs.find(tx, command.id)
+                job = self._jobs.find(tx, command.id, scope)
                 if job.status not in TERMINAL:
                     return []
                 found = [job, *tx.jobs(parent_id=job.id, limit=MANY)]
@@ -428,18 +467,19 @@ class Dispatch:
                     f"The file {name!r} can't be removed: {error.strerror}. The job was kept.",
                 ) from None
 
-    def _clear(self, tx: Tx, command: commands.Clear) -> dict[str, Any]:
-        ids = None
+    def _clear(self, tx: Tx, command: commands.Clear, scope: str | None) -> dict[str, Any]:
+        job_id = None
         if command.id not in {None, "all"}:
-            job = self._jobs.find(tx, command.id or "")
+            job = self._jobs.find(tx, command.id or "", scope)
             if job.status not in TERMINAL:
                 raise CommandError(
                     ErrorCode.INVALID_TRANSITION,
                     f"The job is {job.status}; only finished ones can be cleared.",
                     field="id",
                 )
-            ids = [job.id]
-        return wire.accepted("clear", command.request_id, count=tx.clear(self._clock(), ids))
+            job_id = job.id
+        count = tx.clear(self._clock(), job_id, scope)
+        return wire.accepted("clear", command.request_id, count=count)
 
     def _hold(
         self, tx: Tx, command: commands.Pause | commands.Resume, *, paused: bool
@@ -448,14 +488,16 @@ class Dispatch:
         tx.changes.queue = True
         return wire.accepted(_name(command), command.request_id, paused=paused)
 
-    def _list(self, tx: Tx, command: commands.List, name: str = "list") -> dict[str, Any]:
+    def _list(
+        self, tx: Tx, command: commands.List, scope: str | None, name: str = "list"
+    ) -> dict[str, Any]:
         statuses = command.status or ()
         before = command.before
         if isinstance(before, str):
-            before = self._jobs.find(tx, before).created_at
+            before = self._jobs.find(tx, before, scope).created_at
         jobs = tx.jobs(
             statuses=(statuses,) if isinstance(statuses, JobStatus) else statuses,
-            session_id=command.session_id,
+            session_id=scope or command.session_id,
             before=before,
             limit=command.limit,
         )
@@ -481,6 +523,17 @@ class Dispatch:
 
 def _name(command: commands.Base) -> str:
     return str(command.model_dump(include={"command"})["command"])
+
+
+def _refuse_for_all(command: commands.Base) -> None:
+    """Raise `forbidden` where an isolated session asks for what concerns all of them."""
+    queue = isinstance(command, commands.Pause | commands.Resume) and command.id is None
+    if queue or (isinstance(command, commands.ChangeSettings) and command.values):
+        raise CommandError(
+            ErrorCode.FORBIDDEN,
+            f"`{_name(command)}` would concern every session; only the service's own topic "
+            "`command` may ask for that. Name one of your jobs.",
+        )
 
 
 def _bounded(name: str | None) -> str | None:

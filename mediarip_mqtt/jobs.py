@@ -91,9 +91,12 @@ class Jobs:
             created_at=self._clock(),
             **options.model_dump(),
         )
-        if reuse and (known := tx.duplicate_of(url, job)):
+        scope = session_id if self._topics.isolated else None
+        if reuse and (known := tx.duplicate_of(url, job, scope)):
             return known
-        self._refuse_full_queue(tx)
+        self._refuse_full_queue(tx, None, "queue_limit")
+        if scope not in {None, wire.ROOT_SESSION}:
+            self._refuse_full_queue(tx, scope, "session_queue_limit")
         tx.insert(job)
         self._emit(tx, events.JobQueued, job)
         return job
@@ -165,17 +168,20 @@ class Jobs:
             tx.update(item.id, priority=priority)
         return tx.update(job.id, priority=priority)
 
-    def find(self, tx: Tx, ref: str) -> Job:
-        """Return the job that an id, an unambiguous prefix, ``last`` or ``current`` names."""
+    def find(self, tx: Tx, ref: str, scope: str | None = None) -> Job:
+        """Return the job that an id, an unambiguous prefix, ``last`` or ``current`` names.
+
+        ``scope`` is the one session whose jobs there are for the asker; None for all.
+        """
         if ref == "last":
-            found = tx.jobs(top_level=True, limit=1)
+            found = tx.jobs(session_id=scope, top_level=True, limit=1)
         elif ref == "current":
-            running = tx.running()
+            running = tx.running(scope)
             found = [job for job in running if job.items is None][:1] or running[:1]
-        elif job := tx.job(ref):
+        elif (job := tx.job(ref)) and scope in {None, job.session_id}:
             return job
         elif len(ref) >= PREFIX_LENGTH:
-            found = tx.jobs(prefix=ref.lower(), limit=2)
+            found = tx.jobs(session_id=scope, prefix=ref.lower(), limit=2)
         else:
             found = []
         if not found:
@@ -200,7 +206,7 @@ class Jobs:
 
         With a ``depth``, take that of the first so many jobs whose page was not read yet.
         """
-        due = tx.due(self._clock(), excluded, depth)
+        due = tx.due(self._clock(), excluded, depth, fair=self._topics.isolated)
         job = next((one for one in due if depth == 1 or not extracted(one.id)), None)
         if job is None:
             return None
@@ -419,14 +425,14 @@ class Jobs:
             done = self._move(tx, parent, JobStatus.COMPLETED, **ended)
             self._emit(tx, events.PlaylistCompleted, done)
 
-    def _refuse_full_queue(self, tx: Tx) -> None:
-        counts = tx.counts()
+    def _refuse_full_queue(self, tx: Tx, session_id: str | None, setting: str) -> None:
+        counts = tx.counts(session_id)
         waiting = sum(counts[status] for status in WAITING)
-        if waiting >= self._preferences.queue_limit:
+        if waiting >= getattr(self._preferences, setting):
             raise CommandError(
                 ErrorCode.QUEUE_FULL,
                 f"{waiting} jobs wait already, which is the limit. Wait, cancel some, or raise the "
-                "setting queue_limit.",
+                f"setting {setting}.",
             )
 
     def _backoff(self, attempt: int, retry_after: float | None) -> float:
@@ -446,7 +452,7 @@ class Jobs:
 
     def _emit(self, tx: Tx, kind: type[events.JobEvent], job: Job) -> None:
         event = events.of_job(kind, new_id(), self._clock(), job)
-        tx.post(self._topics.event, wire.dumps(event.payload()), self._clock())
+        tx.post(self._topics.of(job.session_id).event, wire.dumps(event.payload()), self._clock())
 
 
 _NOBODY: Final = {"last": "There is no job yet.", "current": "No job is running now."}

@@ -47,10 +47,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Key:
-    """Something that is published: a job, its progress, a setting, or one of the single topics."""
+    """Something that is published: a job, its progress, a setting, or one of the single topics.
+
+    ``session`` is whose job or list it is; of kind `clear` is a topic that is to be empty.
+    """
 
     kind: str
     name: str = ""
+    session: str = wire.ROOT_SESSION
 
 
 STATE: Final = Key("state")
@@ -95,7 +99,7 @@ class Publisher:
         self._clock = clock
         self._dirty: dict[Key, None] = {}
         self._later: dict[Key, asyncio.TimerHandle] = {}
-        self._last: dict[Key, float] = {}
+        self._last: dict[Key, float] = {}  # of the summaries: some for each session
         self._live: dict[str, Progress] = {}
         self._shown: dict[str, _Shown] = {}
         self._activity = Activity()
@@ -108,15 +112,15 @@ class Publisher:
 
     def changed(self, changes: Changes) -> None:
         """Mark what a transaction changed."""
-        for job_id in changes.jobs:
-            self.mark(Key("job", job_id))
+        for job_id, session in changes.jobs.items():
+            self.mark(Key("job", job_id, session))
             if job_id not in self._live:
-                self.mark(Key("progress", job_id))
+                self.mark(Key("progress", job_id, session))
         for key in changes.settings:
             if key.startswith(PREFIX):
                 self.mark(Key("setting", key.removeprefix(PREFIX)))
         if changes.jobs or changes.queue or changes.settings:
-            self._mark_summaries()
+            self._mark_summaries({*changes.jobs.values(), *changes.cleared})
         if changes.outbox:
             self._outbox_wake.set()
 
@@ -125,7 +129,7 @@ class Publisher:
         self._dirty[key] = None
         self._wake.set()
 
-    def progressed(self, progress: Progress) -> None:
+    def progressed(self, progress: Progress, session: str) -> None:
         """Take the newest progress of a running job; publish it when the contract says so."""
         self._live[progress.id] = progress
         shown = self._shown.setdefault(progress.id, _Shown())
@@ -137,28 +141,37 @@ class Publisher:
         if moved or progress.phase != shown.phase or (age >= PROGRESS_AGE and received):
             shown.at, shown.percent = time.monotonic(), progress.progress_percent
             shown.received, shown.phase = progress.downloaded_bytes, progress.phase
-            self.mark(Key("progress", progress.id))
+            self.mark(Key("progress", progress.id, session))
 
-    def saved(self, job_ids: set[str]) -> None:
-        """Mark jobs whose progress the store took over; a job's state follows it slowly."""
+    def saved(self, jobs: dict[str, str]) -> None:
+        """Mark jobs (id to session) whose progress the store took over.
+
+        A job's state follows its progress slowly.
+        """
         due = time.monotonic() - STATE_INTERVAL
-        for job_id in job_ids:
+        for job_id, session in jobs.items():
             shown = self._shown.setdefault(job_id, _Shown())
             if shown.state_at <= due:
                 shown.state_at = time.monotonic()
-                self.mark(Key("job", job_id))
-        self._mark_later(JOBS, STATE_INTERVAL)
-        self._mark_later(STATE, STATE_INTERVAL)
+                self.mark(Key("job", job_id, session))
+        for key in (STATE, *self._lists(set(jobs.values()))):
+            self._mark_later(key, STATE_INTERVAL)
 
-    def stopped(self, job_id: str) -> None:
+    def stopped(self, job_id: str, session: str) -> None:
         """Forget a job's live progress: from now on the store's is published."""
         self._live.pop(job_id, None)
         self._shown.pop(job_id, None)
-        self.mark(Key("progress", job_id))
+        self.mark(Key("progress", job_id, session))
 
-    def _mark_summaries(self) -> None:
-        for key in (STATE, JOBS):
+    def _mark_summaries(self, sessions: set[str]) -> None:
+        for key in (STATE, *self._lists(sessions)):
             self._mark_later(key, SUMMARY_INTERVAL)
+
+    def _lists(self, sessions: set[str]) -> set[Key]:
+        """Return the lists of jobs in which those of some sessions stand."""
+        if not self._topics.isolated:
+            return {JOBS}
+        return {JOBS, *(Key("jobs", session=one) for one in sessions)}
 
     def _mark_later(self, key: Key, interval: float) -> None:
         """Mark a key at once, or as soon as it was not published for an interval."""
@@ -282,15 +295,18 @@ class Publisher:
     # Rendering
 
     async def _render(self, key: Key) -> tuple[str, str]:  # noqa: PLR0911 - one for each kind
+        topics = self._topics.of(key.session)
         match key.kind:
+            case "clear":
+                return key.name, ""
             case "job":
                 job = await self._store.read(lambda tx: tx.job(key.name))
-                return self._topics.job_state(key.name), _json(job)
+                return topics.job_state(key.name), _json(job)
             case "progress":
                 progress = self._live.get(key.name) or await self._store.read(
                     lambda tx: tx.progress(key.name)
                 )
-                return self._topics.job_progress(key.name), _json(progress)
+                return topics.job_progress(key.name), _json(progress)
             case "setting":
                 # What is committed: the preferences follow a moment later.
                 kept = await self._store.read(lambda tx: tx.config().get(PREFIX + key.name))
@@ -302,19 +318,22 @@ class Publisher:
             case "thumbnail":
                 return self._topics.thumbnail, self._picture() or ""
             case "jobs":
-                return self._topics.jobs, await self._store.read(render_jobs)
+                whose = key.session if self._topics.isolated else None
+                return topics.jobs, await self._store.read(partial(render_jobs, session_id=whose))
             case _:
                 return self._topics.info, wire.dumps(self._info())
 
     async def _render_state(self) -> dict[str, Any]:
+        # Titles of a session's jobs are its own: `state` tells of the root's.
+        whose = wire.ROOT_SESSION if self._topics.isolated else None
         midnight = self._clock().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
 
         def read(tx: Tx) -> tuple[list[Job], dict[str, Any]]:
             return [job for job in tx.running() if job.items is None], {
                 "counts": tx.counts(),
                 "completed_today": tx.completed_since(midnight),
-                "last_completed": _last(tx.finished(JobStatus.COMPLETED, 1)),
-                "last_failed": _last(tx.finished(JobStatus.FAILED, 1)),
+                "last_completed": _last(tx.finished(JobStatus.COMPLETED, 1, whose)),
+                "last_failed": _last(tx.finished(JobStatus.FAILED, 1, whose)),
             }
 
         running, found = await self._store.read(read)
@@ -324,7 +343,13 @@ class Publisher:
             "status": _status(len(running), service),
             "active": len(running),
             **found,
-            "current": self._activity.current([(job, self._live.get(job.id)) for job in running]),
+            "current": self._activity.current(
+                [
+                    (job, self._live.get(job.id))
+                    for job in running
+                    if whose in {None, job.session_id}
+                ]
+            ),
             "speed": round(speed),
             **service,
             "heartbeat": utc_iso(self._clock()),
@@ -346,31 +371,34 @@ class Publisher:
 
     async def reconcile(self, retained: dict[str, str]) -> None:
         """Compare what the broker retains (topic to digest) with the store; mark what differs."""
-        ids: set[str] = set()
+        right: set[str] = set()
         after = ""
         while page := await self._store.read(partial(_page, after=after)):
             after = page[-1][0].id
             for job, progress in page:
-                ids.add(job.id)
-                if retained.get(self._topics.job_state(job.id)) != digest(_json(job)):
-                    self.mark(Key("job", job.id))
-                known = retained.get(self._topics.job_progress(job.id), digest(""))
+                session = job.session_id
+                topics = self._topics.of(session)
+                state, steps = topics.job_state(job.id), topics.job_progress(job.id)
+                right |= {state, steps}
+                if topics is not self._topics and topics.jobs not in right:
+                    right.add(topics.jobs)
+                    self.mark(Key("jobs", session=session))
+                if retained.get(state) != digest(_json(job)):
+                    self.mark(Key("job", job.id, session))
+                known = retained.get(steps, digest(""))
                 if job.id not in self._live and known != digest(_json(progress)):
-                    self.mark(Key("progress", job.id))
+                    self.mark(Key("progress", job.id, session))
             await asyncio.sleep(0)
-        orphans = 0
-        for topic in retained:
-            found = self._topics.parse_job(topic)
-            if found and found[0] not in ids:
-                orphans += 1
-                self.mark(Key("job" if found[1] == "state" else "progress", found[0]))
+        orphans = set(retained) - right
+        for topic in orphans:
+            self.mark(Key("clear", topic))
         if orphans:
-            logger.info("mqtt: clearing %d retained topics of jobs that are gone", orphans)
+            logger.info("mqtt: clearing %d retained topics of jobs that are gone", len(orphans))
 
 
 async def scan(link: Link, topics: wire.Topics) -> dict[str, str]:
     """Return the retained job topics of the broker with a digest of each payload."""
-    return await retained(link, topics.job_state("+"), topics.job_progress("+"), keep=digest)
+    return await retained(link, *topics.retained_jobs, keep=digest)
 
 
 async def retained(link: Link, *filters: str, keep: Callable[[bytes], T]) -> dict[str, T]:
@@ -408,17 +436,17 @@ def digest(payload: str | bytes) -> str:
     return hashlib.blake2b(data, digest_size=12).hexdigest()
 
 
-def render_jobs(tx: Tx) -> str:
-    """Return the payload of `jobs`: bounded in count, and to 16 KiB."""
-    active = tx.running()[:JOBS_COUNT]
-    queued = tx.queue(JOBS_COUNT)
-    finished = tx.finished(None, JOBS_COUNT)
+def render_jobs(tx: Tx, session_id: str | None = None) -> str:
+    """Return the payload of `jobs`, of a session or of all: bounded in count, and to 16 KiB."""
+    active = tx.running(session_id)[:JOBS_COUNT]
+    queued = tx.queue(JOBS_COUNT, session_id)
+    finished = tx.finished(None, JOBS_COUNT, session_id)
     groups = {
         "active": [_brief(job) for job in active],
         "queued": [_brief(job) for job in queued],
         "finished": [_brief(job) for job in finished],
     }
-    counts = tx.counts()
+    counts = tx.counts(session_id)
     sizes = {
         name: [len(wire.dumps(one).encode()) + 1 for one in jobs] for name, jobs in groups.items()
     }

@@ -129,7 +129,7 @@ class Runner:
 
     def changed(self, changes: Changes) -> None:
         """See what a transaction changed."""
-        self._leftovers |= changes.jobs
+        self._leftovers |= changes.jobs.keys()
         if changes.jobs or changes.queue or changes.probes or changes.settings:
             self._clean.set()
             self._wake.set()
@@ -253,7 +253,7 @@ class Runner:
             logger.exception("job %s: its end could not be written", job_id)
         finally:
             self._slots.pop(job_id, None)
-            self._publisher.stopped(job_id)
+            self._publisher.stopped(job_id, slot.job.session_id)
             self._leftovers.add(job_id)
             self._clean.set()
             self._wake.set()
@@ -488,8 +488,10 @@ class Runner:
                 slot.saved_percent, slot.saved_phase = one.progress_percent, one.phase
                 slot.saved_bytes = one.downloaded_bytes
                 if not slot.stopped.is_set() and slot.job.id in self._slots:
-                    self._publisher.progressed(one)
-        self._publisher.saved({one.id for one in progress})
+                    self._publisher.progressed(one, slot.job.session_id)
+        self._publisher.saved(
+            {slot.job.id: slot.job.session_id for slot in slots if slot.job.id in saved}
+        )
 
     # Probes
 
@@ -510,7 +512,7 @@ class Runner:
                 tx.end_probe(probe.id)
                 if probe.request_id:
                     tx.remember_request(probe.session_id, probe.request_id, payload, self._clock())
-                tx.reply(self._topics.response, payload, self._clock())
+                tx.reply(self._topics.of(probe.session_id).response, payload, self._clock())
                 if probe.response_topic:
                     tx.reply(probe.response_topic, payload, self._clock(), probe.correlation)
 

@@ -170,8 +170,16 @@ class DownloadSettings(Section):
 class SessionSettings(Section):
     """Who sees whose jobs."""
 
-    mode: Literal["shared", "open"] = Field(
-        "shared", description="`shared`: jobs name their session; `open`: there is one session."
+    mode: Literal["shared", "isolated", "open"] = Field(
+        "shared",
+        description="`shared`: jobs name their session; `isolated`: each session has topics of its "
+        "own and sees no other's jobs; `open`: there is one session.",
+    )
+    session_queue_limit: int = runtime(
+        1000, "Waiting jobs of one isolated session before `queue_full`.", ge=1, le=1_000_000
+    )
+    session_rate: int = runtime(
+        120, "Commands a minute of one isolated session before `rate_limited`.", ge=1, le=100_000
     )
 
 

@@ -12,6 +12,7 @@ from mediarip_mqtt.errors import MediaripError
 CONTRACT_VERSION: Final = 1
 SESSION_ID: Final = re.compile(r"^[A-Za-z0-9_.@-]{1,64}$")
 ROOT_SESSION: Final = "default"
+_SESSION_BASE: Final = re.compile(r"/session/[^/]+$")
 ONLINE: Final = "online"
 OFFLINE: Final = "offline"
 
@@ -33,24 +34,39 @@ class SettingTopic:
 
 @dataclass(frozen=True)
 class Topics:
-    """All topics of a service below its base topic."""
+    """All topics of a service below its base topic, or of one session below its own.
+
+    ``isolated`` says that each session's jobs, events and replies stand below ``session/<sid>/``.
+    """
 
     base: str
+    isolated: bool = False
+
+    @property
+    def root(self) -> str:
+        """The service's base topic, also where these are the topics of a session."""
+        return _SESSION_BASE.sub("", self.base)
+
+    def of(self, session_id: str) -> Topics:
+        """Return the topics on which a session's jobs, events and replies are published."""
+        if not self.isolated or session_id == ROOT_SESSION:
+            return self
+        return Topics(f"{self.base}/session/{session_id}")
 
     @property
     def status(self) -> str:
         """`online` or `offline`."""
-        return f"{self.base}/status"
+        return f"{self.root}/status"
 
     @property
     def info(self) -> str:
         """Facts that rarely change."""
-        return f"{self.base}/info"
+        return f"{self.root}/info"
 
     @property
     def state(self) -> str:
         """What the service does."""
-        return f"{self.base}/state"
+        return f"{self.root}/state"
 
     @property
     def command(self) -> str:
@@ -131,6 +147,17 @@ class Topics:
             case ["job", job_id, ("state" | "progress") as kind]:
                 return job_id, kind
         return None
+
+    @property
+    def retained_jobs(self) -> tuple[str, ...]:
+        """The filters of everything that is retained of jobs, in any session mode."""
+        return (
+            f"{self.base}/job/+/state",
+            f"{self.base}/job/+/progress",
+            f"{self.base}/session/+/job/+/state",
+            f"{self.base}/session/+/job/+/progress",
+            f"{self.base}/session/+/jobs",
+        )
 
 
 def dumps(value: Any) -> str:

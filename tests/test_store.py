@@ -61,7 +61,7 @@ async def test_a_transaction_that_fails_leaves_nothing_and_announces_nothing(
     assert await store.read(lambda tx: tx.jobs()) == []
     assert seen == []
     await store.write(lambda tx: tx.insert(job()))
-    assert seen[0].jobs == {job().id}
+    assert seen[0].jobs == {job().id: job().session_id}
     await store.close()
 
 

@@ -34,9 +34,10 @@ LOG_LIMIT: Final = 1000  # rows of the error log and of the unsupported URLs
 
 @dataclass
 class Changes:
-    """What a transaction changed, by key: the publisher's dirty marks."""
+    """What a transaction changed, by key: the publisher's dirty marks; ``jobs``: id to session."""
 
-    jobs: set[str] = field(default_factory=set)
+    jobs: dict[str, str] = field(default_factory=dict)
+    cleared: set[str] = field(default_factory=set)  # sessions whose list of jobs changed
     settings: set[str] = field(default_factory=set)
     queue: bool = False
     outbox: bool = False
@@ -129,15 +130,15 @@ class Tx:
 
     def touch(self, job: Job) -> None:
         """Mark a job, and the playlist it belongs to, as changed."""
-        self.changes.jobs.add(job.id)
+        self.changes.jobs[job.id] = job.session_id
         if job.parent_id:
-            self.changes.jobs.add(job.parent_id)
+            self.changes.jobs[job.parent_id] = job.session_id
         self.changes.queue = True
 
     def delete(self, job: Job) -> None:
         """Remove a job with its items."""
         for row in self._rows("SELECT id FROM jobs WHERE parent_id = ?", job.id):
-            self.changes.jobs.add(row["id"])
+            self.changes.jobs[row["id"]] = job.session_id
             # One by one, so that the triggers count.
             self._connection.execute("DELETE FROM jobs WHERE id = ?", (row["id"],))
         self._connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
@@ -187,21 +188,18 @@ class Tx:
         )
         return [self._decode(row) for row in rows]
 
-    def finished(self, status: JobStatus | None, limit: int) -> list[Job]:
+    def finished(
+        self, status: JobStatus | None, limit: int, session_id: str | None = None
+    ) -> list[Job]:
         """Return the newest finished jobs: of one status, or of any but those that were cleared."""
-        if status is None:
-            rows = self._rows(
-                "SELECT * FROM jobs WHERE completed_at IS NOT NULL AND cleared_at IS NULL "
-                "ORDER BY completed_at DESC LIMIT ?",
-                limit,
-            )
-        else:
-            rows = self._rows(
-                "SELECT * FROM jobs WHERE status = ? AND completed_at IS NOT NULL "
-                "ORDER BY completed_at DESC LIMIT ?",
-                status,
-                limit,
-            )
+        which = "cleared_at IS NULL" if status is None else "status = ?"
+        whose = "" if session_id is None else " AND session_id = ?"
+        rows = self._rows(
+            f"SELECT * FROM jobs WHERE completed_at IS NOT NULL AND {which}{whose} "  # noqa: S608 - clauses are ours
+            "ORDER BY completed_at DESC LIMIT ?",
+            *(value for value in (status, session_id) if value is not None),
+            limit,
+        )
         return [self._decode(row) for row in rows]
 
     def completed_since(self, moment: datetime) -> int:
@@ -212,41 +210,73 @@ class Tx:
         )
         return int(row["n"]) if row else 0
 
-    def clear(self, now: datetime, job_ids: Collection[str] | None = None) -> int:
-        """Hide finished jobs, all or some; return how many."""
-        chosen = "" if job_ids is None else f" AND id IN ({', '.join('?' * len(job_ids))})"
-        cursor = self._connection.execute(
-            "UPDATE jobs SET cleared_at = ? WHERE completed_at IS NOT NULL "  # noqa: S608 - clauses are ours
-            f"AND cleared_at IS NULL{chosen}",
-            (utc_iso(now), *(job_ids or ())),
+    def clear(self, now: datetime, job_id: str | None, session_id: str | None) -> int:
+        """Hide finished jobs: one, a session's, or all; return how many."""
+        clauses = ["completed_at IS NOT NULL", "cleared_at IS NULL"]
+        chosen = {"id": job_id, "session_id": session_id}
+        clauses += [f"{column} = ?" for column, value in chosen.items() if value is not None]
+        rows = self._rows(
+            f"UPDATE jobs SET cleared_at = ? WHERE {' AND '.join(clauses)} RETURNING session_id",  # noqa: S608 - clauses are ours
+            utc_iso(now),
+            *(value for value in chosen.values() if value is not None),
         )
         self.changes.queue = True
-        return cursor.rowcount
+        self.changes.cleared |= {row["session_id"] for row in rows}
+        return len(rows)
 
     def page(self, after: str, limit: int) -> list[Job]:
         """Return jobs in the order of their ids, from behind ``after``."""
         rows = self._rows("SELECT * FROM jobs WHERE id > ? ORDER BY id LIMIT ?", after, limit)
         return [self._decode(row) for row in rows]
 
-    def running(self) -> list[Job]:
+    def running(self, session_id: str | None = None) -> list[Job]:
         """Return the jobs that are under way, the longest-running first."""
+        whose = "" if session_id is None else "AND session_id = ? "
         rows = self._rows(
-            "SELECT * FROM jobs WHERE status IN ('extracting', 'downloading', 'processing') "
-            "ORDER BY started_at, id"
+            "SELECT * FROM jobs WHERE status IN ('extracting', 'downloading', 'processing') "  # noqa: S608 - clauses are ours
+            f"{whose}ORDER BY started_at, id",
+            *([session_id] if session_id is not None else []),
         )
         return [self._decode(row) for row in rows]
 
-    def queue(self, limit: int) -> list[Job]:
+    def queue(self, limit: int, session_id: str | None = None) -> list[Job]:
         """Return waiting jobs in the order in which they will run, due or not."""
+        whose = "" if session_id is None else "AND session_id = ? "
         rows = self._rows(
-            "SELECT * FROM jobs WHERE status IN ('queued', 'retrying', 'paused') "
-            "ORDER BY priority, created_at, id LIMIT ?",
+            "SELECT * FROM jobs WHERE status IN ('queued', 'retrying', 'paused') "  # noqa: S608 - clauses are ours
+            f"{whose}ORDER BY priority, created_at, id LIMIT ?",
+            *([session_id] if session_id is not None else []),
             limit,
         )
         return [self._decode(row) for row in rows]
 
-    def due(self, now: datetime, excluded: Collection[str], limit: int) -> list[Job]:
-        """Return the jobs that run next, by priority, then age, leaving out ``excluded``."""
+    def due(
+        self, now: datetime, excluded: Collection[str], limit: int, *, fair: bool = False
+    ) -> list[Job]:
+        """Return the jobs that run next, by priority, then age, leaving out ``excluded``.
+
+        ``fair`` puts the sessions that have the fewest jobs under way before the others.
+        """
+        if not fair:
+            return self._due(now, excluded, limit)
+        busy: dict[str, int] = {}
+        for job in self.running():
+            busy[job.session_id] = busy.get(job.session_id, 0) + 1
+        found = self._due(now, excluded, limit, "NOT IN", tuple(busy))
+        for number in sorted(set(busy.values())):
+            if len(found) < limit:
+                chosen = tuple(one for one, count in busy.items() if count == number)
+                found += self._due(now, excluded, limit - len(found), "IN", chosen)
+        return found
+
+    def _due(
+        self,
+        now: datetime,
+        excluded: Collection[str],
+        limit: int,
+        relation: str = "NOT IN",
+        sessions: Collection[str] = (),
+    ) -> list[Job]:
         moment = utc_iso(now)
         found: list[sqlite3.Row] = []
         for status, extra in (("queued", ""), ("retrying", " AND next_retry_at <= ?")):
@@ -254,9 +284,11 @@ class Tx:
             found += self._rows(
                 "SELECT * FROM jobs WHERE status = ? AND (not_before IS NULL OR not_before <= ?)"  # noqa: S608 - clauses are ours
                 f"{extra} AND id NOT IN ({', '.join('?' * len(excluded))}) "
+                f"AND session_id {relation} ({', '.join('?' * len(sessions))}) "
                 "ORDER BY priority, created_at, id LIMIT ?",
                 *values,
                 *excluded,
+                *sessions,
                 limit,
             )
         return [self._decode(row) for row in sorted(found, key=_rank)[:limit]]
@@ -295,13 +327,18 @@ class Tx:
         )
         return float(row["mean"] or 0.0) if row else 0.0
 
-    def counts(self) -> dict[str, int]:
+    def counts(self, session_id: str | None = None) -> dict[str, int]:
         """Return how many jobs have which status, every status named."""
-        found = {row["status"]: row["n"] for row in self._rows("SELECT status, n FROM job_counts")}
+        whose = "" if session_id is None else "WHERE session_id = ? "
+        rows = self._rows(
+            f"SELECT status, sum(n) AS n FROM job_counts {whose}GROUP BY status",  # noqa: S608 - clauses are ours
+            *([session_id] if session_id is not None else []),
+        )
+        found = {row["status"]: row["n"] for row in rows}
         return {status.value: found.get(status, 0) for status in JobStatus}
 
-    def duplicate_of(self, url: str, like: Job) -> Job | None:
-        """Return the newest job that did or will do the same as ``like``."""
+    def duplicate_of(self, url: str, like: Job, session_id: str | None = None) -> Job | None:
+        """Return the newest job, of a session or of all, that did or will do the same."""
         for row in self._rows(
             "SELECT * FROM jobs WHERE url = ? AND status NOT IN ('failed', 'cancelled') "
             "ORDER BY created_at DESC LIMIT 20",
@@ -309,7 +346,8 @@ class Tx:
         ):
             job = self._decode(row)
             keys = ("media_type", "format_id", "quality", "preset", "output_format", "folder")
-            if all(getattr(job, key) == getattr(like, key) for key in keys):
+            own = session_id in {None, job.session_id}
+            if own and all(getattr(job, key) == getattr(like, key) for key in keys):
                 return job
         return None
 
@@ -556,16 +594,21 @@ class Tx:
             (LOG_LIMIT,),
         )
 
-    def errors(self, limit: int) -> list[dict[str, Any]]:
+    def errors(self, limit: int, session_id: str | None = None) -> list[dict[str, Any]]:
         """Return the newest rows of the error log."""
-        return [
-            dict(row)
-            for row in self._rows("SELECT * FROM error_log ORDER BY id DESC LIMIT ?", limit)
-        ]
+        return self._newest("error_log", limit, session_id)
 
-    def unsupported(self, limit: int) -> list[dict[str, Any]]:
+    def unsupported(self, limit: int, session_id: str | None = None) -> list[dict[str, Any]]:
         """Return the newest unsupported URLs."""
-        rows = self._rows("SELECT * FROM unsupported_urls ORDER BY id DESC LIMIT ?", limit)
+        return self._newest("unsupported_urls", limit, session_id)
+
+    def _newest(self, table: str, limit: int, session_id: str | None) -> list[dict[str, Any]]:
+        whose = "" if session_id is None else "WHERE session_id = ? "
+        rows = self._rows(
+            f"SELECT * FROM {table} {whose}ORDER BY id DESC LIMIT ?",  # noqa: S608 - two names of our own
+            *([session_id] if session_id is not None else []),
+            limit,
+        )
         return [dict(row) for row in rows]
 
     # Lease
