@@ -32,6 +32,7 @@ from mediarip_mqtt.models import (
 )
 from mediarip_mqtt.preferences import Preferences
 from mediarip_mqtt.store import Tx
+from mediarip_mqtt.turns import Turns
 
 PREFIX_LENGTH: Final = 4  # characters of an id that may stand for it
 RETRY_LIMIT: Final = 900.0
@@ -60,6 +61,7 @@ class Jobs:
         self._retry_delay = retry_delay
         self._clock = clock
         self._jitter = jitter
+        self._turns = Turns(fair=topics.isolated)
 
     # Asked for by people
 
@@ -206,7 +208,7 @@ class Jobs:
 
         With a ``depth``, take that of the first so many jobs whose page was not read yet.
         """
-        due = tx.due(self._clock(), excluded, depth, fair=self._topics.isolated)
+        due = self._turns.due(tx, self._clock(), excluded, depth)
         job = next((one for one in due if depth == 1 or not extracted(one.id)), None)
         if job is None:
             return None
@@ -223,6 +225,8 @@ class Jobs:
             error_message=None,
             **({"phase": Phase.EXTRACTING, "progress_at": self._clock()} if first else {}),
         )
+        if not first:
+            self._turns.served(job.session_id)
         if job.started_at is None or job.attempt:
             self._emit(tx, events.JobStarted, claimed)
         return claimed
@@ -232,6 +236,8 @@ class Jobs:
         job = self._active(tx, job_id)
         if job is None:
             return None
+        if status is not JobStatus.QUEUED:
+            self._turns.served(job.session_id)
         # Read ahead only: the attempt begins when the download does.
         attempt = max(0, job.attempt - 1) if status is JobStatus.QUEUED else job.attempt
         return self._move(

@@ -251,47 +251,36 @@ class Tx:
         return [self._decode(row) for row in rows]
 
     def due(
-        self, now: datetime, excluded: Collection[str], limit: int, *, fair: bool = False
-    ) -> list[Job]:
-        """Return the jobs that run next, by priority, then age, leaving out ``excluded``.
-
-        ``fair`` puts the sessions that have the fewest jobs under way before the others.
-        """
-        if not fair:
-            return self._due(now, excluded, limit)
-        busy: dict[str, int] = {}
-        for job in self.running():
-            busy[job.session_id] = busy.get(job.session_id, 0) + 1
-        found = self._due(now, excluded, limit, "NOT IN", tuple(busy))
-        for number in sorted(set(busy.values())):
-            if len(found) < limit:
-                chosen = tuple(one for one, count in busy.items() if count == number)
-                found += self._due(now, excluded, limit - len(found), "IN", chosen)
-        return found
-
-    def _due(
         self,
         now: datetime,
         excluded: Collection[str],
         limit: int,
-        relation: str = "NOT IN",
-        sessions: Collection[str] = (),
+        sessions: Collection[str] | None = None,
     ) -> list[Job]:
+        """Return the jobs that run next, by priority, then age, leaving out ``excluded``."""
         moment = utc_iso(now)
+        whose = "" if sessions is None else f"AND session_id IN ({', '.join('?' * len(sessions))}) "
         found: list[sqlite3.Row] = []
         for status, extra in (("queued", ""), ("retrying", " AND next_retry_at <= ?")):
             values = [status, moment, *([moment] if extra else [])]
             found += self._rows(
                 "SELECT * FROM jobs WHERE status = ? AND (not_before IS NULL OR not_before <= ?)"  # noqa: S608 - clauses are ours
-                f"{extra} AND id NOT IN ({', '.join('?' * len(excluded))}) "
-                f"AND session_id {relation} ({', '.join('?' * len(sessions))}) "
+                f"{extra} AND id NOT IN ({', '.join('?' * len(excluded))}) {whose}"
                 "ORDER BY priority, created_at, id LIMIT ?",
                 *values,
                 *excluded,
-                *sessions,
+                *(sessions or ()),
                 limit,
             )
         return [self._decode(row) for row in sorted(found, key=_rank)[:limit]]
+
+    def waiting_sessions(self) -> list[str]:
+        """Return the sessions that have jobs in the queue."""
+        rows = self._rows(
+            "SELECT DISTINCT session_id FROM job_counts "
+            "WHERE status IN ('queued', 'retrying') AND n > 0"
+        )
+        return [row["session_id"] for row in rows]
 
     def next_time(self, now: datetime) -> datetime | None:
         """Return when the next job that waits for a time becomes due."""
