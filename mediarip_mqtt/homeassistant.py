@@ -60,13 +60,20 @@ _EVENT: Final = """\
   'category': job.get('category'), 'tags': job.get('tags') or [], 'items': job.get('items'),
   'reason': value_json.get('reason') } | to_json }}"""
 
+# The last replies that have a request id are kept: a script that starts to wait when another's
+# reply has come already would miss its own.
 _RESPONSE: Final = """\
 {% set error = value_json.get('error') or {} %}{% set job = value_json.get('job') or {} %}
-{{ {
+{% set reply = {
   'ok': value_json.ok, 'command': value_json.command, 'request_id': value_json.request_id,
   'job_id': value_json.get('job_id'), 'title': (job.get('title') or job.get('url') or '')[:250],
   'count': value_json.get('count'), 'error_code': error.get('code'),
-  'error': (error.get('message') or '')[:500], 'field': error.get('field') } | to_json }}"""
+  'error': (error.get('message') or '')[:250], 'field': error.get('field') } %}
+{% set recent = state_attr(entity_id, 'recent') or [] %}
+{% if reply.request_id %}{% set recent = (recent + [{
+  'request_id': reply.request_id, 'ok': reply.ok, 'job_id': reply.job_id,
+  'error_code': reply.error_code, 'error': reply.error }])[-20:] %}{% endif %}
+{{ dict(reply, recent=recent) | to_json }}"""
 
 
 def _last(key: str) -> dict[str, Any]:

@@ -1,0 +1,251 @@
+"""Install a real Home Assistant for the tests: `python -m scripts.homeassistant [VERSION ...]`.
+
+Into a cache folder, once. A version whose Python this machine has goes into a virtual environment;
+one that needs a newer Python goes into a Debian root of its own (debootstrap, as root).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock
+
+VERSIONS: Final = ("2025.4.4", "2026.11.0")  # what CI runs: an old one, and the newest
+SUITE: Final = "forky"  # the Debian release with Python 3.14
+PACKAGES: Final = "python3,python3-venv,python3-dev,gcc,g++,ca-certificates,libturbojpeg0,ffmpeg"
+CACHE: Final = (
+    Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    / "mediarip-mqtt"
+    / "homeassistant"
+)
+CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
+ROOT_HOME: Final = Path("/tmp")  # noqa: S108 - of the Debian root
+PASSED: Final = re.compile(
+    r"^(PIP_|UV_|SSL_CERT|REQUESTS_CA|(https?|no|all)_proxy$)", re.IGNORECASE
+)
+# What the integrations that the tests load need beside Home Assistant itself: installed beforehand,
+# or Home Assistant would fetch it at its first start.
+_REQUIREMENTS: Final = """
+import json, pathlib, sys, homeassistant
+from homeassistant import bootstrap
+root = pathlib.Path(homeassistant.__file__).parent / "components"
+todo = {*sys.argv[1:], *bootstrap.DEFAULT_INTEGRATIONS}
+seen, found = set(), set()
+while todo:
+    name = todo.pop()
+    seen.add(name)
+    manifest = root / name / "manifest.json"
+    if manifest.exists():
+        content = json.loads(manifest.read_text())
+        found.update(content.get("requirements", ()))
+        todo |= set(content.get("dependencies", ())) - seen
+print("\\n".join(sorted(found)))
+"""
+INTEGRATIONS: Final = [
+    "mqtt",
+    "api",
+    "http",
+    "websocket_api",
+    "frontend",
+    "lovelace",
+    "config",
+    "auth",
+    "onboarding",
+    "automation",
+    "script",
+    "conversation",
+    "intent_script",
+    "history",
+    "logbook",
+    "recorder",
+    "notify",
+    "image",
+    "image_upload",
+    "update",
+    "event",
+    "text",
+    "template",
+    "system_log",
+    "diagnostics",
+    "backup",
+    "my",
+    "person",
+    "search",
+    "trace",
+    "blueprint",
+    "assist_pipeline",
+    "tts",
+    "stt",
+    "wake_word",
+    "ffmpeg",
+    "media_source",
+]
+
+
+class NotHereError(Exception):
+    """Something that is needed is missing; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Where a version is: in ``venv``, as seen from inside ``root`` where there is one."""
+
+    version: str
+    venv: Path
+    root: Path | None
+
+    def command(self, program: str, *arguments: str, shared: Path | None = None) -> list[str]:
+        """Return a command line that runs a program of the environment.
+
+        ``shared`` is a folder of this machine that the program sees under the same name.
+        """
+        inner = [str(self.venv / "bin" / program), *arguments]
+        if self.root is None:
+            return inner
+        # A mount namespace of its own: nothing stays mounted behind.
+        script = (
+            'root="$1"; shared="$2"; shift 2; mount --bind /proc "$root/proc"; '
+            'mount --bind /dev "$root/dev"; mkdir -p "$root$shared"; '
+            'mount --bind "$shared" "$root$shared"; '
+            'cp -f /etc/resolv.conf /etc/hosts "$root/etc/"; exec chroot "$root" "$@"'
+        )
+        return [
+            *("unshare", "--mount", "--propagation", "private", "sh", "-ec", script, "-"),
+            *(str(self.root), str(shared or CACHE / "shared"), *inner),
+        ]
+
+    def environment(self, home: Path) -> dict[str, str]:
+        """Return an environment that holds nothing of the caller's but the way to the network."""
+        kept = {key: value for key, value in os.environ.items() if PASSED.match(key)}
+        path = f"{self.venv}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        own = {"HOME": str(home), "LANG": "C.UTF-8", "TZ": "UTC", "PATH": path}
+        return {**kept, **own, "VIRTUAL_ENV": str(self.venv), "UV_LINK_MODE": "copy"}
+
+
+def needed_python(version: str) -> tuple[int, int, int]:
+    """Return the least Python that a version runs on."""
+    year, month = (int(part) for part in version.split(".")[:2])
+    if (year, month) >= (2026, 3):
+        return 3, 14, 2
+    return (3, 13, 2) if (year, month) >= (2025, 5) else (3, 13, 0)
+
+
+def install(version: str) -> Installation:
+    """Return a version, installed where it is not yet; raise `NotHereError` where it can't be."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    (CACHE / "shared").mkdir(exist_ok=True)
+    with FileLock(CACHE / "lock"):
+        found = _place(version)
+        stamp = CACHE / f"{version}.ready"
+        if not stamp.exists():
+            print(f"installing Home Assistant {version}; once, some minutes", file=sys.stderr)
+            if found.root is not None:
+                _debian(found.root)
+            _environment(found)
+            stamp.touch()
+        return found
+
+
+def _place(version: str) -> Installation:
+    if _python(version):
+        return Installation(version, CACHE / f"venv-{version}", None)
+    return Installation(version, Path(f"/opt/homeassistant-{version}"), CACHE / SUITE)
+
+
+def _python(version: str) -> str | None:
+    """Return an interpreter of this machine that the version runs on; the same minor release."""
+    least = needed_python(version)
+    name = f"python{least[0]}.{least[1]}"
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    candidates = [*map(str, pyenv.glob(f"{least[0]}.{least[1]}.*/bin/python")), name]
+    check = f"import sys; sys.exit(not ({least} <= sys.version_info[:3] < (3, {least[1] + 1})))"
+    for one in candidates:
+        path = shutil.which(one)
+        if path and not subprocess.run([path, "-c", check], check=False).returncode:  # noqa: S603 - an interpreter of this machine
+            return path
+    return None
+
+
+def _debian(root: Path) -> None:
+    """Make a Debian root with a newer Python."""
+    if (root / "usr" / "bin" / "python3").exists():
+        return
+    program = shutil.which("debootstrap")
+    if os.geteuid() or not program:
+        raise NotHereError(
+            "This Home Assistant needs Python 3.14. Install that, or run this as root with "
+            "debootstrap installed (apt-get install debootstrap)."
+        )
+    half = root.with_name(f"{root.name}.half")
+    shutil.rmtree(half, ignore_errors=True)
+    scripts = Path("/usr/share/debootstrap/scripts")
+    script = scripts / (SUITE if (scripts / SUITE).exists() else "sid")
+    mirror = _mirror()
+    _run(
+        [program, "--variant=minbase", f"--include={PACKAGES}", SUITE, str(half)]
+        + ([mirror, str(script)] if mirror else [])
+    )
+    shutil.copy(CERTIFICATES, half / "etc" / "ssl" / "certs")
+    half.rename(root)
+
+
+def _mirror() -> str | None:
+    """Return the mirror that this machine's own apt uses."""
+    command = ["apt-get", "indextargets", "--format", "$(REPO_URI)"]
+    lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()  # noqa: S603 - apt
+    return next((one for one in sorted(set(lines)) if one.rstrip("/").endswith("/debian")), None)
+
+
+def _environment(found: Installation) -> None:
+    def run(program: str, *arguments: str, text: str | None = None) -> str:
+        return _run(
+            found.command(program, *arguments),
+            env=found.environment(ROOT_HOME),
+            text=text,
+        )
+
+    venv = found.venv if found.root is None else found.root / found.venv.relative_to("/")
+    shutil.rmtree(venv, ignore_errors=True)
+    if found.root is None:
+        _run([str(_python(found.version)), "-m", "venv", str(found.venv)])
+    else:
+        outside = Installation(found.version, Path("/usr"), found.root)
+        _run(
+            outside.command("python3", "-m", "venv", str(found.venv)),
+            env=outside.environment(ROOT_HOME),
+        )
+    run("pip", "install", "--quiet", "--disable-pip-version-check", "uv")
+    python = ("--python", str(found.venv / "bin" / "python"))
+    run("uv", "pip", "install", "--quiet", *python, f"homeassistant=={found.version}")
+    wanted = run("python", "-", *INTEGRATIONS, text=_REQUIREMENTS)
+    shared = CACHE / "shared" / f"requirements-{found.version}.txt"
+    shared.write_text(wanted)
+    where = run("python", "-c", "import homeassistant; print(homeassistant.__path__[0])").strip()
+    constraints = f"{where}/package_constraints.txt"
+    run("uv", "pip", "install", "--quiet", *python, "-c", constraints, "-r", str(shared))
+    run("hass", "--version")
+
+
+def _run(command: list[str], *, env: dict[str, str] | None = None, text: str | None = None) -> str:
+    done = subprocess.run(  # noqa: S603 - commands of our own
+        command, env=env, input=text, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        last = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
+        raise NotHereError(f"{command[0]} failed:\n{last}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    try:
+        for one in sys.argv[1:] or VERSIONS:
+            print(install(one))
+    except NotHereError as error:
+        sys.exit(f"Home Assistant can't be installed here: {error}")

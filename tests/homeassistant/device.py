@@ -1,0 +1,27 @@
+"""The device as the tests look for it."""
+
+from __future__ import annotations
+
+from mediarip_mqtt.commands import CLASSES
+from mediarip_mqtt.homeassistant import ENTITIES
+from tests.support.broker import wait_for
+from tests.support.homeassistant import HomeAssistant
+
+KEYS = {one.key for one in ENTITIES if one.platform != "device_automation"}
+# Nothing to show before something happened.
+EMPTY = {"current", "progress", "eta", "last_completed", "last_failed", "response", "job"}
+UNAVAILABLE = {one.key for one in ENTITIES if one.command and one.command not in CLASSES}
+EMPTY |= {one.key for one in ENTITIES if one.platform in {"button", "notify", "image"}}
+
+
+def found(ha: HomeAssistant, node_id: str) -> dict[str, str]:
+    """Return the device's entities as soon as all are there, and available."""
+    names = wait_for(
+        lambda: names if (names := ha.entities(node_id)).keys() >= KEYS else {},
+        20,
+        "all entities of the device",
+    )
+    # Home Assistant leaves out, in silence, what is asked of an unavailable entity.
+    for key in KEYS - UNAVAILABLE:
+        wait_for(lambda name=names[key]: ha.state(name).get("state") not in {None, "unavailable"})  # type: ignore[misc] # bound in the loop
+    return names

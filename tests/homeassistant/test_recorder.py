@@ -1,0 +1,39 @@
+"""A long download adds few rows to Home Assistant's database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.homeassistant.device import found
+from tests.support.broker import Client, wait_for
+from tests.support.homeassistant import HomeAssistant
+from tests.support.server import MediaServer
+from tests.support.service import Service
+
+SIZE = 100_000_000
+SPEED = 2_500_000  # 40 s: what a download of 2 GB takes at 400 Mbit/s
+
+
+def test_a_download_adds_at_most_a_few_dozen_rows(
+    ha: HomeAssistant,
+    run: Callable[..., Service],
+    client_of: Callable[[str], Client],
+    media: MediaServer,
+) -> None:
+    run("recorded")
+    names = found(ha, "recorded")
+    client = client_of("recorded")
+    wait_for(lambda: ha.rows(list(names.values())))
+    before = ha.rows(list(names.values()))
+    job_id = client.download(media.url(f"/slow/{SPEED}/bytes/{SIZE}/film.mp4"))
+    client.wait_status(job_id, "completed", timeout=120)
+    ha.wait(names["completed_today"], "1")
+    ha.wait(names["status"], "idle")
+    last = names["completed_today"]
+    wait_for(lambda: ha.rows([last])[last] > before[last], what="the recorder's next commit")
+    after = ha.rows(list(names.values()))
+    added = {name: number - before.get(name, 0) for name, number in after.items()}
+    added = {name: number for name, number in added.items() if number}
+    print(f"\n{ha.version}: {sum(added.values())} rows: {added}")
+    assert sum(added.values()) <= 72
+    assert added[names["progress"]] <= 22
