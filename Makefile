@@ -7,16 +7,19 @@ LOCKED := pyproject.toml uv.lock scripts/setup
 # The URL as it was typed, for the shell: `&`, `$` and quotes are parts of URLs.
 quoted = '$(subst ','\'',$(value $(1)))'
 
-.PHONY: help run test check fmt docs lock clean
+.PHONY: help run test test-ha check fmt docs lock clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
 
 run: .venv/.ready-run ## run the service with a broker of its own; URL=... downloads that and ends
 	@.venv/bin/mediarip-mqtt run --embedded-broker $(if $(value URL),--download $(call quoted,URL))
 
 test: .venv/.ready-dev ## run all tests; ARGS="-k name" runs some
 	@.venv/bin/python -m pytest -n auto $(ARGS)
+
+test-ha: .venv/.ready-dev ## run the tests in real Home Assistants; HA_VERSIONS="2025.4.4" takes one
+	@.venv/bin/python -m pytest -n 0 -m homeassistant tests/homeassistant $(ARGS)
 
 check: .venv/.ready-dev ## lint, types, layers, formatting
 	@scripts/check

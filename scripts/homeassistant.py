@@ -177,12 +177,17 @@ def _debian(root: Path) -> None:
     """Make a Debian root with a newer Python."""
     if (root / "usr" / "bin" / "python3").exists():
         return
-    program = shutil.which("debootstrap")
-    if os.geteuid() or not program:
+    if os.geteuid() or not shutil.which("apt-get"):
         raise NotHereError(
-            "This Home Assistant needs Python 3.14. Install that, or run this as root with "
-            "debootstrap installed (apt-get install debootstrap)."
+            "This version needs Python 3.14.2 or newer. Install that, run this as root on Debian "
+            "or Ubuntu (which makes a Debian root of its own), or choose an older version: "
+            "HA_VERSIONS=2025.4.4 make test-ha."
         )
+    program = shutil.which("debootstrap")
+    if program is None:
+        _run(["apt-get", "update", "-qq"])
+        _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "debootstrap"])
+        program = "/usr/sbin/debootstrap"
     half = root.with_name(f"{root.name}.half")
     shutil.rmtree(half, ignore_errors=True)
     scripts = Path("/usr/share/debootstrap/scripts")
