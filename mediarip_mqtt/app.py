@@ -127,6 +127,7 @@ class App:
             topics,
             root=self.root,
             temp=self._temp_folder(),
+            stall_timeout=settings.downloads.stall_timeout,
             clock=now,
         )
         self._upkeep = Upkeep(

@@ -245,6 +245,18 @@ def job_temp(base: Path, job_id: str) -> Path:
     return folder
 
 
+def size(base: Path, job_id: str) -> int:
+    """Return the bytes in a job's temporary folder; 0 where there is none."""
+    total = 0
+    for folder, _, names in os.walk(base / _plain(job_id)):
+        for name in names:
+            try:
+                total += (Path(folder) / name).lstat().st_size
+            except OSError:
+                continue  # moved on meanwhile
+    return total
+
+
 def discard_temp(base: Path, job_id: str) -> None:
     """Remove a job's temporary folder with all in it; links are removed, not followed."""
     folder = base / _plain(job_id)

@@ -11,6 +11,7 @@ import asyncio
 import errno
 import logging
 import sqlite3
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -46,6 +47,7 @@ LOST_AFTER: Final = 2.0  # seconds after its stop that a thread counts as lost
 FLUSH_INTERVAL: Final = 1.0
 FLUSH_STEP: Final = 0.5  # percent
 STORE_RETRY: Final = 2.0
+WATCH_INTERVAL: Final = 5.0  # seconds between two looks for stalled jobs
 NAME_TRIES: Final = 5
 # Failures after which a retry can use what has been downloaded.
 RESUMABLE: Final = frozenset(
@@ -76,6 +78,9 @@ class Slot:
     saved_phase: str = ""
     saved_bytes: int = -1
     ahead: bool = False
+    moved_at: float = field(default_factory=time.monotonic)
+    size: int = -1  # bytes in its temporary folder, when it was last looked at
+    stalled: bool = False
 
     def stop(self) -> None:
         """Stop the thread."""
@@ -97,6 +102,7 @@ class Runner:
         *,
         root: Path,
         temp: Path,
+        stall_timeout: float,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -107,6 +113,7 @@ class Runner:
         self._topics = topics
         self._root = root
         self._temp = temp
+        self._stall_timeout = stall_timeout
         self._clock = clock
         self._slots: dict[str, Slot] = {}
         self._ready: dict[str, Extraction] = {}
@@ -154,6 +161,7 @@ class Runner:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._flush(), name="progress")
             group.create_task(self._remove_leftovers(), name="leftovers")
+            group.create_task(self._end_stalled(), name="stalled")
             group.create_task(self._schedule(group), name="schedule")
 
     async def shutdown(self, grace: float) -> None:
@@ -265,6 +273,9 @@ class Runner:
         try:
             await self._attempt(slot)
         except Stopped:
+            if slot.stalled and not self._stopping:
+                await self._end(slot, _stalled(self._stall_timeout))
+                return
             await self._save(slot)
             if self._stopping or not slot.stopped.is_set():
                 await self._commit(lambda tx: self._jobs.put_back(tx, job_id))
@@ -440,6 +451,13 @@ class Runner:
         report = slot.report
         if report is None or slot.job.id not in self._slots or slot.stopped.is_set():
             return
+        before = slot.progress
+        if before is None or (before.phase, before.downloaded_bytes, before.total_bytes) != (
+            report.phase,
+            report.downloaded_bytes,
+            report.total_bytes,
+        ):
+            slot.moved_at = time.monotonic()
         floor = slot.progress.progress_percent if slot.progress else slot.job.progress_percent
         working = report.phase in _WORK_PHASES
         slot.progress = Progress(
@@ -492,6 +510,29 @@ class Runner:
         self._publisher.saved(
             {slot.job.id: slot.job.session_id for slot in slots if slot.job.id in saved}
         )
+
+    async def _end_stalled(self) -> None:
+        """End attempts that make no progress: no bytes, no new phase, no growing file."""
+        limit = self._stall_timeout
+        while limit and not self._stopping:
+            await asyncio.sleep(min(limit / 4, WATCH_INTERVAL))
+            for slot in list(self._slots.values()):
+                idle = time.monotonic() - max(slot.moved_at, slot.control.touched)
+                if slot.stopped.is_set() or idle < limit / 2:
+                    continue
+                try:
+                    async with asyncio.timeout(WATCH_INTERVAL):
+                        size = await threads.start(
+                            partial(library.size, self._temp, slot.job.id), "size"
+                        )
+                except (OSError, TimeoutError):
+                    continue  # the volume's trouble, not the site's
+                if size != slot.size:
+                    slot.size, slot.moved_at = size, time.monotonic()
+                elif idle >= limit:
+                    logger.warning("job %s: no progress for %.0f s", slot.job.id, idle)
+                    slot.stalled = True
+                    slot.stop()
 
     # Probes
 
@@ -632,6 +673,15 @@ def _move(root: Path, files: tuple[ProducedFile, ...]) -> None:
 def _remove(root: Path, files: tuple[ProducedFile, ...]) -> None:
     for one in files:
         library.remove(root, one.filename)
+
+
+def _stalled(seconds: float) -> DownloadError:
+    return DownloadError(
+        ErrorCode.TIMEOUT,
+        f"Nothing moved for {seconds:.0f} s (downloads.stall_timeout): the site sends nothing, or "
+        "its stream has ended. Retry the job later.",
+        transient=True,
+    )
 
 
 def _storage_failure(error: OSError) -> DownloadError:

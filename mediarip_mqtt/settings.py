@@ -131,6 +131,12 @@ class DownloadSettings(Section):
     retry_delay: float = Field(
         5.0, ge=0, le=3600, description="Seconds before the second attempt; doubled for each other."
     )
+    stall_timeout: float = Field(
+        300.0,
+        ge=0,
+        le=86400,
+        description="Seconds without a sign of progress after which an attempt ends; 0 is never.",
+    )
     rate_limit: ByteSize = runtime(0, "Bytes per second of one download; 0 is unlimited.")
     output_template: str = Field(
         "%(title).180B.%(ext)s",

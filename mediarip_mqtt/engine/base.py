@@ -54,6 +54,10 @@ class Control(Protocol):
     def stopped(self) -> bool:
         """Whether `stop` was called."""
 
+    @property
+    def touched(self) -> float:
+        """When the work last gave a sign of life, by `time.monotonic`."""
+
     def stop(self) -> None:
         """Raise the flag, cut the work's sockets, end its child processes; returns at once."""
 

@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,6 +55,7 @@ class WorkControl:
         self._files: weakref.WeakSet[Any] = weakref.WeakSet()
         self._exempt: set[str] = set()
         self.blocked: str | None = None  # why a connection was refused
+        self.touched = time.monotonic()
 
     @property
     def stopped(self) -> bool:

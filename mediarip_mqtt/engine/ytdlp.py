@@ -66,6 +66,7 @@ class _Log:
 
     def debug(self, _: str) -> None:
         self._control.check()
+        self._control.touched = time.monotonic()
 
     info = warning = debug
 
