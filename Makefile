@@ -7,7 +7,7 @@ LOCKED := pyproject.toml uv.lock scripts/setup
 # The URL as it was typed, for the shell: `&`, `$` and quotes are parts of URLs.
 quoted = '$(subst ','\'',$(value $(1)))'
 
-.PHONY: help run test test-ha check fmt docs lock clean
+.PHONY: help run test test-faults test-ha check fmt docs lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -17,6 +17,9 @@ run: .venv/.ready-run ## run the service with a broker of its own; URL=... downl
 
 test: .venv/.ready-dev ## run all tests; ARGS="-k name" runs some
 	@.venv/bin/python -m pytest -n auto $(ARGS)
+
+test-faults: .venv/.ready-dev ## run the tests that kill, cut, fill and flood
+	@.venv/bin/python -m pytest -n auto -m faults tests/faults $(ARGS)
 
 test-ha: .venv/.ready-dev ## run the tests in real Home Assistants; HA_VERSIONS="2025.4.4" takes one
 	@.venv/bin/python -m pytest -n 0 -m homeassistant tests/homeassistant $(ARGS)

@@ -20,6 +20,7 @@ from mediarip_mqtt.dispatch import PAUSED_KEY, Dispatch
 from mediarip_mqtt.engine.base import Engine
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine
 from mediarip_mqtt.errors import ConfigError, StoreError
+from mediarip_mqtt.health import Health, place
 from mediarip_mqtt.jobs import Jobs, now
 from mediarip_mqtt.models import Facts
 from mediarip_mqtt.mqtt import Session
@@ -145,6 +146,9 @@ class App:
         self._dispatch = Dispatch(
             settings, topics, self._store, jobs, self._preferences, self._session.respond, now
         )
+        self._health = Health(
+            place(settings), self._signs, lambda: self._store.read(lambda tx: tx.config())
+        )
         self._store.on_commit(self._changed)
 
     def _temp_folder(self) -> Path:
@@ -173,6 +177,7 @@ class App:
             runner = group.create_task(self._runner.run(), name="runner")
             relay = group.create_task(_relay(self._session.online, ready), name="ready")
             pictures = group.create_task(self._pictures.run(), name="pictures")
+            health = group.create_task(self._health.run(), name="health")
             await self._stop.wait()
             logger.info("ending: the next start goes on from here")
             await self._session.stop_intake()
@@ -182,6 +187,7 @@ class App:
             session.cancel()
             runner.cancel()
             pictures.cancel()
+            health.cancel()
             relay.cancel()  # without a broker it would wait for ever
 
     def _changed(self, changes: Changes) -> None:
@@ -200,6 +206,14 @@ class App:
         self._runner.hold = self._hold or ("disk_low" if self._upkeep.disk_low else None)
         self._runner.wake()
         self._publisher.changed(Changes(queue=True))
+
+    def _signs(self) -> dict[str, Any]:
+        return {
+            "queue_at": self._runner.looked_at,
+            "published_at": self._publisher.published_at,
+            "lost_broker_at": self._session.lost_at,
+            "lost_threads": self._runner.lost_threads,
+        }
 
     def _state(self) -> dict[str, Any]:
         return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Coroutine, Mapping
 from enum import IntEnum
 from pathlib import Path
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from mediarip_mqtt import __version__, commands, logs, presets, settings, start, wire
+from mediarip_mqtt import __version__, commands, health, logs, presets, settings, start, wire
 from mediarip_mqtt.client import Client, Outcome, accepted_job, decode, download, open_client
 from mediarip_mqtt.display import JobTable, ProgressBar, clean, print_line, title_of
 from mediarip_mqtt.errors import ConfigError, MediaripError
@@ -335,8 +336,16 @@ def _value(text: str, *, as_json: bool) -> Any:
 
 @app.command()
 def healthcheck(*, config: Config = None) -> None:
-    """Exit with 0 where the service says that it is online, else 1; for containers."""
-    _carry_out(_healthcheck(_load(config, quiet=True)))
+    """Tell what of the service is well; exit code 1 where something is not; for containers."""
+    loaded = _load(config, quiet=True)
+    signs = health.read(health.place(loaded))
+    if signs is None:  # not on this machine: the broker knows
+        _carry_out(_healthcheck(loaded))
+    checks = health.examine(signs, time.monotonic())
+    for one in checks:
+        text = f"{one.name}: {'ok' if one.ok else one.remedy}"
+        print_line(sys.stdout if one.ok else sys.stderr, text)
+    raise typer.Exit(Exit.OK if all(one.ok for one in checks) else Exit.FAILED)
 
 
 async def _healthcheck(loaded: Settings) -> int:

@@ -66,11 +66,7 @@ class Session:
         self._intake_task: asyncio.Task[None] | None = None
         self._finish = asyncio.Event()
         self.online = asyncio.Event()
-
-    @property
-    def connected(self) -> bool:
-        """Whether there is a connection now."""
-        return self._link is not None
+        self.lost_at: float | None = time.monotonic()  # None while there is a connection
 
     async def respond(self, topic: str, payload: str, correlation: bytes | None) -> None:
         """Publish a reply; return once the broker has it; raise `LinkError` where it is lost."""
@@ -103,6 +99,7 @@ class Session:
                 return
             finally:
                 self._link = None
+                self.lost_at = self.lost_at or time.monotonic()
             lost = True
             brief = self.online.is_set() and time.monotonic() - began < STABLE
             short = short + 1 if brief else 0
@@ -142,7 +139,7 @@ class Session:
         ) as link:
             # First: a disconnect right behind CONNACK goes unnoticed, a lost SUBACK does not.
             await link.subscribe(*self._topics.intake, *self._discovery.intake)
-            self._link = link
+            self._link, self.lost_at = link, None
             where = f"{self._settings.host}:{self._settings.port}"
             logger.info(
                 "mqtt: %s %s (MQTT %s)",

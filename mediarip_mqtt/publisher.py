@@ -103,6 +103,7 @@ class Publisher:
         self._live: dict[str, Progress] = {}
         self._shown: dict[str, _Shown] = {}
         self._activity = Activity()
+        self.published_at: float | None = None  # by time.monotonic
         self._publishing = 0
         self._sending = asyncio.Lock()
         self._wake = asyncio.Event()
@@ -208,6 +209,7 @@ class Publisher:
         self._dirty.pop(key, None)
         topic, payload = await self._render(key)
         await link.publish(topic, payload, retain=True)
+        self.published_at = time.monotonic()
 
     async def drain(self, link: Link) -> None:
         """Publish what is marked, now or later, and in the outbox; then return."""
@@ -243,6 +245,7 @@ class Publisher:
             ):
                 return  # nothing is retained there that would have to be cleared
             await link.publish(topic, payload, qos=0 if key.kind == "progress" else 1, retain=True)
+            self.published_at = time.monotonic()
         except (LinkError, asyncio.CancelledError):
             self._dirty[key] = None  # the broker did not take it
             raise

@@ -128,6 +128,7 @@ class Runner:
         self._ending = asyncio.Event()
         self._stopping = False
         self.hold: str | None = None
+        self.looked_at = time.monotonic()  # when the queue was last looked at
 
     @property
     def lost_threads(self) -> int:
@@ -188,6 +189,7 @@ class Runner:
 
     async def _schedule(self, group: asyncio.TaskGroup) -> None:
         while not self._stopping:
+            self.looked_at = time.monotonic()
             self._wake.clear()
             moment = self._clock()  # before the claims: what becomes due meanwhile is not missed
             try:

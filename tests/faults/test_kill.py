@@ -1,0 +1,196 @@
+"""Kills at any moment: nothing accepted is lost, nothing is done twice, nothing half is left."""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from mediarip_mqtt.store import database
+from tests.support.broker import Client, wait_for
+from tests.support.server import MediaServer
+from tests.support.server import content as made_up
+from tests.support.service import Service
+
+BURST = 200
+# Programs that kill themselves when they come to a point for the ...th time.
+PREFIX = """
+import os, signal, sys
+from mediarip_mqtt import cli
+left = [{count}]
+def die(*_):
+    left[0] -= 1
+    if left[0] == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+def before(owner, name):
+    inner = getattr(owner, name)
+    def outer(*arguments, **named):
+        die()
+        return inner(*arguments, **named)
+    setattr(owner, name, outer)
+"""
+POINTS = {
+    "after receive": "from mediarip_mqtt.dispatch import Dispatch; before(Dispatch, 'handle')",
+    "after the commit": "from mediarip_mqtt.link import Link; before(Link, 'ack')",
+    "after the acknowledgement": (
+        "from mediarip_mqtt.publisher import Publisher; before(Publisher, '_render')"
+    ),
+    "before a reply or event leaves": (
+        "from mediarip_mqtt.publisher import Publisher; before(Publisher, '_send')"
+    ),
+    "before what was sent is forgotten": ("from mediarip_mqtt.store import Tx; before(Tx, 'sent')"),
+    "in mid-download": (
+        "from mediarip_mqtt.engine.progress import ProgressMeter; "
+        "before(ProgressMeter, 'downloading')"
+    ),
+    "between download and move": "from mediarip_mqtt import library; before(library, 'place')",
+    "between move and completion": (
+        "from mediarip_mqtt.jobs import Jobs; before(Jobs, 'complete')"
+    ),
+}
+
+
+def dying(point: str, count: int) -> list[str]:
+    """Return the program that kills itself at a point."""
+    return ["-c", f"{PREFIX.format(count=count)}\n{POINTS[point]}\ncli.main()"]
+
+
+def check_nothing_lost(
+    service: Service, client: Client, count: int, *, seconds: float = 90
+) -> None:
+    """One job, one file and one answer a command; the broker says what the store says."""
+    done = lambda: client.json("state").get("counts", {}).get("completed") == count  # noqa: E731 - read at once
+    wait_for(done, seconds, f"{count} downloads")
+    for number in range(count):
+        replies = wait_for(lambda wanted=f"r{number}": client.replies(wanted))  # type: ignore[misc] # bound in the loop
+        assert len({reply["job_id"] for reply in replies}) == 1
+    store = sqlite3.connect(service.root / ".mediarip" / "store.db")
+    rows = dict(store.execute("SELECT id, status FROM jobs").fetchall())
+    names = [row[0] for row in store.execute("SELECT filename FROM jobs")]
+    store.close()
+    assert len(rows) == count
+    wait_for(lambda: all(client.job(one).get("status") == rows[one] for one in rows), 5)
+    assert {topic.split("/")[2] for topic in client.retained if "/job/" in topic} == set(rows)
+    assert sorted(names) == service.media()
+    assert not [name for name in names if "(" in name]  # no second copy
+    for number in range(count):
+        content = (service.root / f"{number}.mp4").read_bytes()
+        assert content == made_up(0, 2000 + number)
+    wait_for(lambda: not service.temporary(), 5)
+
+
+def publish(client: Client, media: MediaServer, number: int) -> None:
+    url = media.url(f"/bytes/{2000 + number}/{number}.mp4")
+    client.publish("command", {"url": url, "request_id": f"r{number}"})
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_burst_of_commands_survives_kills_at_random_moments(
+    seed: int, service: Service, client: Client, media: MediaServer
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - moments, not secrets
+    kills = sorted(chance.sample(range(5, BURST), 5))
+    for number in range(BURST):
+        publish(client, media, number)
+        if number in kills:
+            time.sleep(chance.uniform(0, 0.1))  # the moment of the kill is what is tried out
+            service.kill()
+            service.start(wait=False)
+    check_nothing_lost(service, client, BURST)
+
+
+@pytest.mark.parametrize("count", [1, 7])
+@pytest.mark.parametrize("point", POINTS)
+def test_a_kill_at_a_named_point_loses_nothing_and_repeats_nothing(
+    point: str, count: int, service: Service, client: Client, media: MediaServer
+) -> None:
+    service.stop()
+    own, service.program = service.program, dying(point, count)
+    service.start(wait=False)
+    for number in range(20):
+        publish(client, media, number)
+    wait_for(lambda: not service.running, 30, "the kill")
+    service.program = own
+    service.start(wait=False)
+    check_nothing_lost(service, client, 20)
+
+
+def test_downloads_go_on_where_they_were_and_their_progress_never_falls(
+    service: Service, client: Client, media: MediaServer
+) -> None:
+    size = 4_000_000
+    job_id = client.download(media.url(f"/slow/500000/bytes/{size}/x.mp4"))
+    for part in (0.15, 0.4, 0.7):
+        wait_for(partial(_arrived, service, part * size))
+        service.kill()
+        service.start(wait=False)
+    assert client.wait_status(job_id, "completed", "failed", timeout=40)["status"] == "completed"
+    assert len(media.ranges("x.mp4")) >= 3
+    assert (service.root / "x.mp4").read_bytes() == made_up(0, size)
+    shown = [json.loads(one) for one in client.payloads(f"job/{job_id}/progress") if one]
+    percents = [one["progress_percent"] for one in shown]
+    assert percents == sorted(percents)
+
+
+def _arrived(service: Service, least: float) -> bool:
+    return sum(one.stat().st_size for one in service.temporary()) > least
+
+
+@pytest.mark.parametrize("steps", [5, 20, 200])
+def test_a_kill_in_mid_migration_leaves_a_store_that_the_next_start_upgrades(
+    steps: int,
+    service: Service,
+    client: Client,
+    media: MediaServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job_id = client.download(media.url("/bytes/1000/a.mp4"))
+    client.wait_status(job_id, "completed")
+    service.stop()
+    path = service.root / ".mediarip" / "store.db"
+    _downgrade(path)
+    own = service.program
+    kill = (
+        "from mediarip_mqtt.store import database\n"
+        "inner = database.Store._migrate\n"
+        "def outer(self, connection):\n"
+        f"    connection.set_progress_handler(die, {steps})\n"
+        "    return inner(self, connection)\n"
+        "database.Store._migrate = outer\n"
+    )
+    service.program = ["-c", f"{PREFIX.format(count=1)}\n{kill}\ncli.main()"]
+    service.start(wait=False)
+    wait_for(lambda: not service.running, 30, "the kill")
+    service.program = own
+    service.start()
+    assert client.request("get", id=job_id)["job"]["filename"] == "a.mp4"
+    store = sqlite3.connect(path)
+    assert store.execute("PRAGMA user_version").fetchone()[0] == database.migrations()[-1][0]
+    assert store.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    store.close()
+
+
+def _downgrade(path: Path) -> None:
+    """Make of a store one of version 1 with the same jobs."""
+    old = sqlite3.connect(path)
+    old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    first = sqlite3.connect(path.with_name("first.db"))
+    first.executescript(database.migrations()[0][1] + "PRAGMA user_version=1;")
+    for table in ("sessions", "jobs"):
+        names = [row[1] for row in first.execute(f"PRAGMA table_info({table})")]
+        columns = ", ".join(names)
+        marks = ", ".join("?" * len(names))
+        rows = old.execute(f"SELECT {columns} FROM {table}").fetchall()  # noqa: S608 - our own names
+        first.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608 - the same
+    first.commit()
+    first.close()
+    old.close()
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    path.with_name("first.db").replace(path)
