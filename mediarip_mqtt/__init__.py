@@ -1,6 +1,12 @@
 """Downloads by yt-dlp, commanded and watched over MQTT."""
 
+import os
+import sys
 from importlib.metadata import PackageNotFoundError, version
+
+# A newer yt-dlp than the installed one (see `mediarip_mqtt.ytdlp_choice`): before any import of it.
+if _chosen := os.environ.get("_MEDIARIP_YTDLP"):
+    sys.path.insert(0, _chosen)
 
 try:
     __version__ = version("mediarip-mqtt")

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from mediarip_mqtt import __version__, commands, filesystem, presets, wire
 from mediarip_mqtt.discovery import Discovery
-from mediarip_mqtt.dispatch import PAUSED_KEY, Dispatch
+from mediarip_mqtt.dispatch import PAUSED_KEY, UPDATE_KEY, Dispatch
 from mediarip_mqtt.engine.base import Engine
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine
 from mediarip_mqtt.errors import ConfigError, StoreError
@@ -26,14 +26,17 @@ from mediarip_mqtt.models import Facts
 from mediarip_mqtt.mqtt import Session
 from mediarip_mqtt.pictures import Pictures
 from mediarip_mqtt.preferences import Preferences
-from mediarip_mqtt.publisher import THUMBNAIL, Publisher
+from mediarip_mqtt.publisher import THUMBNAIL, YTDLP, Publisher
 from mediarip_mqtt.runner import Runner
 from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Changes, Store
 from mediarip_mqtt.store.lease import Lease
+from mediarip_mqtt.updates import Updates
 from mediarip_mqtt.upkeep import Upkeep
 
 OWN_FOLDER: Final = ".mediarip"
+YTDLP_FOLDER: Final = "ytdlp"  # in it: versions that were fetched
+SWITCH_WAIT: Final = 900.0  # seconds for running downloads to end before a new yt-dlp is used
 GRACE: Final = 4.0  # seconds for running downloads to stop
 END_TIME: Final = 5.0  # seconds for the last words to the broker
 
@@ -57,6 +60,8 @@ class App:
         self._facts = Facts(ytdlp="unknown")
         self._hold: str | None = None
         self._stop = asyncio.Event()
+        self._switch = asyncio.Event()
+        self.restart = False  # whether the program shall start itself anew
 
     async def serve(
         self, *, ready: asyncio.Event | None = None, stop: asyncio.Event | None = None
@@ -117,6 +122,7 @@ class App:
             info=self._info,
             told=self._pictures.follow,
             picture=lambda: self._pictures.picture,
+            ytdlp=lambda: self._updates.payload(),  # noqa: PLW0108 - made below
             clock=now,
         )
         self._runner = Runner(
@@ -143,6 +149,16 @@ class App:
         )
         discovery = Discovery(settings, topics, self._store, self._entity_options, now)
         self._session = Session(settings.mqtt, topics, self._publisher, discovery, self._handle)
+        self._updates = Updates(
+            settings.updates,
+            self._store,
+            topics,
+            folder=self.root / OWN_FOLDER / YTDLP_FOLDER,
+            running=lambda: self._facts.ytdlp,
+            changed=lambda: self._publisher.mark(YTDLP),
+            switch=self._switch.set,
+            clock=now,
+        )
         self._dispatch = Dispatch(
             settings, topics, self._store, jobs, self._preferences, self._session.respond, now
         )
@@ -178,6 +194,8 @@ class App:
             relay = group.create_task(_relay(self._session.online, ready), name="ready")
             pictures = group.create_task(self._pictures.run(), name="pictures")
             health = group.create_task(self._health.run(), name="health")
+            updates = group.create_task(self._updates.run(), name="updates")
+            switch = group.create_task(self._switch_when_idle(), name="switch")
             await self._stop.wait()
             logger.info("ending: the next start goes on from here")
             await self._session.stop_intake()
@@ -187,12 +205,23 @@ class App:
             session.cancel()
             runner.cancel()
             pictures.cancel()
-            health.cancel()
+            for task in (health, updates, switch):
+                task.cancel()
             relay.cancel()  # without a broker it would wait for ever
+
+    async def _switch_when_idle(self) -> None:
+        """Once a new yt-dlp is chosen: end in order at a quiet moment, to start anew with it."""
+        await self._switch.wait()
+        self._apply_hold()
+        await self._runner.drain(SWITCH_WAIT)
+        self.restart = True
+        self._stop.set()
 
     def _changed(self, changes: Changes) -> None:
         self._publisher.changed(changes)
         self._runner.changed(changes)
+        if UPDATE_KEY in changes.settings:
+            self._updates.wake()
         if PAUSED_KEY in changes.settings:
             task = asyncio.ensure_future(self._read_hold())
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -203,7 +232,11 @@ class App:
         self._apply_hold()
 
     def _apply_hold(self) -> None:
-        self._runner.hold = self._hold or ("disk_low" if self._upkeep.disk_low else None)
+        self._runner.hold = (
+            self._hold
+            or ("disk_low" if self._upkeep.disk_low else None)
+            or ("updating" if self._switch.is_set() else None)
+        )
         self._runner.wake()
         self._publisher.changed(Changes(queue=True))
 
@@ -247,9 +280,11 @@ class App:
 
 async def serve(
     settings: Settings, *, ready: asyncio.Event | None = None, stop: asyncio.Event | None = None
-) -> None:
-    """Run the service; see `App.serve`."""
-    await App(settings).serve(ready=ready, stop=stop)
+) -> bool:
+    """Run the service; see `App.serve`. Return whether the program shall start itself anew."""
+    app = App(settings)
+    await app.serve(ready=ready, stop=stop)
+    return app.restart
 
 
 def _engine(settings: Settings) -> Engine:

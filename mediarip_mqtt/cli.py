@@ -17,7 +17,17 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from mediarip_mqtt import __version__, commands, health, logs, presets, settings, start, wire
+from mediarip_mqtt import (
+    __version__,
+    commands,
+    health,
+    logs,
+    presets,
+    settings,
+    start,
+    wire,
+    ytdlp_choice,
+)
 from mediarip_mqtt.client import Client, Outcome, accepted_job, decode, download, open_client
 from mediarip_mqtt.display import JobTable, ProgressBar, clean, print_line, title_of
 from mediarip_mqtt.errors import ConfigError, MediaripError
@@ -45,6 +55,7 @@ class Exit(IntEnum):
     OK = 0
     FAILED = 1  # the download, the command, the broker
     CONFIG = 2  # the configuration or the command line
+    ANEW = 75  # of no process that ends: the program starts itself anew
     INTERRUPTED = 130
 
 
@@ -90,16 +101,26 @@ def run(
 ) -> None:
     """Run the service."""
     loaded = _load(config)
+    fetched = start.fetched_folder(loaded)
+    ytdlp_choice.use(fetched)
     if download_url is None:
         coroutine: Coroutine[Any, Any, int] = _serve(loaded, embedded=embedded_broker)
     else:
         coroutine = _serve_for(loaded, download_url, embedded=embedded_broker)
-    _carry_out(coroutine)
+    try:
+        _carry_out(coroutine)
+    except typer.Exit as end:
+        if end.exit_code == Exit.ANEW:
+            ytdlp_choice.switch(fetched)
+        raise
 
 
 async def _serve(loaded: Settings, *, embedded: bool) -> int:
-    await start.run(loaded, embedded=embedded, say=lambda text: print_line(sys.stdout, text))
-    return Exit.OK
+    def say(text: str) -> None:
+        print_line(sys.stdout, text)
+
+    anew = await start.run(loaded, embedded=embedded, say=say)
+    return Exit.ANEW if anew else Exit.OK
 
 
 async def _serve_for(loaded: Settings, url: str, *, embedded: bool) -> int:

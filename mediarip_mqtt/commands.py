@@ -175,6 +175,13 @@ class ChangeSettings(Base):
     values: dict[str, Any] = Field(default_factory=dict, max_length=50)
 
 
+class UpdateYtdlp(Base):
+    """Install and verify a newer yt-dlp, and switch to it when no download runs."""
+
+    command: Literal["update_ytdlp"] = "update_ytdlp"
+    action: Literal["install"] = Field("install", description="What Home Assistant's button says.")
+
+
 class Errors(Base):
     """Return the newest rows of the error log and of the unsupported URLs."""
 
@@ -195,6 +202,7 @@ Command = Annotated[
     | List
     | Get
     | ChangeSettings
+    | UpdateYtdlp
     | Errors,
     Field(discriminator="command"),
 ]
@@ -203,7 +211,7 @@ CLASSES: Final[dict[str, type[Base]]] = {
 }
 # The key that a plain text means; commands without one take no plain text.
 MAIN_ARGUMENT: Final = {
-    name: next((key for key in ("url", "id") if key in cls.model_fields), None)
+    name: next((key for key in ("url", "id", "action") if key in cls.model_fields), None)
     for name, cls in CLASSES.items()
 }
 _ADAPTER: Final[TypeAdapter[Command]] = TypeAdapter(Command)

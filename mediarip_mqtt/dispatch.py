@@ -35,6 +35,7 @@ MAX_PROBES: Final = 100
 MAX_BUCKETS: Final = 1000
 MAX_RESPONSE_TOPIC: Final = 512
 PAUSED_KEY: Final = "paused"
+UPDATE_KEY: Final = "ytdlp_update"  # set while an update is asked for and not done
 _RETRIED: Final = {JobStatus.FAILED, JobStatus.CANCELLED}
 
 logger = logging.getLogger(__name__)
@@ -337,6 +338,8 @@ class Dispatch:
                 return _with_job(get, self._jobs.find(tx, get.id, scope))
             case commands.ChangeSettings() as change:
                 return self._change(tx, change)
+            case commands.UpdateYtdlp() as update:
+                return self._update_ytdlp(tx, update)
             case commands.Errors() as errors:
                 return wire.accepted(
                     "errors",
@@ -467,6 +470,12 @@ class Dispatch:
                     f"The file {name!r} can't be removed: {error.strerror}. The job was kept.",
                 ) from None
 
+    def _update_ytdlp(self, tx: Tx, command: commands.UpdateYtdlp) -> dict[str, Any]:
+        if tx.config().get(UPDATE_KEY):
+            raise CommandError(ErrorCode.INVALID_TRANSITION, "An update is under way already.")
+        tx.set_config(UPDATE_KEY, "wanted", self._clock())
+        return wire.accepted("update_ytdlp", command.request_id, started=True)
+
     def _clear(self, tx: Tx, command: commands.Clear, scope: str | None) -> dict[str, Any]:
         job_id = None
         if command.id not in {None, "all"}:
@@ -528,6 +537,7 @@ def _name(command: commands.Base) -> str:
 def _refuse_for_all(command: commands.Base) -> None:
     """Raise `forbidden` where an isolated session asks for what concerns all of them."""
     queue = isinstance(command, commands.Pause | commands.Resume) and command.id is None
+    queue = queue or isinstance(command, commands.UpdateYtdlp)
     if queue or (isinstance(command, commands.ChangeSettings) and command.values):
         raise CommandError(
             ErrorCode.FORBIDDEN,

@@ -97,6 +97,19 @@ class DiskLow(Event):
     min_free: int = Field(ge=0)
 
 
+class YtdlpUpdated(Event):
+    """An update of yt-dlp ended; where ``ok`` is false ``reason`` says why it did not come about.
+
+    ``to_version`` is what was wanted; where a version was given up, what the service went back to.
+    """
+
+    event_type = "ytdlp_updated"
+    ok: bool
+    from_version: str
+    to_version: str
+    reason: str | None = None
+
+
 def types() -> list[str]:
     """Return every event's name."""
     found, classes = [], [Event]

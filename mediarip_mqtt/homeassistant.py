@@ -250,7 +250,7 @@ ENTITIES: Final = (
         "Problem",
         options=_binary(
             "value_json.status in ('storage_lost', 'error')"
-            " or value_json.pause_reason not in (none, 'user')",
+            " or value_json.pause_reason not in (none, 'user', 'updating')",
             "problem",
             entity_category="diagnostic",
         ),

@@ -61,6 +61,7 @@ STATE: Final = Key("state")
 JOBS: Final = Key("jobs")
 INFO: Final = Key("info")
 THUMBNAIL: Final = Key("thumbnail")
+YTDLP: Final = Key("ytdlp")
 
 
 @dataclass
@@ -87,6 +88,7 @@ class Publisher:
         info: Callable[[], dict[str, Any]],
         told: Callable[[dict[str, Any]], None],
         picture: Callable[[], str | None],
+        ytdlp: Callable[[], dict[str, Any]],
         clock: Callable[[], datetime],
     ) -> None:
         self._topics = topics
@@ -96,6 +98,7 @@ class Publisher:
         self._info = info
         self._told = told
         self._picture = picture
+        self._ytdlp = ytdlp
         self._clock = clock
         self._dirty: dict[Key, None] = {}
         self._later: dict[Key, asyncio.TimerHandle] = {}
@@ -318,6 +321,8 @@ class Publisher:
                 return self._topics.setting(key.name), payload
             case "state":
                 return self._topics.state, wire.dumps(await self._render_state())
+            case "ytdlp":
+                return self._topics.ytdlp, wire.dumps(self._ytdlp())
             case "thumbnail":
                 return self._topics.thumbnail, self._picture() or ""
             case "jobs":
@@ -364,7 +369,7 @@ class Publisher:
 
     def mark_all(self) -> None:
         """Mark the single topics and every setting; jobs follow from `reconcile`."""
-        for key in (INFO, STATE, JOBS):
+        for key in (INFO, STATE, JOBS, YTDLP):
             self.mark(key)
         if self._picture():
             self.mark(THUMBNAIL)

@@ -165,6 +165,16 @@ class Runner:
             group.create_task(self._end_stalled(), name="stalled")
             group.create_task(self._schedule(group), name="schedule")
 
+    async def drain(self, seconds: float) -> None:
+        """Wait until nothing runs, at most so long; `hold` keeps new work away."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self._slots:
+                    self._idle.clear()
+                    await self._idle.wait()
+        except TimeoutError:
+            logger.info("runner: %d downloads go on after the switch", len(self._slots))
+
     async def shutdown(self, grace: float) -> None:
         """Stop all work and put unfinished jobs back, within ``grace`` seconds."""
         self._stopping = True

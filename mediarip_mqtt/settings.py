@@ -230,6 +230,21 @@ class HomeAssistantSettings(Section):
     )
 
 
+class UpdateSettings(Section):
+    """Newer versions of yt-dlp."""
+
+    check_interval: float = Field(
+        86400.0,
+        ge=0,
+        le=31 * 86400,
+        description="Seconds between two looks at the package index; 0 where there is no way out.",
+    )
+    auto: bool = Field(default=False, description="Install a newer version as soon as it is there.")
+    index_url: str | None = Field(
+        None, description="Package index (simple API) instead of the one pip is set up with."
+    )
+
+
 class LogSettings(Section):
     """The log."""
 
@@ -269,6 +284,7 @@ class Settings(BaseSettings):
     security: SecuritySettings = Field(default_factory=SecuritySettings)
     purge: PurgeSettings = Field(default_factory=PurgeSettings)
     homeassistant: HomeAssistantSettings = Field(default_factory=HomeAssistantSettings)
+    updates: UpdateSettings = Field(default_factory=UpdateSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 
     @classmethod

@@ -28,8 +28,16 @@ def state_folder(settings: Settings) -> Path:
     return settings.storage.root.expanduser().absolute() / app.OWN_FOLDER
 
 
-async def run(settings: Settings, *, embedded: bool, say: Callable[[str], None]) -> None:
-    """Run the service until a signal; ``say`` gets what a person may do next once it is up."""
+def fetched_folder(settings: Settings) -> Path:
+    """Return where newer versions of yt-dlp are kept."""
+    return state_folder(settings) / app.YTDLP_FOLDER
+
+
+async def run(settings: Settings, *, embedded: bool, say: Callable[[str], None]) -> bool:
+    """Run the service until a signal; ``say`` gets what a person may do next once it is up.
+
+    Return whether the program shall start itself anew.
+    """
     async with _broker(settings, embedded=embedded) as serving:
         ready = asyncio.Event()
         service = asyncio.create_task(app.serve(serving, ready=ready), name="service")
@@ -37,7 +45,7 @@ async def run(settings: Settings, *, embedded: bool, say: Callable[[str], None])
             await _first(service, asyncio.ensure_future(ready.wait()))
             if not service.done():
                 say(welcome(serving))
-            await service
+            return await service
         finally:
             service.cancel()
             await asyncio.wait({service})
@@ -96,7 +104,7 @@ async def _serve_for(
 
 
 async def _first(
-    service: asyncio.Task[None], other: asyncio.Future[Any], seconds: float | None = None
+    service: asyncio.Task[bool], other: asyncio.Future[Any], seconds: float | None = None
 ) -> None:
     """Wait for the first of two; raise what ended the service."""
     await asyncio.wait({service, other}, return_when=asyncio.FIRST_COMPLETED, timeout=seconds)

@@ -93,6 +93,11 @@ class Topics:
         """The picture of the current or last job: a JPEG in base64."""
         return f"{self.base}/thumbnail"
 
+    @property
+    def ytdlp(self) -> str:
+        """The version of yt-dlp, the newest one, and the update under way."""
+        return f"{self.base}/ytdlp"
+
     def command_for(self, name: str) -> str:
         """Return the topic of one command."""
         return f"{self.base}/command/{name}"
