@@ -49,6 +49,7 @@ class Mosquitto:
         self.port = free_port()
         self.extra = extra
         self.anonymous = anonymous
+        self.persistence = True
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Mosquitto:
@@ -57,9 +58,12 @@ class Mosquitto:
         config.write_text(
             f"listener {self.port} 127.0.0.1\n{self.extra}\n"
             f"allow_anonymous {str(self.anonymous).lower()}\n"
-            f"persistence true\npersistence_location {self.folder}/\nautosave_on_changes true\n"
-            "autosave_interval 1\nmax_queued_messages 20000\nset_tcp_nodelay true\n"
+            "max_queued_messages 20000\nset_tcp_nodelay true\n"
         )
+        if self.persistence:
+            kept = f"persistence true\npersistence_location {self.folder}/\n"
+            saved = "autosave_on_changes true\nautosave_interval 1\n"
+            config.write_text(config.read_text() + kept + saved)
         if Path("/root").exists() and self.folder.owner() == "root":
             config.write_text(f"user root\n{config.read_text()}")
         with (self.folder / "mosquitto.log").open("ab") as log:
@@ -148,6 +152,7 @@ class Client:
         retain: bool = False,
         response_topic: str | None = None,
         correlation: bytes | None = None,
+        wait: bool = True,
     ) -> None:
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho's
         if response_topic:
@@ -155,7 +160,8 @@ class Client:
             properties.CorrelationData = correlation
         data = json.dumps(payload) if isinstance(payload, dict) else payload
         info = self._client.publish(f"{self.base}/{topic}", data, qos, retain, properties)
-        info.wait_for_publish(10)
+        if wait:
+            info.wait_for_publish(10)
 
     def request(self, command: str, timeout: float = 15, **fields: Any) -> dict[str, Any]:
         """Send a command with a request id of its own; return its reply."""
