@@ -25,6 +25,7 @@ from yt_dlp.utils import (
     UserNotLive,
 )
 
+from mediarip_mqtt.engine.children import ProgramRefusedError
 from mediarip_mqtt.engine.control import BlockedAddressError
 from mediarip_mqtt.errors import DownloadError, ErrorCode
 
@@ -142,6 +143,8 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 def _by_type(error: BaseException) -> DownloadError | None:  # noqa: C901, PLR0911 - one for each kind
     if isinstance(error, BlockedAddressError):
         return DownloadError(ErrorCode.BLOCKED_ADDRESS, error.message)
+    if isinstance(error, ProgramRefusedError):
+        return DownloadError(ErrorCode.UNSUPPORTED_URL, error.message)
     if isinstance(error, UnsupportedError):
         return DownloadError(
             ErrorCode.UNSUPPORTED_URL, "yt-dlp knows no medium at this URL. Check that it has one."

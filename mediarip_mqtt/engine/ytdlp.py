@@ -116,7 +116,8 @@ class YtdlpEngine:
     def control(self) -> WorkControl:
         """Return a fresh control."""
         patches.install()
-        return WorkControl(self._security)
+        verified = not self._downloads.ytdlp_options.get("nocheckcertificate")
+        return WorkControl(self._security, verify_tls=verified)
 
     def picture(self, url: str, control: Control) -> bytes:
         """Return a thumbnail; see `engine.base.Engine.picture`."""
@@ -179,6 +180,7 @@ class YtdlpEngine:
         meter = ProgressMeter(report)
         paths: list[str] = []
         with self._at_work(control) as work, self._session(task, work) as session:
+            work.folder = task.temp_dir
             meter.plan(handle.info, processed=bool(session.params.get("postprocessors")))
             session.add_progress_hook(work.check)
             session.add_progress_hook(meter.downloading)
@@ -237,6 +239,7 @@ class YtdlpEngine:
         """Run in the control's work; let nothing out but `DownloadError` and `Stopped`."""
         if not isinstance(control, WorkControl):
             raise TypeError("a control of another engine")
+        tools.programs()  # found once, by starting them, which is not the work's to do
         try:
             with control.working():
                 control.check()
