@@ -10,40 +10,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mediarip_mqtt.engine.base import Task
-from mediarip_mqtt.engine.control import WorkControl
-from mediarip_mqtt.engine.ytdlp import YtdlpEngine
-from mediarip_mqtt.errors import DownloadError, Stopped
-from mediarip_mqtt.settings import DownloadSettings, SecuritySettings
+from mediarip_mqtt.errors import Stopped
+from mediarip_mqtt.settings import SecuritySettings
 from tests.support.broker import wait_for
 from tests.support.server import MediaServer, SilentListener
+from tests.support.work import Work
 
 GUARDED = SecuritySettings(allowed_hosts=("127.0.0.1",))
-
-
-class Live:
-    """A live stream's download in a thread, behind the guard."""
-
-    def __init__(self, url: str, folder: Path, **options: object) -> None:
-        engine = YtdlpEngine(DownloadSettings(ytdlp_options=options), GUARDED)
-        self.control: WorkControl = engine.control()
-        self.outcome: object = None
-        task = Task("job", url, folder)
-
-        def work() -> None:
-            try:
-                found = engine.extract(task, self.control)
-                self.outcome = engine.download(task, found, self.control, lambda _: None)
-            except (DownloadError, Stopped) as error:
-                self.outcome = error
-
-        self.thread = threading.Thread(target=work, name="live")
-        self.thread.start()
-
-    def stop(self) -> None:
-        self.control.stop()
-        self.thread.join(5)
-        assert not self.thread.is_alive()
 
 
 @pytest.fixture
@@ -62,8 +35,8 @@ def leaves_nothing() -> Iterator[None]:
 
 
 @pytest.fixture
-def begin(tmp_path: Path) -> Callable[..., Live]:
-    return lambda url, **options: Live(url, tmp_path, **options)
+def begin(tmp_path: Path) -> Callable[..., Work]:
+    return lambda url, **options: Work(url, tmp_path, GUARDED, **options)
 
 
 def live_playlist(*segments: str, end: bool = False) -> str:
@@ -78,7 +51,7 @@ def asked(server: MediaServer, path: str) -> Callable[[], bool]:
 
 
 def test_a_live_stream_that_was_stopped_leaves_no_thread(
-    media: MediaServer, leaves_nothing: None, begin: Callable[..., Live]
+    media: MediaServer, leaves_nothing: None, begin: Callable[..., Work]
 ) -> None:
     work = begin(media.url("/live/i.m3u8"))
     wait_for(asked(media, "/media/hls/s"), 20, "a segment")
@@ -87,7 +60,7 @@ def test_a_live_stream_that_was_stopped_leaves_no_thread(
 
 
 def test_a_live_stream_that_ends_leaves_no_thread(
-    media: MediaServer, leaves_nothing: None, begin: Callable[..., Live]
+    media: MediaServer, leaves_nothing: None, begin: Callable[..., Work]
 ) -> None:
     segments = [f"/media/hls/s{number:03d}.ts" for number in range(3)]
     url = media.text("ends.m3u8", live_playlist(*segments))
@@ -100,7 +73,7 @@ def test_a_live_stream_that_ends_leaves_no_thread(
 
 
 def test_a_live_stream_whose_server_falls_silent_leaves_no_thread(
-    media: MediaServer, leaves_nothing: None, begin: Callable[..., Live]
+    media: MediaServer, leaves_nothing: None, begin: Callable[..., Work]
 ) -> None:
     work = begin(media.text("mute.m3u8", live_playlist("/stall/2000/media/hls/s000.ts")))
     wait_for(asked(media, "s000"), 20, "a segment")
@@ -111,7 +84,7 @@ def test_a_live_stream_whose_server_falls_silent_leaves_no_thread(
 def test_a_live_stream_over_tls_passes_with_a_certificate_that_is_checked(
     media_tls: MediaServer,
     leaves_nothing: None,
-    begin: Callable[..., Live],
+    begin: Callable[..., Work],
     ca_file: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -127,7 +100,7 @@ def test_a_live_stream_over_tls_passes_with_a_certificate_that_is_checked(
 
 @pytest.mark.parametrize("kind", ["httpproxy", "http", "https"])
 def test_a_live_playlist_leads_ffmpeg_not_inside_by_any_protocol(
-    kind: str, media: MediaServer, begin: Callable[..., Live]
+    kind: str, media: MediaServer, begin: Callable[..., Work]
 ) -> None:
     inside = SilentListener("127.0.0.2")
     lines = live_playlist(f"{kind}://127.0.0.2:{inside.port}/x.ts")
