@@ -142,7 +142,7 @@ def test_a_playlist_in_the_clothes_of_a_video_reads_no_local_file(
 
 @pytest.mark.parametrize("live", [True, False])
 @pytest.mark.parametrize("kind", ["segment", "path", "variant", "key", "map"])
-def test_an_hls_playlist_from_the_network_reads_no_local_file(  # noqa: PLR0917 - fixtures
+def test_an_hls_playlist_from_the_network_reads_no_local_file(
     kind: str,
     live: bool,  # noqa: FBT001 - a parameter of the test
     media: MediaServer,
