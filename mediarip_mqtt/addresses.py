@@ -42,7 +42,7 @@ _RESERVED: Final[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]] = (
 )
 _LOCAL_NAMES: Final = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
 _LOCAL_SUFFIXES: Final = (".localhost", ".local", ".internal", ".home.arpa", ".lan", ".intranet")
-_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\\]")
+_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff\\]")
 _QUOTED: Final = {ord(char): f"%{ord(char):02X}" for char in '<>"^`{|}'}
 _NUMERIC: Final = re.compile(
     r"^(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*\.?$", re.IGNORECASE
@@ -74,6 +74,20 @@ def check_url(url: str, security: SecuritySettings) -> str:
     shown = f"[{host}]" if ":" in host else host
     netloc = f"{shown}:{port}" if port is not None else shown
     return urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, parts.fragment))
+
+
+def check_link(url: str, security: SecuritySettings) -> None:
+    """Refuse a URL that a page gave, where it has no host or an inside one; else it is yt-dlp's.
+
+    Less is asked of it than of what a sender writes: pages put spaces and passwords into theirs.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError:
+        raise _invalid("The page gives a URL that can't be read.") from None
+    check_host(normal_host(host), security)
 
 
 def normal_host(host: str) -> str:
