@@ -19,12 +19,30 @@ from mediarip_mqtt.settings import SecuritySettings
 MAX_URL: Final = 4096
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
-_NAT64_LOCAL: Final = ipaddress.ip_network("64:ff9b:1::/48")
-_COMPATIBLE: Final = ipaddress.ip_network("::/96")
+_NAT64_LOCAL: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
+_TEREDO: Final = ipaddress.IPv6Network("2001::/32")
+_6TO4: Final = ipaddress.IPv6Network("2002::/16")
+# IPv6 addresses that end in the IPv4 address they lead to: mapped (RFC 4291), translated (RFC
+# 2765), compatible (RFC 4291, deprecated), NAT64 (RFC 6052).
+_TAILED: Final = tuple(
+    ipaddress.IPv6Network(one)
+    for one in ("::ffff:0:0/96", "::ffff:0:0:0/96", "::/96", "64:ff9b::/96")
+)
+_LOOPBACK: Final = ipaddress.IPv6Address("::1")
+_ISATAP: Final = frozenset((0x00005EFE, 0x02005EFE))
+# The internet's: what is not allocated is nobody's, or one's own. `is_global` differs between
+# Python's versions; what the older ones lack is below.
+_INTERNET: Final = ipaddress.IPv6Network("2000::/3")
+_RESERVED: Final[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]] = (
+    ipaddress.IPv4Network("0.0.0.0/8"),
+    ipaddress.IPv4Network("192.0.0.0/24"),
+    ipaddress.IPv4Network("192.88.99.0/24"),
+    ipaddress.IPv6Network("2001::/23"),
+    ipaddress.IPv6Network("3fff::/20"),
+)
 _LOCAL_NAMES: Final = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
 _LOCAL_SUFFIXES: Final = (".localhost", ".local", ".internal", ".home.arpa", ".lan", ".intranet")
-_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\\]")
+_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff\\]")
 _QUOTED: Final = {ord(char): f"%{ord(char):02X}" for char in '<>"^`{|}'}
 _NUMERIC: Final = re.compile(
     r"^(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*\.?$", re.IGNORECASE
@@ -56,6 +74,20 @@ def check_url(url: str, security: SecuritySettings) -> str:
     shown = f"[{host}]" if ":" in host else host
     netloc = f"{shown}:{port}" if port is not None else shown
     return urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, parts.fragment))
+
+
+def check_link(url: str, security: SecuritySettings) -> None:
+    """Refuse a URL that a page gave, where it has no host or an inside one; else it is yt-dlp's.
+
+    Less is asked of it than of what a sender writes: pages put spaces and passwords into theirs.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError:
+        raise _invalid("The page gives a URL that can't be read.") from None
+    check_host(normal_host(host), security)
 
 
 def normal_host(host: str) -> str:
@@ -113,17 +145,14 @@ def literal(host: str) -> Address | None:
 def check_address(address: str, security: SecuritySettings, *, exempt: bool = False) -> None:
     """Refuse an address that is blocked or inside; ``exempt`` says that its host is allowed."""
     found = ipaddress.ip_address(address.partition("%")[0])
-    spellings = [found, *_embedded(found)]
-    for one in spellings:
+    carried = _carried(found)
+    for one in (found, *carried):
         if matches(str(one), security.blocked_hosts):
             raise _blocked(f"The address {one} is blocked by security.blocked_hosts.")
     if security.allow_private_addresses or exempt:
         return
-    for one in spellings:
-        outside = one.is_global and not one.is_multicast
-        if not outside and not matches(str(one), security.allowed_hosts):
-            if one is found and isinstance(found, ipaddress.IPv6Address) and len(spellings) > 1:
-                continue  # an IPv4 address in IPv6 clothes: judged by that one
+    for one in carried if _carries(found) else (found, *carried):
+        if not _is_outside(one) and not matches(str(one), security.allowed_hosts):
             raise _inside(str(one))
 
 
@@ -146,23 +175,49 @@ def matches(host: str, entries: tuple[str, ...]) -> bool:
     return False
 
 
-def _embedded(address: Address) -> list[Address]:
-    """Return the IPv4 addresses that an IPv6 address leads to."""
+def _is_outside(address: Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address) and address not in _INTERNET:
+        return False
+    reserved = any(address in network for network in _RESERVED)
+    return address.is_global and not address.is_multicast and not reserved
+
+
+def _carries(address: Address) -> bool:
+    """Whether an IPv6 address is nothing but the clothes of an IPv4 one."""
+    if isinstance(address, ipaddress.IPv4Address) or int(address) <= int(_LOOPBACK):
+        return False
+    return any(address in one for one in (*_TAILED, _NAT64_LOCAL, _TEREDO, _6TO4))
+
+
+def _carried(address: Address) -> list[Address]:
+    """Return the IPv4 addresses that an IPv6 address may lead to."""
     if isinstance(address, ipaddress.IPv4Address):
         return []
-    found: list[Address] = []
-    if address.ipv4_mapped:
-        found.append(address.ipv4_mapped)
-    if address.sixtofour:
-        found.append(address.sixtofour)
-    if address.teredo:
-        found += address.teredo
-    if (
-        address in _NAT64
-        or address in _NAT64_LOCAL
-        or (address in _COMPATIBLE and int(address) > 1)
-    ):
-        found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    number = int(address)
+    found = set()
+    if any(address in one for one in _TAILED) or (number >> 32) & 0xFFFFFFFF in _ISATAP:
+        found.add(number & 0xFFFFFFFF)
+    if address in _6TO4:
+        found.add(number >> 80 & 0xFFFFFFFF)
+    if address in _TEREDO:  # the server's, and the client's
+        found |= {number >> 64 & 0xFFFFFFFF, number & 0xFFFFFFFF ^ 0xFFFFFFFF}
+    if address in _NAT64_LOCAL:
+        found |= _translated(number)
+    return [ipaddress.IPv4Address(one) for one in sorted(found)]
+
+
+def _translated(number: int) -> set[int]:
+    """Return what a local NAT64 may make of an address: the length of its prefix is not known.
+
+    RFC 6052 puts the address behind the prefix and leaves out bits 64 to 71.
+    """
+    found = {number & 0xFFFFFFFF}
+    lower = number & 0x00FFFFFFFFFFFFFF
+    for length in (48, 56, 64):
+        whole = (number >> 64) << 56 | lower  # 120 bits
+        inner = whole >> (120 - length - 32) & 0xFFFFFFFF
+        if inner >> 24:  # 0.0.0.0/8 is what the zeros behind a prefix look like, and leads nowhere
+            found.add(inner)
     return found
 
 

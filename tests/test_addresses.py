@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Callable
+from functools import partial
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediarip_mqtt.addresses import check_address, check_url
@@ -79,6 +83,7 @@ def test_every_spelling_of_an_inside_address_is_refused(host: str) -> None:
         "https://example.com/" + "x" * 5000,
         "https://1.2.3.4.5/",
         "https://a..b/",
+        "https://example.com/\ud800",
     ],
 )
 def test_what_is_not_a_web_url_is_refused(url: str) -> None:
@@ -128,6 +133,107 @@ def test_the_address_connected_to_is_judged_like_the_written_one(address: str) -
         check_address(address, CLOSED)
     check_address(address, OPEN)
     check_address(address, CLOSED, exempt=True)
+
+
+def rfc6052(prefix: str, length: int, inner: ipaddress.IPv4Address) -> str:
+    """Return an IPv4 address in an IPv6 one, as RFC 6052 puts it behind a prefix of a length."""
+    bits = f"{int(ipaddress.IPv6Address(prefix)):0128b}"[:length] + f"{int(inner):032b}"
+    if length < 96:
+        bits = bits[:64] + "0" * 8 + bits[64:]  # the octet that stays empty
+    return str(ipaddress.IPv6Address(int(bits.ljust(128, "0"), 2)))
+
+
+CLOTHES: dict[str, Callable[[ipaddress.IPv4Address], str]] = {
+    "mapped": lambda inner: f"::ffff:{inner}",
+    "translated": lambda inner: f"::ffff:0:{inner}",
+    "compatible": lambda inner: f"::{inner}",
+    "6to4": lambda inner: str(ipaddress.IPv6Address(0x2002 << 112 | int(inner) << 80 | 1)),
+    "Teredo server": lambda inner: str(
+        ipaddress.IPv6Address(0x20010000 << 96 | int(inner) << 64 | (0xF7F7F7F7))
+    ),
+    "Teredo client": lambda inner: str(
+        ipaddress.IPv6Address(0x20010000 << 96 | 0x08080808 << 64 | int(inner) ^ 0xFFFFFFFF)
+    ),
+    "ISATAP": lambda inner: str(
+        ipaddress.IPv6Address(0x26064700 << 96 | 0x5EFE << 32 | int(inner))
+    ),
+    "ISATAP, global": lambda inner: str(
+        ipaddress.IPv6Address(0x26064700 << 96 | 0x02005EFE << 32 | int(inner))
+    ),
+    "NAT64": lambda inner: rfc6052("64:ff9b::", 96, inner),
+    **{
+        f"local NAT64 /{length}": partial(rfc6052, "64:ff9b:1::", length)
+        for length in (48, 56, 64, 96)
+    },
+    "local NAT64 /96 of a site": lambda inner: rfc6052("64:ff9b:1:0:ab:cd::", 96, inner),
+}
+INSIDE = [
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.0.2.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "224.0.0.0/4",
+    "240.0.0.0/4",
+]
+
+
+@pytest.mark.parametrize("clothes", CLOTHES)
+@settings(deadline=None)
+@given(data=st.data())
+def test_an_inside_address_is_refused_in_all_its_ipv6_clothes(
+    clothes: str, data: st.DataObject
+) -> None:
+    network = data.draw(st.sampled_from(INSIDE[1:]))
+    inner = data.draw(st.ip_addresses(v=4, network=network))
+    address = CLOTHES[clothes](ipaddress.IPv4Address(int(inner)))
+    for check in (
+        lambda: check_address(address, CLOSED),
+        lambda: check_url(f"http://[{address}]/", CLOSED),
+    ):
+        with pytest.raises(CommandError) as caught:
+            check()
+        assert caught.value.code == "blocked_address"
+    check_address(address, OPEN)
+
+
+@pytest.mark.parametrize("clothes", ["mapped", "6to4", "Teredo client", "NAT64", "local NAT64 /96"])
+def test_an_outside_address_is_reached_in_its_ipv6_clothes(clothes: str) -> None:
+    check_address(CLOTHES[clothes](ipaddress.IPv4Address("93.184.216.34")), CLOSED)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        *INSIDE,
+        "::/127",
+        "100::/64",
+        "2001:2::/48",
+        "2001:db8::/32",
+        "3fff::/20",
+        "4000::/3",
+        "5f00::/16",
+        "fc00::/7",
+        "fe80::/10",
+        "fec0::/10",
+        "ff00::/8",
+    ],
+)
+@settings(deadline=None)
+@given(data=st.data())
+def test_every_address_that_is_not_of_the_internet_is_refused(
+    network: str, data: st.DataObject
+) -> None:
+    address = str(data.draw(st.ip_addresses(network=network)))
+    with pytest.raises(CommandError):
+        check_address(address, CLOSED)
 
 
 @given(st.text(max_size=60))

@@ -25,8 +25,9 @@ from yt_dlp.utils import (
     UserNotLive,
 )
 
+from mediarip_mqtt.engine.children import ProgramRefusedError
 from mediarip_mqtt.engine.control import BlockedAddressError
-from mediarip_mqtt.errors import DownloadError, ErrorCode
+from mediarip_mqtt.errors import CommandError, DownloadError, ErrorCode
 
 MAX_MESSAGE: Final = 400
 
@@ -142,6 +143,10 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 def _by_type(error: BaseException) -> DownloadError | None:  # noqa: C901, PLR0911 - one for each kind
     if isinstance(error, BlockedAddressError):
         return DownloadError(ErrorCode.BLOCKED_ADDRESS, error.message)
+    if isinstance(error, CommandError):
+        return DownloadError(error.code, error.message)
+    if isinstance(error, ProgramRefusedError):
+        return DownloadError(ErrorCode.UNSUPPORTED_URL, error.message)
     if isinstance(error, UnsupportedError):
         return DownloadError(
             ErrorCode.UNSUPPORTED_URL, "yt-dlp knows no medium at this URL. Check that it has one."

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import _socket
 import contextlib
+import ipaddress
 import os
 import signal
 import socket
@@ -17,8 +18,9 @@ import subprocess
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from yt_dlp.utils import DownloadCancelled
@@ -28,6 +30,7 @@ from mediarip_mqtt.errors import CommandError
 from mediarip_mqtt.settings import SecuritySettings
 
 _ATTRIBUTE: Final = "_mediarip_control"
+_IP: Final = frozenset((socket.AF_INET, socket.AF_INET6))
 REAP_TIME: Final = 1.0
 
 
@@ -46,7 +49,9 @@ class BlockedAddressError(OSError):
 class WorkControl:
     """Knows all that the threads of one piece of work wait for."""
 
-    def __init__(self, security: SecuritySettings) -> None:
+    def __init__(self, security: SecuritySettings, *, verify_tls: bool = True) -> None:
+        self.verify_tls = verify_tls
+        self.folder: Path | None = None  # the job's own, in which ffmpeg may open files
         self._security = security
         self._flag = threading.Event()
         self._lock = threading.Lock()
@@ -54,6 +59,8 @@ class WorkControl:
         self._children: set[subprocess.Popen[bytes]] = set()
         self._files: weakref.WeakSet[Any] = weakref.WeakSet()
         self._exempt: set[str] = set()
+        self._closers: list[Callable[[], None]] = []
+        self._closing = False
         self.blocked: str | None = None  # why a connection was refused
         self.touched = time.monotonic()
 
@@ -99,18 +106,34 @@ class WorkControl:
         with self._lock:
             self._files.add(file)
 
-    def guard(self, address: object) -> None:
-        """Refuse a connection to an address that is not allowed; after a stop, any."""
+    def add_closer(self, function: Callable[[], None]) -> None:
+        """Know what is to be called when the work ends."""
+        with self._lock:
+            self._closers.append(function)
+
+    def guard(self, one: socket.socket, address: object) -> tuple[Any, ...]:
+        """Return the address to connect to, or refuse it; after a stop, any.
+
+        A name is resolved here: what the C library would make of it is seen by nobody.
+        """
         self.check()
-        if not isinstance(address, tuple):
+        if self._closing:
+            raise ConnectionAbortedError("The work has ended.")
+        if one.family not in _IP or not isinstance(address, tuple) or not address:
             raise BlockedAddressError("Only connections over IP are allowed.")
+        host = address[0].decode("latin-1") if isinstance(address[0], bytes) else str(address[0])
         try:
-            check_address(str(address[0]), self._security, exempt=str(address[0]) in self._exempt)
+            ipaddress.ip_address(host.partition("%")[0])
+        except ValueError:
+            found = socket.getaddrinfo(host or "0.0.0.0", address[1], one.family, one.type)  # noqa: S104 - what no name at all stands for
+            address = found[0][4]
+            host = str(address[0])
+        try:
+            check_address(host, self._security, exempt=host in self._exempt)
         except CommandError as error:
             self.blocked = error.message
             raise BlockedAddressError(error.message) from None
-        except ValueError:
-            return  # a name: the C library resolves it, which yt-dlp's connections never do
+        return address
 
     def resolved(self, host: object, addresses: list[str]) -> None:
         """Remember what an allowed host's name stands for."""
@@ -125,20 +148,26 @@ class WorkControl:
 
     def close(self) -> None:
         """Close what the work left open: a stopped download's socket, a child that still runs."""
+        self._closing = True  # what its threads begin from now on would not be known here
         with self._lock:
             sockets, children = list(self._sockets), list(self._children)
             files = list(self._files)
             self._sockets, self._files = weakref.WeakSet(), weakref.WeakSet()
             self._children = set()
+            closers, self._closers = self._closers, []
+        for child in children:
+            _kill(child)
+        for one in sockets:
+            _shut_down(one)
+        for close in closers:
+            close()
         for file in files:
             with contextlib.suppress(OSError, ValueError):
                 file.close()
         for one in sockets:
-            _shut_down(one)
             with contextlib.suppress(OSError):
                 _socket.socket.close(one)
         for child in children:
-            _kill(child)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(REAP_TIME)
             for pipe in (child.stdin, child.stdout, child.stderr):
@@ -150,6 +179,7 @@ class WorkControl:
     def working(self) -> Iterator[None]:
         """Make this thread, and the threads it starts, part of the work."""
         attach(threading.current_thread(), self)
+        self._closing = False
         try:
             yield
         finally:

@@ -12,20 +12,23 @@ import socket
 import subprocess
 import threading
 import time
-from pathlib import PurePath
 from typing import Any, Final
 
 from yt_dlp.downloader.common import FileDownloader
 
+from mediarip_mqtt.engine import children
 from mediarip_mqtt.engine.control import attach, current
 from mediarip_mqtt.engine.proxy import GuardProxy
 
 _lock: Final = threading.Lock()
 _installed: Final[list[bool]] = []
+_WITH_ADDRESS: Final = 3  # arguments of sendmsg behind its buffers
 
 _socket_init = socket.socket.__init__
 _connect = socket.socket.connect
 _connect_ex = socket.socket.connect_ex
+_sendto = socket.socket.sendto
+_sendmsg = socket.socket.sendmsg
 _getaddrinfo = socket.getaddrinfo
 _popen_init = subprocess.Popen.__init__
 _thread_start = threading.Thread.start
@@ -43,6 +46,8 @@ def install() -> None:
         socket.socket.__init__ = _watched_socket_init  # type: ignore[method-assign]
         socket.socket.connect = _guarded_connect  # type: ignore[method-assign,assignment]
         socket.socket.connect_ex = _guarded_connect_ex  # type: ignore[method-assign,assignment]
+        socket.socket.sendto = _guarded_sendto  # type: ignore[method-assign,assignment]
+        socket.socket.sendmsg = _guarded_sendmsg  # type: ignore[method-assign,assignment]
         socket.getaddrinfo = _watched_getaddrinfo
         subprocess.Popen.__init__ = _watched_popen_init  # type: ignore[method-assign,assignment]
         threading.Thread.start = _inheriting_start  # type: ignore[method-assign]
@@ -61,16 +66,29 @@ def _watched_socket_init(self: socket.socket, *arguments: Any, **named: Any) -> 
 
 def _guarded_connect(self: socket.socket, address: Any) -> None:
     control = current()
-    if control is not None:
-        control.guard(address)
-    _connect(self, address)
+    _connect(self, address if control is None else control.guard(self, address))
 
 
 def _guarded_connect_ex(self: socket.socket, address: Any) -> int:
     control = current()
-    if control is not None:
-        control.guard(address)
-    return _connect_ex(self, address)
+    return _connect_ex(self, address if control is None else control.guard(self, address))
+
+
+def _guarded_sendto(self: socket.socket, data: Any, *rest: Any) -> int:
+    control = current()
+    if control is not None and rest:
+        rest = (
+            *rest[:-1],
+            control.guard(self, rest[-1]),
+        )  # the address is the last of two or three
+    return _sendto(self, data, *rest)
+
+
+def _guarded_sendmsg(self: socket.socket, buffers: Any, *rest: Any) -> int:
+    control = current()
+    if control is not None and len(rest) == _WITH_ADDRESS and rest[-1] is not None:
+        rest = (*rest[:-1], control.guard(self, rest[-1]))
+    return _sendmsg(self, buffers, *rest)
 
 
 def _watched_getaddrinfo(host: Any, *arguments: Any, **named: Any) -> Any:
@@ -91,27 +109,21 @@ def _watched_popen_init(
         _popen_init(self, arguments, *rest, **named)
         return
     control.check()
+    proxied = (lambda url: GuardProxy.of(control).plain(url)) if control.guards else None
+    arguments = children.checked(arguments, named, control.folder, proxied)
+    named["env"] = children.environment(named.get("env"))
+    if proxied and any("://" in one for one in arguments):
+        named["env"] = _behind_proxy(named["env"], GuardProxy.of(control).url)
     named["start_new_session"] = True  # a group of its own, so that all of it can be ended
     named["stdin"] = named.get("stdin") or subprocess.DEVNULL
-    if control.guards and _reads_network(arguments):
-        named["env"] = _behind_proxy(named.get("env"), GuardProxy.of(control).url)
     _popen_init(self, arguments, *rest, **named)
     control.add_child(self)
 
 
-def _reads_network(arguments: Any) -> bool:
-    """Whether a child is ffmpeg with a URL as input: its sockets are not ours to guard."""
-    if not isinstance(arguments, list | tuple) or not arguments:
-        return False
-    texts = [os.fsdecode(one) for one in arguments if isinstance(one, str | bytes | os.PathLike)]
-    urls = any("http://" in one or "https://" in one for one in texts[1:])
-    return urls and PurePath(texts[0]).name.startswith(("ffmpeg", "ffprobe"))
-
-
-def _behind_proxy(env: Any, url: str) -> dict[str, str]:
+def _behind_proxy(environment: dict[str, str], url: str) -> dict[str, str]:
     kept = {
         key: value
-        for key, value in dict(env or os.environ).items()
+        for key, value in environment.items()
         if key.lower() not in {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
     }
     return {**kept, "http_proxy": url, "https_proxy": url}

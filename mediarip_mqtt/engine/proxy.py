@@ -3,24 +3,44 @@
 ffmpeg as a downloader (live streams) follows redirects and playlists by itself. Each connection it
 asks for is opened here, in a thread of the job's work, so that the guard sees the address really
 connected to and a stop cuts it.
+
+ffmpeg is only allowed plain HTTP, and TLS is spoken here. For a tunnel it would need its protocol
+``httpproxy``, and a playlist that names ``httpproxy://192.168.1.1:80/`` makes ffmpeg connect there
+by itself. So ``https`` becomes ``http`` in the URL ffmpeg starts with, in redirects and in
+playlists, and the origins this was done for are spoken to by TLS.
 """
 
 from __future__ import annotations
 
 import contextlib
-import selectors
-import socket
+import http.client
+import re
+import ssl
 import threading
 import weakref
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import TCPServer, ThreadingMixIn
 from typing import Any, ClassVar, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from mediarip_mqtt.engine.control import WorkControl, WorkStoppedError, attach
+import certifi
+
+from mediarip_mqtt.engine.control import BlockedAddressError, WorkControl, attach
 
 CONNECT_TIME: Final = 15.0
+SILENCE: Final = 60.0  # seconds without a byte after which a connection is given up
+END_TIME: Final = 1.0
+_TLS_PORT: Final = 443
 _CHUNK: Final = 64 * 1024
-_HOP: Final = {"proxy-connection", "connection", "keep-alive", "proxy-authorization"}
+_PLAYLIST_LIMIT: Final = 8 * 2**20
+_HOP: Final = {"proxy-connection", "connection", "keep-alive", "proxy-authorization", "host"}
+_HOP_BACK: Final = {"connection", "keep-alive", "transfer-encoding", "content-length", "location"}
+# A link's begin: of a line, of an attribute, of an element's text.
+_LINK: Final = re.compile(
+    rb"""(^|["'>])([ \t]{0,8})(https:)?//(\[[0-9a-f:.]{2,50}\]|[^\s/?#"'<>:@\[\]]{1,255})"""
+    rb"""(:[0-9]{1,5})?(?=[\s/?#"'<>]|$)""",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 class GuardProxy:
@@ -30,11 +50,15 @@ class GuardProxy:
     _lock: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self, control: WorkControl) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self._server.daemon_threads = True
-        thread = threading.Thread(target=self._serve, daemon=True, name="ffmpeg-proxy")
-        attach(thread, control)
-        thread.start()
+        self._control = weakref.ref(control)
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.verified = control.verify_tls
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.2,), daemon=True, name="ffmpeg-proxy"
+        )
+        attach(self._thread, control)
+        self._thread.start()
+        control.add_closer(self.close)
 
     @classmethod
     def of(cls, control: WorkControl) -> GuardProxy:
@@ -48,72 +72,165 @@ class GuardProxy:
     @property
     def url(self) -> str:
         """Where ffmpeg finds it."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://127.0.0.1:{self._server.port}"
 
-    def _serve(self) -> None:
-        # The listening socket belongs to the work: its end closes it, and with it this loop.
-        with contextlib.suppress(OSError, ValueError):
-            self._server.serve_forever(poll_interval=0.2)
+    def plain(self, url: str) -> str:
+        """Return what ffmpeg shall ask for in place of a URL."""
+        return self._server.plain(url)
+
+    def close(self) -> None:
+        """End its threads; the work's sockets are shut down, so that none of them waits."""
+        with self._lock:
+            control = self._control()
+            if control is not None:
+                self._all.pop(control, None)
+        self._server.shutdown()
+        self._server.server_close()
+        for thread in (self._thread, *self._server.threads):
+            thread.join(END_TIME)
+
+
+class _Server(ThreadingMixIn, TCPServer):
+    request_queue_size = 32
+    verified = True
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+        self._secure: set[tuple[str, int]] = set()
+        self._context: ssl.SSLContext | None = None
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread that is known from before its start."""
+        thread = threading.Thread(
+            target=self.process_request_thread,
+            args=(request, client_address),
+            daemon=True,
+            name="ffmpeg-request",
+        )
+        self.threads.add(thread)
+        thread.start()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: connections that break off are what stops are made of."""
+
+    def plain(self, url: str) -> str:
+        """Return a URL without TLS, and remember to speak it to its origin."""
+        parts = urlsplit(url)
+        if parts.scheme.lower() != "https":
+            return url
+        self._secure.add((parts.hostname or "", parts.port or _TLS_PORT))
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        return parts._replace(scheme="http", netloc=f"{host}:{parts.port or _TLS_PORT}").geturl()
+
+    def plain_text(self, playlist: bytes, *, secure: bool) -> bytes:
+        """Return a playlist whose links are all without TLS."""
+
+        def link(found: re.Match[bytes]) -> bytes:
+            begin, space, scheme, host, port = found.groups(b"")
+            if not scheme and not secure:
+                return found[0]
+            try:
+                url = self.plain(f"https://{(host + port).decode('latin-1')}")
+            except ValueError:
+                return found[0]
+            return begin + space + url.encode("latin-1")
+
+        return _LINK.sub(link, playlist)
+
+    def connection(self, parts: SplitResult) -> tuple[http.client.HTTPConnection, bool]:
+        """Return a connection to a request's origin, and whether it speaks TLS."""
+        host, port = parts.hostname or "", parts.port or 80
+        if (host, port) not in self._secure:
+            return http.client.HTTPConnection(host, port, timeout=CONNECT_TIME), False
+        if self._context is None:
+            self._context = _context(verified=self.verified)
+        context = self._context
+        return http.client.HTTPSConnection(host, port, timeout=CONNECT_TIME, context=context), True
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    server: _Server
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
 
-    def do_CONNECT(self) -> None:
-        """Open a tunnel."""
-        host, _, port = self.path.rpartition(":")
-        upstream = self._open(host.strip("[]"), int(port))
-        if upstream is None:
-            return
-        self.send_response(200)
-        self.end_headers()
-        self._pump(upstream)
-
     def do_GET(self) -> None:
-        """Pass a plain request on, and everything that follows on its connection."""
-        parts = urlsplit(self.path)
-        upstream = self._open(parts.hostname or "", parts.port or 80)
-        if upstream is None:
-            return
-        path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-        lines = [f"{self.command} {path} HTTP/1.1"]
-        lines += [
-            f"{key}: {value}" for key, value in self.headers.items() if key.lower() not in _HOP
-        ]
-        # One request a connection: the next one may name another host, which must be guarded, too.
-        upstream.sendall("\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1"))
-        self._pump(upstream)
-
-    def do_HEAD(self) -> None:
-        """Pass it on in the same way."""
-        self.do_GET()
-
-    def do_POST(self) -> None:
-        """Pass it on in the same way; ffmpeg's posts have no body."""
-        self.do_GET()
-
-    def _open(self, host: str, port: int) -> socket.socket | None:
+        """Ask the origin, and answer with what it says."""
+        self.close_connection = True
         try:
-            return socket.create_connection((host, port), CONNECT_TIME)
-        except (OSError, ValueError, WorkStoppedError):
-            with contextlib.suppress(OSError):
-                self.send_error(403)
-            return None
-        finally:
-            self.close_connection = True
+            parts = urlsplit(self.path)
+            connection, secure = self.server.connection(parts)
+        except ValueError:
+            self.send_error(400)
+            return
+        with contextlib.closing(connection):
+            try:
+                self._ask(connection, parts, secure=secure)
+                answer = connection.getresponse()
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                self.send_error(403 if isinstance(error, BlockedAddressError) else 502)
+                return
+            with answer, contextlib.suppress(OSError, ValueError, http.client.HTTPException):
+                self._answer(answer, secure=secure)
 
-    def _pump(self, upstream: socket.socket) -> None:
-        with upstream, selectors.DefaultSelector() as selector:
-            selector.register(self.connection, selectors.EVENT_READ, upstream)
-            selector.register(upstream, selectors.EVENT_READ, self.connection)
-            with contextlib.suppress(OSError, ValueError):
-                while True:
-                    for key, _ in selector.select(CONNECT_TIME * 4):
-                        source: Any = key.fileobj
-                        data = source.recv(_CHUNK)
-                        if not data:
-                            return
-                        key.data.sendall(data)
+    do_HEAD = do_GET  # noqa: N815 - http.server's name
+    do_POST = do_GET  # noqa: N815 - the same; ffmpeg's posts have no body
+
+    def _ask(
+        self, connection: http.client.HTTPConnection, parts: SplitResult, *, secure: bool
+    ) -> None:
+        path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+        path = "".join(char if char.isascii() else f"%{ord(char):02X}" for char in path)
+        connection.connect()
+        connection.sock.settimeout(SILENCE)
+        connection.putrequest(self.command, path, skip_host=True, skip_accept_encoding=True)
+        host = parts.netloc.rpartition("@")[2]
+        connection.putheader("Host", host.removesuffix(f":{_TLS_PORT}") if secure else host)
+        for key, value in self.headers.items():
+            if key.lower() not in _HOP:
+                connection.putheader(key, value)
+        # One request a connection: the next one may name another host, which must be guarded, too.
+        connection.putheader("Connection", "close")
+        connection.endheaders()
+
+    def _answer(self, answer: http.client.HTTPResponse, *, secure: bool) -> None:
+        data = answer.read1(_CHUNK) if self.command != "HEAD" else b""
+        size = answer.headers.get("Content-Length")
+        if _is_playlist(data):
+            data += answer.read(_PLAYLIST_LIMIT)
+            data = self.server.plain_text(data, secure=secure)
+            size = None
+        self.send_response_only(answer.status)
+        for key, value in answer.headers.items():
+            if key.lower() not in _HOP_BACK:
+                self.send_header(key, value)
+        if target := answer.headers.get("Location"):
+            scheme = "https:" if secure and target.startswith("//") else ""
+            self.send_header("Location", self.server.plain(scheme + target))
+        if size is not None:
+            self.send_header("Content-Length", size)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        while data:
+            self.wfile.write(data)
+            data = answer.read1(_CHUNK)
+
+
+def _is_playlist(data: bytes) -> bool:
+    return data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"#EXTM3U") or b"<MPD" in data[:4096]
+
+
+def _context(*, verified: bool) -> ssl.SSLContext:
+    """Return how origins' certificates are checked, by the system's and certifi's authorities."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    if not verified:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

@@ -37,6 +37,20 @@ def ffmpeg() -> str | None:
 
 
 @cache
+def programs() -> dict[str, str]:
+    """Return what yt-dlp may start: absolute paths, and of what kind each one is."""
+    found = {os.path.abspath(one["path"]): "javascript" for one in js_runtimes().values()}  # noqa: PTH100 - resolves no links
+    path = ffmpeg()
+    if path is not None:
+        beside = Path(os.path.abspath(path))  # noqa: PTH100 - resolves no links
+        # As yt-dlp finds it, whose option is only ffmpeg's path.
+        found[str(beside.with_name(beside.name.replace("ffmpeg", "ffprobe")))] = "ffprobe"
+        found[str(beside.with_name("ffprobe"))] = "ffprobe"
+        found[str(beside)] = "ffmpeg"
+    return found
+
+
+@cache
 def js_runtimes() -> dict[str, dict[str, str]]:
     """Return the JavaScript runtimes that are there, as yt-dlp's option ``js_runtimes``."""
     found: dict[str, dict[str, str]] = {}

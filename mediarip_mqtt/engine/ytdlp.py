@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import yt_dlp
 from yt_dlp.extractor import gen_extractor_classes
 from yt_dlp.extractor.common import UnsupportedURLIE
 from yt_dlp.version import __version__ as ytdlp_version
 
 from mediarip_mqtt import library
-from mediarip_mqtt.addresses import check_url
+from mediarip_mqtt.addresses import check_link, check_url
 from mediarip_mqtt.engine import options, patches, picture, tools
 from mediarip_mqtt.engine.base import Control, Extraction, Report, Task
 from mediarip_mqtt.engine.classify import classify
 from mediarip_mqtt.engine.control import WorkControl
 from mediarip_mqtt.engine.progress import ProgressMeter
+from mediarip_mqtt.engine.session import Session
 from mediarip_mqtt.errors import CommandError, DownloadError, ErrorCode, Stopped
 from mediarip_mqtt.models import Entry, Facts, FormatInfo, MediaInfo, ProducedFile
 from mediarip_mqtt.presets import check_presets, effective
@@ -74,17 +74,6 @@ class _Log:
         """Do nothing: the error is raised as well."""
 
 
-class _SafeYoutubeDL(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
-    """Writes nowhere but into the job's temporary folder, whatever a page's data say."""
-
-    def prepare_filename(self, *arguments: Any, **named: Any) -> Any:
-        path = super().prepare_filename(*arguments, **named)
-        home = Path(self.params["paths"]["home"]).resolve()
-        if path and path != "-" and not Path(path).resolve().is_relative_to(home):
-            raise DownloadError(ErrorCode.UNSAFE_PATH, "The page's data lead out of the folder.")
-        return path
-
-
 class YtdlpEngine:
     """Implements `engine.base.Engine`."""
 
@@ -116,15 +105,15 @@ class YtdlpEngine:
     def control(self) -> WorkControl:
         """Return a fresh control."""
         patches.install()
-        return WorkControl(self._security)
+        verified = not self._downloads.ytdlp_options.get("nocheckcertificate")
+        return WorkControl(self._security, verify_tls=verified)
 
     def picture(self, url: str, control: Control) -> bytes:
         """Return a thumbnail; see `engine.base.Engine.picture`."""
         with self._at_work(control):
             checked = check_url(url, self._security)
-            session = _SafeYoutubeDL(
-                {"quiet": True, "socket_timeout": 10, "cachedir": False}, auto_init=False
-            )
+            params = {"quiet": True, "socket_timeout": 10, "cachedir": False}
+            session = Session(params, self._security, auto_init=False)
             try:
                 return picture.fetch(session, checked)
             finally:
@@ -133,6 +122,8 @@ class YtdlpEngine:
     def extract(self, task: Task, control: Control) -> Extraction:
         """Read the page; see `engine.base.Engine.extract`."""
         with self._at_work(control) as work, self._session(task, work) as session:
+            if task.url.lower().startswith(("http:", "https:")):
+                check_link(task.url, self._security)  # an item's is the page's, checked by nobody
             info = session.extract_info(task.url, download=False)
             for _ in range(3):
                 entry = _only_entry(info, task)
@@ -179,6 +170,7 @@ class YtdlpEngine:
         meter = ProgressMeter(report)
         paths: list[str] = []
         with self._at_work(control) as work, self._session(task, work) as session:
+            work.folder = task.temp_dir
             meter.plan(handle.info, processed=bool(session.params.get("postprocessors")))
             session.add_progress_hook(work.check)
             session.add_progress_hook(meter.downloading)
@@ -237,6 +229,7 @@ class YtdlpEngine:
         """Run in the control's work; let nothing out but `DownloadError` and `Stopped`."""
         if not isinstance(control, WorkControl):
             raise TypeError("a control of another engine")
+        tools.programs()  # found once, by starting them, which is not the work's to do
         try:
             with control.working():
                 control.check()
@@ -259,7 +252,7 @@ class YtdlpEngine:
         wanted = effective(task.options, self._downloads)
         params = options.build(task, wanted, self._downloads, self._security, self._cache)
         # auto_init sorts 1,700 extractors in a quadratic way, 43 ms of the interpreter's lock.
-        session = _SafeYoutubeDL({**params, "logger": _Log(control)}, auto_init=False)
+        session = Session({**params, "logger": _Log(control)}, self._security, auto_init=False)
         for extractor in self._known_extractors():
             session.add_info_extractor(extractor)
         session.add_info_extractor(UnsupportedURLIE())
@@ -303,9 +296,8 @@ class YtdlpEngine:
     def _entry(self, one: dict[str, Any], number: int, task: Task, page: dict[str, Any]) -> Entry:
         """Return an item; one without a page of its own is reached by its number on this one."""
         own = one.get("_type") in {"url", "url_transparent"}
-        url = str(
-            one.get("url") if own else one.get("webpage_url") or one.get("original_url") or ""
-        )
+        link = one.get("url") if own else one.get("webpage_url") or one.get("original_url")
+        url = str(link or "").encode("utf-8", "replace").decode("utf-8")
         items = None
         if not url or url in {task.url, page.get("webpage_url")}:
             url, items = task.url, str(one.get("playlist_index") or number)

@@ -109,9 +109,16 @@ class MediaServer:
 class SilentListener:
     """Takes connections and never says a word: a TLS handshake with it does not end."""
 
-    def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self._socket = socket.create_server((host, 0))
         self.port = int(self._socket.getsockname()[1])
+
+    def was_called(self) -> bool:
+        self._socket.settimeout(0.2)
+        with suppress(TimeoutError):
+            self._socket.accept()[0].close()
+            return True
+        return False
 
     def stop(self) -> None:
         self._socket.close()

@@ -1,0 +1,39 @@
+"""A job's extraction and download in a thread, as the runner does it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from mediarip_mqtt.engine.base import Task
+from mediarip_mqtt.engine.control import WorkControl
+from mediarip_mqtt.engine.ytdlp import YtdlpEngine
+from mediarip_mqtt.errors import DownloadError, Stopped
+from mediarip_mqtt.settings import DownloadSettings, SecuritySettings
+
+
+class Work:
+    """Runs from its making on; ``outcome`` is the files, or the error."""
+
+    def __init__(
+        self, url: str, folder: Path, security: SecuritySettings, **options: object
+    ) -> None:
+        engine = YtdlpEngine(DownloadSettings(ytdlp_options=options), security)
+        self.control: WorkControl = engine.control()
+        self.outcome: object = None
+        task = Task("job", url, folder)
+
+        def work() -> None:
+            try:
+                found = engine.extract(task, self.control)
+                self.outcome = engine.download(task, found, self.control, lambda _: None)
+            except (DownloadError, Stopped) as error:
+                self.outcome = error
+
+        self.thread = threading.Thread(target=work, name="work")
+        self.thread.start()
+
+    def stop(self) -> None:
+        self.control.stop()
+        self.thread.join(5)
+        assert not self.thread.is_alive()
