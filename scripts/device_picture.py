@@ -1,24 +1,18 @@
 """Take docs/device.png: the device's page in a real Home Assistant, in a real browser.
 
-`python -m scripts.device_picture`; needs chromium and the package `playwright` beside the tests'
-own needs.
+`python -m scripts.device_picture`, with what `make test-ha` has installed.
 """
 
 from __future__ import annotations
 
-import json
-import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from typing import Any
-
-from playwright.sync_api import sync_playwright
 
 from scripts.homeassistant import VERSIONS, install
 from tests.homeassistant.device import found
 from tests.support.broker import Client, Mosquitto, wait_for
+from tests.support.browser import screenshot
 from tests.support.homeassistant import HomeAssistant
 from tests.support.media import make
 from tests.support.server import MediaServer
@@ -41,7 +35,8 @@ def main() -> None:
             _fill(Client(broker.port), media, folder)
             names = found(home, "mediarip")
             home.wait(names["status"], "downloading")
-            _shoot(home)
+            path = f"/config/devices/device/{home.device()['id']}"
+            screenshot(home, path, TARGET, width=1400, height=1420)
         finally:
             service.stop()
             home.stop()
@@ -66,30 +61,6 @@ def _fill(client: Client, media: MediaServer, folder: Path) -> None:
     job_id = client.download(url)
     wait_for(lambda: client.json(f"job/{job_id}/progress").get("progress_percent", 0) > 20)  # noqa: PLR2004 - some way
     client.close()
-
-
-def _shoot(home: HomeAssistant) -> None:
-    token: dict[str, Any] = {
-        "access_token": home.token,
-        "token_type": "Bearer",
-        "expires_in": 10**7,
-        "hassUrl": home.url,
-        "clientId": f"{home.url}/",
-        "expires": 4 * 10**12,
-        "refresh_token": "",
-    }
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        sys.exit("Chromium is missing: apt-get install chromium.")
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1400, "height": 1420}, locale="en-US")
-        page.add_init_script(f"localStorage.setItem('hassTokens', {json.dumps(json.dumps(token))})")
-        page.goto(f"{home.url}/config/devices/device/{home.device()['id']}")
-        page.get_by_text("Sensors").first.wait_for(timeout=60_000)
-        page.wait_for_timeout(3000)
-        page.screenshot(path=TARGET)
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """Install a real Home Assistant for the tests: `python -m scripts.homeassistant [VERSION ...]`.
 
 Into a cache folder, once. A version whose Python this machine has goes into a virtual environment;
-one that needs a newer Python goes into a Debian root of its own (debootstrap, as root).
+one that needs another Python goes into a Debian root of its own (debootstrap, as root). Where that
+can't be it says what is missing and ends with status 2.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -18,7 +20,7 @@ from typing import Final
 from filelock import FileLock
 
 VERSIONS: Final = ("2025.4.4", "2026.11.0")  # what CI runs: an old one, and the newest
-SUITE: Final = "forky"  # the Debian release with Python 3.14
+SUITES: Final = {13: "trixie", 14: "forky"}  # Python 3.x to the Debian release that has it
 PACKAGES: Final = "python3,python3-venv,python3-dev,gcc,g++,ca-certificates,libturbojpeg0,ffmpeg"
 CACHE: Final = (
     Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -26,7 +28,7 @@ CACHE: Final = (
     / "homeassistant"
 )
 CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
-ROOT_HOME: Final = Path("/tmp")  # noqa: S108 - of the Debian root
+SHARED: Final = CACHE / "shared"  # seen from inside the Debian roots as well
 PASSED: Final = re.compile(
     r"^(PIP_|UV_|SSL_CERT|REQUESTS_CA|(https?|no|all)_proxy$)", re.IGNORECASE
 )
@@ -101,6 +103,11 @@ class Installation:
     venv: Path
     root: Path | None
 
+    @property
+    def outside(self) -> Path:
+        """Where the environment is as seen from outside of the root."""
+        return self.venv if self.root is None else self.root / self.venv.relative_to("/")
+
     def command(self, program: str, *arguments: str, shared: Path | None = None) -> list[str]:
         """Return a command line that runs a program of the environment.
 
@@ -118,7 +125,7 @@ class Installation:
         )
         return [
             *("unshare", "--mount", "--propagation", "private", "sh", "-ec", script, "-"),
-            *(str(self.root), str(shared or CACHE / "shared"), *inner),
+            *(str(self.root), str(shared or SHARED), *inner),
         ]
 
     def environment(self, home: Path) -> dict[str, str]:
@@ -139,24 +146,30 @@ def needed_python(version: str) -> tuple[int, int, int]:
 
 def install(version: str) -> Installation:
     """Return a version, installed where it is not yet; raise `NotHereError` where it can't be."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    (CACHE / "shared").mkdir(exist_ok=True)
+    SHARED.mkdir(parents=True, exist_ok=True)
     with FileLock(CACHE / "lock"):
         found = _place(version)
-        stamp = CACHE / f"{version}.ready"
-        if not stamp.exists():
+        # Inside of what it vouches for, and another one where this file would install more.
+        stamp, recipe = found.outside / "installed", _recipe(version)
+        if not stamp.exists() or stamp.read_text() != recipe:
             print(f"installing Home Assistant {version}; once, some minutes", file=sys.stderr)
             if found.root is not None:
-                _debian(found.root)
+                _debian(version, found.root)
             _environment(found)
-            stamp.touch()
+            stamp.write_text(recipe)
         return found
+
+
+def _recipe(version: str) -> str:
+    parts = [_python(version) or "", *INTEGRATIONS, _REQUIREMENTS, PACKAGES]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _place(version: str) -> Installation:
     if _python(version):
         return Installation(version, CACHE / f"venv-{version}", None)
-    return Installation(version, Path(f"/opt/homeassistant-{version}"), CACHE / SUITE)
+    suite = SUITES[needed_python(version)[1]]
+    return Installation(version, Path(f"/opt/homeassistant-{version}"), CACHE / suite)
 
 
 def _python(version: str) -> str | None:
@@ -173,16 +186,19 @@ def _python(version: str) -> str | None:
     return None
 
 
-def _debian(root: Path) -> None:
-    """Make a Debian root with a newer Python."""
+def _debian(version: str, root: Path) -> None:
+    """Make a Debian root that has the Python which a version needs."""
+    if os.geteuid() or not shutil.which("apt-get"):
+        least = needed_python(version)
+        others = " ".join(one for one in VERSIONS if one != version and _python(one))
+        fewer = f", or leave it out: HA_VERSIONS='{others}' make test-ha" if others else ""
+        raise NotHereError(
+            f"Home Assistant {version} needs Python {'.'.join(map(str, least))} or a later "
+            f"3.{least[1]}. Install that (python3.{least[1]} in PATH, or by pyenv), or run this as "
+            f"root on Debian or Ubuntu, where it makes a Debian root of its own{fewer}."
+        )
     if (root / "usr" / "bin" / "python3").exists():
         return
-    if os.geteuid() or not shutil.which("apt-get"):
-        raise NotHereError(
-            "This version needs Python 3.14.2 or newer. Install that, run this as root on Debian "
-            "or Ubuntu (which makes a Debian root of its own), or choose an older version: "
-            "HA_VERSIONS=2025.4.4 make test-ha."
-        )
     program = shutil.which("debootstrap")
     if program is None:
         _run(["apt-get", "update", "-qq"])
@@ -191,13 +207,14 @@ def _debian(root: Path) -> None:
     half = root.with_name(f"{root.name}.half")
     shutil.rmtree(half, ignore_errors=True)
     scripts = Path("/usr/share/debootstrap/scripts")
-    script = scripts / (SUITE if (scripts / SUITE).exists() else "sid")
+    script = scripts / (root.name if (scripts / root.name).exists() else "sid")
     mirror = _mirror()
     _run(
-        [program, "--variant=minbase", f"--include={PACKAGES}", SUITE, str(half)]
+        [program, "--variant=minbase", f"--include={PACKAGES}", root.name, str(half)]
         + ([mirror, str(script)] if mirror else [])
     )
-    shutil.copy(CERTIFICATES, half / "etc" / "ssl" / "certs")
+    if CERTIFICATES.exists():  # with what this machine trusts beyond Debian's own
+        shutil.copy(CERTIFICATES, half / "etc" / "ssl" / "certs")
     half.rename(root)
 
 
@@ -212,30 +229,30 @@ def _environment(found: Installation) -> None:
     def run(program: str, *arguments: str, text: str | None = None) -> str:
         return _run(
             found.command(program, *arguments),
-            env=found.environment(ROOT_HOME),
+            env=found.environment(SHARED),
             text=text,
         )
 
-    venv = found.venv if found.root is None else found.root / found.venv.relative_to("/")
-    shutil.rmtree(venv, ignore_errors=True)
+    shutil.rmtree(found.outside, ignore_errors=True)
     if found.root is None:
         _run([str(_python(found.version)), "-m", "venv", str(found.venv)])
     else:
         outside = Installation(found.version, Path("/usr"), found.root)
         _run(
             outside.command("python3", "-m", "venv", str(found.venv)),
-            env=outside.environment(ROOT_HOME),
+            env=outside.environment(SHARED),
         )
     run("pip", "install", "--quiet", "--disable-pip-version-check", "uv")
     python = ("--python", str(found.venv / "bin" / "python"))
     run("uv", "pip", "install", "--quiet", *python, f"homeassistant=={found.version}")
     wanted = run("python", "-", *INTEGRATIONS, text=_REQUIREMENTS)
-    shared = CACHE / "shared" / f"requirements-{found.version}.txt"
-    shared.write_text(wanted)
+    listed = SHARED / f"requirements-{found.version}.txt"
+    listed.write_text(wanted)
     where = run("python", "-c", "import homeassistant; print(homeassistant.__path__[0])").strip()
     constraints = f"{where}/package_constraints.txt"
-    run("uv", "pip", "install", "--quiet", *python, "-c", constraints, "-r", str(shared))
+    run("uv", "pip", "install", "--quiet", *python, "-c", constraints, "-r", str(listed))
     run("hass", "--version")
+    shutil.rmtree(SHARED / ".cache", ignore_errors=True)  # uv's, twice the size of all this
 
 
 def _run(command: list[str], *, env: dict[str, str] | None = None, text: str | None = None) -> str:
@@ -244,7 +261,7 @@ def _run(command: list[str], *, env: dict[str, str] | None = None, text: str | N
     )
     if done.returncode:
         last = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
-        raise NotHereError(f"{command[0]} failed:\n{last}")
+        raise NotHereError(f"{' '.join(command)} failed:\n{last}")
     return done.stdout
 
 
@@ -253,4 +270,5 @@ if __name__ == "__main__":
         for one in sys.argv[1:] or VERSIONS:
             print(install(one))
     except NotHereError as error:
-        sys.exit(f"Home Assistant can't be installed here: {error}")
+        print(f"Home Assistant can't be installed here: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,4 +1,8 @@
-"""One Home Assistant of each version for all tests of a file, and a broker."""
+"""One Home Assistant of each version for all tests of a file, and a broker.
+
+A test takes `ha`, starts a service with a node id of its own by `run`, and looks up its entities by
+`tests.homeassistant.device.found`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,8 @@ from tests.support.broker import Client, Mosquitto
 from tests.support.homeassistant import HomeAssistant
 from tests.support.service import Service
 
-CHOSEN = os.environ.get("HA_VERSIONS", " ".join(VERSIONS)).split()
+# An empty one takes all: no version would mean that pytest skips everything.
+CHOSEN = os.environ.get("HA_VERSIONS", "").split() or VERSIONS
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,18 +35,29 @@ def installation(request: pytest.FixtureRequest) -> Installation:
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
-    one = Mosquitto(tmp_path_factory.mktemp("ha-broker") / "broker").start()
-    yield one
-    one.stop()
+    one = Mosquitto(tmp_path_factory.mktemp("ha-broker") / "broker")
+    try:
+        yield one.start()
+    finally:
+        one.stop()
 
 
 @pytest.fixture(scope="module")
-def ha(
+def home(
     installation: Installation, broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[HomeAssistant]:
     one = HomeAssistant(installation, tmp_path_factory.mktemp("ha") / "config", broker.port)
-    yield one.start()
-    one.stop()
+    try:
+        yield one.start()
+    finally:
+        one.stop()
+
+
+@pytest.fixture
+def ha(home: HomeAssistant) -> HomeAssistant:
+    """Return the file's Home Assistant; its complaints begin with this test."""
+    home.mark()
+    return home
 
 
 @pytest.fixture
@@ -53,12 +69,14 @@ def run(broker: Mosquitto, tmp_path: Path) -> Iterator[Callable[..., Service]]:
         folder = tmp_path / node_id
         folder.mkdir(exist_ok=True)
         topics = {"MQTT__NODE_ID": node_id, "MQTT__BASE_TOPIC": node_id}
-        services.append(Service(folder, broker.port, **{**topics, **settings}).start())
-        return services[-1]
+        services.append(Service(folder, broker.port, **{**topics, **settings}))
+        return services[-1].start()
 
-    yield run
-    for one in services:
-        one.stop()
+    try:
+        yield run
+    finally:
+        for one in services:
+            one.stop()
 
 
 @pytest.fixture

@@ -151,7 +151,13 @@ def test_an_automation_gets_what_it_needs_from_triggers_and_events(
     ha.add_automation(
         "on_event",
         triggers=[
-            {"trigger": "state", "entity_id": names["job"], "not_from": ["unavailable"]},
+            # Which come and go with the service; an entity must change from something else.
+            {
+                "trigger": "state",
+                "entity_id": names["job"],
+                "not_from": ["unavailable"],
+                "not_to": ["unavailable"],
+            },
         ],
         actions=note(state, "event"),
         mode="queued",
@@ -200,11 +206,9 @@ def test_a_script_gets_its_answer_a_hundred_times_of_a_hundred(
     )
 
     def ask(number: int) -> list[dict[str, Any]]:
-        answer = ha.post(
-            f"/api/services/script/{node}?return_response",
-            {"url": media.url(f"/bytes/10/{number}.mp4"), "number": number},
-        )
-        replies: list[dict[str, Any]] = answer["service_response"]["replies"]
+        url = media.url(f"/bytes/10/{number}.mp4")
+        answer = ha.call(f"script.{node}", return_response=True, url=url, number=number)
+        replies: list[dict[str, Any]] = answer["replies"]
         return replies
 
     with ThreadPoolExecutor(at_once) as pool:

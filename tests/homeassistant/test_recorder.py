@@ -23,14 +23,14 @@ def test_a_download_adds_at_most_a_few_dozen_rows(
     run("recorded")
     names = found(ha, "recorded")
     client = client_of("recorded")
-    wait_for(lambda: ha.rows(list(names.values())))
+    wait_for(lambda: client.kept("status") == "online")
+    ha.wait_recorded()
     before = ha.rows(list(names.values()))
     job_id = client.download(media.url(f"/slow/{SPEED}/bytes/{SIZE}/film.mp4"))
     client.wait_status(job_id, "completed", timeout=120)
     ha.wait(names["completed_today"], "1")
     ha.wait(names["status"], "idle")
-    last = names["completed_today"]
-    wait_for(lambda: ha.rows([last])[last] > before[last], what="the recorder's next commit")
+    ha.wait_recorded()
     after = ha.rows(list(names.values()))
     added = {name: number - before.get(name, 0) for name, number in after.items()}
     added = {name: number for name, number in added.items() if number}

@@ -10,7 +10,8 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ api:
 websocket_api:
 frontend:
 config:
+conversation:
 history:
 recorder: {{commit_interval: 1}}
 system_log:
@@ -37,7 +39,12 @@ automation: !include automations.yaml
 script: !include scripts.yaml
 """
 START_TIME = 180  # seconds; a first start compiles
-LEVELS = re.compile(r" (WARNING|ERROR|CRITICAL) ")
+ENTRY = re.compile(r"^(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.)", re.MULTILINE)  # of the log
+LEVELS = re.compile(r"^\S+ \S+ (WARNING|ERROR|CRITICAL) ")
+# What machines lack that has nothing to do with us.
+NOISE = re.compile(r"aiohttp_fast_zlib|libturbojpeg|get_mac_address")
+USERNAME = "admin"
+PASSWORD = "test-only"
 
 
 class HomeAssistant:
@@ -64,11 +71,15 @@ class HomeAssistant:
             self._broker |= {"username": username, "password": password}
         self._protocol = protocol
         self._process: subprocess.Popen[bytes] | None = None
+        self._marked = 0
 
     # Life
 
-    def start(self) -> HomeAssistant:
-        """Start it; onboard it and connect it to the broker at the first time."""
+    def start(self, *, broker: bool = True) -> HomeAssistant:
+        """Start it; onboard it and connect it to the broker at the first time.
+
+        Without ``broker`` it does not wait for that one to answer.
+        """
         first = not (self.folder / "configuration.yaml").exists()
         if first:
             self._configure()
@@ -91,20 +102,25 @@ class HomeAssistant:
         wait_for(self._running, START_TIME, "Home Assistant to run")
         if first:
             self._connect()
-        wait_for(lambda: self._entry().get("state") == "loaded", 60, "its MQTT integration")
+        if broker:
+            self.wait_broker()
         return self
+
+    def wait_broker(self) -> None:
+        """Wait until its MQTT integration is set up."""
+        wait_for(lambda: self._entry().get("state") == "loaded", 60, "its MQTT integration")
 
     def stop(self) -> None:
         """End it and all that it has started."""
         process, self._process = self._process, None
         if process is None:
             return
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
+        with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.killpg(process.pid, signal.SIGTERM)
             process.wait(30)
-        except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):  # what it left behind
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait(10)
+        process.wait(10)
 
     def restart(self) -> None:
         self.stop()
@@ -136,7 +152,7 @@ class HomeAssistant:
 
     def _onboard(self) -> None:
         client = f"{self.url}/"
-        user = {"name": "Admin", "username": "admin", "password": "test-only", "language": "en"}
+        user = {"name": "Admin", "username": USERNAME, "password": PASSWORD, "language": "en"}
         # The page is there before the first step can be taken.
         code = wait_for(
             lambda: (
@@ -206,18 +222,43 @@ class HomeAssistant:
         answer = self._send("GET", f"/api/states/{entity_id}")
         return dict(answer.json()) if answer.ok else {}
 
-    def call(self, action: str, **content: Any) -> Any:
-        """Run an action (a service); raise where it fails."""
-        return self.post(f"/api/services/{action.replace('.', '/', 1)}", content)
+    def call(self, action: str, *, return_response: bool = False, **content: Any) -> Any:
+        """Run an action (a service); raise where it fails.
 
-    def wait(self, entity_id: str, state: str, timeout: float = 20) -> dict[str, Any]:
-        """Wait until an entity has a state; return it."""
+        Return what it answers where that is asked for, else the states that have changed.
+        """
+        path = f"/api/services/{action.replace('.', '/', 1)}"
+        if return_response:
+            return self.post(f"{path}?return_response", content)["service_response"]
+        return self.post(path, content)
+
+    def wait(
+        self, entity_id: str, state: str | None = None, timeout: float = 20, **attributes: Any
+    ) -> dict[str, Any]:
+        """Wait until an entity is there and has a state and attributes; return it."""
         deadline = time.monotonic() + timeout
-        while (found := self.state(entity_id)).get("state") != state:
+        while not _has(found := self.state(entity_id), state, attributes):
             if time.monotonic() > deadline:
-                raise AssertionError(f"waited for {entity_id} to be {state!r}: {found}")
+                wanted = f"{entity_id} to be {state!r} with {attributes}"
+                raise AssertionError(f"waited {timeout} s in vain for {wanted}: {found}")
             time.sleep(0.05)
         return found
+
+    def render(self, template: str) -> str:
+        """Return what a template gives."""
+        answer = self._send("POST", "/api/template", json={"template": template})
+        assert answer.ok, answer.text
+        return answer.text
+
+    def say(self, sentence: str, language: str = "en") -> str:
+        """Say something to Assist; return what it says."""
+        content = {"text": sentence, "language": language}
+        answer = self.post("/api/conversation/process", content)
+        return str(answer["response"]["speech"]["plain"]["speech"])
+
+    def fire(self, event_type: str, **data: Any) -> None:
+        """Fire an event on Home Assistant's bus."""
+        self.post(f"/api/events/{event_type}", data)
 
     def add_automation(self, name: str, **content: Any) -> None:
         self.post(f"/api/config/automation/config/{name}", {"alias": name, **content})
@@ -241,10 +282,18 @@ class HomeAssistant:
     def command(self, kind: str, **content: Any) -> Any:
         """Send one command of the WebSocket API; return its result."""
         with self._socket() as socket:
-            socket.send(json.dumps({"id": 1, "type": kind, **content}))
-            answer = json.loads(socket.recv(60))
-            assert answer["success"], f"{kind}: {answer.get('error')}"
-            return answer["result"]
+            return _ask(socket, kind, content)
+
+    @contextmanager
+    def subscribe(self, kind: str, **content: Any) -> Iterator[Callable[[], Any]]:
+        """Send a command that subscribes; yield a function that returns the next message.
+
+        `subscribe_events` with ``event_type`` is the bus, `subscribe_trigger` with ``trigger`` any
+        trigger of an automation, `render_template` with ``template`` each of its results.
+        """
+        with self._socket() as socket:
+            _ask(socket, kind, content)
+            yield lambda: json.loads(socket.recv(20))["event"]
 
     def entities(self, node_id: str = "mediarip") -> dict[str, str]:
         """Return a device's entities: key (the unique id without the node id) to entity id."""
@@ -266,31 +315,70 @@ class HomeAssistant:
         found = self.command("device_automation/trigger/list", device_id=device_id)
         return {one["subtype"] for one in found if one["domain"] == "mqtt"}
 
+    def debug_info(self, device_id: str) -> dict[str, Any]:
+        """Return what the MQTT integration knows of a device: topics, payloads, messages."""
+        return dict(self.command("mqtt/device/debug_info", device_id=device_id))
+
     # Files
 
     def log(self) -> str:
         path = self.folder / "hass.out"
         return path.read_text("utf-8", "replace") if path.exists() else ""
 
-    def complaints(self, about: str = "mediarip|mqtt") -> list[str]:
-        """Return the warnings and errors of the log that name something."""
-        wanted = re.compile(about, re.IGNORECASE)
+    def mark(self) -> None:
+        """Let `complaints` begin here."""
+        self._marked = len(self.log())
+
+    def complaints(self, expected: str = "") -> list[str]:
+        """Return the warnings and errors of the log since the mark; ``expected`` is a pattern.
+
+        All of them: a bad template's, for one, names neither a topic nor an entity.
+        """
+        entries = [one for one in ENTRY.split(self.log()[self._marked :]) if LEVELS.match(one)]
         return [
-            line for line in self.log().splitlines() if LEVELS.search(line) and wanted.search(line)
+            one
+            for one in entries
+            if not NOISE.search(one) and not (expected and re.search(expected, one))
         ]
 
     def rows(self, entity_ids: list[str]) -> dict[str, int]:
         """Return how many rows the recorder holds of each entity's states."""
         marks = ", ".join("?" * len(entity_ids))
+        return dict(
+            self._query(
+                "SELECT m.entity_id, count(*) FROM states s JOIN states_meta m "  # noqa: S608 - question marks
+                f"ON m.metadata_id = s.metadata_id WHERE m.entity_id IN ({marks}) "
+                "GROUP BY m.entity_id",
+                *entity_ids,
+            )
+        )
+
+    def wait_recorded(self) -> None:
+        """Wait until the recorder has written all that has happened by now."""
+        event_type = f"recorded_{uuid.uuid4().hex}"  # it writes in the order of the bus
+        self.fire(event_type)
+        wait_for(
+            lambda: self._query("SELECT 1 FROM event_types WHERE event_type = ?", event_type),
+            what="the recorder's next commit",
+        )
+
+    def _query(self, statement: str, *values: str) -> list[Any]:
         database = sqlite3.connect(f"file:{self.folder / 'home-assistant_v2.db'}?mode=ro", uri=True)
         try:
-            return dict(
-                database.execute(
-                    "SELECT m.entity_id, count(*) FROM states s JOIN states_meta m "  # noqa: S608 - question marks
-                    f"ON m.metadata_id = s.metadata_id WHERE m.entity_id IN ({marks}) "
-                    "GROUP BY m.entity_id",
-                    entity_ids,
-                ).fetchall()
-            )
+            return database.execute(statement, values).fetchall()
         finally:
             database.close()
+
+
+def _has(found: dict[str, Any], state: str | None, attributes: dict[str, Any]) -> bool:
+    if not found or state not in {None, found["state"]}:
+        return False
+    missing = object()
+    return all(found["attributes"].get(key, missing) == one for key, one in attributes.items())
+
+
+def _ask(socket: Connection, kind: str, content: dict[str, Any]) -> Any:
+    socket.send(json.dumps({"id": 1, "type": kind, **content}))
+    answer = json.loads(socket.recv(60))
+    assert answer["success"], f"{kind}: {answer.get('error')}"
+    return answer["result"]
