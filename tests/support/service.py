@@ -83,10 +83,14 @@ class Service:
 
     def temporary(self) -> list[Path]:
         """Return what lies in the temporary folders of jobs."""
-        return [one for one in (self.root / ".mediarip" / "tmp").rglob("*") if one.is_file()]
+        return _files(self.root / ".mediarip" / "tmp")
 
     def media(self) -> list[str]:
         """Return the files on the volume that are not the service's own."""
-        found = [one for one in self.root.rglob("*") if one.is_file()]
-        names = [one.relative_to(self.root) for one in found]
+        names = [one.relative_to(self.root) for one in _files(self.root)]
         return sorted(str(one) for one in names if one.parts[0] != ".mediarip")
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return all files below a folder in which the service is at work."""
+    return [Path(where) / name for where, _, names in os.walk(folder) for name in names]
