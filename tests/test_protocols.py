@@ -134,16 +134,17 @@ def test_an_inside_address_is_refused_even_where_a_proxy_would_connect(
     assert not media.requests
 
 
+@pytest.mark.parametrize("path", ["/bytes/{}/x", "/unknown/bytes/{}/x", "/packed/{}"])
 def test_a_page_without_an_end_does_not_fill_the_memory(
-    media: MediaServer, monkeypatch: pytest.MonkeyPatch
+    path: str, media: MediaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "PAGE_LIMIT", 100_000)
+    monkeypatch.setattr(session, "PAGE_LIMIT", 3_000_000)
     with open_session() as opened:
-        assert len(opened.urlopen(media.url("/bytes/100000/x")).read()) == 100_000
+        assert len(opened.urlopen(media.url(path.format(3_000_000))).read()) == 3_000_000
         with pytest.raises(DownloadError, match="page"):
-            opened.urlopen(media.url("/bytes/100001/x")).read()
-        with opened.urlopen(media.url("/bytes/300000/x")) as response:
-            assert len(response.read(200_000)) == 200_000
+            opened.urlopen(media.url(path.format(3_000_001))).read()
+        with opened.urlopen(media.url(path.format(9_000_000))) as response:
+            assert len(response.read(5_000_000)) == 5_000_000
 
 
 # Items

@@ -168,16 +168,18 @@ def _no_web(info: dict[str, Any]) -> DownloadError:
 
 
 class _Bounded:
-    """Goes before a class of yt-dlp's responses: reads no whole that is endless."""
+    """Goes before yt-dlp's class of responses: reads no whole that is endless.
 
-    closed: bool
+    A stage below `read`, which closes the response once all has arrived, though not all of it may
+    be decompressed by then.
+    """
 
-    def read(self, amt: int | None = None) -> bytes:
-        original: Callable[[int], bytes] = super().read  # type: ignore[misc] # the response's
-        if amt is not None and amt >= 0:
+    def _real_read(self, amt: int | None = None) -> bytes:
+        original: Callable[[int], bytes] = super()._real_read  # type: ignore[misc] # the response's
+        if amt is not None:
             return original(amt)
         data = bytearray()
-        while not self.closed and (chunk := original(_CHUNK)):
+        while chunk := original(_CHUNK):
             data += chunk
             if len(data) > PAGE_LIMIT:
                 raise DownloadError(
@@ -195,5 +197,6 @@ def _bounded_class(kind: Any) -> Any:
 def _bounded(response: Any) -> Any:
     # Another class, not another attribute: that would make a cycle, which closes no sockets.
     kind: Any = type(response)
-    response.__class__ = _bounded_class(kind)
+    if hasattr(kind, "_real_read"):  # those of other handlers are data: URLs and WebSockets
+        response.__class__ = _bounded_class(kind)
     return response

@@ -6,7 +6,8 @@ Paths: ``/media/…`` files with Range; ``/bytes/<n>/<name>`` made-up bytes with
 answers), ``/status/<code>/…``, ``/flaky/<failures>/<code>/<key>/<path>``, ``/redirect?to=<url>``,
 ``/live/i.m3u8`` (grows, no end), ``/slowhls/<seconds>/…`` (each segment late),
 ``/page/video.html`` and ``/page/nothing.html``, ``/feed/good.xml``, ``/feed/onebad.xml`` and
-``/feed/allbad.xml``, ``/text/<name>`` what a test has put there.
+``/feed/allbad.xml``, ``/text/<name>`` what a test has put there, ``/packed/<count>``
+zeros by gzip.
 Standalone: ``python -m tests.support.server --port 18080``.
 """
 
@@ -20,6 +21,7 @@ import ssl
 import tempfile
 import threading
 import time
+import zlib
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
@@ -217,6 +219,8 @@ class _Handler(BaseHTTPRequestHandler):
                 if rest[-1].endswith(".ts"):
                     owner.closing.wait(float(seconds))
                 self._route(["media", *rest], how)
+            case ["packed", count, *_]:
+                self._packed(int(count))
             case ["bytes", count, name]:
                 self._send(Source(int(count)), Path(name).suffix, how)
             case ["page", "video.html"]:
@@ -278,6 +282,13 @@ class _Handler(BaseHTTPRequestHandler):
         for number in range(now - 5, now):
             lines += ["#EXTINF:1.0,", f"/media/hls/s{number % count:03d}.ts"]
         self._whole(TYPES[".m3u8"], "\n".join([*lines, ""]).encode())
+
+    def _packed(self, count: int) -> None:
+        packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+        parts = [packer.compress(bytes(min(2**20, count - at))) for at in range(0, count, 2**20)]
+        body = b"".join([*parts, packer.flush()])
+        self._head(200, "text/plain", len(body), {"Content-Encoding": "gzip"})
+        self.wfile.write(body)
 
     def _redirect(self, target: str) -> None:
         self._head(302, "text/plain", 0, {"Location": target})
