@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from yt_dlp.utils import ExtractorError
 
 from mediarip_mqtt.engine import children, patches, tools
 from mediarip_mqtt.engine.base import Task
 from mediarip_mqtt.engine.children import ProgramRefusedError
+from mediarip_mqtt.engine.classify import classify
 from mediarip_mqtt.engine.control import BlockedAddressError, WorkControl
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine
 from mediarip_mqtt.errors import DownloadError
@@ -391,3 +393,49 @@ def test_a_tls_socket_is_guarded_as_well(inside: SilentListener) -> None:
 
     with pytest.raises(BlockedAddressError):
         at_work(call)
+
+
+def test_a_blocked_name_is_not_even_resolved(
+    get: Get, media: MediaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def resolver(host: Any, *rest: Any, **named: Any) -> Any:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", media.port))]
+
+    monkeypatch.setattr(patches, "_getaddrinfo", resolver)
+    blocked = OPEN.model_copy(update={"blocked_hosts": ("blocked.example",)})
+    target = f"http://www.blocked.example:{media.port}/bytes/1000/x.mp4"
+    with pytest.raises(DownloadError) as caught:
+        get(media.url(f"/redirect/x.mp4?to={target}"), blocked)
+    assert caught.value.code == "blocked_address"
+    assert "www.blocked.example" not in asked
+    with pytest.raises(BlockedAddressError):
+        at_work(lambda: socket.socket().connect(("blocked.example.", 80)), blocked)
+
+
+# Time
+
+
+@pytest.mark.parametrize(
+    "text", [" " * 2_000_000 + "x", "https://" * 300_000, "\x1b[" * 500_000, "[a" * 500_000]
+)
+def test_a_site_s_endless_message_takes_no_time(text: str) -> None:
+    assert len(classify(ExtractorError(text, expected=True)).message) <= 500
+
+
+# JavaScript
+
+
+def test_only_the_safest_javascript_runtime_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"deno", "node", "bun", "qjs"}
+    monkeypatch.setattr(tools, "find", lambda name: f"/opt/{name}" if name in there else None)
+    monkeypatch.setattr(tools, "version", lambda *_: "v24.1.0")
+    for expected in ("deno", "node", "quickjs", "bun"):
+        tools.js_runtimes.cache_clear()
+        assert list(tools.js_runtimes()) == [expected]
+        there.remove(tools.JS_RUNTIMES[expected])
+    tools.js_runtimes.cache_clear()
+    assert tools.js_runtimes() == {}
+    tools.js_runtimes.cache_clear()

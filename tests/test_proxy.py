@@ -98,6 +98,21 @@ def test_a_live_stream_over_tls_passes_with_a_certificate_that_is_checked(
     assert isinstance(work.outcome, tuple), work.outcome
 
 
+@pytest.mark.parametrize("unchecked", [True, False])
+def test_a_live_stream_over_tls_is_not_taken_from_a_server_that_proves_nothing(
+    unchecked: bool,  # noqa: FBT001 - a parameter of the test
+    media: MediaServer,
+    media_tls: MediaServer,
+    leaves_nothing: None,
+    begin: Callable[..., Work],
+) -> None:
+    url = media.text("mixed.m3u8", live_playlist(media_tls.url("/media/hls/s000.ts")))
+    work = begin(url, nocheckcertificate=unchecked)
+    wait_for(lambda: len([one for one in media.requests if "mixed" in one.path]) > 4, 20)
+    work.stop()
+    assert asked(media_tls, "s000")() is unchecked
+
+
 @pytest.mark.parametrize("kind", ["httpproxy", "http", "https"])
 def test_a_live_playlist_leads_ffmpeg_not_inside_by_any_protocol(
     kind: str, media: MediaServer, begin: Callable[..., Work]

@@ -30,6 +30,7 @@ from mediarip_mqtt.engine.control import BlockedAddressError
 from mediarip_mqtt.errors import CommandError, DownloadError, ErrorCode
 
 MAX_MESSAGE: Final = 400
+MAX_READ: Final = 4000  # characters of a site's message that are looked at
 
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _URL: Final = re.compile(r"(https?://)(?:[^/\s@]*@)?([^\s?#'\"<>]*)(?:[?#][^\s'\"<>]*)?")
@@ -118,6 +119,7 @@ def classify(error: BaseException) -> DownloadError:
 
 def clean(text: str) -> str:
     """Return a text without colours, reports' tails, and what URLs may carry of secrets."""
+    text = text[:MAX_READ]  # a site may send megabytes, on which the patterns take hours
     text = _TAIL.sub("", _ANSI.sub("", text)).replace("ERROR: ", "")
     text = re.sub(r"^\[[\w:+-]+\]\s*(?:[\w.-]+:\s*)?", "", text.strip())
     text = _URL.sub(r"\1\2", text)

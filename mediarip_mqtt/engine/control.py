@@ -135,10 +135,17 @@ class WorkControl:
             raise BlockedAddressError(error.message) from None
         return address
 
+    def check_name(self, host: object) -> None:
+        """Refuse a name that is blocked, before it is resolved; after a stop, any."""
+        self.check()
+        name = _name(host)
+        if matches(name, self._security.blocked_hosts):
+            self.blocked = f"The host {name} is blocked by security.blocked_hosts."
+            raise BlockedAddressError(self.blocked)
+
     def resolved(self, host: object, addresses: list[str]) -> None:
         """Remember what an allowed host's name stands for."""
-        name = host.decode("idna") if isinstance(host, bytes) else str(host or "")
-        if matches(name.lower().rstrip("."), self._security.allowed_hosts):
+        if matches(_name(host), self._security.allowed_hosts):
             self._exempt.update(addresses)
 
     @property
@@ -195,6 +202,11 @@ def attach(thread: threading.Thread, control: WorkControl | None) -> None:
 def current() -> WorkControl | None:
     """Return the control of the calling thread's work; None outside of any."""
     return getattr(threading.current_thread(), _ATTRIBUTE, None)
+
+
+def _name(host: object) -> str:
+    text = host.decode("latin-1") if isinstance(host, bytes) else str(host or "")
+    return text.lower().rstrip(".")
 
 
 def _shut_down(one: socket.socket) -> None:

@@ -95,7 +95,7 @@ def _watched_getaddrinfo(host: Any, *arguments: Any, **named: Any) -> Any:
     control = current()
     if control is None:
         return _getaddrinfo(host, *arguments, **named)
-    control.check()
+    control.check_name(host)
     found = _getaddrinfo(host, *arguments, **named)
     control.resolved(host, [str(one[4][0]) for one in found])
     return found

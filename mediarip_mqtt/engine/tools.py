@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 # yt-dlp's names of JavaScript runtimes, in the order of its preference, and their programs.
-JS_RUNTIMES: Final = {"deno": "deno", "node": "node", "bun": "bun", "quickjs": "qjs"}
+JS_RUNTIMES: Final = {"deno": "deno", "node": "node", "quickjs": "qjs", "bun": "bun"}
 _NODE_LEAST: Final = 22
 VERSION_TIME: Final = 10.0
 
@@ -52,14 +52,16 @@ def programs() -> dict[str, str]:
 
 @cache
 def js_runtimes() -> dict[str, dict[str, str]]:
-    """Return the JavaScript runtimes that are there, as yt-dlp's option ``js_runtimes``."""
-    found: dict[str, dict[str, str]] = {}
+    """Return the safest JavaScript runtime that is there, as yt-dlp's option ``js_runtimes``.
+
+    Only one: were there more, yt-dlp would run what the safest refuses in the next one. It gives
+    deno no rights at all and node none to files; bun and quickjs know no such limits.
+    """
     for name, program in JS_RUNTIMES.items():
         path = find(program)
-        if path is None or (name == "node" and _node_major(path) < _NODE_LEAST):
-            continue
-        found[name] = {"path": path}
-    return found
+        if path is not None and (name != "node" or _node_major(path) >= _NODE_LEAST):
+            return {name: {"path": path}}
+    return {}
 
 
 def version(path: str | None, option: str) -> str | None:

@@ -402,7 +402,7 @@ def _format(one: dict[str, Any]) -> FormatInfo:
 def _text(value: Any) -> str | None:
     if value is None:
         return None
-    text = str(value).encode("utf-8", "replace").decode("utf-8")
+    text = str(value)[: 10 * TEXT_LIMIT].encode("utf-8", "replace").decode("utf-8")
     return "".join(char for char in text if char.isprintable())[:TEXT_LIMIT].strip() or None
 
 
