@@ -24,13 +24,14 @@ def leaves_nothing() -> Iterator[None]:
     """Hold that no thread, child or descriptor stays; the server's own are gone by then, too."""
     threads = set(threading.enumerate())
     files = psutil.Process().num_fds()
+    children = set(psutil.Process(os.getpid()).children(recursive=True))
     yield
     wait_for(
         lambda: not {one.name for one in set(threading.enumerate()) - threads},
         5,
         "the threads to end",
     )
-    assert not psutil.Process(os.getpid()).children(recursive=True)
+    assert not set(psutil.Process(os.getpid()).children(recursive=True)) - children
     wait_for(lambda: psutil.Process().num_fds() <= files, 5, "the descriptors to close")
 
 

