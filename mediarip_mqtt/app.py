@@ -5,39 +5,46 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import platform
 import signal
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt import __version__, commands, filesystem, presets, wire
+from mediarip_mqtt import __version__, commands, events, filesystem, presets, wire
 from mediarip_mqtt.discovery import Discovery
 from mediarip_mqtt.dispatch import PAUSED_KEY, UPDATE_KEY, Dispatch
 from mediarip_mqtt.engine.base import Engine
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine
 from mediarip_mqtt.errors import ConfigError, StoreError
 from mediarip_mqtt.health import Health, place
-from mediarip_mqtt.jobs import Jobs, now
+from mediarip_mqtt.jobs import Jobs, new_id, now
+from mediarip_mqtt.link import LinkError
 from mediarip_mqtt.models import Facts
 from mediarip_mqtt.mqtt import Session
 from mediarip_mqtt.pictures import Pictures
 from mediarip_mqtt.preferences import Preferences
 from mediarip_mqtt.publisher import THUMBNAIL, YTDLP, Publisher
-from mediarip_mqtt.runner import Runner
+from mediarip_mqtt.runner import STORAGE_LOST, Runner
 from mediarip_mqtt.settings import Settings
-from mediarip_mqtt.store import Changes, Store
+from mediarip_mqtt.store import Changes, Store, Tx
 from mediarip_mqtt.store.lease import Lease
 from mediarip_mqtt.updates import Updates
 from mediarip_mqtt.upkeep import Upkeep
+from mediarip_mqtt.volume import Volume
 
 OWN_FOLDER: Final = ".mediarip"
 YTDLP_FOLDER: Final = "ytdlp"  # in it: versions that were fetched
 SWITCH_WAIT: Final = 900.0  # seconds for running downloads to end before a new yt-dlp is used
 GRACE: Final = 4.0  # seconds for running downloads to stop
+VOLUME_INTERVAL: Final = 3.0  # seconds between two looks at the volume
+CLOSE_TIME: Final = 2.0
+LAST_RESORT: Final = 8.0  # seconds after which the process ends whatever hangs in a lost volume
 END_TIME: Final = 5.0  # seconds for the last words to the broker
 
 logger = logging.getLogger(__name__)
@@ -61,6 +68,8 @@ class App:
         self._hold: str | None = None
         self._stop = asyncio.Event()
         self._switch = asyncio.Event()
+        self._lost: str | None = None  # what is wrong with the volume
+        self._untold: list[events.Event] = []  # what happened while the store was away
         self.restart = False  # whether the program shall start itself anew
 
     async def serve(
@@ -79,16 +88,19 @@ class App:
         network = filesystem.is_network(mount.fstype)
         self._journal = filesystem.journal_mode(self.settings.storage.journal_mode, mount.fstype)
         self._store = Store(own / "store.db", journal_mode=self._journal, exclusive=network)
-        lease = Lease(self._store, own, network=network)
-        lease.lock()
+        self._lease = Lease(self._store, own, network=network)
+        self._lease.lock()
         try:
+            self._volume = Volume(own)
+            await asyncio.to_thread(_mark, self._volume, self.settings.storage.create)
             await self._store.open()
             try:
-                await self._serve_store(lease, ready)
+                await self._serve_store(self._lease, ready)
             finally:
-                await self._store.close()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._store.close(), CLOSE_TIME)
         finally:
-            lease.unlock()
+            self._lease.unlock()
 
     async def _serve_store(self, lease: Lease, ready: asyncio.Event | None) -> None:
         await lease.take(now())
@@ -112,7 +124,9 @@ class App:
 
     def _build(self, lease: Lease) -> None:
         settings, topics = self.settings, self._topics
-        jobs = Jobs(topics, self._preferences, retry_delay=settings.downloads.retry_delay)
+        self._jobs = jobs = Jobs(
+            topics, self._preferences, retry_delay=settings.downloads.retry_delay
+        )
         self._pictures = Pictures(self._engine, lambda: self._publisher.mark(THUMBNAIL))
         self._publisher = Publisher(
             topics,
@@ -144,6 +158,8 @@ class App:
             root=self.root,
             min_free=settings.storage.min_free,
             clock=now,
+            backups=(settings.storage.backup_interval, settings.storage.backup_keep),
+            lost=lambda: self._lost is not None,
             space_changed=self._apply_hold,
             lost_lease=self._stop.set,
         )
@@ -196,8 +212,14 @@ class App:
             health = group.create_task(self._health.run(), name="health")
             updates = group.create_task(self._updates.run(), name="updates")
             switch = group.create_task(self._switch_when_idle(), name="switch")
+            volume = group.create_task(self._watch_volume(), name="volume")
             await self._stop.wait()
             logger.info("ending: the next start goes on from here")
+            if self._lost:
+                # Threads that hang in the volume would keep the process from ending.
+                timer = threading.Timer(LAST_RESORT, os._exit, (1,))
+                timer.daemon = True
+                timer.start()
             await self._session.stop_intake()
             await self._runner.shutdown(GRACE)
             await self._session.finish()
@@ -205,9 +227,58 @@ class App:
             session.cancel()
             runner.cancel()
             pictures.cancel()
-            for task in (health, updates, switch):
+            for task in (health, updates, switch, volume):
                 task.cancel()
             relay.cancel()  # without a broker it would wait for ever
+
+    async def _watch_volume(self) -> None:
+        while True:
+            problem = await self._volume.problem()
+            if problem and self._lost is None:
+                await self._lose_volume(problem)
+            elif problem is None and self._lost is not None:
+                try:
+                    await self._regain_volume()
+                except (OSError, StoreError, sqlite3.Error) as error:
+                    logger.warning("storage: the volume is back, its store not yet: %s", error)
+            await asyncio.sleep(VOLUME_INTERVAL)
+
+    async def _lose_volume(self, problem: str) -> None:
+        """Hold everything, and say so; the store's own event follows when it is back."""
+        logger.error(
+            "storage: the volume %s is lost (%s): the queue waits. Check that it is mounted and "
+            "writable.",
+            self.root,
+            problem,
+        )
+        self._lost = problem
+        self._store.suspend(problem)
+        event = events.StorageLost(event_id=new_id(), at=now(), reason=problem)
+        self._untold.append(event)
+        self._apply_hold()
+        self._runner.interrupt()
+        with contextlib.suppress(LinkError):
+            await self._session.respond(self._topics.event, wire.dumps(event.payload()), None)
+
+    async def _regain_volume(self) -> None:
+        """Open the store on the volume that has come back, and go on."""
+        self._lease.unlock()
+        self._lease.lock()
+        await self._store.reopen()
+        await self._lease.take(now())
+        told = [*self._untold, events.StorageRestored(event_id=new_id(), at=now())]
+
+        def go_on(tx: Tx) -> None:
+            self._jobs.put_all_back(tx)
+            for event in told:
+                tx.post(self._topics.event, wire.dumps(event.payload()), event.at)
+
+        await self._store.write(go_on)
+        self._untold.clear()
+        self._lost = None
+        logger.info("storage: the volume is back; the queue goes on")
+        await self._read_hold()
+        self._publisher.mark_all()
 
     async def _switch_when_idle(self) -> None:
         """Once a new yt-dlp is chosen: end in order at a quiet moment, to start anew with it."""
@@ -233,7 +304,8 @@ class App:
 
     def _apply_hold(self) -> None:
         self._runner.hold = (
-            self._hold
+            (STORAGE_LOST if self._lost else None)
+            or self._hold
             or ("disk_low" if self._upkeep.disk_low else None)
             or ("updating" if self._switch.is_set() else None)
         )
@@ -246,12 +318,14 @@ class App:
             "published_at": self._publisher.published_at,
             "lost_broker_at": self._session.lost_at,
             "lost_threads": self._runner.lost_threads,
+            "volume": self._lost or "ok",
         }
 
     def _state(self) -> dict[str, Any]:
         return {
             "paused": self._runner.hold is not None,
             "pause_reason": self._runner.hold,
+            "storage": self._lost or "ok",
             "disk_free": self._upkeep.disk_free,
             "disk_total": self._upkeep.disk_total,
             "lost_threads": self._runner.lost_threads,
@@ -269,6 +343,7 @@ class App:
             "python": platform.python_version(),
             "storage_root": str(self.root),
             "store": str(self._store.path),
+            "store_recovered": self._store.recovered,
             "journal_mode": self._journal,
             "filesystem": self._mount.fstype,
             "session_mode": self.settings.session.mode,
@@ -311,6 +386,16 @@ async def _relay(source: asyncio.Event, target: asyncio.Event | None) -> None:
     await source.wait()
     if target is not None:
         target.set()
+
+
+def _mark(volume: Volume, create: bool) -> None:  # noqa: FBT001 - a setting's value
+    """Know the volume by its marker; raise `ConfigError` where it must be there and is not."""
+    if not create and not volume.marked:
+        raise ConfigError(
+            "storage.create is false, and there is no store on the volume: is it mounted? Mount "
+            "it, or set storage.create to true to begin a new one."
+        )
+    volume.mark()
 
 
 def _prepare_folders(root: Path, own: Path) -> filesystem.Mount:

@@ -106,6 +106,7 @@ class Publisher:
         self._live: dict[str, Progress] = {}
         self._shown: dict[str, _Shown] = {}
         self._activity = Activity()
+        self._found: tuple[list[Job], dict[str, Any]] | None = None  # what `state` told last
         self.published_at: float | None = None  # by time.monotonic
         self._publishing = 0
         self._sending = asyncio.Lock()
@@ -236,7 +237,8 @@ class Publisher:
             await self._publish_one(link)
 
     async def _publish_one(self, link: Link) -> None:
-        key = next(iter(self._dirty))
+        # `state` first: where the store can't be read it is the one that still can be told.
+        key = STATE if STATE in self._dirty else next(iter(self._dirty))
         del self._dirty[key]
         self._publishing += 1
         try:
@@ -344,7 +346,13 @@ class Publisher:
                 "last_failed": _last(tx.finished(JobStatus.FAILED, 1, whose)),
             }
 
-        running, found = await self._store.read(read)
+        try:
+            self._found = await self._store.read(read)
+        except (StoreError, sqlite3.Error) as error:
+            if self._found is None:
+                raise
+            logger.debug("publisher: `state` tells what was known last: %s", error)
+        running, found = self._found
         speed = sum(one.speed or 0.0 for one in self._live.values())
         service = self._state()
         shown = {

@@ -39,6 +39,7 @@ from mediarip_mqtt.publisher import Publisher
 from mediarip_mqtt.store import Changes, Probe, Store, Tx
 
 T = TypeVar("T")
+STORAGE_LOST: Final = "storage_lost"  # the reason to hold
 LOOKAHEAD: Final = 2  # extractions that run while all slots download
 READY_LIMIT: Final = 4  # pages kept for a slot
 PROBES: Final = 2  # probes at once
@@ -81,6 +82,7 @@ class Slot:
     moved_at: float = field(default_factory=time.monotonic)
     size: int = -1  # bytes in its temporary folder, when it was last looked at
     stalled: bool = False
+    interrupted: bool = False  # by no fault of its own: it goes on later
 
     def stop(self) -> None:
         """Stop the thread."""
@@ -165,6 +167,12 @@ class Runner:
             group.create_task(self._end_stalled(), name="stalled")
             group.create_task(self._schedule(group), name="schedule")
 
+    def interrupt(self) -> None:
+        """Stop all downloads for now: the volume is lost. They go back to the queue."""
+        for slot in self._slots.values():
+            slot.interrupted = True
+            slot.stop()
+
     async def drain(self, seconds: float) -> None:
         """Wait until nothing runs, at most so long; `hold` keeps new work away."""
         try:
@@ -209,7 +217,8 @@ class Runner:
                     await self._start_jobs(group)
                 due = await self._store.read(partial(Tx.next_time, now=moment))
             except (StoreError, sqlite3.Error) as error:
-                logger.warning("runner: the store can't be used (%s); trying again", error)
+                log = logger.debug if self.hold == STORAGE_LOST else logger.warning
+                log("runner: the store can't be used (%s); trying again", error)
                 due = None
                 await asyncio.sleep(STORE_RETRY)
             await self._wait(due)
@@ -289,7 +298,7 @@ class Runner:
                 await self._end(slot, _stalled(self._stall_timeout))
                 return
             await self._save(slot)
-            if self._stopping or not slot.stopped.is_set():
+            if self._stopping or slot.interrupted or not slot.stopped.is_set():
                 await self._commit(lambda tx: self._jobs.put_back(tx, job_id))
         except DownloadError as error:
             await self._end(slot, error)
@@ -619,13 +628,15 @@ class Runner:
 
     async def _commit(self, function: Callable[[Tx], T]) -> T:
         """Write, and try again until the store takes it: an outcome must not be forgotten."""
+        log = logger.warning  # once
         while True:
             try:
                 return await self._store.write(function)
             except (StoreError, sqlite3.Error) as error:
                 if self._stopping:
                     raise
-                logger.warning("runner: the store can't be written (%s); trying again", error)
+                log("runner: the store can't be written (%s); trying again", error)
+                log = logger.debug
                 await asyncio.sleep(STORE_RETRY)
 
     async def _remove_leftovers(self) -> None:
@@ -642,6 +653,7 @@ class Runner:
                         self._ready.pop(job_id, None)
                         await asyncio.to_thread(library.discard_temp, self._temp, job_id)
                 except (OSError, StoreError, sqlite3.Error) as error:
+                    self._leftovers.add(job_id)  # tried again with the next change
                     logger.warning(
                         "job %s: its temporary files can't be removed: %s", job_id, error
                     )

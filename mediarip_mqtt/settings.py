@@ -115,6 +115,18 @@ class StorageSettings(Section):
     journal_mode: Literal["auto", "wal", "truncate", "delete"] = Field(
         "auto", description="SQLite's journal; `auto` chooses by filesystem."
     )
+    create: bool = Field(
+        default=True,
+        description="Begin a new store where there is none; false once it is there: then a volume "
+        "that is not mounted at the start is noticed.",
+    )
+    backup_interval: float = Field(
+        86400.0,
+        ge=0,
+        le=31 * 86400,
+        description="Seconds between two copies of the store; 0: none.",
+    )
+    backup_keep: int = Field(7, ge=1, le=365, description="Copies of the store that are kept.")
     min_free: ByteSize = Field(
         512 * 2**20, description="Bytes that stay free: below it the queue pauses; 0 is off."
     )

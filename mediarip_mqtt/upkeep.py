@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from mediarip_mqtt import events, wire
+from mediarip_mqtt import events, threads, wire
 from mediarip_mqtt.errors import StoreError
 from mediarip_mqtt.filesystem import disk_usage
 from mediarip_mqtt.jobs import new_id
-from mediarip_mqtt.store import Store, Tx
+from mediarip_mqtt.store import Store, Tx, backup
 from mediarip_mqtt.store.lease import HEARTBEAT, Lease
 
 SPACE_INTERVAL: Final = 15  # seconds
@@ -37,6 +39,8 @@ class Upkeep:
         root: Path,
         min_free: int,
         clock: Callable[[], datetime],
+        backups: tuple[float, int],
+        lost: Callable[[], bool],
         space_changed: Callable[[], None],
         lost_lease: Callable[[], None],
     ) -> None:
@@ -46,6 +50,8 @@ class Upkeep:
         self._root = root
         self._min_free = min_free
         self._clock = clock
+        self._backups = backups
+        self._lost = lost
         self._space_changed = space_changed
         self._lost_lease = lost_lease
         self._scheduler = AsyncIOScheduler(
@@ -62,13 +68,35 @@ class Upkeep:
         self._scheduler.add_job(self._beat, "interval", seconds=HEARTBEAT)
         self._scheduler.add_job(self._measure, "interval", seconds=SPACE_INTERVAL)
         self._scheduler.add_job(self._forget, "interval", hours=1)
+        interval, _ = self._backups
+        if interval:
+            self._scheduler.add_job(self._backup, "interval", seconds=interval, jitter=60)
+            self._scheduler.add_job(self._first_backup)
         self._scheduler.start()
 
     def stop(self) -> None:
         """Do nothing more."""
         self._scheduler.shutdown(wait=False)
 
+    async def _first_backup(self) -> None:
+        """Copy the store where the newest copy is older than the interval."""
+        interval, _ = self._backups
+        newest = await asyncio.to_thread(backup.copies, self._store.path)
+        if not newest or time.time() - newest[0].stat().st_mtime > interval:
+            await self._backup()
+
+    async def _backup(self) -> None:
+        if self._lost():
+            return
+        try:
+            copy = await self._store.backup(self._backups[1])
+            logger.debug("store: copied to %s", copy)
+        except (OSError, StoreError, sqlite3.Error) as error:
+            logger.warning("store: no copy was made: %s", error)
+
     async def _beat(self) -> None:
+        if self._lost():
+            return
         try:
             if not await self._lease.renew(self._clock()):
                 logger.error("store: another service took the store over; this one ends")
@@ -78,8 +106,10 @@ class Upkeep:
 
     async def _measure(self) -> None:
         """Learn how much space there is; pause the queue below the floor."""
+        if self._lost():
+            return
         try:
-            free, total = await asyncio.to_thread(disk_usage, self._root)
+            free, total = await threads.start(partial(disk_usage, self._root), "disk-usage")
         except OSError as error:
             logger.warning(
                 "storage: the free space of %s is unknown: %s", self._root, error.strerror
@@ -109,6 +139,9 @@ class Upkeep:
         self._space_changed()
 
     async def _forget(self) -> None:
+        if self._lost():
+            return
+
         def forget(tx: Tx) -> None:
             tx.forget_requests(self._clock() - KEEP_REPLIES)
 

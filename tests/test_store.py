@@ -13,7 +13,7 @@ import pytest
 
 from mediarip_mqtt.errors import StoreError, StoreInUseError
 from mediarip_mqtt.models import Job, JobStatus
-from mediarip_mqtt.store import Changes, Store, Tx, database
+from mediarip_mqtt.store import Changes, Store, Tx, backup, database
 from mediarip_mqtt.store.lease import EXPIRY, Lease
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
@@ -132,10 +132,47 @@ async def test_an_upgrade_keeps_a_copy_and_a_failed_one_changes_nothing(
     connection.close()
 
 
-async def test_a_file_that_is_no_database_is_refused_with_a_reason(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["garbage", "a page", "its end"])
+async def test_a_damaged_store_goes_aside_and_its_last_sound_copy_comes_back(
+    damage: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "s.db"
+    store = await opened(path)
+    for number in range(300):
+        one = job().model_copy(update={"id": f"job{number:04}", "title": "x" * 100})
+        await store.write(lambda tx, one=one: tx.insert(one))  # type: ignore[misc] # bound in the loop
+    await store.backup(keep=2)
+    await store.write(lambda tx: tx.insert(job()))
+    await store.close()
+    content = bytearray(path.read_bytes())
+    if damage == "garbage":
+        content[:] = b"no database at all" * 1000
+    elif damage == "a page":
+        content[8192:12288] = bytes(4096)
+    else:
+        del content[len(content) // 2 :]
+    path.write_bytes(content)
+    store = await opened(path)
+    assert "is kept as s.db.damaged-" in (store.recovered or "")
+    assert len(await store.read(lambda tx: tx.jobs(limit=1000))) == 300
+    await store.close()
+
+
+async def test_a_damaged_store_without_a_copy_is_begun_anew(tmp_path: Path) -> None:
     (tmp_path / "s.db").write_bytes(b"no database at all" * 1000)
-    with pytest.raises(StoreError, match="can't be"):
-        await opened(tmp_path / "s.db")
+    store = await opened(tmp_path / "s.db")
+    assert "no sound copy" in (store.recovered or "")
+    assert await store.read(lambda tx: tx.jobs()) == []
+    await store.close()
+
+
+async def test_copies_are_whole_and_only_the_newest_are_kept(tmp_path: Path) -> None:
+    store = await opened(tmp_path / "s.db")
+    await store.write(lambda tx: tx.insert(job()))
+    made = [await store.backup(keep=2) for _ in range(4)]
+    assert backup.copies(tmp_path / "s.db") == made[:1:-1]
+    assert all(backup.sound(one) for one in made[2:])
+    await store.close()
 
 
 async def test_the_exclusive_way_for_network_volumes_keeps_others_out(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
 from collections.abc import Callable
@@ -15,10 +16,12 @@ from urllib.parse import quote
 import aiosqlite
 
 from mediarip_mqtt.errors import StoreError, StoreInUseError
+from mediarip_mqtt.store import backup
 from mediarip_mqtt.store.tx import Changes, Tx
 
 T = TypeVar("T")
 BUSY_TIMEOUT: Final = 5.0  # seconds another process may hold the file
+CLOSE_TIME: Final = 2.0
 RECENT: Final = 3  # copies from before an upgrade that are kept
 MIGRATION_PACKAGE: Final = "mediarip_mqtt.migrations"
 
@@ -33,6 +36,10 @@ def migrations() -> list[tuple[int, str]]:
         for file in files
         if file.name.endswith(".sql")
     )
+
+
+class _DamagedError(Exception):
+    """The file is no sound database."""
 
 
 class Store:
@@ -56,6 +63,16 @@ class Store:
         self._exclusive = exclusive
         self._committed = committed
         self._database: aiosqlite.Connection | None = None
+        self._place: tuple[int, int] | None = None
+        self._lost = asyncio.Event()
+        self._lost_reason = ""
+        self.recovered: str | None = None  # what was done about a damaged file
+
+    @property
+    def _address(self) -> str:
+        # unix-excl takes the lock once and needs no shared memory: the one way that works on NFS,
+        # CIFS, 9p and sshfs alike.
+        return f"file:{quote(str(self.path))}{'?vfs=unix-excl' if self._exclusive else ''}"
 
     def on_commit(self, committed: Callable[[Changes], None]) -> None:
         """Call ``committed`` on the event loop after each transaction that changed something."""
@@ -64,39 +81,74 @@ class Store:
     async def open(self) -> None:
         """Open the file and bring it to this program's schema.
 
-        Raises `StoreInUseError` where another process holds it, and `StoreError` where it is newer
-        than the program or can't be read.
+        A damaged file is put aside, and its newest sound copy in its place (`recovered`). Raises
+        `StoreInUseError` where another process holds it, and `StoreError` where it is newer than
+        the program or can't be read.
         """
-        # unix-excl takes the lock once and needs no shared memory: the one way that works on NFS,
-        # CIFS, 9p and sshfs alike.
-        vfs = "?vfs=unix-excl" if self._exclusive else ""
-        self._database = await aiosqlite.connect(
-            f"file:{quote(str(self.path))}{vfs}",
-            uri=True,
-            isolation_level=None,
-            timeout=BUSY_TIMEOUT,
+        try:
+            await self._open()
+        except _DamagedError as error:
+            self.recovered = await asyncio.to_thread(backup.recover, self.path, str(error))
+            try:
+                await self._open()
+            except _DamagedError:
+                raise StoreError(f"The store {self.path} can't be read, nor its copy.") from None
+
+    async def _open(self) -> None:
+        database = await aiosqlite.connect(
+            self._address, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT
         )
         try:
-            await self._hop(self._prepare)
+            await _hop(database, self._prepare)
         except sqlite3.OperationalError as error:
-            await self.close()
+            await database.close()
             if "locked" in str(error):
                 raise StoreInUseError(
                     f"The store {self.path} is in use by another process. Stop that one first."
                 ) from None
             raise StoreError(f"The store {self.path} can't be opened: {error}.") from None
         except sqlite3.DatabaseError as error:
-            await self.close()
-            raise StoreError(f"The store {self.path} can't be read: {error}.") from None
-        except StoreError:
-            await self.close()
+            await database.close()
+            raise _DamagedError(str(error)) from None
+        except (StoreError, _DamagedError):
+            await database.close()
             raise
+        self._database = database
 
     async def close(self) -> None:
         """Close the file; every transaction that was begun has ended by then."""
         if self._database is not None:
             database, self._database = self._database, None
             await database.close()
+
+    def suspend(self, reason: str) -> None:
+        """Refuse all use from now on: the volume is lost. What is under way may hang with it."""
+        self._lost_reason = reason
+        self._lost.set()
+
+    async def reopen(self) -> None:
+        """Open the file anew, after its volume was lost, and allow its use again."""
+        old, self._database = self._database, None
+        if old is not None:
+            # Not waited for long: its thread may hang in a volume that is gone.
+            with contextlib.suppress(sqlite3.Error, TimeoutError, ValueError):
+                await asyncio.wait_for(old.close(), CLOSE_TIME)
+        await self.open()
+        self._lost.clear()
+
+    async def backup(self, keep: int) -> Path:
+        """Copy the store beside itself; see `store.backup.save`."""
+        if self._lost.is_set():
+            raise StoreError(f"The store's volume is lost ({self._lost_reason}).")
+        return await asyncio.to_thread(self._backup, keep)
+
+    def _backup(self, keep: int) -> Path:
+        # A connection of its own: the service's goes on meanwhile.
+        source = sqlite3.connect(self._address, uri=True, timeout=BUSY_TIMEOUT)
+        try:
+            return backup.save(self.path, source, keep)
+        finally:
+            source.close()
 
     async def write(self, function: Callable[[Tx], T]) -> T:
         """Run ``function`` in a transaction; committed once this returns, undone where it raises.
@@ -108,22 +160,51 @@ class Store:
 
     async def _write(self, function: Callable[[Tx], T]) -> T:
         result: T
-        result, changes = await self._hop(_transaction, function)
+        result, changes = await self._hop(self._transaction, function)
         if changes and self._committed:
             self._committed(changes)
         return result
 
     async def read(self, function: Callable[[Tx], T]) -> T:
         """Run ``function``, which only reads, without a transaction."""
-        return await self._hop(lambda connection: function(Tx(connection)))
+        work = asyncio.ensure_future(self._hop(lambda connection: function(Tx(connection))))
+        lost = asyncio.ensure_future(self._lost.wait())
+        try:
+            await asyncio.wait({work, lost}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            lost.cancel()
+        if not work.done():  # a write that hangs is waited for: what became of it must be known
+            work.add_done_callback(lambda done: done.cancelled() or done.exception())
+            raise StoreError(f"The store's volume is lost ({self._lost_reason}).")
+        return work.result()
 
     async def _hop(self, function: Callable[..., T], *arguments: Any) -> T:
         database = self._database
+        if self._lost.is_set():
+            raise StoreError(f"The store's volume is lost ({self._lost_reason}).")
         if database is None:
             raise StoreError("The store is closed.")
-        # Private, and worth it: the public calls cost one hop for each statement.
-        result: T = await database._execute(function, database._conn, *arguments)  # type: ignore[no-untyped-call] # noqa: SLF001
-        return result
+        return await _hop(database, function, *arguments)
+
+    def _transaction(
+        self, connection: sqlite3.Connection, function: Callable[[Tx], T]
+    ) -> tuple[T, Changes]:
+        tx = Tx(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = function(tx)
+            self._refuse_lost_file()
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return result, tx.changes
+
+    def _refuse_lost_file(self) -> None:
+        """Raise where nobody finds any more what this connection writes to."""
+        if self._place != _place(self.path):
+            raise StoreError("The store's file is gone: its volume is not mounted any more.")
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.row_factory = sqlite3.Row
@@ -136,7 +217,11 @@ class Store:
         # FULL: an acknowledged command survives a power cut, too.
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise _DamagedError(str(found).replace("\n", " ")[:200])
         self._migrate(connection)
+        self._place = _place(self.path)
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         steps = migrations()
@@ -176,14 +261,16 @@ class Store:
             old.unlink()
 
 
-def _transaction(connection: sqlite3.Connection, function: Callable[[Tx], T]) -> tuple[T, Changes]:
-    tx = Tx(connection)
-    connection.execute("BEGIN IMMEDIATE")
+async def _hop(database: aiosqlite.Connection, function: Callable[..., T], *arguments: Any) -> T:
+    # Private, and worth it: the public calls cost one hop for each statement.
+    result: T = await database._execute(function, database._conn, *arguments)  # type: ignore[no-untyped-call] # noqa: SLF001
+    return result
+
+
+def _place(path: Path) -> tuple[int, int] | None:
+    """Return which file lies at a path now."""
     try:
-        result = function(tx)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    return result, tx.changes
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

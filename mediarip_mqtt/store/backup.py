@@ -1,0 +1,84 @@
+"""Copies of the store; and where it is damaged: it goes aside, and the last copy comes back."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+FOLDER: Final = "backups"
+PAGES: Final = 512  # copied in one step
+
+logger = logging.getLogger(__name__)
+
+
+def save(path: Path, source: sqlite3.Connection, keep: int) -> Path:
+    """Copy a store that is in use; keep the newest copies. Blocks; run it in a thread.
+
+    The copy gets its name when it is whole and checked.
+    """
+    folder = path.parent / FOLDER
+    folder.mkdir(exist_ok=True)
+    target = folder / f"store-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.db"
+    half = target.with_suffix(".half")
+    try:
+        copy = sqlite3.connect(half)
+        try:
+            source.backup(copy, pages=PAGES)
+            # The copy is one file: it has no business with a write-ahead log.
+            copy.execute("PRAGMA journal_mode=DELETE")
+        finally:
+            copy.close()
+        if not sound(half):
+            raise sqlite3.DatabaseError("the copy is damaged")
+        with half.open("rb") as file:
+            os.fsync(file.fileno())
+        half.replace(target)
+    finally:
+        half.unlink(missing_ok=True)
+    for old in copies(path)[keep:]:
+        old.unlink(missing_ok=True)
+    return target
+
+
+def copies(path: Path) -> list[Path]:
+    """Return the regular copies of a store, the newest first."""
+    found = (path.parent / FOLDER).glob("store-2*.db")
+    return sorted(found, key=lambda one: one.name, reverse=True)
+
+
+def sound(path: Path) -> bool:
+    """Whether a file is a store without damage."""
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            return bool(answer == "ok" and connection.execute("PRAGMA user_version").fetchone()[0])
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError:
+        return False
+
+
+def recover(path: Path, problem: str) -> str:
+    """Put a damaged store aside and the newest sound copy in its place; return what was done."""
+    moment = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    aside = path.with_name(f"{path.name}.damaged-{moment}")
+    for suffix in ("-wal", "-shm", "-journal", ""):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).replace(aside.with_name(aside.name + suffix))
+    good = next((one for one in copies(path) if sound(one)), None)
+    if good is None:
+        done = "There was no sound copy: a new, empty store was begun."
+    else:
+        half = path.with_suffix(".half")
+        half.write_bytes(good.read_bytes())
+        half.replace(path)
+        done = f"The copy {good.name} was put in its place: what happened since then is forgotten."
+    text = f"The store was damaged ({problem}) and is kept as {aside.name}. {done}"
+    logger.error("store: %s Media files are untouched.", text)
+    return text

@@ -1,0 +1,70 @@
+"""Whether the volume is there: the service's own marker is seen on it, and it can be written.
+
+A check may hang for as long as a server is away, so each one runs in a thread of its own, one at a
+time, and the waiting for it has a limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import uuid
+from pathlib import Path
+from typing import Final
+
+from mediarip_mqtt import threads
+
+MARKER: Final = "volume"  # in the service's own folder
+TIME_LIMIT: Final = 5.0  # seconds without an answer after which a volume counts as hanging
+
+
+class Volume:
+    """The volume of a service, known by the marker on it."""
+
+    def __init__(self, own: Path) -> None:
+        self._own = own
+        self._marker = own / MARKER
+        self._id = ""
+        self._pending: asyncio.Future[str | None] | None = None
+
+    @property
+    def marked(self) -> bool:
+        """Whether there is a marker."""
+        return self._marker.exists()
+
+    def mark(self) -> None:
+        """Read the marker, or make it where there is none; before the volume is first used."""
+        with contextlib.suppress(FileNotFoundError):
+            self._id = self._marker.read_text("utf-8").strip()
+        if not self._id:
+            self._id = uuid.uuid4().hex
+            half = self._own / f".{MARKER}.half"
+            half.write_text(f"{self._id}\n")
+            half.replace(self._marker)
+
+    async def problem(self) -> str | None:
+        """Return what is wrong with the volume in a word or two; None where it is well."""
+        if self._pending is None:
+            self._pending = threads.start(self._look, "volume")
+        try:
+            async with asyncio.timeout(TIME_LIMIT):
+                found = await asyncio.shield(self._pending)
+        except TimeoutError:
+            return "hanging"  # the next look waits for the same thread
+        self._pending = None
+        return found
+
+    def _look(self) -> str | None:
+        try:
+            seen = self._marker.read_text("utf-8").strip()
+            flags = os.statvfs(self._own).f_flag
+        except FileNotFoundError:
+            return "not mounted"
+        except OSError as error:
+            return (error.strerror or "unusable").lower()
+        if seen != self._id:
+            return "another volume"
+        if flags & os.ST_RDONLY or not os.access(self._own, os.W_OK):
+            return "read-only"
+        return None
