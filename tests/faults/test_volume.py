@@ -156,6 +156,7 @@ def test_a_volume_that_hangs_stops_nothing_but_itself(
     finally:
         server.send_signal(signal.SIGCONT)
         subprocess.run(["umount", "-l", str(unmounted)], check=False)
+        server.kill()
         server.wait(10)
 
 
