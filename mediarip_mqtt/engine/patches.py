@@ -65,13 +65,22 @@ def _watched_socket_init(self: socket.socket, *arguments: Any, **named: Any) -> 
 
 
 def _guarded_connect(self: socket.socket, address: Any) -> None:
-    control = current()
-    _connect(self, address if control is None else control.guard(self, address))
+    _connect(self, _allowed(self, address))
 
 
 def _guarded_connect_ex(self: socket.socket, address: Any) -> int:
+    return _connect_ex(self, _allowed(self, address))
+
+
+def _allowed(one: socket.socket, address: Any) -> Any:
     control = current()
-    return _connect_ex(self, address if control is None else control.guard(self, address))
+    if control is None:
+        return address
+    try:
+        return control.guard(one, address)
+    except BaseException:
+        one.close()  # who calls does so for an OSError only, which a stop is not
+        raise
 
 
 def _guarded_sendto(self: socket.socket, data: Any, *rest: Any) -> int:
