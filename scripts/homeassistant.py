@@ -149,27 +149,25 @@ def install(version: str) -> Installation:
     SHARED.mkdir(parents=True, exist_ok=True)
     with FileLock(CACHE / "lock"):
         found = _place(version)
-        # Inside of what it vouches for, and another one where this file would install more.
-        stamp, recipe = found.outside / "installed", _recipe(version)
-        if not stamp.exists() or stamp.read_text() != recipe:
+        stamp = found.outside / "installed"
+        if not stamp.exists():
             print(f"installing Home Assistant {version}; once, some minutes", file=sys.stderr)
             if found.root is not None:
                 _debian(version, found.root)
             _environment(found)
-            stamp.write_text(recipe)
+            stamp.touch()
         return found
 
 
-def _recipe(version: str) -> str:
-    parts = [_python(version) or "", *INTEGRATIONS, _REQUIREMENTS, PACKAGES]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
 def _place(version: str) -> Installation:
-    if _python(version):
-        return Installation(version, CACHE / f"venv-{version}", None)
+    """Return where a version belongs: a place for each recipe, so that clones do not quarrel."""
+    python = _python(version)
+    parts = [python or "", PACKAGES, _REQUIREMENTS, *INTEGRATIONS]
+    name = f"{version}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:8]}"
+    if python:
+        return Installation(version, CACHE / name, None)
     suite = SUITES[needed_python(version)[1]]
-    return Installation(version, Path(f"/opt/homeassistant-{version}"), CACHE / suite)
+    return Installation(version, Path("/opt") / name, CACHE / suite)
 
 
 def _python(version: str) -> str | None:
