@@ -152,7 +152,9 @@ def install(version: str) -> Installation:
         stamp = found.outside / "installed"
         if not stamp.exists():
             print(f"installing Home Assistant {version}; once, some minutes", file=sys.stderr)
-            if found.root is not None:
+            if found.root is None:
+                _compiler(version)
+            else:
                 _debian(version, found.root)
             _environment(found)
             stamp.touch()
@@ -184,6 +186,29 @@ def _python(version: str) -> str | None:
     return None
 
 
+def _compiler(version: str) -> None:
+    """See to it that there is what builds the packages which come without a wheel."""
+    check = (
+        "import pathlib, sysconfig, sys; "
+        "sys.exit(not pathlib.Path(sysconfig.get_path('include'), 'Python.h').exists())"
+    )
+    headers = not subprocess.run([str(_python(version)), "-c", check], check=False).returncode  # noqa: S603 - the same
+    if headers and shutil.which("g++"):
+        return
+    missing = ["gcc", "g++", f"libpython3.{needed_python(version)[1]}-dev"]
+    if os.geteuid() or not shutil.which("apt-get"):
+        raise NotHereError(
+            f"Home Assistant {version} needs a C++ compiler (g++) and the headers of its Python. "
+            f"Debian, Ubuntu: apt-get install {' '.join(missing)}; then again."
+        )
+    _apt(*missing)
+
+
+def _apt(*packages: str) -> None:
+    _run(["apt-get", "update", "-qq"])
+    _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages])
+
+
 def _debian(version: str, root: Path) -> None:
     """Make a Debian root that has the Python which a version needs."""
     if os.geteuid() or not shutil.which("apt-get"):
@@ -199,8 +224,7 @@ def _debian(version: str, root: Path) -> None:
         return
     program = shutil.which("debootstrap")
     if program is None:
-        _run(["apt-get", "update", "-qq"])
-        _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "debootstrap"])
+        _apt("debootstrap", "gpgv", "debian-archive-keyring")  # the latter check what it gets
         program = "/usr/sbin/debootstrap"
     half = root.with_name(f"{root.name}.half")
     shutil.rmtree(half, ignore_errors=True)
