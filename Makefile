@@ -21,7 +21,8 @@ test: .venv/.ready-dev ## run all tests; ARGS="-k name" runs some
 test-faults: .venv/.ready-dev ## run the tests that kill, cut, fill and flood
 	@.venv/bin/python -m pytest -n auto -m faults tests/faults $(ARGS)
 
-test-ha: .venv/.ready-dev ## run the tests in real Home Assistants; HA_VERSIONS="2025.4.4" takes one
+test-ha: .venv/.ready-ha ## run the tests in real Home Assistants; HA_VERSIONS="2025.4.4" takes one
+	@.venv/bin/python -m scripts.homeassistant $(HA_VERSIONS)
 	@.venv/bin/python -m pytest -n 0 -m homeassistant tests/homeassistant $(ARGS)
 
 check: .venv/.ready-dev ## lint, types, layers, formatting
@@ -45,3 +46,6 @@ clean: ## remove .venv and all caches, not your data
 
 .venv/.ready-dev: $(LOCKED)
 	@scripts/setup dev && touch $@
+
+.venv/.ready-ha: $(LOCKED)
+	@scripts/setup ha && touch $@ .venv/.ready-dev

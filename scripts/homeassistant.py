@@ -149,27 +149,27 @@ def install(version: str) -> Installation:
     SHARED.mkdir(parents=True, exist_ok=True)
     with FileLock(CACHE / "lock"):
         found = _place(version)
-        # Inside of what it vouches for, and another one where this file would install more.
-        stamp, recipe = found.outside / "installed", _recipe(version)
-        if not stamp.exists() or stamp.read_text() != recipe:
+        stamp = found.outside / "installed"
+        if not stamp.exists():
             print(f"installing Home Assistant {version}; once, some minutes", file=sys.stderr)
-            if found.root is not None:
+            if found.root is None:
+                _compiler(version)
+            else:
                 _debian(version, found.root)
             _environment(found)
-            stamp.write_text(recipe)
+            stamp.touch()
         return found
 
 
-def _recipe(version: str) -> str:
-    parts = [_python(version) or "", *INTEGRATIONS, _REQUIREMENTS, PACKAGES]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
 def _place(version: str) -> Installation:
-    if _python(version):
-        return Installation(version, CACHE / f"venv-{version}", None)
+    """Return where a version belongs: a place for each recipe, so that clones do not quarrel."""
+    python = _python(version)
+    parts = [python or "", PACKAGES, _REQUIREMENTS, *INTEGRATIONS]
+    name = f"{version}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:8]}"
+    if python:
+        return Installation(version, CACHE / name, None)
     suite = SUITES[needed_python(version)[1]]
-    return Installation(version, Path(f"/opt/homeassistant-{version}"), CACHE / suite)
+    return Installation(version, Path("/opt") / name, CACHE / suite)
 
 
 def _python(version: str) -> str | None:
@@ -184,6 +184,29 @@ def _python(version: str) -> str | None:
         if path and not subprocess.run([path, "-c", check], check=False).returncode:  # noqa: S603 - an interpreter of this machine
             return path
     return None
+
+
+def _compiler(version: str) -> None:
+    """See to it that there is what builds the packages which come without a wheel."""
+    check = (
+        "import pathlib, sysconfig, sys; "
+        "sys.exit(not pathlib.Path(sysconfig.get_path('include'), 'Python.h').exists())"
+    )
+    headers = not subprocess.run([str(_python(version)), "-c", check], check=False).returncode  # noqa: S603 - the same
+    if headers and shutil.which("g++"):
+        return
+    missing = ["gcc", "g++", f"libpython3.{needed_python(version)[1]}-dev"]
+    if os.geteuid() or not shutil.which("apt-get"):
+        raise NotHereError(
+            f"Home Assistant {version} needs a C++ compiler (g++) and the headers of its Python. "
+            f"Debian, Ubuntu: apt-get install {' '.join(missing)}; then again."
+        )
+    _apt(*missing)
+
+
+def _apt(*packages: str) -> None:
+    _run(["apt-get", "update", "-qq"])
+    _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages])
 
 
 def _debian(version: str, root: Path) -> None:
@@ -201,8 +224,7 @@ def _debian(version: str, root: Path) -> None:
         return
     program = shutil.which("debootstrap")
     if program is None:
-        _run(["apt-get", "update", "-qq"])
-        _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "debootstrap"])
+        _apt("debootstrap", "gpgv", "debian-archive-keyring")  # the latter check what it gets
         program = "/usr/sbin/debootstrap"
     half = root.with_name(f"{root.name}.half")
     shutil.rmtree(half, ignore_errors=True)

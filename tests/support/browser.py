@@ -7,11 +7,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from playwright.sync_api import Page, sync_playwright
+from typing import TYPE_CHECKING, Any
 
 from tests.support.homeassistant import HomeAssistant
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 # Home Assistant's page is there, and none of its parts still shows that it loads.
@@ -37,6 +38,8 @@ def open_page(
 
     CSS selectors and texts find what is in shadow roots as well.
     """
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - `make test` reads this, too
+
     failures: list[str] = []
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=_program(), args=["--no-sandbox"])
