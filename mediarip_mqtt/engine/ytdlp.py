@@ -270,10 +270,10 @@ class YtdlpEngine:
     # What is told of a page
 
     def _media_info(self, task: Task, info: dict[str, Any]) -> MediaInfo:
-        is_playlist = info.get("_type") in {"playlist", "multi_video"}
+        is_playlist = str(info.get("_type")) in {"playlist", "multi_video"}
         entries: tuple[Entry, ...] = ()
         if is_playlist:
-            found = [one for one in info.get("entries") or [] if one]
+            found = _dicts(info.get("entries"))
             entries = tuple(
                 self._entry(one, number, task, info)
                 for number, one in enumerate(found[: task.playlist_limit], start=1)
@@ -288,18 +288,18 @@ class YtdlpEngine:
             thumbnail=self._thumbnail(info),
             uploader=_text(info.get("uploader") or info.get("channel")),
             live_status=_text(info.get("live_status")),
-            formats=tuple(_format(one) for one in (info.get("formats") or [])[-FORMAT_LIMIT:]),
+            formats=tuple(_format(one) for one in _dicts(info.get("formats"))[-FORMAT_LIMIT:]),
             is_playlist=is_playlist,
             entries=entries,
         )
 
     def _entry(self, one: dict[str, Any], number: int, task: Task, page: dict[str, Any]) -> Entry:
         """Return an item; one without a page of its own is reached by its number on this one."""
-        own = one.get("_type") in {"url", "url_transparent"}
+        own = str(one.get("_type")) in {"url", "url_transparent"}
         link = one.get("url") if own else one.get("webpage_url") or one.get("original_url")
         url = str(link or "").encode("utf-8", "replace").decode("utf-8")
         items = None
-        if not url or url in {task.url, page.get("webpage_url")}:
+        if not url or url in (task.url, page.get("webpage_url")):
             url, items = task.url, str(one.get("playlist_index") or number)
         return Entry(
             url=url[:4096],
@@ -313,8 +313,8 @@ class YtdlpEngine:
     def _thumbnail(self, info: dict[str, Any]) -> str | None:
         """Return the URL of a picture; never one that leads inside."""
         url = info.get("thumbnail")
-        if not url and info.get("thumbnails"):
-            url = info["thumbnails"][-1].get("url")
+        if not url and (pictures := _dicts(info.get("thumbnails"))):
+            url = pictures[-1].get("url")
         try:
             return check_url(str(url), self._security) if url and len(str(url)) <= 2048 else None  # noqa: PLR2004 - a URL of a usual length
         except CommandError:
@@ -396,6 +396,13 @@ def _format(one: dict[str, Any]) -> FormatInfo:
         tbr=_number(one.get("tbr")),
         filesize=int(size) if size else None,
         note=_text(one.get("format_note")),
+    )
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    """Return what of a page's list is as it should be."""
+    return (
+        [one for one in value if one and isinstance(one, dict)] if isinstance(value, list) else []
     )
 
 

@@ -1,0 +1,56 @@
+"""The target of the fuzzer: `python -m tests.faults.fuzz -max_total_time=60`.
+
+Every door that bytes from outside come in by; what they may raise is caught, all else is a finding.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+import atheris
+
+with atheris.instrument_imports(include=["mediarip_mqtt"]):
+    from mediarip_mqtt import commands, library, wire
+    from mediarip_mqtt.addresses import check_url
+    from mediarip_mqtt.engine.classify import classify, clean
+    from mediarip_mqtt.errors import CommandError
+    from mediarip_mqtt.preferences import Preferences
+    from mediarip_mqtt.settings import SecuritySettings, Settings
+
+NAMES = [None, *sorted(commands.CLASSES)]
+TOPICS = wire.Topics("mediarip", isolated=True)
+SECURITY = SecuritySettings()
+PREFERENCES = Preferences(Settings())
+
+
+def one_input(data: bytes) -> None:
+    """Send one input through a door."""
+    if not data:
+        return
+    door, payload = data[0] % 8, data[1:]
+    text = payload.decode("utf-8", "replace")
+    with contextlib.suppress(CommandError):
+        match door:
+            case 0 | 1 | 2:
+                commands.parse(payload, NAMES[data[0] % len(NAMES)])
+            case 3:
+                check_url(text, SECURITY)
+            case 4:
+                name = library.safe_name(text or "x")
+                if ".." in name.split("/") or name.startswith("/") or "\x00" in name:
+                    raise RuntimeError(f"an unsafe name: {name!r}")
+                library.check_folder(text)
+            case 5:
+                TOPICS.parse(f"mediarip/{text}")
+                TOPICS.parse_job(text)
+            case 6:
+                PREFERENCES.check(text[:20], text[20:])
+            case _:
+                clean(text)
+                classify(RuntimeError(text))
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()
