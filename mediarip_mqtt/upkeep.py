@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
 
 from mediarip_mqtt import events, threads, wire
 from mediarip_mqtt.errors import StoreError
@@ -22,6 +23,8 @@ from mediarip_mqtt.store import Store, Tx, backup
 from mediarip_mqtt.store.lease import HEARTBEAT, Lease
 
 SPACE_INTERVAL: Final = 15  # seconds
+CLOCK_INTERVAL: Final = 5.0
+CLOCK_JUMP: Final = 3.0  # seconds
 KEEP_REPLIES: Final = timedelta(days=14)
 
 logger = logging.getLogger(__name__)
@@ -73,10 +76,38 @@ class Upkeep:
             self._scheduler.add_job(self._backup, "interval", seconds=interval, jitter=60)
             self._scheduler.add_job(self._first_backup)
         self._scheduler.start()
+        self._clock_watch = asyncio.create_task(self._watch_clock(), name="clock")
 
     def stop(self) -> None:
         """Do nothing more."""
+        self._clock_watch.cancel()
         self._scheduler.shutdown(wait=False)
+
+    async def _watch_clock(self) -> None:
+        """Plan anew when the clock was set: what was planned by the old one would come late."""
+        offset = time.time() - time.monotonic()
+        while True:
+            await asyncio.sleep(CLOCK_INTERVAL)
+            jump = time.time() - time.monotonic() - offset
+            if abs(jump) > CLOCK_JUMP:
+                logger.warning("the clock was set by %+.0f s", jump)
+                offset += jump
+                self._plan_anew()
+                await self._shift_retries(jump)
+
+    def _plan_anew(self) -> None:
+        for job in self._scheduler.get_jobs():
+            if isinstance(job.trigger, IntervalTrigger):
+                # A new one: the old one does not begin before its own start.
+                length, jitter = job.trigger.interval_length, job.trigger.jitter
+                job.reschedule(IntervalTrigger(seconds=length, jitter=jitter))
+
+    async def _shift_retries(self, seconds: float) -> None:
+        """Let retries come as many seconds from now as before the clock was set."""
+        try:
+            await self._store.write(lambda tx: tx.shift_retries(timedelta(seconds=seconds)))
+        except (StoreError, sqlite3.Error) as error:
+            logger.warning("store: the retries keep the old clock's times: %s", error)
 
     async def _first_backup(self) -> None:
         """Copy the store where the newest copy is older than the interval."""

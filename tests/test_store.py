@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from mediarip_mqtt.errors import StoreError, StoreInUseError
 from mediarip_mqtt.models import Job, JobStatus
 from mediarip_mqtt.store import Changes, Store, Tx, backup, database
-from mediarip_mqtt.store.lease import EXPIRY, Lease
+from mediarip_mqtt.store.lease import Lease
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 
@@ -212,16 +213,25 @@ async def test_the_tables_of_the_first_service_keep_their_names_and_columns(
     connection.close()
 
 
-async def test_a_lease_of_another_machine_holds_on_a_network_volume_until_it_expires(
-    tmp_path: Path,
+@pytest.mark.parametrize("skew", [timedelta(), timedelta(days=-400), timedelta(days=400)])
+async def test_a_lease_of_another_machine_holds_as_long_as_that_one_lives_whatever_its_clock(
+    skew: timedelta, tmp_path: Path
 ) -> None:
     store = await opened(tmp_path / "s.db")
-    await store.write(lambda tx: tx.take_lease("other", "nas2", "another-boot", NOW))
-    lease = Lease(store, tmp_path, network=True)
+    lease = Lease(store, tmp_path, network=True, patience=0.4)
+
+    def beat(number: int) -> Callable[[Tx], None]:
+        moment = NOW + skew + timedelta(seconds=number)
+        return lambda tx: tx.take_lease("other", "nas2", "another-boot", moment)
+
+    await store.write(beat(0))
+    taking = asyncio.create_task(lease.take(NOW))
+    await asyncio.sleep(0.15)
+    await store.write(beat(1))
     with pytest.raises(StoreInUseError, match="nas2"):
-        await lease.take(NOW + EXPIRY / 2)
-    await lease.take(NOW + EXPIRY)
-    assert await lease.renew(NOW + EXPIRY)
-    await store.write(lambda tx: tx.take_lease("other", "nas2", "another-boot", NOW))
+        await taking
+    await lease.take(NOW)  # no heartbeat follows any more
+    assert await lease.renew(NOW)
+    await store.write(beat(2))
     assert not await lease.renew(NOW)
     await store.close()

@@ -7,10 +7,13 @@ machine that mounts the same volume.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
+import time
 import uuid
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +24,7 @@ from mediarip_mqtt.store.database import Store
 from mediarip_mqtt.store.tx import Tx
 
 HEARTBEAT: Final = 10  # seconds
-EXPIRY: Final = timedelta(seconds=60)
+PATIENCE: Final = 2.5 * HEARTBEAT  # seconds without a heartbeat after which a lease has ended
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 logger = logging.getLogger(__name__)
@@ -30,9 +33,12 @@ logger = logging.getLogger(__name__)
 class Lease:
     """The right to use a store."""
 
-    def __init__(self, store: Store, folder: Path, *, network: bool) -> None:
+    def __init__(
+        self, store: Store, folder: Path, *, network: bool, patience: float = PATIENCE
+    ) -> None:
         self._store = store
         self._network = network
+        self._patience = patience
         self._lock = FileLock(folder / "lock")
         self._owner = uuid.uuid4().hex
         self._host = socket.gethostname()
@@ -48,22 +54,32 @@ class Lease:
             ) from None
 
     async def take(self, now: datetime) -> None:
-        """Become the owner; raise `StoreInUseError` where another machine is."""
+        """Become the owner; raise `StoreInUseError` where another machine is.
+
+        Clocks of two machines may disagree, so it is not the age of the other's last heartbeat that
+        counts, but whether another one follows while this one looks on.
+        """
         boot_id = _boot_id()
+        held = await self._store.read(Tx.lease)
+        if held is not None and held["boot_id"] != boot_id and self._network:
+            await self._look_on(held)
+            logger.warning("store: took over the lease of %s, which has ended", held["host"])
+        await self._store.write(lambda tx: tx.take_lease(self._owner, self._host, boot_id, now))
 
-        def take(tx: Tx) -> None:
-            held = tx.lease()
-            if held is not None and held["boot_id"] != boot_id and self._network:
-                age = now - datetime.fromisoformat(held["heartbeat_at"])
-                if age < EXPIRY:
-                    raise StoreInUseError(
-                        f"The store is in use by a mediarip-mqtt on {held['host']}. Stop that one; "
-                        f"if it is gone, wait {EXPIRY.seconds} s."
-                    )
-                logger.warning("store: took over the expired lease of %s", held["host"])
-            tx.take_lease(self._owner, self._host, boot_id, now)
-
-        await self._store.write(take)
+    async def _look_on(self, held: Mapping[str, str]) -> None:
+        """Return once another machine's lease has ended; raise where its owner lives."""
+        logger.info("store: held by %s; waiting whether it still lives", held["host"])
+        until = time.monotonic() + self._patience
+        while time.monotonic() < until:
+            await asyncio.sleep(min(1.0, self._patience / 4))
+            seen = await self._store.read(Tx.lease)
+            if seen is None:
+                return  # it ended in order
+            if seen["heartbeat_at"] != held["heartbeat_at"] or seen["owner"] != held["owner"]:
+                raise StoreInUseError(
+                    f"The store is in use by a mediarip-mqtt on {held['host']}. Stop that one, or "
+                    "give this one a storage.root of its own."
+                )
 
     async def renew(self, now: datetime) -> bool:
         """Show that the owner lives; return False where another one took the store over."""

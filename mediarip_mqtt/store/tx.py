@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from mediarip_mqtt.models import (
@@ -29,6 +29,7 @@ _PRIORITIES: Final = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
 _PRIORITY_NAMES: Final = {number: name for name, number in _PRIORITIES.items()}
 _JOB_COLUMNS: Final = tuple(name for name in Job.model_fields if name != "items")
 OUTBOX_LIMIT: Final = 100_000  # rows kept for a broker that stays away; the oldest go beyond it
+FARTHEST_RETRY: Final = timedelta(seconds=4500)  # `jobs.RETRY_LIMIT` fourfold, and its jitter
 LOG_LIMIT: Final = 1000  # rows of the error log and of the unsupported URLs
 
 
@@ -258,11 +259,15 @@ class Tx:
         sessions: Collection[str] | None = None,
     ) -> list[Job]:
         """Return the jobs that run next, by priority, then age, leaving out ``excluded``."""
-        moment = utc_iso(now)
+        # A retry is never further away: the clock was set back since.
+        moment, far = utc_iso(now), utc_iso(now + FARTHEST_RETRY)
         whose = "" if sessions is None else f"AND session_id IN ({', '.join('?' * len(sessions))}) "
         found: list[sqlite3.Row] = []
-        for status, extra in (("queued", ""), ("retrying", " AND next_retry_at <= ?")):
-            values = [status, moment, *([moment] if extra else [])]
+        for status, extra in (
+            ("queued", ""),
+            ("retrying", " AND (next_retry_at <= ? OR next_retry_at > ?)"),
+        ):
+            values = [status, moment, *([moment, far] if extra else [])]
             found += self._rows(
                 "SELECT * FROM jobs WHERE status = ? AND (not_before IS NULL OR not_before <= ?)"  # noqa: S608 - clauses are ours
                 f"{extra} AND id NOT IN ({', '.join('?' * len(excluded))}) {whose}"
@@ -281,6 +286,12 @@ class Tx:
             "WHERE status IN ('queued', 'retrying') AND n > 0"
         )
         return [row["session_id"] for row in rows]
+
+    def shift_retries(self, difference: timedelta) -> None:
+        """Move the times of all retries: the clock was set."""
+        for job in self.jobs(statuses={JobStatus.RETRYING}, limit=1_000_000):
+            if job.next_retry_at is not None:
+                self.update(job.id, next_retry_at=job.next_retry_at + difference)
 
     def next_time(self, now: datetime) -> datetime | None:
         """Return when the next job that waits for a time becomes due."""
