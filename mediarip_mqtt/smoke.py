@@ -15,6 +15,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
+from packaging.version import Version
+
 SIZE: Final = 300_000
 
 
@@ -32,7 +34,7 @@ def main(version: str) -> None:
     engine = YtdlpEngine(DownloadSettings(), SecuritySettings(allow_private_addresses=True))
     engine.check()
     found = engine.facts().ytdlp
-    if found != version:
+    if Version(found) != Version(version):  # 2026.08.19 is 2026.8.19
         raise SystemExit(f"it says that it is {found[:40]}, not {version[:40]}")
     with tempfile.TemporaryDirectory() as name:
         served, taken = Path(name, "served"), Path(name, "taken")

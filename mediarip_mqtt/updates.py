@@ -30,7 +30,7 @@ from mediarip_mqtt.jobs import new_id
 from mediarip_mqtt.logs import redact
 from mediarip_mqtt.settings import UpdateSettings
 from mediarip_mqtt.store import Store
-from mediarip_mqtt.ytdlp_choice import Choice, is_newer
+from mediarip_mqtt.ytdlp_choice import Choice, in_use, is_newer, shown
 
 FIRST_CHECK: Final = 300.0  # seconds after the start
 PIP_TIME: Final = 300.0
@@ -86,8 +86,9 @@ class Updates:
 
     def payload(self) -> dict[str, Any]:
         """Return what Home Assistant's update entity takes: these keys and no others."""
-        running = self._running()
-        latest = self._latest if self._latest and is_newer(self._latest, running) else running
+        running, latest = self._running(), self._running()
+        if self._latest and is_newer(self._latest, running):
+            latest = shown(self._latest)
         return {
             "installed_version": running,
             "latest_version": latest,
@@ -128,7 +129,7 @@ class Updates:
     async def _confirm(self) -> None:
         """End the trial of what the service runs with."""
         choice = await asyncio.to_thread(ytdlp_choice.read, self._folder)
-        if choice.trial is None or choice.chosen != self._running():
+        if choice.trial is None or choice.chosen != in_use():
             return
         choice.trial = None
         try:
@@ -260,8 +261,8 @@ class Updates:
             event_id=new_id(),
             at=self._clock(),
             ok=reason is None,
-            from_version=before,
-            to_version=after,
+            from_version=shown(before),
+            to_version=shown(after),
             reason=reason,
         )
         try:

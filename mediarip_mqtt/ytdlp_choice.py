@@ -130,6 +130,22 @@ def is_newer(one: str, other: str) -> bool:
         return False
 
 
+def shown(version: str) -> str:
+    """Return a version as yt-dlp and its releases write it.
+
+    That is 2026.08.19, where packages are named 2026.8.19.
+    """
+    parts = version.split(".")
+    parts[1:3] = [one.zfill(2) if one.isdigit() else one for one in parts[1:3]]
+    return ".".join(parts)
+
+
+def in_use() -> str | None:
+    """Return which fetched version this process runs with; None for the installed one."""
+    chosen = os.environ.get(VARIABLE)
+    return Path(chosen).name if chosen else None
+
+
 def use(folder: Path) -> None:
     """Start the program anew where a fetched yt-dlp is chosen; return where nothing is to be done.
 

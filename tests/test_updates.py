@@ -16,7 +16,8 @@ from tests.support.index import PackageIndex
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
-NEWER = "2099.1.2"
+NEWER = "2099.1.2"  # as packages are named
+SHOWN = "2099.01.02"  # as yt-dlp names itself
 KEYS = {
     "installed_version",
     "latest_version",
@@ -65,17 +66,17 @@ def test_an_update_is_tried_used_and_kept_over_a_restart(
     assert wait_for(lambda: client.payloads("response"))
     wait_for(lambda: client.json("ytdlp").get("update_percentage"))
     assert client.request("update_ytdlp")["error"]["code"] == "invalid_transition"
-    wait_for(lambda: installed(client) == NEWER, 60, "the new version")
+    wait_for(lambda: installed(client) == SHOWN, 60, "the new version")
     assert client.job(under_way)["status"] in {"completed", "queued", "extracting", "downloading"}
     assert client.wait_status(under_way, "completed", "failed")["status"] == "completed"
     (event,) = wait_for(lambda: client.events("ytdlp_updated"))
-    assert (event["ok"], event["from_version"], event["to_version"]) == (True, before, NEWER)
+    assert (event["ok"], event["from_version"], event["to_version"]) == (True, before, SHOWN)
     assert all(set(json.loads(one)) == KEYS for one in client.payloads("ytdlp"))
-    wait_for(lambda: client.json("info")["ytdlp"] == NEWER)
+    wait_for(lambda: client.json("info")["ytdlp"] == SHOWN)
     client.wait_status(client.download(media.url("/bytes/1000/a.mp4")), "completed")
     service.stop()
     service.start()
-    wait_for(lambda: client.json("info")["ytdlp"] == NEWER)
+    wait_for(lambda: client.json("info")["ytdlp"] == SHOWN)
     assert client.json("ytdlp")["in_progress"] is False
     assert os.listdir(service.root / ".mediarip" / "ytdlp") != []  # noqa: PTH208 - names are wanted
     assert [one for one in service.media() if "ytdlp" in one] == []
@@ -122,7 +123,7 @@ def test_an_update_that_a_kill_interrupts_is_done_after_the_restart(
     wait_for(lambda: folder.exists() and any(folder.iterdir()))
     service.kill()
     service.start()
-    wait_for(lambda: installed(client) == NEWER, 60)
+    wait_for(lambda: installed(client) == SHOWN, 60)
     wait_for(lambda: not [one for one in folder.iterdir() if one.name.startswith(".half")])
 
 
@@ -141,7 +142,7 @@ def test_a_version_that_did_not_come_up_is_given_up_at_the_next_start(
     service.start()
     (event,) = wait_for(lambda: client.events("ytdlp_updated"))
     assert event["ok"] is False
-    assert event["from_version"] == NEWER
+    assert event["from_version"] == SHOWN
     assert "did not come up" in event["reason"]
     assert installed(client) == before
     wait_for(lambda: not (folder / NEWER).exists())

@@ -10,6 +10,8 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
+from mediarip_mqtt import ytdlp_choice
+
 BROKEN = {
     "import": ("yt_dlp/YoutubeDL.py", 'raise ImportError("made for a test")\n'),
     "download": (
@@ -61,6 +63,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 def _version_module(version: str) -> str:
+    version = ytdlp_choice.shown(version)  # in it, but not in the wheel's metadata
     return (
         f"__version__ = '{version}'\nRELEASE_GIT_HEAD = None\nVARIANT = 'pip'\n"
         "UPDATE_HINT = None\nCHANNEL = 'stable'\nORIGIN = 'yt-dlp/yt-dlp'\n_pkg_version = "
