@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yt_dlp
 
 from mediarip_mqtt import ytdlp_choice
 from mediarip_mqtt.ytdlp_choice import Choice
@@ -127,36 +131,144 @@ def test_an_update_that_a_kill_interrupts_is_done_after_the_restart(
     wait_for(lambda: not [one for one in folder.iterdir() if one.name.startswith(".half")])
 
 
-def test_a_version_that_did_not_come_up_is_given_up_at_the_next_start(
-    run: Callable[..., Service], client: Client, mosquitto: Mosquitto, tmp_path: Path
+def chosen(service: Service, code: str, trial: str | None) -> Path:
+    """Choose a version with a content of our own for the next start; return the folder of all."""
+    folder = service.root / ".mediarip" / "ytdlp"
+    (folder / NEWER / "yt_dlp").mkdir(parents=True)
+    (folder / NEWER / "yt_dlp" / "__init__.py").write_text(code)
+    ytdlp_choice.write(folder, Choice(chosen=NEWER, trial=trial))
+    return folder
+
+
+def given_up(service: Service, client: Client, before: str, folder: Path) -> str:
+    """Wait until the service runs with the version before; return the reason it gives."""
+    (event,) = wait_for(lambda: client.events("ytdlp_updated"))
+    assert event["ok"] is False
+    assert (event["from_version"], event["to_version"]) == (SHOWN, before)
+    assert installed(client) == before
+    wait_for(lambda: "given up" in client.json("ytdlp")["release_summary"])
+    wait_for(lambda: not (folder / NEWER).exists())
+    return str(event["reason"])
+
+
+def test_a_version_that_kills_the_service_on_trial_is_given_up_at_the_next_start(
+    run: Callable[..., Service], client: Client
 ) -> None:
     service = run("http://127.0.0.1:9/")
     before = installed(client)
     service.stop()
-    folder = service.root / ".mediarip" / "ytdlp"
-    (folder / NEWER / "yt_dlp").mkdir(parents=True)
-    (folder / NEWER / "yt_dlp" / "__init__.py").write_text("raise SystemExit(3)\n")
-    ytdlp_choice.write(folder, Choice(chosen=NEWER, trial=ytdlp_choice.NEW))
+    folder = chosen(service, "import os\nos._exit(3)\n", ytdlp_choice.NEW)
     service.start(wait=False)
     wait_for(lambda: not service.running)
     service.start()
-    (event,) = wait_for(lambda: client.events("ytdlp_updated"))
-    assert event["ok"] is False
-    assert event["from_version"] == SHOWN
-    assert "did not come up" in event["reason"]
-    assert installed(client) == before
-    wait_for(lambda: not (folder / NEWER).exists())
+    assert "did not come up" in given_up(service, client, before, folder)
+
+
+@pytest.mark.parametrize("trial", [ytdlp_choice.NEW, None])
+@pytest.mark.parametrize("code", ["raise SystemExit(3)", "import no_such_module", "!"])
+def test_a_version_that_can_t_be_imported_is_given_up_in_the_same_start(
+    code: str, trial: str | None, run: Callable[..., Service], client: Client
+) -> None:
+    service = run("http://127.0.0.1:9/")
+    before = installed(client)
+    service.stop()
+    folder = chosen(service, code, trial)
+    service.start()
+    assert given_up(service, client, before, folder)
+
+
+def test_a_version_on_trial_with_which_the_service_fails_is_given_up_in_the_same_start(
+    run: Callable[..., Service], client: Client
+) -> None:
+    service = run("http://127.0.0.1:9/")
+    before = installed(client)
+    service.stop()
+    folder = chosen(service, "", ytdlp_choice.NEW)
+    shutil.rmtree(folder / NEWER / "yt_dlp")
+    here = Path(yt_dlp.__file__).parent
+    no_code = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(here, folder / NEWER / "yt_dlp", ignore=no_code)
+    with (folder / NEWER / "yt_dlp" / "version.py").open("a") as module:
+        module.write("__version__ = 5\n")  # imports, but breaks the service's start
+    service.start()
+    assert "ValidationError" in given_up(service, client, before, folder)
+
+
+def test_an_end_for_another_reason_is_not_blamed_on_a_version_on_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unpacked(tmp_path, NEWER)
+    ytdlp_choice.write(tmp_path, Choice(NEWER, trial=ytdlp_choice.NEW))
+    assert ytdlp_choice.resolve(tmp_path) == NEWER
+    monkeypatch.setenv(ytdlp_choice.VARIABLE, str(tmp_path / NEWER))
+    ytdlp_choice.forgive(tmp_path)  # stopped, or no broker
+    assert ytdlp_choice.resolve(tmp_path) == NEWER
+    assert ytdlp_choice.resolve(tmp_path) is None  # killed
+
+
+def unpacked(folder: Path, *versions: str) -> None:
+    for one in versions:
+        (folder / one / "yt_dlp").mkdir(parents=True)
+        (folder / one / "yt_dlp" / "__init__.py").touch()
+
+
+def test_what_is_given_up_makes_room_for_the_fetched_one_before_it(tmp_path: Path) -> None:
+    unpacked(tmp_path, "2098.1.1", NEWER)
+    choice = Choice(NEWER, "2098.1.1", ytdlp_choice.STARTED)
+    ytdlp_choice.write(tmp_path, choice)
+    assert ytdlp_choice.resolve(tmp_path) == "2098.1.1"
+    assert ytdlp_choice.resolve(tmp_path) == "2098.1.1"
+    ytdlp_choice.sweep(tmp_path)
+    assert sorted(one.name for one in tmp_path.iterdir() if one.is_dir()) == ["2098.1.1"]
+
+
+def test_a_version_whose_folder_is_gone_is_given_up(tmp_path: Path) -> None:
+    unpacked(tmp_path, "2098.1.1")
+    ytdlp_choice.write(tmp_path, Choice(NEWER, "2098.1.1"))
+    assert ytdlp_choice.resolve(tmp_path) == "2098.1.1"
+    assert ytdlp_choice.read(tmp_path).failed == NEWER
 
 
 def test_a_newer_one_that_came_with_the_environment_wins(tmp_path: Path) -> None:
-    (tmp_path / "2020.1.1" / "yt_dlp").mkdir(parents=True)
-    ytdlp_choice.write(tmp_path, Choice(chosen="2020.1.1"))
-    assert ytdlp_choice.resolve(tmp_path) is None
-    assert ytdlp_choice.read(tmp_path).chosen is None
+    unpacked(tmp_path, "2020.1.1")
+    for trial in (None, ytdlp_choice.NEW, ytdlp_choice.STARTED):
+        ytdlp_choice.write(tmp_path, Choice(chosen="2020.1.1", trial=trial))
+        assert ytdlp_choice.resolve(tmp_path) is None
+        assert ytdlp_choice.read(tmp_path) == Choice()
 
 
-def test_a_choice_that_can_t_be_read_means_the_installed_one(tmp_path: Path) -> None:
-    (tmp_path / "choice.json").write_text("{")
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        "7",
+        '{"chosen": 7}',
+        '{"chosen": "../../elsewhere"}',
+        '{"chosen": "2099.1.2", "bad": null}',
+        '{"chosen": "2099.1.2", "bad": {"2098.1.1": 7}}',
+        '{"chosen": "2099.1.2", "trial": "no"}',
+    ],
+)
+def test_a_choice_that_can_t_be_read_means_the_installed_one(tmp_path: Path, content: str) -> None:
+    unpacked(tmp_path, NEWER)
+    (tmp_path / "choice.json").write_text(content)
     assert ytdlp_choice.resolve(tmp_path) is None
-    ytdlp_choice.write(tmp_path, Choice(chosen=NEWER))  # a folder that is gone
-    assert ytdlp_choice.resolve(tmp_path) is None
+
+
+def test_a_second_service_decides_nothing_on_the_first_ones_storage(
+    run: Callable[..., Service], client: Client
+) -> None:
+    service = run("http://127.0.0.1:9/")
+    folder = chosen(service, "raise SystemExit(3)", ytdlp_choice.STARTED)
+    before = (folder / "choice.json").read_text()
+    second = subprocess.run(
+        [sys.executable, *service.program, "run"],
+        env=service.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert "Another mediarip-mqtt runs" in second.stderr
+    assert (folder / "choice.json").read_text() == before
