@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import yt_dlp
 
-from mediarip_mqtt import ytdlp_choice
+from mediarip_mqtt import updates, wire, ytdlp_choice
+from mediarip_mqtt.dispatch import UPDATE_KEY
+from mediarip_mqtt.jobs import now
+from mediarip_mqtt.settings import Settings, UpdateSettings
+from mediarip_mqtt.store import Store
 from mediarip_mqtt.ytdlp_choice import Choice
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.index import PackageIndex
@@ -59,6 +66,7 @@ def installed(client: Client) -> str:
     return str(wait_for(lambda: client.json("ytdlp").get("installed_version")))
 
 
+@pytest.mark.slow
 def test_an_update_is_tried_used_and_kept_over_a_restart(
     run: Callable[..., Service], client: Client, media: MediaServer, good: PackageIndex
 ) -> None:
@@ -69,6 +77,9 @@ def test_an_update_is_tried_used_and_kept_over_a_restart(
     client.publish("command/update_ytdlp", "install")  # as Home Assistant's update entity does
     assert wait_for(lambda: client.payloads("response"))
     wait_for(lambda: client.json("ytdlp").get("update_percentage"))
+    assert client.request("update_ytdlp")["error"]["code"] == "invalid_transition"
+    wait_for(lambda: "Switching" in client.json("ytdlp")["release_summary"], 60)
+    assert client.json("ytdlp")["in_progress"]
     assert client.request("update_ytdlp")["error"]["code"] == "invalid_transition"
     wait_for(lambda: installed(client) == SHOWN, 60, "the new version")
     assert client.job(under_way)["status"] in {"completed", "queued", "extracting", "downloading"}
@@ -86,7 +97,8 @@ def test_an_update_is_tried_used_and_kept_over_a_restart(
     assert [one for one in service.media() if "ytdlp" in one] == []
 
 
-@pytest.mark.parametrize("broken", ["import", "download"])
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", ["import", "download", "can't be stopped"])
 def test_a_version_that_does_not_work_here_is_not_used(
     broken: str, run: Callable[..., Service], client: Client, media: MediaServer, tmp_path: Path
 ) -> None:
@@ -105,30 +117,171 @@ def test_a_version_that_does_not_work_here_is_not_used(
     index.stop()
 
 
-def test_an_index_that_can_t_be_reached_changes_nothing_and_is_told(
-    run: Callable[..., Service], client: Client
+@pytest.mark.parametrize(
+    ("index", "reason"),
+    [
+        ("http://someone:secret@127.0.0.1:9/simple/", "can't be reached (Connection refused)"),
+        ("http://someone:secret@{good}/no/such/folder/", "offers nothing that can be installed"),
+    ],
+)
+def test_an_index_that_is_of_no_use_changes_nothing_and_is_told(
+    index: str, reason: str, run: Callable[..., Service], client: Client, good: PackageIndex
 ) -> None:
-    service = run("http://someone:secret@127.0.0.1:9/simple/")
+    service = run(index.format(good=good.url.removeprefix("http://").rstrip("/")))
     before = installed(client)
     assert client.request("update_ytdlp")["started"]
     (event,) = wait_for(lambda: client.events("ytdlp_updated"), 60)
     assert event["ok"] is False
+    assert reason in event["reason"]
+    wait_for(lambda: reason in client.json("ytdlp")["release_summary"])
     assert installed(client) == before
     wait_for(lambda: client.request("update_ytdlp")["ok"])  # it may be asked for again
     assert "secret" not in service.log + json.dumps([payload for _, payload in client.messages])
 
 
+def test_a_check_tells_of_a_newer_version_and_installs_nothing(
+    run: Callable[..., Service], client: Client, tmp_path: Path
+) -> None:
+    index = PackageIndex(tmp_path / "simple").start()
+    index.add(NEWER)
+    service = run(index.url)
+    before = installed(client)
+    reply = client.request("update_ytdlp", check=True)
+    assert reply["ok"]
+    assert (reply["started"], reply["installed"], reply["latest"]) == (False, before, None)
+    wait_for(lambda: client.json("ytdlp")["latest_version"] == SHOWN)
+    assert client.json("ytdlp")["release_url"].endswith("/2099.01.02")
+    assert client.json("ytdlp")["in_progress"] is False
+    index.stop()
+    service.stop()
+    service.start()  # and it is still known
+    assert wait_for(lambda: client.request("update_ytdlp", check=True))["latest"] == SHOWN
+    assert installed(client) == before
+    assert client.events("ytdlp_updated") == []
+
+
+def test_an_older_version_is_never_installed(
+    run: Callable[..., Service], client: Client, tmp_path: Path
+) -> None:
+    index = PackageIndex(tmp_path / "simple").start()
+    index.add("2020.1.1")
+    service = run(index.url)
+    before = installed(client)
+    assert client.request("update_ytdlp")["started"]
+    wait_for(lambda: "is the newest version" in client.json("ytdlp")["release_summary"])
+    assert (installed(client), client.json("ytdlp")["latest_version"]) == (before, before)
+    assert client.events("ytdlp_updated") == []
+    assert not (service.root / ".mediarip" / "ytdlp").exists()
+    index.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("percent", [10, 70, 95])
 def test_an_update_that_a_kill_interrupts_is_done_after_the_restart(
-    run: Callable[..., Service], client: Client, good: PackageIndex
+    percent: int, run: Callable[..., Service], client: Client, good: PackageIndex
 ) -> None:
     service = run(good.url)
     assert client.request("update_ytdlp")["started"]
     folder = service.root / ".mediarip" / "ytdlp"
-    wait_for(lambda: folder.exists() and any(folder.iterdir()))
+    wait_for(lambda: reached(client, percent), 30)
     service.kill()
+    left = [one.name for one in folder.iterdir() if not one.name.startswith(".half")]
+    assert left in ([], [NEWER], [NEWER, "choice.json"], ["choice.json", NEWER])
     service.start()
     wait_for(lambda: installed(client) == SHOWN, 60)
+    wait_for(lambda: client.json("ytdlp")["in_progress"] is False)
     wait_for(lambda: not [one for one in folder.iterdir() if one.name.startswith(".half")])
+    wait_for(lambda: ytdlp_choice.read(folder).trial is None)
+
+
+def reached(client: Client, percent: int) -> bool:
+    shown = [json.loads(one)["update_percentage"] or 0 for one in client.payloads("ytdlp")]
+    return max(shown, default=0) >= percent
+
+
+def test_the_end_of_the_service_ends_an_update_without_a_trace(
+    run: Callable[..., Service], client: Client, tmp_path: Path
+) -> None:
+    index = PackageIndex(tmp_path / "simple").start()
+    index.add(NEWER, "hangs")
+    service = run(index.url)
+    assert client.request("update_ytdlp")["started"]
+    wait_for(lambda: reached(client, 70), 30)
+    trying = wait_for(lambda: psutil.Process(service.pid).children(recursive=True))
+    assert service.stop() < 10
+    assert not [one for one in trying if one.is_running()]
+    assert list((service.root / ".mediarip" / "ytdlp").iterdir()) == []
+    index.stop()
+
+
+async def test_a_version_that_hangs_is_given_up_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = PackageIndex(tmp_path / "simple").start()
+    index.add(NEWER, "hangs")
+    monkeypatch.setattr(updates, "SMOKE_TIME", 2.0)
+    store = Store(tmp_path / "store.db", journal_mode="wal", exclusive=False)
+    await store.open()
+    told = asyncio.Event()
+    one = updates.Updates(
+        Settings(updates=UpdateSettings(index_url=index.url, check_interval=0)),
+        store,
+        wire.Topics("mediarip"),
+        folder=tmp_path / "ytdlp",
+        running=lambda: "2026.01.01",
+        online=asyncio.Event(),
+        changed=lambda: told.set() if "not work" in one.payload()["release_summary"] else None,
+        switch=lambda: None,
+        clock=now,
+    )
+    await store.write(lambda tx: tx.set_config(UPDATE_KEY, "wanted", now()))
+    running = asyncio.create_task(one.run())
+    await asyncio.wait_for(told.wait(), 60)
+    assert "did not end within 2 s" in one.payload()["release_summary"]
+    assert ytdlp_choice.read(tmp_path / "ytdlp").chosen is None
+    assert NEWER in ytdlp_choice.read(tmp_path / "ytdlp").bad
+    assert not [
+        one for one in psutil.Process().children() if "mediarip_mqtt.smoke" in one.cmdline()
+    ]
+    running.cancel()
+    await asyncio.wait({running})
+    await store.close()
+    index.stop()
+
+
+@pytest.mark.slow
+def test_the_embedded_broker_comes_back_with_a_new_version(
+    run: Callable[..., Service], tmp_path: Path, good: PackageIndex, media: MediaServer
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    service = Service(tmp_path, int(port), UPDATES__INDEX_URL=good.url, UPDATES__CHECK_INTERVAL="0")
+    service.options = ["--embedded-broker"]
+    service.start()
+    client = Client(int(port))
+    assert client.request("update_ytdlp")["started"]
+    wait_for(lambda: installed(client) == SHOWN, 60)
+    wait_for(lambda: client.kept("status") == "online")
+    client.wait_status(client.download(media.url("/bytes/1000/a.mp4")), "completed")
+    client.close()
+    assert service.stop() < 10
+
+
+@pytest.mark.slow
+def test_a_run_for_one_download_is_not_interrupted_by_an_update(
+    mosquitto: Mosquitto, client: Client, tmp_path: Path, good: PackageIndex, media: MediaServer
+) -> None:
+    more = {"UPDATES__CHECK_INTERVAL": "0.5", "UPDATES__AUTO": "true"}
+    service = Service(tmp_path, mosquitto.port, UPDATES__INDEX_URL=good.url, **more)
+    service.options = ["--download", media.url("/stall/100000/bytes/300000/x.mp4")]
+    process = service.start(wait=False).process
+    wait_for(lambda: "Switching" in client.json("ytdlp").get("release_summary", ""), 60)
+    client.request("cancel", id="current")
+    assert process.wait(20) == 1  # what a cancelled download is, and no stopped service
+    assert all(json.loads(one)["pause_reason"] is None for one in client.payloads("state"))
+    choice = ytdlp_choice.read(service.root / ".mediarip" / "ytdlp")
+    assert (choice.chosen, choice.trial) == (NEWER, ytdlp_choice.NEW)  # for the next start
 
 
 def chosen(service: Service, code: str, trial: str | None) -> Path:

@@ -14,6 +14,32 @@ from mediarip_mqtt import ytdlp_choice
 
 BROKEN = {
     "import": ("yt_dlp/YoutubeDL.py", 'raise ImportError("made for a test")\n'),
+    "hangs": ("yt_dlp/YoutubeDL.py", "import time\ntime.sleep(600)\n"),
+    "can't be stopped": (
+        "yt_dlp/downloader/http.py",
+        """\
+import time
+import urllib.request
+from .common import FileDownloader
+
+
+class HttpFD(FileDownloader):
+    def real_download(self, filename, info_dict):
+        while 'stalls' in info_dict['url']:
+            try:
+                self._hook_progress(
+                    {'status': 'downloading', 'filename': filename, 'downloaded_bytes': 10},
+                    info_dict,
+                )
+                time.sleep(0.1)
+            except BaseException:
+                pass
+        with open(filename, 'wb') as file:
+            file.write(urllib.request.urlopen(info_dict['url']).read())
+        self._hook_progress({'status': 'finished', 'filename': filename}, info_dict)
+        return True
+""",
+    ),
     "download": (
         "yt_dlp/downloader/http.py",
         """\
