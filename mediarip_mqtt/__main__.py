@@ -1,6 +1,21 @@
-"""``python -m mediarip_mqtt``."""
+"""``python -m mediarip_mqtt``, and the program `mediarip-mqtt`."""
 
-from mediarip_mqtt.cli import main
+from mediarip_mqtt import ytdlp_choice
+
+
+def main() -> None:
+    """Run the command line; go back from a fetched yt-dlp with which that fails."""
+    try:
+        from mediarip_mqtt import cli  # noqa: PLC0415 - imports yt-dlp, which may fail
+    except (Exception, SystemExit) as error:
+        ytdlp_choice.fall_back(error, on_trial=False)
+        raise
+    try:
+        cli.main()
+    except Exception as error:
+        ytdlp_choice.fall_back(error, on_trial=True)
+        raise
+
 
 if __name__ == "__main__":
     main()

@@ -67,6 +67,7 @@ class App:
         self._facts = Facts(ytdlp="unknown")
         self._hold: str | None = None
         self._stop = asyncio.Event()
+        self._for_one = False  # it runs for one download
         self._switch = asyncio.Event()
         self._lost: str | None = None  # what is wrong with the volume
         self._untold: list[events.Event] = []  # what happened while the store was away
@@ -79,7 +80,7 @@ class App:
 
         Raises `ConfigError`, `StoreError` or `BrokerError` where it can't start.
         """
-        self._stop = stop or self._stop
+        self._stop, self._for_one = stop or self._stop, stop is not None
         if self.settings.purge.enabled:
             logger.warning("settings: purge.enabled has no effect in this version")
         own = self.root / OWN_FOLDER
@@ -166,17 +167,26 @@ class App:
         discovery = Discovery(settings, topics, self._store, self._entity_options, now)
         self._session = Session(settings.mqtt, topics, self._publisher, discovery, self._handle)
         self._updates = Updates(
-            settings.updates,
+            settings,
             self._store,
             topics,
             folder=self.root / OWN_FOLDER / YTDLP_FOLDER,
             running=lambda: self._facts.ytdlp,
+            online=self._session.online,
             changed=lambda: self._publisher.mark(YTDLP),
-            switch=self._switch.set,
+            # A run for one download ends with that: the next start uses what was installed.
+            switch=lambda: None if self._for_one else self._switch.set(),
             clock=now,
         )
         self._dispatch = Dispatch(
-            settings, topics, self._store, jobs, self._preferences, self._session.respond, now
+            settings,
+            topics,
+            self._store,
+            jobs,
+            self._preferences,
+            self._session.respond,
+            now,
+            ytdlp=self._updates.versions,
         )
         self._health = Health(
             place(settings), self._signs, lambda: self._store.read(lambda tx: tx.config())

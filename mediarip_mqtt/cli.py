@@ -112,6 +112,8 @@ def run(
     except typer.Exit as end:
         if end.exit_code == Exit.ANEW:
             ytdlp_choice.switch(fetched)
+        if end.exit_code != Exit.CONFIG:  # a new yt-dlp may refuse an option of the old one
+            ytdlp_choice.forgive(fetched)
         raise
 
 

@@ -180,6 +180,7 @@ class UpdateYtdlp(Base):
 
     command: Literal["update_ytdlp"] = "update_ytdlp"
     action: Literal["install"] = Field("install", description="What Home Assistant's button says.")
+    check: bool = Field(default=False, description="Only look whether there is a newer one.")
 
 
 class Errors(Base):

@@ -36,6 +36,7 @@ MAX_BUCKETS: Final = 1000
 MAX_RESPONSE_TOPIC: Final = 512
 PAUSED_KEY: Final = "paused"
 UPDATE_KEY: Final = "ytdlp_update"  # set while an update is asked for and not done
+UPDATE_CHECK: Final = "check"  # its value where only a look at the package index is
 _RETRIED: Final = {JobStatus.FAILED, JobStatus.CANCELLED}
 
 logger = logging.getLogger(__name__)
@@ -73,6 +74,8 @@ class Dispatch:
         preferences: Preferences,
         respond: Respond,
         clock: Callable[[], datetime],
+        *,
+        ytdlp: Callable[[], dict[str, str | None]],
     ) -> None:
         self._settings = settings
         self._topics = topics
@@ -81,6 +84,7 @@ class Dispatch:
         self._preferences = preferences
         self._respond = respond
         self._clock = clock
+        self._ytdlp = ytdlp
         self._root: Path = settings.storage.root
         self._buckets: dict[str, tuple[float, float]] = {}  # session to tokens, and when
 
@@ -472,9 +476,14 @@ class Dispatch:
 
     def _update_ytdlp(self, tx: Tx, command: commands.UpdateYtdlp) -> dict[str, Any]:
         if tx.config().get(UPDATE_KEY):
-            raise CommandError(ErrorCode.INVALID_TRANSITION, "An update is under way already.")
-        tx.set_config(UPDATE_KEY, "wanted", self._clock())
-        return wire.accepted("update_ytdlp", command.request_id, started=True)
+            raise CommandError(
+                ErrorCode.INVALID_TRANSITION,
+                f"An update is under way already; {self._topics.ytdlp} shows how far it is.",
+            )
+        tx.set_config(UPDATE_KEY, UPDATE_CHECK if command.check else "wanted", self._clock())
+        return wire.accepted(
+            "update_ytdlp", command.request_id, started=not command.check, **self._ytdlp()
+        )
 
     def _clear(self, tx: Tx, command: commands.Clear, scope: str | None) -> dict[str, Any]:
         job_id = None

@@ -1,7 +1,9 @@
 """Whether a yt-dlp works with this service: `python -m mediarip_mqtt.smoke VERSION`.
 
-Run in a fresh interpreter by `mediarip_mqtt.updates`, before a version is used. It downloads a file
-from a server of its own on loopback, through the service's engine; exit code 0 where that works.
+Run in a fresh interpreter by `mediarip_mqtt.updates`, before a version is used, with the service's
+download settings as JSON on standard input. Exit code 0 where the version imports, takes those
+settings, and does through the service's engine what everything rests on: download a file, stop at
+once, and connect to no address that is refused. It talks to a server of its own on loopback.
 """
 
 from __future__ import annotations
@@ -10,47 +12,122 @@ import os
 import sys
 import tempfile
 import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from packaging.version import Version
+
+if TYPE_CHECKING:
+    from mediarip_mqtt.engine.ytdlp import YtdlpEngine
+
+HOST: Final = "127.0.0.1"
+REFUSED: Final = "127.0.0.2:9"
 SIZE: Final = 300_000
+STOP_TIME: Final = 10.0  # seconds; a stop takes some milliseconds, on a slow machine more
 
 
-class _Quiet(SimpleHTTPRequestHandler):
+class _Site(BaseHTTPRequestHandler):
+    """A file, one that stalls, and a redirect to another address of this machine."""
+
+    content = os.urandom(SIZE)
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/away"):
+            self.send_response(302)
+            self.send_header("Location", f"http://{REFUSED}/clip.mp4")
+            self.end_headers()
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "video/mp4")
+        self.send_header("Content-Length", str(SIZE))
+        self.end_headers()
+        if self.path.startswith("/stalls"):
+            self.wfile.write(self.content[: SIZE // 2])
+            time.sleep(STOP_TIME * 2)
+        elif self.command == "GET":
+            self.wfile.write(self.content)
+
+    do_HEAD = do_GET  # noqa: N815 - http.server's name
+
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
 
 
-def main(version: str) -> None:
+def main(version: str, downloads: str) -> None:
     """Raise where something does not work."""
-    from mediarip_mqtt.engine.base import Task  # noqa: PLC0415 - a failing import is a finding
-    from mediarip_mqtt.engine.ytdlp import YtdlpEngine  # noqa: PLC0415 - the same
+    from mediarip_mqtt.engine.ytdlp import YtdlpEngine  # noqa: PLC0415 - a failing import is a finding
     from mediarip_mqtt.settings import DownloadSettings, SecuritySettings  # noqa: PLC0415 - the same
 
-    engine = YtdlpEngine(DownloadSettings(), SecuritySettings(allow_private_addresses=True))
-    engine.check()
+    YtdlpEngine(DownloadSettings.model_validate_json(downloads), SecuritySettings()).check()
+    engine = YtdlpEngine(DownloadSettings(), SecuritySettings(allowed_hosts=(HOST,)))
     found = engine.facts().ytdlp
-    if found != version:
+    if Version(found) != Version(version):  # 2026.08.19 is 2026.8.19
         raise SystemExit(f"it says that it is {found[:40]}, not {version[:40]}")
-    with tempfile.TemporaryDirectory() as name:
-        served, taken = Path(name, "served"), Path(name, "taken")
-        served.mkdir()
-        taken.mkdir()
-        content = os.urandom(SIZE)
-        (served / "clip.mp4").write_bytes(content)
-        server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(served)))
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}/clip.mp4"
-        task = Task(job_id="smoke", url=url, temp_dir=taken)
-        control = engine.control()
-        page = engine.extract(task, control)
-        files = engine.download(task, page, engine.control(), lambda _: None)
-        if Path(files[0].temp_path).read_bytes() != content:
-            raise SystemExit("a downloaded file is not what the server sent")
-        server.shutdown()
+    server = ThreadingHTTPServer((HOST, 0), _Site)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://{HOST}:{server.server_port}"
+    with tempfile.TemporaryDirectory() as folder:
+        _downloads(engine, f"{url}/clip.mp4", Path(folder, "whole"))
+        _refuses(engine, f"{url}/away.mp4", Path(folder, "away"))
+        _stops(engine, f"{url}/stalls.mp4", Path(folder, "stopped"))
+
+
+def _download(
+    engine: YtdlpEngine, url: str, folder: Path, control: Any, report: Callable[[Any], None]
+) -> bytes:
+    from mediarip_mqtt.engine.base import Task  # noqa: PLC0415 - imports yt-dlp
+
+    folder.mkdir()
+    task = Task(job_id="smoke", url=url, temp_dir=folder)
+    page = engine.extract(task, control)
+    files = engine.download(task, page, control, report)
+    return Path(files[0].temp_path).read_bytes()
+
+
+def _ignore(_: Any) -> None:
+    """Take a report of progress."""
+
+
+def _downloads(engine: YtdlpEngine, url: str, folder: Path) -> None:
+    if _download(engine, url, folder, engine.control(), _ignore) != _Site.content:
+        raise SystemExit("a downloaded file is not what the server sent")
+
+
+def _refuses(engine: YtdlpEngine, url: str, folder: Path) -> None:
+    from mediarip_mqtt.errors import ErrorCode, MediaripError  # noqa: PLC0415 - with the others
+
+    try:
+        _download(engine, url, folder, engine.control(), _ignore)
+    except MediaripError as error:
+        if error.code is ErrorCode.BLOCKED_ADDRESS:
+            return
+        raise
+    raise SystemExit("it follows redirects to addresses that the service refuses")
+
+
+def _stops(engine: YtdlpEngine, url: str, folder: Path) -> None:
+    control = engine.control()
+    begun, ended = threading.Event(), threading.Event()
+
+    def download() -> None:
+        try:
+            _download(engine, url, folder, control, lambda _: begun.set())
+        except Exception:  # noqa: BLE001 - that it ends is what counts
+            ended.set()
+
+    threading.Thread(target=download, daemon=True).start()
+    if not begun.wait(STOP_TIME):
+        raise SystemExit("a download does not begin")
+    control.stop()
+    if not ended.wait(STOP_TIME):
+        raise SystemExit("a download can't be stopped")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.stdin.read())
+    sys.stdout.flush()
+    os._exit(0)  # whatever hangs, the findings are in

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import shutil
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
+import yt_dlp
 
-from mediarip_mqtt import ytdlp_choice
+from mediarip_mqtt import updates, wire, ytdlp_choice
+from mediarip_mqtt.dispatch import UPDATE_KEY
+from mediarip_mqtt.jobs import now
+from mediarip_mqtt.settings import Settings, UpdateSettings
+from mediarip_mqtt.store import Store
 from mediarip_mqtt.ytdlp_choice import Choice
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.index import PackageIndex
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
-NEWER = "2099.1.2"
+NEWER = "2099.1.2"  # as packages are named
+SHOWN = "2099.01.02"  # as yt-dlp names itself
 KEYS = {
     "installed_version",
     "latest_version",
@@ -54,6 +66,7 @@ def installed(client: Client) -> str:
     return str(wait_for(lambda: client.json("ytdlp").get("installed_version")))
 
 
+@pytest.mark.slow
 def test_an_update_is_tried_used_and_kept_over_a_restart(
     run: Callable[..., Service], client: Client, media: MediaServer, good: PackageIndex
 ) -> None:
@@ -65,23 +78,27 @@ def test_an_update_is_tried_used_and_kept_over_a_restart(
     assert wait_for(lambda: client.payloads("response"))
     wait_for(lambda: client.json("ytdlp").get("update_percentage"))
     assert client.request("update_ytdlp")["error"]["code"] == "invalid_transition"
-    wait_for(lambda: installed(client) == NEWER, 60, "the new version")
+    wait_for(lambda: "Switching" in client.json("ytdlp")["release_summary"], 60)
+    assert client.json("ytdlp")["in_progress"]
+    assert client.request("update_ytdlp")["error"]["code"] == "invalid_transition"
+    wait_for(lambda: installed(client) == SHOWN, 60, "the new version")
     assert client.job(under_way)["status"] in {"completed", "queued", "extracting", "downloading"}
     assert client.wait_status(under_way, "completed", "failed")["status"] == "completed"
     (event,) = wait_for(lambda: client.events("ytdlp_updated"))
-    assert (event["ok"], event["from_version"], event["to_version"]) == (True, before, NEWER)
+    assert (event["ok"], event["from_version"], event["to_version"]) == (True, before, SHOWN)
     assert all(set(json.loads(one)) == KEYS for one in client.payloads("ytdlp"))
-    wait_for(lambda: client.json("info")["ytdlp"] == NEWER)
+    wait_for(lambda: client.json("info")["ytdlp"] == SHOWN)
     client.wait_status(client.download(media.url("/bytes/1000/a.mp4")), "completed")
     service.stop()
     service.start()
-    wait_for(lambda: client.json("info")["ytdlp"] == NEWER)
+    wait_for(lambda: client.json("info")["ytdlp"] == SHOWN)
     assert client.json("ytdlp")["in_progress"] is False
     assert os.listdir(service.root / ".mediarip" / "ytdlp") != []  # noqa: PTH208 - names are wanted
     assert [one for one in service.media() if "ytdlp" in one] == []
 
 
-@pytest.mark.parametrize("broken", ["import", "download"])
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", ["import", "download", "can't be stopped"])
 def test_a_version_that_does_not_work_here_is_not_used(
     broken: str, run: Callable[..., Service], client: Client, media: MediaServer, tmp_path: Path
 ) -> None:
@@ -100,62 +117,311 @@ def test_a_version_that_does_not_work_here_is_not_used(
     index.stop()
 
 
-def test_an_index_that_can_t_be_reached_changes_nothing_and_is_told(
-    run: Callable[..., Service], client: Client
+@pytest.mark.parametrize(
+    ("index", "reason"),
+    [
+        ("http://someone:secret@127.0.0.1:9/simple/", "can't be reached (Connection refused)"),
+        ("http://someone:secret@{good}/no/such/folder/", "offers nothing that can be installed"),
+    ],
+)
+def test_an_index_that_is_of_no_use_changes_nothing_and_is_told(
+    index: str, reason: str, run: Callable[..., Service], client: Client, good: PackageIndex
 ) -> None:
-    service = run("http://someone:secret@127.0.0.1:9/simple/")
+    service = run(index.format(good=good.url.removeprefix("http://").rstrip("/")))
     before = installed(client)
     assert client.request("update_ytdlp")["started"]
     (event,) = wait_for(lambda: client.events("ytdlp_updated"), 60)
     assert event["ok"] is False
+    assert reason in event["reason"]
+    wait_for(lambda: reason in client.json("ytdlp")["release_summary"])
     assert installed(client) == before
     wait_for(lambda: client.request("update_ytdlp")["ok"])  # it may be asked for again
     assert "secret" not in service.log + json.dumps([payload for _, payload in client.messages])
 
 
+def test_a_check_tells_of_a_newer_version_and_installs_nothing(
+    run: Callable[..., Service], client: Client, tmp_path: Path
+) -> None:
+    index = PackageIndex(tmp_path / "simple").start()
+    index.add(NEWER)
+    service = run(index.url)
+    before = installed(client)
+    reply = client.request("update_ytdlp", check=True)
+    assert reply["ok"]
+    assert (reply["started"], reply["installed"], reply["latest"]) == (False, before, None)
+    wait_for(lambda: client.json("ytdlp")["latest_version"] == SHOWN)
+    assert client.json("ytdlp")["release_url"].endswith("/2099.01.02")
+    assert client.json("ytdlp")["in_progress"] is False
+    index.stop()
+    service.stop()
+    service.start()  # and it is still known
+    assert wait_for(lambda: client.request("update_ytdlp", check=True))["latest"] == SHOWN
+    assert installed(client) == before
+    assert client.events("ytdlp_updated") == []
+
+
+def test_an_older_version_is_never_installed(
+    run: Callable[..., Service], client: Client, tmp_path: Path
+) -> None:
+    index = PackageIndex(tmp_path / "simple").start()
+    index.add("2020.1.1")
+    service = run(index.url)
+    before = installed(client)
+    assert client.request("update_ytdlp")["started"]
+    wait_for(lambda: "is the newest version" in client.json("ytdlp")["release_summary"])
+    assert (installed(client), client.json("ytdlp")["latest_version"]) == (before, before)
+    assert client.events("ytdlp_updated") == []
+    assert not (service.root / ".mediarip" / "ytdlp").exists()
+    index.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("percent", [10, 70, 95])
 def test_an_update_that_a_kill_interrupts_is_done_after_the_restart(
-    run: Callable[..., Service], client: Client, good: PackageIndex
+    percent: int, run: Callable[..., Service], client: Client, good: PackageIndex
 ) -> None:
     service = run(good.url)
     assert client.request("update_ytdlp")["started"]
     folder = service.root / ".mediarip" / "ytdlp"
-    wait_for(lambda: folder.exists() and any(folder.iterdir()))
+    wait_for(lambda: reached(client, percent), 30)
     service.kill()
+    left = [one.name for one in folder.iterdir() if not one.name.startswith(".half")]
+    assert left in ([], [NEWER], [NEWER, "choice.json"], ["choice.json", NEWER])
     service.start()
-    wait_for(lambda: installed(client) == NEWER, 60)
+    wait_for(lambda: installed(client) == SHOWN, 60)
+    wait_for(lambda: client.json("ytdlp")["in_progress"] is False)
     wait_for(lambda: not [one for one in folder.iterdir() if one.name.startswith(".half")])
+    wait_for(lambda: ytdlp_choice.read(folder).trial is None)
 
 
-def test_a_version_that_did_not_come_up_is_given_up_at_the_next_start(
-    run: Callable[..., Service], client: Client, mosquitto: Mosquitto, tmp_path: Path
+def reached(client: Client, percent: int) -> bool:
+    shown = [json.loads(one)["update_percentage"] or 0 for one in client.payloads("ytdlp")]
+    return max(shown, default=0) >= percent
+
+
+def test_the_end_of_the_service_ends_an_update_without_a_trace(
+    run: Callable[..., Service], client: Client, tmp_path: Path
+) -> None:
+    index = PackageIndex(tmp_path / "simple").start()
+    index.add(NEWER, "hangs")
+    service = run(index.url)
+    assert client.request("update_ytdlp")["started"]
+    wait_for(lambda: reached(client, 70), 30)
+    trying = wait_for(lambda: psutil.Process(service.pid).children(recursive=True))
+    assert service.stop() < 10
+    assert not [one for one in trying if one.is_running()]
+    assert list((service.root / ".mediarip" / "ytdlp").iterdir()) == []
+    index.stop()
+
+
+async def test_a_version_that_hangs_is_given_up_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = PackageIndex(tmp_path / "simple").start()
+    index.add(NEWER, "hangs")
+    monkeypatch.setattr(updates, "SMOKE_TIME", 2.0)
+    store = Store(tmp_path / "store.db", journal_mode="wal", exclusive=False)
+    await store.open()
+    told = asyncio.Event()
+    one = updates.Updates(
+        Settings(updates=UpdateSettings(index_url=index.url, check_interval=0)),
+        store,
+        wire.Topics("mediarip"),
+        folder=tmp_path / "ytdlp",
+        running=lambda: "2026.01.01",
+        online=asyncio.Event(),
+        changed=lambda: told.set() if "not work" in one.payload()["release_summary"] else None,
+        switch=lambda: None,
+        clock=now,
+    )
+    await store.write(lambda tx: tx.set_config(UPDATE_KEY, "wanted", now()))
+    running = asyncio.create_task(one.run())
+    await asyncio.wait_for(told.wait(), 60)
+    assert "did not end within 2 s" in one.payload()["release_summary"]
+    assert ytdlp_choice.read(tmp_path / "ytdlp").chosen is None
+    assert NEWER in ytdlp_choice.read(tmp_path / "ytdlp").bad
+    assert not [
+        one for one in psutil.Process().children() if "mediarip_mqtt.smoke" in one.cmdline()
+    ]
+    running.cancel()
+    await asyncio.wait({running})
+    await store.close()
+    index.stop()
+
+
+@pytest.mark.slow
+def test_the_embedded_broker_comes_back_with_a_new_version(
+    run: Callable[..., Service], tmp_path: Path, good: PackageIndex, media: MediaServer
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    service = Service(tmp_path, int(port), UPDATES__INDEX_URL=good.url, UPDATES__CHECK_INTERVAL="0")
+    service.options = ["--embedded-broker"]
+    service.start()
+    client = Client(int(port))
+    assert client.request("update_ytdlp")["started"]
+    wait_for(lambda: installed(client) == SHOWN, 60)
+    wait_for(lambda: client.kept("status") == "online")
+    client.wait_status(client.download(media.url("/bytes/1000/a.mp4")), "completed")
+    client.close()
+    assert service.stop() < 10
+
+
+@pytest.mark.slow
+def test_a_run_for_one_download_is_not_interrupted_by_an_update(
+    mosquitto: Mosquitto, client: Client, tmp_path: Path, good: PackageIndex, media: MediaServer
+) -> None:
+    more = {"UPDATES__CHECK_INTERVAL": "0.5", "UPDATES__AUTO": "true"}
+    service = Service(tmp_path, mosquitto.port, UPDATES__INDEX_URL=good.url, **more)
+    service.options = ["--download", media.url("/stall/100000/bytes/300000/x.mp4")]
+    process = service.start(wait=False).process
+    wait_for(lambda: "Switching" in client.json("ytdlp").get("release_summary", ""), 60)
+    client.request("cancel", id="current")
+    assert process.wait(20) == 1  # what a cancelled download is, and no stopped service
+    assert all(json.loads(one)["pause_reason"] is None for one in client.payloads("state"))
+    choice = ytdlp_choice.read(service.root / ".mediarip" / "ytdlp")
+    assert (choice.chosen, choice.trial) == (NEWER, ytdlp_choice.NEW)  # for the next start
+
+
+def chosen(service: Service, code: str, trial: str | None) -> Path:
+    """Choose a version with a content of our own for the next start; return the folder of all."""
+    folder = service.root / ".mediarip" / "ytdlp"
+    (folder / NEWER / "yt_dlp").mkdir(parents=True)
+    (folder / NEWER / "yt_dlp" / "__init__.py").write_text(code)
+    ytdlp_choice.write(folder, Choice(chosen=NEWER, trial=trial))
+    return folder
+
+
+def given_up(service: Service, client: Client, before: str, folder: Path) -> str:
+    """Wait until the service runs with the version before; return the reason it gives."""
+    (event,) = wait_for(lambda: client.events("ytdlp_updated"))
+    assert event["ok"] is False
+    assert (event["from_version"], event["to_version"]) == (SHOWN, before)
+    assert installed(client) == before
+    wait_for(lambda: "given up" in client.json("ytdlp")["release_summary"])
+    wait_for(lambda: not (folder / NEWER).exists())
+    return str(event["reason"])
+
+
+def test_a_version_that_kills_the_service_on_trial_is_given_up_at_the_next_start(
+    run: Callable[..., Service], client: Client
 ) -> None:
     service = run("http://127.0.0.1:9/")
     before = installed(client)
     service.stop()
-    folder = service.root / ".mediarip" / "ytdlp"
-    (folder / NEWER / "yt_dlp").mkdir(parents=True)
-    (folder / NEWER / "yt_dlp" / "__init__.py").write_text("raise SystemExit(3)\n")
-    ytdlp_choice.write(folder, Choice(chosen=NEWER, trial=ytdlp_choice.NEW))
+    folder = chosen(service, "import os\nos._exit(3)\n", ytdlp_choice.NEW)
     service.start(wait=False)
     wait_for(lambda: not service.running)
     service.start()
-    (event,) = wait_for(lambda: client.events("ytdlp_updated"))
-    assert event["ok"] is False
-    assert event["from_version"] == NEWER
-    assert "did not come up" in event["reason"]
-    assert installed(client) == before
-    wait_for(lambda: not (folder / NEWER).exists())
+    assert "did not come up" in given_up(service, client, before, folder)
+
+
+@pytest.mark.parametrize("trial", [ytdlp_choice.NEW, None])
+@pytest.mark.parametrize("code", ["raise SystemExit(3)", "import no_such_module", "!"])
+def test_a_version_that_can_t_be_imported_is_given_up_in_the_same_start(
+    code: str, trial: str | None, run: Callable[..., Service], client: Client
+) -> None:
+    service = run("http://127.0.0.1:9/")
+    before = installed(client)
+    service.stop()
+    folder = chosen(service, code, trial)
+    service.start()
+    assert given_up(service, client, before, folder)
+
+
+def test_a_version_on_trial_with_which_the_service_fails_is_given_up_in_the_same_start(
+    run: Callable[..., Service], client: Client
+) -> None:
+    service = run("http://127.0.0.1:9/")
+    before = installed(client)
+    service.stop()
+    folder = chosen(service, "", ytdlp_choice.NEW)
+    shutil.rmtree(folder / NEWER / "yt_dlp")
+    here = Path(yt_dlp.__file__).parent
+    no_code = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(here, folder / NEWER / "yt_dlp", ignore=no_code)
+    with (folder / NEWER / "yt_dlp" / "version.py").open("a") as module:
+        module.write("__version__ = 5\n")  # imports, but breaks the service's start
+    service.start()
+    assert "ValidationError" in given_up(service, client, before, folder)
+
+
+def test_an_end_for_another_reason_is_not_blamed_on_a_version_on_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unpacked(tmp_path, NEWER)
+    ytdlp_choice.write(tmp_path, Choice(NEWER, trial=ytdlp_choice.NEW))
+    assert ytdlp_choice.resolve(tmp_path) == NEWER
+    monkeypatch.setenv(ytdlp_choice.VARIABLE, str(tmp_path / NEWER))
+    ytdlp_choice.forgive(tmp_path)  # stopped, or no broker
+    assert ytdlp_choice.resolve(tmp_path) == NEWER
+    assert ytdlp_choice.resolve(tmp_path) is None  # killed
+
+
+def unpacked(folder: Path, *versions: str) -> None:
+    for one in versions:
+        (folder / one / "yt_dlp").mkdir(parents=True)
+        (folder / one / "yt_dlp" / "__init__.py").touch()
+
+
+def test_what_is_given_up_makes_room_for_the_fetched_one_before_it(tmp_path: Path) -> None:
+    unpacked(tmp_path, "2098.1.1", NEWER)
+    choice = Choice(NEWER, "2098.1.1", ytdlp_choice.STARTED)
+    ytdlp_choice.write(tmp_path, choice)
+    assert ytdlp_choice.resolve(tmp_path) == "2098.1.1"
+    assert ytdlp_choice.resolve(tmp_path) == "2098.1.1"
+    ytdlp_choice.sweep(tmp_path)
+    assert sorted(one.name for one in tmp_path.iterdir() if one.is_dir()) == ["2098.1.1"]
+
+
+def test_a_version_whose_folder_is_gone_is_given_up(tmp_path: Path) -> None:
+    unpacked(tmp_path, "2098.1.1")
+    ytdlp_choice.write(tmp_path, Choice(NEWER, "2098.1.1"))
+    assert ytdlp_choice.resolve(tmp_path) == "2098.1.1"
+    assert ytdlp_choice.read(tmp_path).failed == NEWER
 
 
 def test_a_newer_one_that_came_with_the_environment_wins(tmp_path: Path) -> None:
-    (tmp_path / "2020.1.1" / "yt_dlp").mkdir(parents=True)
-    ytdlp_choice.write(tmp_path, Choice(chosen="2020.1.1"))
-    assert ytdlp_choice.resolve(tmp_path) is None
-    assert ytdlp_choice.read(tmp_path).chosen is None
+    unpacked(tmp_path, "2020.1.1")
+    for trial in (None, ytdlp_choice.NEW, ytdlp_choice.STARTED):
+        ytdlp_choice.write(tmp_path, Choice(chosen="2020.1.1", trial=trial))
+        assert ytdlp_choice.resolve(tmp_path) is None
+        assert ytdlp_choice.read(tmp_path) == Choice()
 
 
-def test_a_choice_that_can_t_be_read_means_the_installed_one(tmp_path: Path) -> None:
-    (tmp_path / "choice.json").write_text("{")
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        "7",
+        '{"chosen": 7}',
+        '{"chosen": "../../elsewhere"}',
+        '{"chosen": "2099.1.2", "bad": null}',
+        '{"chosen": "2099.1.2", "bad": {"2098.1.1": 7}}',
+        '{"chosen": "2099.1.2", "trial": "no"}',
+    ],
+)
+def test_a_choice_that_can_t_be_read_means_the_installed_one(tmp_path: Path, content: str) -> None:
+    unpacked(tmp_path, NEWER)
+    (tmp_path / "choice.json").write_text(content)
     assert ytdlp_choice.resolve(tmp_path) is None
-    ytdlp_choice.write(tmp_path, Choice(chosen=NEWER))  # a folder that is gone
-    assert ytdlp_choice.resolve(tmp_path) is None
+
+
+def test_a_second_service_decides_nothing_on_the_first_ones_storage(
+    run: Callable[..., Service], client: Client
+) -> None:
+    service = run("http://127.0.0.1:9/")
+    folder = chosen(service, "raise SystemExit(3)", ytdlp_choice.STARTED)
+    before = (folder / "choice.json").read_text()
+    second = subprocess.run(
+        [sys.executable, *service.program, "run"],
+        env=service.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert "Another mediarip-mqtt runs" in second.stderr
+    assert (folder / "choice.json").read_text() == before

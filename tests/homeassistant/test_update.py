@@ -20,14 +20,14 @@ def test_a_newer_yt_dlp_is_offered_and_installed_from_home_assistant(
     run("updating", UPDATES__INDEX_URL=index.url, UPDATES__CHECK_INTERVAL="1")
     names = found(ha, "updating")
     offered = ha.wait(names["ytdlp"], "on")  # there is an update
-    assert offered["attributes"]["latest_version"] == "2099.1.2"
+    assert offered["attributes"]["latest_version"] == "2099.01.02"
     before = offered["attributes"]["installed_version"]
     assert before != "2099.1.2"
     ha.call("update.install", entity_id=names["ytdlp"])
     wait_for(lambda: ha.state(names["ytdlp"])["attributes"]["in_progress"])
     ha.wait(names["ytdlp"], "off", 60)
     wait_for(lambda: ha.state(names["status"])["state"] == "idle")
-    assert ha.state(names["ytdlp"])["attributes"]["installed_version"] == "2099.1.2"
+    assert ha.state(names["ytdlp"])["attributes"]["installed_version"] == "2099.01.02"
     assert ha.state(names["problem"])["state"] == "off"
     assert ha.complaints() == []
     index.stop()

@@ -10,8 +10,36 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
+from mediarip_mqtt import ytdlp_choice
+
 BROKEN = {
     "import": ("yt_dlp/YoutubeDL.py", 'raise ImportError("made for a test")\n'),
+    "hangs": ("yt_dlp/YoutubeDL.py", "import time\ntime.sleep(600)\n"),
+    "can't be stopped": (
+        "yt_dlp/downloader/http.py",
+        """\
+import time
+import urllib.request
+from .common import FileDownloader
+
+
+class HttpFD(FileDownloader):
+    def real_download(self, filename, info_dict):
+        while 'stalls' in info_dict['url']:
+            try:
+                self._hook_progress(
+                    {'status': 'downloading', 'filename': filename, 'downloaded_bytes': 10},
+                    info_dict,
+                )
+                time.sleep(0.1)
+            except BaseException:
+                pass
+        with open(filename, 'wb') as file:
+            file.write(urllib.request.urlopen(info_dict['url']).read())
+        self._hook_progress({'status': 'finished', 'filename': filename}, info_dict)
+        return True
+""",
+    ),
     "download": (
         "yt_dlp/downloader/http.py",
         """\
@@ -61,6 +89,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 def _version_module(version: str) -> str:
+    version = ytdlp_choice.shown(version)  # in it, but not in the wheel's metadata
     return (
         f"__version__ = '{version}'\nRELEASE_GIT_HEAD = None\nVARIANT = 'pip'\n"
         "UPDATE_HINT = None\nCHANNEL = 'stable'\nORIGIN = 'yt-dlp/yt-dlp'\n_pkg_version = "

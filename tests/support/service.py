@@ -30,6 +30,7 @@ class Service:
             **{f"MEDIARIP__{key}": one for key, one in settings.items()},
         }
         self.program = ["-m", "mediarip_mqtt"]
+        self.options: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -38,8 +39,12 @@ class Service:
 
     @property
     def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
         assert self._process is not None
-        return self._process.pid
+        return self._process
 
     @property
     def log(self) -> str:
@@ -49,7 +54,7 @@ class Service:
         lines = self.log.count("connected to")
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, *self.program, "run"],
+                [sys.executable, *self.program, "run", *self.options],
                 env=self.environment,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
