@@ -7,7 +7,7 @@ LOCKED := pyproject.toml uv.lock scripts/setup
 # The URL as it was typed, for the shell: `&`, `$` and quotes are parts of URLs.
 quoted = '$(subst ','\'',$(value $(1)))'
 
-.PHONY: help run test test-faults test-ha check fmt docs lock clean
+.PHONY: help run test test-slow test-faults test-ha check fmt docs lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -15,8 +15,11 @@ help: ## list the targets
 run: .venv/.ready-run ## run the service with a broker of its own; URL=... downloads that and ends
 	@.venv/bin/mediarip-mqtt run --embedded-broker $(if $(value URL),--download $(call quoted,URL))
 
-test: .venv/.ready-dev ## run all tests; ARGS="-k name" runs some
+test: .venv/.ready-dev ## run the tests; ARGS="-k name" runs some
 	@.venv/bin/python -m pytest -n auto $(ARGS)
+
+test-slow: .venv/.ready-dev ## run those that take longer: the command line, restarts, updates of yt-dlp
+	@.venv/bin/python -m pytest -n auto -m slow $(ARGS)
 
 test-faults: .venv/.ready-dev ## run the tests that kill, cut, fill and flood
 	@.venv/bin/python -m pytest -n auto -m faults tests/faults $(ARGS)

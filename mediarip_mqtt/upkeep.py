@@ -122,6 +122,9 @@ class Upkeep:
         try:
             copy = await self._store.backup(self._backups[1])
             logger.debug("store: copied to %s", copy)
+        except asyncio.CancelledError:
+            # The end of the service. APScheduler would log it as a failure, with a traceback.
+            logger.debug("store: a copy under way was given up")
         except (OSError, StoreError, sqlite3.Error) as error:
             logger.warning("store: no copy was made: %s", error)
 

@@ -17,6 +17,9 @@ from tests.support.broker import Mosquitto
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
+pytestmark = pytest.mark.slow
+
+
 SECONDS = 60
 
 

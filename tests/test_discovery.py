@@ -28,7 +28,7 @@ def discovery(mosquitto: Mosquitto) -> Iterator[Client]:
 def run(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Callable[..., Service]]:
     services: list[Service] = []
 
-    def run(**extra: str) -> Service:
+    def run(**extra: Any) -> Service:
         services.append(Service(tmp_path, mosquitto.port, **extra).start())
         return services[-1]
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -33,7 +34,7 @@ main()
 def run(tmp_path: Path) -> Iterator[Callable[..., Service]]:
     services: list[Service] = []
 
-    def run(port: int, *, wait: bool = True, **extra: str) -> Service:
+    def run(port: int, *, wait: bool = True, **extra: Any) -> Service:
         services.append(Service(tmp_path, port, **extra).start(wait=wait))
         return services[-1]
 

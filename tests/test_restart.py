@@ -16,6 +16,9 @@ from tests.support.server import MediaServer, SilentListener
 from tests.support.server import content as made_up
 from tests.support.service import Service
 
+pytestmark = pytest.mark.slow
+
+
 SIZE = 600_000
 
 

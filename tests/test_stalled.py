@@ -11,6 +11,8 @@ from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def impatient(tmp_path: Path, mosquitto: Mosquitto, client: Client) -> Iterator[Service]:

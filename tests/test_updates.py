@@ -27,6 +27,9 @@ from tests.support.index import PackageIndex
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
+pytestmark = pytest.mark.slow
+
+
 NEWER = "2099.1.2"  # as packages are named
 SHOWN = "2099.01.02"  # as yt-dlp names itself
 KEYS = {
@@ -54,7 +57,7 @@ def run(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Callable[..., Service]
 
     def run(index: str, **settings: str) -> Service:
         more = {"UPDATES__INDEX_URL": index, "UPDATES__CHECK_INTERVAL": "0", **settings}
-        services.append(Service(tmp_path, mosquitto.port, **more).start())
+        services.append(Service(tmp_path, mosquitto.port, fresh=True, **more).start())
         return services[-1]
 
     yield run
@@ -66,7 +69,6 @@ def installed(client: Client) -> str:
     return str(wait_for(lambda: client.json("ytdlp").get("installed_version")))
 
 
-@pytest.mark.slow
 def test_an_update_is_tried_used_and_kept_over_a_restart(
     run: Callable[..., Service], client: Client, media: MediaServer, good: PackageIndex
 ) -> None:
@@ -97,7 +99,6 @@ def test_an_update_is_tried_used_and_kept_over_a_restart(
     assert [one for one in service.media() if "ytdlp" in one] == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("broken", ["import", "download", "can't be stopped"])
 def test_a_version_that_does_not_work_here_is_not_used(
     broken: str, run: Callable[..., Service], client: Client, media: MediaServer, tmp_path: Path
@@ -175,7 +176,6 @@ def test_an_older_version_is_never_installed(
     index.stop()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("percent", [10, 70, 95])
 def test_an_update_that_a_kill_interrupts_is_done_after_the_restart(
     percent: int, run: Callable[..., Service], client: Client, good: PackageIndex
@@ -249,14 +249,19 @@ async def test_a_version_that_hangs_is_given_up_after_a_while(
     index.stop()
 
 
-@pytest.mark.slow
 def test_the_embedded_broker_comes_back_with_a_new_version(
     run: Callable[..., Service], tmp_path: Path, good: PackageIndex, media: MediaServer
 ) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    service = Service(tmp_path, int(port), UPDATES__INDEX_URL=good.url, UPDATES__CHECK_INTERVAL="0")
+    service = Service(
+        tmp_path,
+        int(port),
+        fresh=True,
+        UPDATES__INDEX_URL=good.url,
+        UPDATES__CHECK_INTERVAL="0",
+    )
     service.options = ["--embedded-broker"]
     service.start()
     client = Client(int(port))
@@ -268,12 +273,11 @@ def test_the_embedded_broker_comes_back_with_a_new_version(
     assert service.stop() < 10
 
 
-@pytest.mark.slow
 def test_a_run_for_one_download_is_not_interrupted_by_an_update(
     mosquitto: Mosquitto, client: Client, tmp_path: Path, good: PackageIndex, media: MediaServer
 ) -> None:
     more = {"UPDATES__CHECK_INTERVAL": "0.5", "UPDATES__AUTO": "true"}
-    service = Service(tmp_path, mosquitto.port, UPDATES__INDEX_URL=good.url, **more)
+    service = Service(tmp_path, mosquitto.port, fresh=True, UPDATES__INDEX_URL=good.url, **more)
     service.options = ["--download", media.url("/stall/100000/bytes/300000/x.mp4")]
     process = service.start(wait=False).process
     wait_for(lambda: "Switching" in client.json("ytdlp").get("release_summary", ""), 60)

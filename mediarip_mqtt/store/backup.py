@@ -23,6 +23,8 @@ def save(path: Path, source: sqlite3.Connection, keep: int) -> Path:
     """
     folder = path.parent / FOLDER
     folder.mkdir(exist_ok=True)
+    for left in folder.glob("*.half*"):  # of a copy that the end of a service interrupted
+        left.unlink(missing_ok=True)
     target = folder / f"store-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.db"
     half = target.with_suffix(".half")
     try:

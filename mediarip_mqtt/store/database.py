@@ -8,6 +8,7 @@ import logging
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -15,6 +16,7 @@ from urllib.parse import quote
 
 import aiosqlite
 
+from mediarip_mqtt import threads
 from mediarip_mqtt.errors import StoreError, StoreInUseError
 from mediarip_mqtt.store import backup
 from mediarip_mqtt.store.tx import Changes, Tx
@@ -140,7 +142,7 @@ class Store:
         """Copy the store beside itself; see `store.backup.save`."""
         if self._lost.is_set():
             raise StoreError(f"The store's volume is lost ({self._lost_reason}).")
-        return await asyncio.to_thread(self._backup, keep)
+        return await threads.start(partial(self._backup, keep), "store-copy")
 
     def _backup(self, keep: int) -> Path:
         # A connection of its own: the service's goes on meanwhile.

@@ -50,11 +50,11 @@ def clock(tmp_path: Path) -> Clock:
 
 @pytest.fixture
 def timed(tmp_path: Path, mosquitto: Mosquitto, client: Client, clock: Clock) -> Iterator[Service]:
-    service = Service(tmp_path, mosquitto.port, DOWNLOADS__RETRY_DELAY="4")
+    service = Service(tmp_path, mosquitto.port, fresh=True, DOWNLOADS__RETRY_DELAY="4")
     service.environment |= {
         "LD_PRELOAD": library(),
         "FAKETIME_TIMESTAMP_FILE": str(clock.path),
-        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_CACHE_DURATION": "1",
         "DONT_FAKE_MONOTONIC": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }

@@ -47,7 +47,7 @@ def unmounted(tmp_path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def running(tmp_path: Path, mosquitto: Mosquitto, **settings: str) -> Iterator[Service]:
+def running(tmp_path: Path, mosquitto: Mosquitto, **settings: Any) -> Iterator[Service]:
     service = Service(tmp_path, mosquitto.port, **settings).start()
     try:
         yield service

@@ -69,7 +69,7 @@ def run(broker: Mosquitto, tmp_path: Path) -> Iterator[Callable[..., Service]]:
         folder = tmp_path / node_id
         folder.mkdir(exist_ok=True)
         topics = {"MQTT__NODE_ID": node_id, "MQTT__BASE_TOPIC": node_id}
-        services.append(Service(folder, broker.port, **{**topics, **settings}))
+        services.append(Service(folder, broker.port, fresh=True, **{**topics, **settings}))
         return services[-1].start()
 
     try:

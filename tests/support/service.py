@@ -10,12 +10,20 @@ import time
 from pathlib import Path
 
 from tests.support.broker import wait_for
+from tests.support.forked import Forked
+
+USUAL = ["-m", "mediarip_mqtt"]
 
 
 class Service:
-    """`mediarip-mqtt run` with settings from the environment."""
+    """`mediarip-mqtt run` with settings from the environment.
 
-    def __init__(self, folder: Path, broker_port: int, **settings: str) -> None:
+    ``fresh`` begins a new Python, which a service needs that replaces itself with another.
+    """
+
+    def __init__(
+        self, folder: Path, broker_port: int, *, fresh: bool = False, **settings: str
+    ) -> None:
         self.folder = folder
         self.root = folder / "volume"
         self._log = folder / "service.log"
@@ -29,9 +37,10 @@ class Service:
             "MEDIARIP__SECURITY__ALLOW_PRIVATE_ADDRESSES": "true",
             **{f"MEDIARIP__{key}": one for key, one in settings.items()},
         }
-        self.program = ["-m", "mediarip_mqtt"]
+        self.program = USUAL
         self.options: list[str] = []
-        self._process: subprocess.Popen[bytes] | None = None
+        self._fresh = fresh
+        self._process: subprocess.Popen[bytes] | Forked | None = None
 
     @property
     def running(self) -> bool:
@@ -42,7 +51,7 @@ class Service:
         return self.process.pid
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> subprocess.Popen[bytes] | Forked:
         assert self._process is not None
         return self._process
 
@@ -52,8 +61,18 @@ class Service:
 
     def start(self, *, wait: bool = True) -> Service:
         lines = self.log.count("connected to")
+        if self._fresh or self.program != USUAL:
+            self._process = self._popen()
+        else:
+            arguments = ["run", *self.options]
+            self._process = Forked(arguments, self.environment, self.folder, self._log)
+        if wait:
+            wait_for(lambda: self._connected(lines), 20, "the service to connect")
+        return self
+
+    def _popen(self) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, *self.program, "run", *self.options],
                 env=self.environment,
                 cwd=self.folder,
@@ -61,9 +80,6 @@ class Service:
                 stdout=log,
                 stderr=log,
             )
-        if wait:
-            wait_for(lambda: self._connected(lines), 20, "the service to connect")
-        return self
 
     def _connected(self, lines: int) -> bool:
         assert self._process is not None
