@@ -163,6 +163,7 @@ class App:
             lost=lambda: self._lost is not None,
             space_changed=self._apply_hold,
             lost_lease=self._stop.set,
+            clock_set=self._runner.wake,
         )
         discovery = Discovery(settings, topics, self._store, self._entity_options, now)
         self._session = Session(settings.mqtt, topics, self._publisher, discovery, self._handle)

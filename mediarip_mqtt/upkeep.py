@@ -46,6 +46,7 @@ class Upkeep:
         lost: Callable[[], bool],
         space_changed: Callable[[], None],
         lost_lease: Callable[[], None],
+        clock_set: Callable[[], None],
     ) -> None:
         self._store = store
         self._lease = lease
@@ -57,6 +58,7 @@ class Upkeep:
         self._lost = lost
         self._space_changed = space_changed
         self._lost_lease = lost_lease
+        self._clock_set = clock_set
         self._scheduler = AsyncIOScheduler(
             # APScheduler's default grace of 1 s drops runs behind any stall.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 3600}
@@ -94,6 +96,7 @@ class Upkeep:
                 offset += jump
                 self._plan_anew()
                 await self._shift_retries(jump)
+                self._clock_set()
 
     def _plan_anew(self) -> None:
         for job in self._scheduler.get_jobs():

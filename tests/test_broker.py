@@ -17,13 +17,12 @@ from mediarip_mqtt.broker import EmbeddedBrokerInUseError, embedded_broker, runn
 from mediarip_mqtt.errors import BrokerError
 from mediarip_mqtt.link import connect
 from mediarip_mqtt.settings import MqttSettings
+from tests.support.broker import free_port
 
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mediarip_mqtt.display import short_ids
-from tests.support.broker import Mosquitto
+from tests.support.broker import Mosquitto, free_port
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
@@ -56,9 +56,7 @@ class Cli:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from mediarip_mqtt.jobs import now
 from mediarip_mqtt.settings import Settings, UpdateSettings
 from mediarip_mqtt.store import Store
 from mediarip_mqtt.ytdlp_choice import Choice
-from tests.support.broker import Client, Mosquitto, wait_for
+from tests.support.broker import Client, Mosquitto, free_port, wait_for
 from tests.support.index import PackageIndex
 from tests.support.server import MediaServer
 from tests.support.service import Service
@@ -252,12 +251,10 @@ async def test_a_version_that_hangs_is_given_up_after_a_while(
 def test_the_embedded_broker_comes_back_with_a_new_version(
     run: Callable[..., Service], tmp_path: Path, good: PackageIndex, media: MediaServer
 ) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = free_port()
     service = Service(
         tmp_path,
-        int(port),
+        port,
         fresh=True,
         UPDATES__INDEX_URL=good.url,
         UPDATES__CHECK_INTERVAL="0",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import random
 import shutil
 import socket
 import subprocess
@@ -24,9 +26,16 @@ PROGRAM = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """Return a port that nobody listens on.
+
+    Not one of those the system gives to outgoing connections: one of them could have it when a
+    broker comes back, or a client that looks for the broker could reach itself there.
+    """
+    while True:
+        port = random.randrange(10_000, 32_768)  # noqa: S311 - no secret
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for(condition: Callable[[], T], timeout: float = 15, what: str = "") -> T:
