@@ -67,7 +67,7 @@ class Mosquitto:
         config.write_text(
             f"listener {self.port} 127.0.0.1\n{self.extra}\n"
             f"allow_anonymous {str(self.anonymous).lower()}\n"
-            "max_queued_messages 20000\nset_tcp_nodelay true\n"
+            "max_queued_messages 100000\nset_tcp_nodelay true\n"
         )
         if self.persistence:
             kept = f"persistence true\npersistence_location {self.folder}/\n"

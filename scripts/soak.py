@@ -1,0 +1,128 @@
+"""A day's work compressed: short jobs with faults in between; what the process holds levels off.
+
+Run from the repository: ``python -m scripts.soak --minutes 15``. It starts a Mosquitto, a media
+server and the service on this machine's loopback, prints a line a round, and ends by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from tests.support.broker import Client, Mosquitto, wait_for
+from tests.support.media import make
+from tests.support.server import MediaServer
+from tests.support.service import Service
+
+JOBS = 40  # a round
+FINAL = {"completed", "failed", "cancelled"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the service held after a round, with nothing under way."""
+
+    jobs: int  # so far
+    memory: float  # MiB resident
+    threads: int
+    descriptors: int
+    sockets: int
+
+
+def soak(folder: Path, seconds: float, say: Callable[[str], None] = print) -> list[Sample]:
+    """Give the service work for so long; return a sample of each round."""
+    chance = random.Random(4)  # noqa: S311 - the same faults in every run
+    media = MediaServer(make(folder / "media")).start()
+    broker = Mosquitto(folder / "broker").start()
+    client = Client(broker.port)
+    service = Service(
+        folder,
+        broker.port,
+        DOWNLOADS__MAX_CONCURRENT="4",
+        DOWNLOADS__MAX_ATTEMPTS="2",
+        DOWNLOADS__STALL_TIMEOUT="10",
+    ).start()
+    samples: list[Sample] = []
+    end = time.monotonic() + seconds
+    try:
+        while time.monotonic() < end:
+            _round(len(samples), chance, client, media, broker)
+            samples.append(_sample((len(samples) + 1) * JOBS, service))
+            say(", ".join(f"{key} {value:.5g}" for key, value in asdict(samples[-1]).items()))
+    finally:
+        service.stop()
+        client.close()
+        broker.stop()
+        media.stop()
+    return samples
+
+
+def _round(
+    number: int, chance: random.Random, client: Client, media: MediaServer, broker: Mosquitto
+) -> None:
+    ways: list[Callable[[str], str]] = [
+        lambda key: f"/bytes/{chance.randrange(1000, 200_000)}/{key}.mp4",
+        lambda key: f"/unknown/bytes/50000/{key}.mp4",
+        lambda key: f"/status/404/{key}.mp4",
+        lambda key: f"/flaky/1/503/{key}/bytes/20000/{key}.mp4",
+        lambda key: f"/cut/5000/bytes/20000/{key}.mp4",
+        lambda key: f"/stall/5000/bytes/20000/{key}.mp4",
+        lambda _: "/media/hls/i.m3u8",
+        lambda _: "/page/nothing.html",
+        lambda _: "/feed/onebad.xml",
+    ]
+    ids = [
+        client.download(media.url(chance.choices(ways, [8, 2, 2, 2, 1, 0.3, 1, 1, 0.5])[0](str(i))))
+        for i in range(number * JOBS, (number + 1) * JOBS)
+    ]
+    for job_id in chance.sample(ids, 5):
+        client.request("cancel", id=job_id)  # or it is over already, which is an answer, too
+    if number % 2:
+        (broker.kill if number % 4 == 1 else broker.stop)()
+        broker.start()
+    for job_id in ids:
+        client.wait_status(job_id, *FINAL, timeout=120)
+    wait_for(lambda: not _unfinished(client), 60, "an empty queue")
+    for job_id in chance.sample(ids, 10):
+        client.request("delete", id=job_id, files=True)
+    client.messages.clear()
+
+
+def _unfinished(client: Client) -> int:
+    counts = client.json("state")["counts"]
+    return sum(value for status, value in counts.items() if status not in FINAL)
+
+
+def _sample(jobs: int, service: Service) -> Sample:
+    process = psutil.Process(service.pid)
+    time.sleep(1)  # what has ended is closed within it
+    with process.oneshot():
+        return Sample(
+            jobs=jobs,
+            memory=process.memory_info().rss / 2**20,
+            threads=process.num_threads(),
+            descriptors=process.num_fds(),
+            sockets=len(process.net_connections("inet")),
+        )
+
+
+def main() -> None:
+    """Run it for as many minutes as asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=15)
+    minutes = parser.parse_args().minutes
+    with tempfile.TemporaryDirectory() as name:
+        soak(Path(name), minutes * 60)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
