@@ -23,6 +23,11 @@ pytestmark = pytest.mark.slow
 SECONDS = 60
 
 
+def _take_interrupts() -> None:
+    # A shell ignores SIGINT for what it runs in the background, and so would all children.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Cli:
     """`mediarip-mqtt` with settings from the environment."""
 
@@ -45,6 +50,7 @@ class Cli:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=_take_interrupts,  # noqa: PLW1509 - it takes no lock
         )
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:

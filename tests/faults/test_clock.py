@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.broker import Client, Mosquitto, wait_for
+from tests.support.proxy import FreezingProxy
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
@@ -49,8 +51,16 @@ def clock(tmp_path: Path) -> Clock:
 
 
 @pytest.fixture
-def timed(tmp_path: Path, mosquitto: Mosquitto, client: Client, clock: Clock) -> Iterator[Service]:
-    service = Service(tmp_path, mosquitto.port, fresh=True, DOWNLOADS__RETRY_DELAY="4")
+def network(mosquitto: Mosquitto) -> Iterator[FreezingProxy]:
+    """Is between the service and the broker."""
+    proxy = FreezingProxy(mosquitto.port).start()
+    yield proxy
+    proxy.stop()
+
+
+@pytest.fixture
+def timed(tmp_path: Path, network: FreezingProxy, clock: Clock) -> Iterator[Service]:
+    service = Service(tmp_path, network.port, fresh=True, DOWNLOADS__RETRY_DELAY="4")
     service.environment |= {
         "LD_PRELOAD": library(),
         "FAKETIME_TIMESTAMP_FILE": str(clock.path),
@@ -67,7 +77,7 @@ DAY = 86400
 
 @pytest.mark.parametrize("jump", [-400 * DAY, -3600, 3600, 400 * DAY])
 def test_a_retry_is_made_once_and_soon_whatever_the_clock_does(
-    jump: int, timed: Service, client: Client, media: MediaServer, clock: Clock
+    jump: int, client: Client, timed: Service, media: MediaServer, clock: Clock
 ) -> None:
     job_id = client.download(media.url("/flaky/1/503/clock/bytes/1000/a.mp4"))
     client.wait_status(job_id, "retrying")
@@ -81,7 +91,7 @@ def test_a_retry_is_made_once_and_soon_whatever_the_clock_does(
 
 
 def test_a_job_for_later_begins_when_the_clock_says_so_and_once(
-    timed: Service, client: Client, media: MediaServer, clock: Clock
+    client: Client, timed: Service, media: MediaServer, clock: Clock
 ) -> None:
     later = (datetime.now(UTC) + timedelta(hours=5)).isoformat()
     job_id = client.download(media.url("/bytes/1000/a.mp4"), not_before=later)
@@ -97,7 +107,7 @@ def test_a_job_for_later_begins_when_the_clock_says_so_and_once(
 
 
 def test_the_lease_and_the_heartbeat_go_on_when_the_clock_is_set_back(
-    timed: Service, client: Client, clock: Clock
+    client: Client, timed: Service, clock: Clock
 ) -> None:
     def heartbeat() -> str:
         store = sqlite3.connect(timed.root / ".mediarip" / "store.db")
@@ -112,3 +122,22 @@ def test_the_lease_and_the_heartbeat_go_on_when_the_clock_is_set_back(
     uptime = client.json("state")["uptime"]
     wait_for(lambda: client.json("state")["uptime"] > uptime, 40, "the next heartbeat of `state`")
     assert 0 < client.json("state")["uptime"] < 3600
+
+
+def test_after_an_hour_offline_the_queue_has_worked_on_and_kept_commands_arrive(
+    client: Client, timed: Service, media: MediaServer, clock: Clock, network: FreezingProxy
+) -> None:
+    process = psutil.Process(timed.pid)
+    for number in range(40):
+        client.download(media.url(f"/slow/40000/bytes/20000/{number}.mp4"))
+    before = process.memory_info().rss
+    network.cut = True
+    for number in range(40, 60):
+        client.publish("command", media.url(f"/bytes/1000/{number}.mp4"))
+    clock.set(3600)
+    wait_for(lambda: "the clock was set by +3600 s" in timed.log, 30)
+    wait_for(lambda: len(timed.media()) == 40, 60, "the queue to go on")
+    assert process.memory_info().rss < before + 30 * 2**20
+    network.cut = False
+    wait_for(lambda: len(timed.media()) == 60, 90, "what the broker kept")
+    wait_for(lambda: len({one["event_id"] for one in client.events("completed")}) == 60, 30)

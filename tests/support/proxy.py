@@ -20,6 +20,7 @@ class FreezingProxy:
         self.port = int(self._listener.getsockname()[1])
         self._frozen: list[threading.Event] = []
         self._ending = threading.Event()
+        self.cut = False  # the connections end, and new ones do at once
 
     def start(self) -> FreezingProxy:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -43,6 +44,9 @@ class FreezingProxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                if self.cut:
+                    client.close()
+                    continue
                 frozen = threading.Event()
                 self._frozen.append(frozen)
                 threading.Thread(target=self._pump, args=(client, frozen), daemon=True).start()
@@ -62,7 +66,7 @@ class FreezingProxy:
     def _ready(
         self, selector: selectors.BaseSelector, frozen: threading.Event
     ) -> Iterator[tuple[socket.socket, socket.socket]]:
-        while not self._ending.is_set():
+        while not self._ending.is_set() and not self.cut:
             if frozen.is_set():
                 self._ending.wait()  # held open, in silence
                 return
