@@ -30,6 +30,7 @@ from mediarip_mqtt.mqtt import Session
 from mediarip_mqtt.pictures import Pictures
 from mediarip_mqtt.preferences import Preferences
 from mediarip_mqtt.publisher import THUMBNAIL, YTDLP, Publisher
+from mediarip_mqtt.retention import Retention
 from mediarip_mqtt.runner import STORAGE_LOST, Runner
 from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Changes, Store, Tx
@@ -81,8 +82,6 @@ class App:
         Raises `ConfigError`, `StoreError` or `BrokerError` where it can't start.
         """
         self._stop, self._for_one = stop or self._stop, stop is not None
-        if self.settings.purge.enabled:
-            logger.warning("settings: purge.enabled has no effect in this version")
         own = self.root / OWN_FOLDER
         mount = await asyncio.to_thread(_prepare_folders, self.root, own)
         self._mount = mount
@@ -164,6 +163,9 @@ class App:
             space_changed=self._apply_hold,
             lost_lease=self._stop.set,
             clock_set=self._runner.wake,
+            retention=Retention(
+                self._store, jobs, topics, settings.purge, root=self.root, clock=now
+            ),
         )
         discovery = Discovery(settings, topics, self._store, self._entity_options, now)
         self._session = Session(settings.mqtt, topics, self._publisher, discovery, self._handle)

@@ -30,6 +30,9 @@ Ref = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 
+EndedStatus = Literal["completed", "failed", "cancelled"]
+
+
 class Base(Frozen):
     """What every command may carry."""
 
@@ -175,6 +178,26 @@ class ChangeSettings(Base):
     values: dict[str, Any] = Field(default_factory=dict, max_length=50)
 
 
+class Purge(Base):
+    """Remove finished jobs by age, as retention does."""
+
+    command: Literal["purge"] = "purge"
+    older_than: float | None = Field(
+        None,
+        ge=0,
+        le=100 * 365 * 86400,
+        allow_inf_nan=False,
+        description="Seconds since its end; `purge.max_age` where it is left out.",
+    )
+    status: tuple[EndedStatus, ...] | EndedStatus | None = Field(
+        None, description="One of `completed`, `failed`, `cancelled`, or a list; else all."
+    )
+    files: bool | None = Field(
+        None, description="Remove their files, too; `purge.files` where it is left out."
+    )
+    dry_run: bool = Field(default=False, description="Only tell which would go.")
+
+
 class UpdateYtdlp(Base):
     """Install and verify a newer yt-dlp, and switch to it when no download runs."""
 
@@ -203,6 +226,7 @@ Command = Annotated[
     | List
     | Get
     | ChangeSettings
+    | Purge
     | UpdateYtdlp
     | Errors,
     Field(discriminator="command"),

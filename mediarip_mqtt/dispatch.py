@@ -15,7 +15,7 @@ import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, assert_never, cast
@@ -28,6 +28,7 @@ from mediarip_mqtt.jobs import MANY, Jobs
 from mediarip_mqtt.link import Message
 from mediarip_mqtt.models import ACTIVE, TERMINAL, WAITING, DownloadOptions, Job, JobStatus
 from mediarip_mqtt.preferences import PREFIX, Preferences
+from mediarip_mqtt.retention import Rule, file_names
 from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Probe, Store, Tx
 
@@ -60,6 +61,7 @@ class Origin:
     mid: int | None
     digest: str
     redelivered: bool
+    at: datetime
 
 
 class Dispatch:
@@ -170,6 +172,7 @@ class Dispatch:
                 message.topic.encode() + b"\0" + message.payload, digest_size=16
             ).hexdigest(),
             redelivered=message.dup,
+            at=self._clock(),
         )
 
     def _safe_response_topic(self, topic: str | None, session_id: str) -> str | None:
@@ -194,8 +197,7 @@ class Dispatch:
             if isinstance(command, commands.List | commands.Get | commands.Errors):
                 reply = await self._store.read(lambda tx: self._read(tx, command, origin))
             else:
-                if isinstance(command, commands.Delete) and command.files:
-                    await self._remove_files(command, origin)
+                await self._remove_files(command, origin)
                 await self._store.write(lambda tx: self._write(tx, command, origin))
                 if isinstance(command, commands.ChangeSettings):
                     await self._restore_preferences()
@@ -315,6 +317,8 @@ class Dispatch:
                 return self._each(tx, retry, scope, ended, self._jobs.retry)
             case commands.Delete() as delete:
                 return self._each(tx, delete, scope, TERMINAL, self._delete)
+            case commands.Purge() as purge:
+                return self._purge(tx, purge, origin)
             case commands.Clear() as clear:
                 return self._clear(tx, clear, scope)
             case commands.Pause() as pause:
@@ -449,21 +453,55 @@ class Dispatch:
         self._jobs.delete(tx, job)
         return job
 
-    async def _remove_files(self, command: commands.Delete, origin: Origin) -> None:
-        """Remove the files before the rows that name them: a kill between leaves no orphan."""
+    def _purge_rule(self, command: commands.Purge, origin: Origin) -> Rule:
+        age = command.older_than
+        seconds = self._settings.purge.max_age if age is None else age
+        status = command.status
+        named = (status,) if isinstance(status, str) else status
+        return Rule(
+            before=origin.at - timedelta(seconds=seconds),
+            statuses=TERMINAL if named is None else frozenset(map(JobStatus, named)),
+            session_id=self._scope(origin.session_id),
+        )
+
+    def _purge(self, tx: Tx, command: commands.Purge, origin: Origin) -> dict[str, Any]:
+        jobs = self._purge_rule(command, origin).jobs(tx)
+        if not command.dry_run:
+            for job in jobs:
+                self._jobs.delete(tx, job)
+        removed = [job.id for job in jobs]
+        return wire.accepted(
+            "purge",
+            command.request_id,
+            removed=removed,
+            count=len(removed),
+            dry_run=command.dry_run,
+        )
+
+    def _whose_files_go(self, tx: Tx, command: commands.Base, origin: Origin) -> list[Job]:
+        """Return the jobs whose files a command removes."""
         scope = self._scope(origin.session_id)
+        match command:
+            case commands.Purge(dry_run=False) as purge:
+                wanted = self._settings.purge.files if purge.files is None else purge.files
+                return self._purge_rule(purge, origin).jobs(tx) if wanted else []
+            case commands.Delete(files=True, id="all"):
+                return tx.jobs(statuses=TERMINAL, session_id=scope, limit=MANY)
+            case commands.Delete(files=True) as delete:
+                job = self._jobs.find(tx, delete.id, scope)
+                return [job] if job.status in TERMINAL else []
+            case _:
+                return []
+
+    async def _remove_files(self, command: commands.Base, origin: Origin) -> None:
+        """Remove the files before the rows that name them: a kill between leaves no orphan."""
+        if not isinstance(command, commands.Delete | commands.Purge):
+            return
 
         def names(tx: Tx) -> list[str]:
             if self._known_reply(tx, origin) is not None:
                 return []  # it has acted already; `last` may be another job by now
-            if command.id == "all":
-                found = tx.jobs(statuses=TERMINAL, session_id=scope, limit=MANY)
-            else:
-                job = self._jobs.find(tx, command.id, scope)
-                if job.status not in TERMINAL:
-                    return []
-                found = [job, *tx.jobs(parent_id=job.id, limit=MANY)]
-            return [file.filename for one in found for file in tx.files(one.id, planned=False)]
+            return file_names(tx, self._whose_files_go(tx, command, origin))
 
         for name in await self._store.read(names):
             try:
@@ -471,7 +509,7 @@ class Dispatch:
             except OSError as error:
                 raise CommandError(
                     ErrorCode.STORAGE_UNAVAILABLE,
-                    f"The file {name!r} can't be removed: {error.strerror}. The job was kept.",
+                    f"The file {name!r} can't be removed: {error.strerror}. The jobs were kept.",
                 ) from None
 
     def _update_ytdlp(self, tx: Tx, command: commands.UpdateYtdlp) -> dict[str, Any]:

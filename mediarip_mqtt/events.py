@@ -97,6 +97,14 @@ class DiskLow(Event):
     min_free: int = Field(ge=0)
 
 
+class Purged(Event):
+    """Retention removed jobs (``count``) and files by itself."""
+
+    event_type = "purged"
+    count: int = Field(ge=0)
+    files: int = Field(ge=0)
+
+
 class YtdlpUpdated(Event):
     """An update of yt-dlp ended; where ``ok`` is false ``reason`` says why it did not come about.
 

@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from apscheduler.triggers.cron import CronTrigger
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -221,13 +230,23 @@ class SecuritySettings(Section):
 
 
 class PurgeSettings(Section):
-    """Retention; accepted for the contract's sake, without effect in this version."""
+    """Retention: finished jobs go by themselves. `purge` applies it at once."""
 
     enabled: bool = Field(default=False, description="Remove finished jobs by themselves.")
     cron: str = Field("0 4 * * *", description="When, as minute hour day month weekday.")
     max_age: int = Field(30 * 86400, ge=0, description="Seconds after its end that a job goes.")
     files: bool = Field(default=False, description="Remove the files of those jobs, too.")
-    privacy_mode: bool = Field(default=False, description="Forget a job as soon as it ended.")
+    privacy_mode: bool = Field(
+        default=False,
+        description="Forget a job, and what went wrong with it, a minute after its end; its files "
+        "stay.",
+    )
+
+    @field_validator("cron")
+    @classmethod
+    def _is_cron(cls, value: str) -> str:
+        CronTrigger.from_crontab(value)  # raises ValueError, which says what is wrong
+        return value
 
 
 class HomeAssistantSettings(Section):

@@ -6,25 +6,29 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from mediarip_mqtt import events, threads, wire
 from mediarip_mqtt.errors import StoreError
 from mediarip_mqtt.filesystem import disk_usage
 from mediarip_mqtt.jobs import new_id
+from mediarip_mqtt.retention import Retention
 from mediarip_mqtt.store import Store, Tx, backup
 from mediarip_mqtt.store.lease import HEARTBEAT, Lease
 
 SPACE_INTERVAL: Final = 15  # seconds
 CLOCK_INTERVAL: Final = 5.0
 CLOCK_JUMP: Final = 3.0  # seconds
+DAY: Final = 86400.0
+PRIVACY_INTERVAL: Final = 20
 KEEP_REPLIES: Final = timedelta(days=14)
 
 logger = logging.getLogger(__name__)
@@ -47,6 +51,7 @@ class Upkeep:
         space_changed: Callable[[], None],
         lost_lease: Callable[[], None],
         clock_set: Callable[[], None],
+        retention: Retention,
     ) -> None:
         self._store = store
         self._lease = lease
@@ -59,6 +64,7 @@ class Upkeep:
         self._space_changed = space_changed
         self._lost_lease = lost_lease
         self._clock_set = clock_set
+        self._retention = retention
         self._scheduler = AsyncIOScheduler(
             # APScheduler's default grace of 1 s drops runs behind any stall.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 3600}
@@ -77,6 +83,11 @@ class Upkeep:
         if interval:
             self._scheduler.add_job(self._backup, "interval", seconds=interval, jitter=60)
             self._scheduler.add_job(self._first_backup)
+        purge = self._retention.settings
+        if purge.enabled:
+            self._scheduler.add_job(self._purge, CronTrigger.from_crontab(purge.cron))
+        if purge.privacy_mode:
+            self._scheduler.add_job(self._forget_jobs, "interval", seconds=PRIVACY_INTERVAL)
         self._scheduler.start()
         self._clock_watch = asyncio.create_task(self._watch_clock(), name="clock")
 
@@ -94,16 +105,19 @@ class Upkeep:
             if abs(jump) > CLOCK_JUMP:
                 logger.warning("the clock was set by %+.0f s", jump)
                 offset += jump
-                self._plan_anew()
+                self._plan_anew(jump)
                 await self._shift_retries(jump)
                 self._clock_set()
 
-    def _plan_anew(self) -> None:
+    def _plan_anew(self, jump: float) -> None:
         for job in self._scheduler.get_jobs():
             if isinstance(job.trigger, IntervalTrigger):
                 # A new one: the old one does not begin before its own start.
                 length, jitter = job.trigger.interval_length, job.trigger.jitter
                 job.reschedule(IntervalTrigger(seconds=length, jitter=jitter))
+            elif abs(jump) > DAY:
+                job.reschedule(job.trigger)
+        self._scheduler.wakeup()  # what has a time of the day may have become due
 
     async def _shift_retries(self, seconds: float) -> None:
         """Let retries come as many seconds from now as before the clock was set."""
@@ -130,6 +144,20 @@ class Upkeep:
             logger.debug("store: a copy under way was given up")
         except (OSError, StoreError, sqlite3.Error) as error:
             logger.warning("store: no copy was made: %s", error)
+
+    async def _purge(self) -> None:
+        await self._use_store(self._retention.purge, "purge: put off until the next time")
+
+    async def _forget_jobs(self) -> None:
+        await self._use_store(self._retention.forget, "privacy: put off for now")
+
+    async def _use_store(self, work: Callable[[], Awaitable[None]], otherwise: str) -> None:
+        if self._lost():
+            return
+        try:
+            await work()
+        except (StoreError, sqlite3.Error) as error:
+            logger.warning("%s: %s", otherwise, error)
 
     async def _beat(self) -> None:
         if self._lost():

@@ -203,6 +203,20 @@ class Tx:
         )
         return [self._decode(row) for row in rows]
 
+    def ended(
+        self, before: datetime, statuses: Collection[JobStatus], session_id: str | None
+    ) -> list[Job]:
+        """Return jobs that ended before a moment, the oldest first, without playlists' items."""
+        whose = "" if session_id is None else " AND session_id = ?"
+        rows = self._rows(
+            f"SELECT * FROM jobs WHERE status IN ({', '.join('?' * len(statuses))}) "  # noqa: S608 - clauses are ours
+            f"AND completed_at <= ? AND parent_id IS NULL{whose} ORDER BY completed_at",
+            *statuses,
+            utc_iso(before),
+            *([] if session_id is None else [session_id]),
+        )
+        return [self._decode(row) for row in rows]
+
     def completed_since(self, moment: datetime) -> int:
         """Return how many jobs were completed since a moment."""
         row = self._row(
@@ -478,6 +492,14 @@ class Tx:
     def forget_requests(self, before: datetime) -> None:
         """Drop replies that nobody asks for any more."""
         for table in ("requests", "deliveries"):
+            self._connection.execute(
+                f"DELETE FROM {table} WHERE created_at < ?",  # noqa: S608 - two names of our own
+                (utc_iso(before),),
+            )
+
+    def forget_errors(self, before: datetime) -> None:
+        """Drop rows of the error log and of the unsupported URLs."""
+        for table in ("error_log", "unsupported_urls"):
             self._connection.execute(
                 f"DELETE FROM {table} WHERE created_at < ?",  # noqa: S608 - two names of our own
                 (utc_iso(before),),

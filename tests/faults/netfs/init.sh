@@ -7,17 +7,19 @@ exec >"$WORK/init.log" 2>&1
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mkdir -p /dev/shm && mount -t tmpfs shm /dev/shm
-for own in /run /mnt /var/lib/nfs; do mount -t tmpfs tmpfs $own; done
+mkdir -p /lib/modules
+for own in /run /mnt /var/lib/nfs /lib/modules; do mount -t tmpfs tmpfs $own; done
+ln -s /usr/lib/uml/modules/* /lib/modules/ # here the kernel itself looks for what it needs
 ip link set lo up
 for module in sunrpc nfs nfsv3 nfsv4 nfsd cifs 9p 9pnet_fd fuse loop ext4; do
-  modprobe -d "$WORK/modules" $module
+  modprobe $module
 done
 
 mkdir -p /mnt/{exported,nfs4,nfs3,cifs,9p,sshfs,smb} /run/{rpcbind,nfs,samba}
 mkdir -p /var/lib/nfs/{sm,sm.bak,v4recovery,rpc_pipefs}
 touch /var/lib/nfs/{etab,rmtab,xtab,state}
 truncate -s 300M /mnt/image && mkfs.ext4 -q -F /mnt/image && mount -o loop /mnt/image /mnt/exported
-mkdir /mnt/exported/{nfs4,nfs3,cifs,9p,sshfs}
+mkdir -m 777 /mnt/exported/{nfs4,nfs3,cifs,9p,sshfs}
 
 rpcbind -w
 rpc.statd --no-notify
@@ -60,6 +62,8 @@ for try in 1 2 3 4 5; do
   mountpoint -q /mnt/sshfs || sshfs -o ssh_command=/mnt/sftp,sshfs_sync x:/mnt/exported/sshfs /mnt/sshfs
 done
 grep /mnt/ /proc/mounts
+cat /mnt/smb/log
+dmesg | tail -n 20
 
 cd "$REPO" || exit
 for folder in /mnt/nfs4/nfs4 /mnt/nfs3/nfs3 /mnt/cifs /mnt/9p/9p /mnt/sshfs; do
