@@ -6,12 +6,16 @@ import contextlib
 import logging
 import os
 import sqlite3
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 FOLDER: Final = "backups"
 PAGES: Final = 512  # copied in one step
+LONGEST: Final = 900.0  # seconds that a copy may take
 
 logger = logging.getLogger(__name__)
 
@@ -28,9 +32,10 @@ def save(path: Path, source: sqlite3.Connection, keep: int) -> Path:
     target = folder / f"store-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.db"
     half = target.with_suffix(".half")
     try:
-        copy = sqlite3.connect(half)
+        # SQLite's usual locks fail on CIFS, where a copy would be tried again for ever.
+        copy = sqlite3.connect(_address(half, "vfs=unix-excl"), uri=True)
         try:
-            source.backup(copy, pages=PAGES)
+            source.backup(copy, pages=PAGES, progress=_in_time())
             # The copy is one file: it has no business with a write-ahead log.
             copy.execute("PRAGMA journal_mode=DELETE")
         finally:
@@ -56,7 +61,8 @@ def copies(path: Path) -> list[Path]:
 def sound(path: Path) -> bool:
     """Whether a file is a store without damage."""
     try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        # Nobody writes it: no lock is needed, nor to be had on every filesystem.
+        connection = sqlite3.connect(_address(path, "mode=ro&immutable=1"), uri=True)
         try:
             answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             return bool(answer == "ok" and connection.execute("PRAGMA user_version").fetchone()[0])
@@ -64,6 +70,20 @@ def sound(path: Path) -> bool:
             connection.close()
     except sqlite3.DatabaseError:
         return False
+
+
+def _address(path: Path, options: str) -> str:
+    return f"file:{quote(str(path))}?{options}"
+
+
+def _in_time() -> Callable[[int, int, int], None]:
+    deadline = time.monotonic() + LONGEST
+
+    def check(_status: int, remaining: int, total: int) -> None:
+        if time.monotonic() > deadline:
+            raise sqlite3.OperationalError(f"{remaining} of {total} pages were left in the end")
+
+    return check
 
 
 def recover(path: Path, problem: str) -> str:

@@ -206,8 +206,9 @@ def test_a_damaged_store_is_said_loudly_and_the_broker_says_what_its_copy_says(
         service.stop()
         service.environment["MEDIARIP__STORAGE__BACKUP_INTERVAL"] = "1"
         copies = service.root / ".mediarip" / "backups"
+        earlier = set(copies.glob("store-2*.db"))
         service.start()
-        wait_for(lambda: list(copies.glob("store-2*.db")))
+        wait_for(lambda: set(copies.glob("store-2*.db")) - earlier)
         service.stop()
         service.environment["MEDIARIP__STORAGE__BACKUP_INTERVAL"] = "0"
         service.start()
