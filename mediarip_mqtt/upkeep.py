@@ -81,7 +81,8 @@ class Upkeep:
         self._scheduler.add_job(self._forget, "interval", hours=1)
         interval, _ = self._backups
         if interval:
-            self._scheduler.add_job(self._backup, "interval", seconds=interval, jitter=60)
+            jitter = min(60, interval / 10)
+            self._scheduler.add_job(self._backup, "interval", seconds=interval, jitter=jitter)
             self._scheduler.add_job(self._first_backup)
         purge = self._retention.settings
         if purge.enabled:
