@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from scripts.soak import soak
 from tests.support.broker import Client, Mosquitto, wait_for
@@ -16,9 +17,13 @@ BURST = 10_000
 LATER = "2999-01-01T00:00:00Z"
 
 
+@pytest.mark.timeout(400)
 def test_ten_thousand_commands_in_one_burst_are_all_queued_and_answered(
-    tmp_path: Path, mosquitto: Mosquitto, client: Client
+    tmp_path: Path,
 ) -> None:
+    mosquitto = Mosquitto(tmp_path / "broker")
+    mosquitto.persistence = False  # the tests' broker saves everything at each change
+    client = Client(mosquitto.start().port)
     service = Service(tmp_path, mosquitto.port, DOWNLOADS__QUEUE_LIMIT="20000").start()
     try:
         process = psutil.Process(service.pid)
@@ -41,12 +46,15 @@ def test_ten_thousand_commands_in_one_burst_are_all_queued_and_answered(
         wait_for(lambda: client.json("state")["counts"].get("cancelled") == BURST, 60)
     finally:
         service.stop()
+        client.close()
+        mosquitto.stop()
 
 
 def _job_topics(client: Client) -> list[str]:
     return [one for one in list(client.retained) if "/job/" in one and one.endswith("/state")]
 
 
+@pytest.mark.timeout(300)
 def test_what_the_service_holds_levels_off(tmp_path: Path) -> None:
     samples = soak(tmp_path, 75)
     warm, late = samples[: len(samples) // 2], samples[len(samples) // 2 :]
