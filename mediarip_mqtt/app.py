@@ -20,6 +20,7 @@ from mediarip_mqtt import __version__, commands, events, filesystem, presets, wi
 from mediarip_mqtt.discovery import Discovery
 from mediarip_mqtt.dispatch import PAUSED_KEY, UPDATE_KEY, Dispatch
 from mediarip_mqtt.engine.base import Engine
+from mediarip_mqtt.engine.cookies import Cookies
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine
 from mediarip_mqtt.errors import ConfigError, StoreError
 from mediarip_mqtt.health import Health, place
@@ -40,6 +41,7 @@ from mediarip_mqtt.upkeep import Upkeep
 from mediarip_mqtt.volume import Volume
 
 OWN_FOLDER: Final = ".mediarip"
+COOKIES_FOLDER: Final = "cookies"  # in it: what sessions have sent
 YTDLP_FOLDER: Final = "ytdlp"  # in it: versions that were fetched
 SWITCH_WAIT: Final = 900.0  # seconds for running downloads to end before a new yt-dlp is used
 GRACE: Final = 4.0  # seconds for running downloads to stop
@@ -64,7 +66,8 @@ class App:
             settings.mqtt.base_topic, isolated=settings.session.mode == "isolated"
         )
         self._preferences = Preferences(settings)
-        self._engine = engine or _engine(self.settings)
+        self._cookies = Cookies(root / OWN_FOLDER / COOKIES_FOLDER, settings.downloads.cookies_file)
+        self._engine = engine or _engine(self.settings, self._cookies)
         self._facts = Facts(ytdlp="unknown")
         self._hold: str | None = None
         self._stop = asyncio.Event()
@@ -190,6 +193,7 @@ class App:
             self._session.respond,
             now,
             ytdlp=self._updates.versions,
+            cookies=self._cookies,
         )
         self._health = Health(
             place(settings), self._signs, lambda: self._store.read(lambda tx: tx.config())
@@ -375,8 +379,8 @@ async def serve(
     return app.restart
 
 
-def _engine(settings: Settings) -> Engine:
-    engine = YtdlpEngine(settings.downloads, settings.security)
+def _engine(settings: Settings, cookies: Cookies) -> Engine:
+    engine = YtdlpEngine(settings.downloads, settings.security, cookies)
     engine.check()
     return engine
 

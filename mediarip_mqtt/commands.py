@@ -14,9 +14,11 @@ from pydantic import (
     AliasChoices,
     AwareDatetime,
     Field,
+    SecretStr,
     StringConstraints,
     TypeAdapter,
     ValidationError,
+    model_validator,
 )
 
 from mediarip_mqtt.errors import CommandError, ErrorCode
@@ -178,6 +180,22 @@ class ChangeSettings(Base):
     values: dict[str, Any] = Field(default_factory=dict, max_length=50)
 
 
+class ManageCookies(Base):
+    """Store, report on or delete the session's cookies; what they hold is never told."""
+
+    command: Literal["cookies"] = "cookies"
+    content: SecretStr | None = Field(
+        None, min_length=1, description="A cookies.txt in Netscape's format; replaces the last one."
+    )
+    delete: bool = Field(default=False, description="Forget them.")
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> ManageCookies:
+        if self.delete and self.content is not None:
+            raise ValueError("`content` and `delete` contradict each other")
+        return self
+
+
 class Purge(Base):
     """Remove finished jobs by age, as retention does."""
 
@@ -226,6 +244,7 @@ Command = Annotated[
     | List
     | Get
     | ChangeSettings
+    | ManageCookies
     | Purge
     | UpdateYtdlp
     | Errors,
@@ -236,7 +255,7 @@ CLASSES: Final[dict[str, type[Base]]] = {
 }
 # The key that a plain text means; commands without one take no plain text.
 MAIN_ARGUMENT: Final = {
-    name: next((key for key in ("url", "id", "action") if key in cls.model_fields), None)
+    name: next((key for key in ("url", "id", "content") if key in cls.model_fields), None)
     for name, cls in CLASSES.items()
 }
 _ADAPTER: Final[TypeAdapter[Command]] = TypeAdapter(Command)

@@ -14,15 +14,16 @@ import logging
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, assert_never, cast
 from urllib.parse import quote_plus
 
-from mediarip_mqtt import commands, library, presets, wire
+from mediarip_mqtt import commands, library, presets, threads, wire
 from mediarip_mqtt.addresses import check_url
+from mediarip_mqtt.engine.cookies import Cookies
 from mediarip_mqtt.errors import CommandError, ErrorCode, MediaripError, StoreError
 from mediarip_mqtt.jobs import MANY, Jobs
 from mediarip_mqtt.link import Message
@@ -62,6 +63,7 @@ class Origin:
     digest: str
     redelivered: bool
     at: datetime
+    cookies: dict[str, Any] | None = None  # the report on them, made before the transaction
 
 
 class Dispatch:
@@ -78,6 +80,7 @@ class Dispatch:
         clock: Callable[[], datetime],
         *,
         ytdlp: Callable[[], dict[str, str | None]],
+        cookies: Cookies,
     ) -> None:
         self._settings = settings
         self._topics = topics
@@ -87,6 +90,7 @@ class Dispatch:
         self._respond = respond
         self._clock = clock
         self._ytdlp = ytdlp
+        self._cookies = cookies
         self._root: Path = settings.storage.root
         self._buckets: dict[str, tuple[float, float]] = {}  # session to tokens, and when
 
@@ -197,7 +201,11 @@ class Dispatch:
             if isinstance(command, commands.List | commands.Get | commands.Errors):
                 reply = await self._store.read(lambda tx: self._read(tx, command, origin))
             else:
-                await self._remove_files(command, origin)
+                match command:
+                    case commands.Delete() | commands.Purge():
+                        await self._remove_files(command, origin)
+                    case commands.ManageCookies():
+                        origin = await self._with_cookies(command, origin)
                 await self._store.write(lambda tx: self._write(tx, command, origin))
                 if isinstance(command, commands.ChangeSettings):
                     await self._restore_preferences()
@@ -317,6 +325,8 @@ class Dispatch:
                 return self._each(tx, retry, scope, ended, self._jobs.retry)
             case commands.Delete() as delete:
                 return self._each(tx, delete, scope, TERMINAL, self._delete)
+            case commands.ManageCookies() as one:
+                return wire.accepted("cookies", one.request_id, cookies=origin.cookies)
             case commands.Purge() as purge:
                 return self._purge(tx, purge, origin)
             case commands.Clear() as clear:
@@ -495,8 +505,6 @@ class Dispatch:
 
     async def _remove_files(self, command: commands.Base, origin: Origin) -> None:
         """Remove the files before the rows that name them: a kill between leaves no orphan."""
-        if not isinstance(command, commands.Delete | commands.Purge):
-            return
 
         def names(tx: Tx) -> list[str]:
             if self._known_reply(tx, origin) is not None:
@@ -511,6 +519,27 @@ class Dispatch:
                     ErrorCode.STORAGE_UNAVAILABLE,
                     f"The file {name!r} can't be removed: {error.strerror}. The jobs were kept.",
                 ) from None
+
+    async def _with_cookies(self, command: commands.ManageCookies, origin: Origin) -> Origin:
+        """Store or delete cookies; return the origin with a report on what there is then."""
+        if await self._store.read(lambda tx: self._known_reply(tx, origin)) is not None:
+            return origin  # it has acted already
+        session, content = origin.session_id, command.content
+
+        def act() -> dict[str, Any]:
+            if content is not None:
+                self._cookies.save(session, content.get_secret_value())
+            elif command.delete:
+                self._cookies.remove(session)
+            return self._cookies.report(session).payload()
+
+        try:
+            return replace(origin, cookies=await threads.start(act, "cookies"))
+        except OSError as error:
+            raise CommandError(
+                ErrorCode.STORAGE_UNAVAILABLE,
+                f"The cookies can't be stored on the volume: {error.strerror}.",
+            ) from None
 
     def _update_ytdlp(self, tx: Tx, command: commands.UpdateYtdlp) -> dict[str, Any]:
         if tx.config().get(UPDATE_KEY):

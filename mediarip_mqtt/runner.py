@@ -379,6 +379,7 @@ class Runner:
             options=DownloadOptions(**job.model_dump(include=set(DownloadOptions.model_fields))),
             rate_limit=self._preferences.rate_limit,
             playlist_limit=self._preferences.playlist_limit,
+            session_id=job.session_id,
         )
 
     async def _place(self, slot: Slot, files: Any, *, chosen: bool) -> None:

@@ -148,6 +148,10 @@ class DownloadSettings(Section):
     """Downloads and their queue."""
 
     max_concurrent: int = runtime(3, "Downloads at once.", ge=1, le=16)
+    cookies_file: Path | None = Field(
+        None,
+        description="A cookies.txt for sessions that have sent none; only read. See `cookies`.",
+    )
     max_attempts: int = runtime(3, "Attempts of a job before it fails.", ge=1, le=20)
     retry_delay: float = Field(
         5.0, ge=0, le=3600, description="Seconds before the second attempt; doubled for each other."

@@ -25,6 +25,7 @@ class Task:
     options: DownloadOptions = field(default_factory=DownloadOptions)
     rate_limit: int = 0
     playlist_limit: int = 1000
+    session_id: str = "default"
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ _TAIL: Final = re.compile(
     r";?\s*(?:please report this issue on|Confirm you are on the latest).*", re.DOTALL
 )
 
+_LOGIN: Final = "The site wants a login. Send its cookies by the command `cookies`, then retry."
 # Texts of extractors, in the order in which they are looked for.
 _TEXTS: Final[tuple[tuple[str, ErrorCode, str], ...]] = (
     (r"drm", ErrorCode.DRM_PROTECTED, "It is protected by DRM and can't be downloaded."),
@@ -59,7 +60,7 @@ _TEXTS: Final[tuple[tuple[str, ErrorCode, str], ...]] = (
     (
         r"log ?in|sign ?in|registered users|account|cookies|subscri|premium|members.only|password",
         ErrorCode.LOGIN_REQUIRED,
-        "The site wants a login.",
+        _LOGIN,
     ),
     (
         r"geo.?restrict|not available (?:in|from) your (?:country|location|region)",
@@ -88,8 +89,8 @@ _TEXTS: Final[tuple[tuple[str, ErrorCode, str], ...]] = (
     ),
 )
 _STATUS: Final[dict[int, tuple[ErrorCode, str, bool]]] = {
-    401: (ErrorCode.LOGIN_REQUIRED, "The site wants a login.", False),
-    402: (ErrorCode.LOGIN_REQUIRED, "The site wants a paid account.", False),
+    401: (ErrorCode.LOGIN_REQUIRED, _LOGIN, False),
+    402: (ErrorCode.LOGIN_REQUIRED, f"{_LOGIN} It wants a paid account.", False),
     403: (
         ErrorCode.FORBIDDEN_BY_SITE,
         "The site refused it (403). It may want a login, or block this network.",

@@ -24,6 +24,7 @@ from mediarip_mqtt.engine import options, patches, picture, tools
 from mediarip_mqtt.engine.base import Control, Extraction, Report, Task
 from mediarip_mqtt.engine.classify import classify
 from mediarip_mqtt.engine.control import WorkControl
+from mediarip_mqtt.engine.cookies import Cookies
 from mediarip_mqtt.engine.progress import ProgressMeter
 from mediarip_mqtt.engine.session import Session
 from mediarip_mqtt.errors import CommandError, DownloadError, ErrorCode, Stopped
@@ -77,9 +78,15 @@ class _Log:
 class YtdlpEngine:
     """Implements `engine.base.Engine`."""
 
-    def __init__(self, downloads: DownloadSettings, security: SecuritySettings) -> None:
+    def __init__(
+        self,
+        downloads: DownloadSettings,
+        security: SecuritySettings,
+        cookies: Cookies | None = None,
+    ) -> None:
         self._downloads = downloads
         self._security = security
+        self._cookies = cookies
         self._cache = _cache_folder()
         self._extractors: list[Any] = []
         self._lock = threading.Lock()
@@ -121,7 +128,7 @@ class YtdlpEngine:
 
     def extract(self, task: Task, control: Control) -> Extraction:
         """Read the page; see `engine.base.Engine.extract`."""
-        with self._at_work(control) as work, self._session(task, work) as session:
+        with self._at_work(control, task.url) as work, self._session(task, work) as session:
             if task.url.lower().startswith(("http:", "https:")):
                 check_link(task.url, self._security)  # an item's is the page's, checked by nobody
             info = session.extract_info(task.url, download=False)
@@ -169,7 +176,7 @@ class YtdlpEngine:
             handle = self.extract(task, control).handle
         meter = ProgressMeter(report)
         paths: list[str] = []
-        with self._at_work(control) as work, self._session(task, work) as session:
+        with self._at_work(control, task.url) as work, self._session(task, work) as session:
             work.folder = task.temp_dir
             meter.plan(handle.info, processed=bool(session.params.get("postprocessors")))
             session.add_progress_hook(work.check)
@@ -180,7 +187,10 @@ class YtdlpEngine:
             info = {key: value for key, value in handle.info.items() if key != "requested_formats"}
             result = session.process_ie_result(info, download=True)
             work.check()
-            return self._produced(task, session, result or info, paths)
+            produced = self._produced(task, session, result or info, paths)
+            if self._cookies and session.cookiejar.get_cookies_for_url(task.url):
+                self._cookies.succeeded(task.session_id)
+            return produced
 
     def _produced(
         self, task: Task, session: Any, info: dict[str, Any], paths: list[str]
@@ -225,7 +235,7 @@ class YtdlpEngine:
         return self._downloads.output_template
 
     @contextmanager
-    def _at_work(self, control: Control) -> Iterator[WorkControl]:
+    def _at_work(self, control: Control, url: str = "") -> Iterator[WorkControl]:
         """Run in the control's work; let nothing out but `DownloadError` and `Stopped`."""
         if not isinstance(control, WorkControl):
             raise TypeError("a control of another engine")
@@ -244,6 +254,8 @@ class YtdlpEngine:
                 found = DownloadError(ErrorCode.BLOCKED_ADDRESS, control.blocked)
             if found.code is ErrorCode.INTERNAL:
                 logger.warning("yt-dlp failed in a way that is not known", exc_info=error)
+            if found.code is ErrorCode.LOGIN_REQUIRED and (host := urlsplit(url).hostname):
+                found = DownloadError(found.code, f"{host}: {found.message}")
             raise found from None
 
     @contextmanager
@@ -256,6 +268,9 @@ class YtdlpEngine:
         for extractor in self._known_extractors():
             session.add_info_extractor(extractor)
         session.add_info_extractor(UnsupportedURLIE())
+        # Set one by one: with a file of its own yt-dlp would write all cookies back into it.
+        for cookie in self._cookies.load(task.session_id) if self._cookies else ():
+            session.cookiejar.set_cookie(cookie)
         try:
             yield session
         finally:

@@ -59,6 +59,7 @@ class Request:
     method: str
     path: str
     range: str | None
+    cookie: str | None = None
 
 
 class MediaServer:
@@ -182,7 +183,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         owner = self.server.media_server
-        owner.requests.append(Request(self.command, self.path, self.headers.get("Range")))
+        owner.requests.append(
+            Request(self.command, self.path, self.headers.get("Range"), self.headers.get("Cookie"))
+        )
         with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLError):
             self._route(urlsplit(self.path).path.lstrip("/").split("/"), {})
             return

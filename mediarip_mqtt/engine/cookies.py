@@ -1,0 +1,178 @@
+"""The cookies of sessions: checked, kept below the service's folder for its own user alone.
+
+What they hold is a secret: it appears in no reply, log, topic or error. Everything here blocks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.cookiejar import Cookie, LoadError
+from pathlib import Path
+from typing import Any, Final
+
+from yt_dlp.cookies import YoutubeDLCookieJar
+
+from mediarip_mqtt.errors import CommandError, ErrorCode
+
+FIELDS: Final = 7  # domain, subdomains, path, secure, expires, name, value
+MAX_COOKIES: Final = 5000
+USED: Final = ".used"
+_HEADER: Final = re.compile(r"#\s*(?:Netscape )?HTTP Cookie File", re.IGNORECASE)
+_HTTP_ONLY: Final = "#HttpOnly_"
+_DOMAIN: Final = re.compile(r"\.?[\w-]+(?:\.[\w-]+)*")
+_EXPIRES: Final = re.compile(r"(?:\d{1,15}(?:\.\d+)?)?")
+
+
+@dataclass(frozen=True)
+class CookieReport:
+    """What may be told of a session's cookies: how many, since when, and whether they helped."""
+
+    stored: bool
+    count: int = 0
+    expired: int = 0
+    stored_at: datetime | None = None
+    last_success: datetime | None = None
+
+    def payload(self) -> dict[str, Any]:
+        """Return it for a reply."""
+        moments = {"stored_at": self.stored_at, "last_success": self.last_success}
+        told = {key: one.isoformat() if one else None for key, one in moments.items()}
+        return {"stored": self.stored, "count": self.count, "expired": self.expired, **told}
+
+
+class Cookies:
+    """A file for each session, in Netscape's format, with mode 0600.
+
+    An empty file beside it has the time of the last success with it. ``default`` is a file of the
+    administrator's for sessions without one; it is only read.
+    """
+
+    def __init__(self, folder: Path, default: Path | None = None) -> None:
+        self._folder = folder
+        self._default = default
+
+    def save(self, session_id: str, content: str) -> None:
+        """Check and keep a cookies.txt; raise `CommandError` naming the line that is wrong."""
+        parse(content)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        path = self._path(session_id)
+        half = path.with_suffix(".half")
+        half.unlink(missing_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        try:
+            with os.fdopen(os.open(half, flags, 0o600), "w", encoding="utf-8") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            half.replace(path)
+            path.with_suffix(USED).unlink(missing_ok=True)
+        finally:
+            half.unlink(missing_ok=True)
+
+    def remove(self, session_id: str) -> None:
+        """Forget a session's cookies."""
+        self._path(session_id).unlink(missing_ok=True)
+        self._path(session_id).with_suffix(USED).unlink(missing_ok=True)
+
+    def report(self, session_id: str) -> CookieReport:
+        """Tell what there is of a session's own."""
+        path = self._path(session_id)
+        try:
+            found = parse(path.read_text("utf-8"))
+        except (FileNotFoundError, CommandError, UnicodeDecodeError):
+            return CookieReport(stored=False)
+        return CookieReport(
+            stored=True,
+            count=len(found),
+            expired=sum(one.is_expired() for one in found),
+            stored_at=_moment(path),
+            last_success=_moment(path.with_suffix(USED)),
+        )
+
+    def load(self, session_id: str) -> list[Cookie]:
+        """Return the cookies to use for a session's downloads; none where the file is not good."""
+        for path in (self._path(session_id), self._default):
+            try:
+                if path is not None:
+                    return parse(path.read_text("utf-8"))
+            except (OSError, UnicodeDecodeError):
+                continue
+            except CommandError:
+                return []
+        return []
+
+    def succeeded(self, session_id: str) -> None:
+        """Note that a download for which a site was sent cookies went well."""
+        path = self._path(session_id)
+        with contextlib.suppress(OSError):  # it is no reason for the download to fail
+            if path.exists():
+                path.with_suffix(USED).touch(mode=0o600)
+
+    def _path(self, session_id: str) -> Path:
+        # A digest: no session id has a say in a file's name.
+        name = hashlib.blake2b(session_id.encode(), digest_size=16).hexdigest()
+        return self._folder / f"{name}.txt"
+
+
+def parse(content: str) -> list[Cookie]:
+    """Return the cookies of a text in Netscape's format; raise `CommandError` that quotes none."""
+    lines = content.splitlines()
+    first = next((line for line in lines if line.strip()), "")
+    if first.lstrip().startswith(("[", "{")):
+        raise _bad("This is JSON. Export the cookies as cookies.txt, in Netscape's format.")
+    if not _HEADER.match(first):
+        raise _bad("The first line must be `# Netscape HTTP Cookie File`, as exports have it.")
+    count = 0
+    for number, line in enumerate(lines, start=1):
+        entry = line.removeprefix(_HTTP_ONLY)
+        if not entry.strip() or entry.startswith("#"):
+            continue
+        problem = _problem(entry)
+        if problem:
+            raise _bad(f"Line {number} is no cookie: {problem}.")
+        count += 1
+    if not count:
+        raise _bad("There is no cookie in it.")
+    if count > MAX_COOKIES:
+        raise _bad(f"It has {count} cookies; {MAX_COOKIES} are the most.")
+    jar = YoutubeDLCookieJar()
+    try:
+        jar.load(io.StringIO("\n".join([*lines, ""])), ignore_discard=True, ignore_expires=True)
+    except LoadError:  # its text quotes the line
+        raise _bad("It can't be read as Netscape's format.") from None
+    return list(jar)
+
+
+def _moment(path: Path) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
+    except FileNotFoundError:
+        return None
+
+
+def _problem(entry: str) -> str | None:  # noqa: PLR0911 - one check after the other
+    fields = entry.split("\t")
+    if len(fields) != FIELDS:
+        return f"it has {len(fields)} fields, not {FIELDS} with tabs in between"
+    domain, subdomains, path, secure, expires, _, _ = fields
+    if not all(one.isprintable() for one in fields):
+        return "it holds control characters"
+    if not _DOMAIN.fullmatch(domain):
+        return "its domain is none"
+    if {subdomains.upper(), secure.upper()} - {"TRUE", "FALSE"}:
+        return "its second and fourth fields must be TRUE or FALSE"
+    if not path.startswith("/"):
+        return "its path must begin with `/`"
+    if not _EXPIRES.fullmatch(expires):
+        return "its fifth field must be a time in seconds"
+    return None
+
+
+def _bad(message: str) -> CommandError:
+    return CommandError(ErrorCode.INVALID_PAYLOAD, message, field="content")
