@@ -38,7 +38,7 @@ from mediarip_mqtt.store import Changes, Store, Tx
 from mediarip_mqtt.store.lease import Lease
 from mediarip_mqtt.updates import Updates
 from mediarip_mqtt.upkeep import Upkeep
-from mediarip_mqtt.volume import Volume
+from mediarip_mqtt.volume import HANGING, Volume
 
 OWN_FOLDER: Final = ".mediarip"
 COOKIES_FOLDER: Final = "cookies"  # in it: what sessions have sent
@@ -104,6 +104,8 @@ class App:
                     await asyncio.wait_for(self._store.close(), CLOSE_TIME)
         finally:
             self._lease.unlock()
+            if self._lost == HANGING:
+                _die()
 
     async def _serve_store(self, lease: Lease, ready: asyncio.Event | None) -> None:
         await lease.take(now())
@@ -234,7 +236,7 @@ class App:
             logger.info("ending: the next start goes on from here")
             if self._lost:
                 # Threads that hang in the volume would keep the process from ending.
-                timer = threading.Timer(LAST_RESORT, os._exit, (1,))
+                timer = threading.Timer(LAST_RESORT, _die)
                 timer.daemon = True
                 timer.start()
             await self._session.stop_intake()
@@ -383,6 +385,11 @@ def _engine(settings: Settings, cookies: Cookies) -> Engine:
     engine = YtdlpEngine(settings.downloads, settings.security, cookies)
     engine.check()
     return engine
+
+
+def _die() -> None:
+    """End at once: an exit closes the files, which waits for a volume that hangs; this does not."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _tell_missing(facts: Facts) -> None:

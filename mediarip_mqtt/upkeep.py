@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
 import time
@@ -10,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
@@ -76,21 +77,24 @@ class Upkeep:
     async def start(self) -> None:
         """Do everything once, and then again and again."""
         await self._measure()
-        self._scheduler.add_job(self._beat, "interval", seconds=HEARTBEAT)
-        self._scheduler.add_job(self._measure, "interval", seconds=SPACE_INTERVAL)
-        self._scheduler.add_job(self._forget, "interval", hours=1)
+        self._add(self._beat, "interval", seconds=HEARTBEAT)
+        self._add(self._measure, "interval", seconds=SPACE_INTERVAL)
+        self._add(self._forget, "interval", hours=1)
         interval, _ = self._backups
         if interval:
             jitter = min(60, interval / 10)
-            self._scheduler.add_job(self._backup, "interval", seconds=interval, jitter=jitter)
-            self._scheduler.add_job(self._first_backup)
+            self._add(self._backup, "interval", seconds=interval, jitter=jitter)
+            self._add(self._first_backup)
         purge = self._retention.settings
         if purge.enabled:
-            self._scheduler.add_job(self._purge, CronTrigger.from_crontab(purge.cron))
+            self._add(self._purge, CronTrigger.from_crontab(purge.cron))
         if purge.privacy_mode:
-            self._scheduler.add_job(self._forget_jobs, "interval", seconds=PRIVACY_INTERVAL)
+            self._add(self._forget_jobs, "interval", seconds=PRIVACY_INTERVAL)
         self._scheduler.start()
         self._clock_watch = asyncio.create_task(self._watch_clock(), name="clock")
+
+    def _add(self, work: Callable[[], Awaitable[None]], *trigger: Any, **named: Any) -> None:
+        self._scheduler.add_job(_until_the_end, *trigger, args=[work], name=work.__name__, **named)
 
     def stop(self) -> None:
         """Do nothing more."""
@@ -140,9 +144,6 @@ class Upkeep:
         try:
             copy = await self._store.backup(self._backups[1])
             logger.debug("store: copied to %s", copy)
-        except asyncio.CancelledError:
-            # The end of the service. APScheduler would log it as a failure, with a traceback.
-            logger.debug("store: a copy under way was given up")
         except (OSError, StoreError, sqlite3.Error) as error:
             logger.warning("store: no copy was made: %s", error)
 
@@ -215,3 +216,9 @@ class Upkeep:
             await self._store.write(forget)
         except (StoreError, sqlite3.Error) as error:
             logger.warning("store: old replies could not be removed: %s", error)
+
+
+async def _until_the_end(work: Callable[[], Awaitable[None]]) -> None:
+    # APScheduler would log what the end of the service cancels as a failure, with a traceback.
+    with contextlib.suppress(asyncio.CancelledError):
+        await work()

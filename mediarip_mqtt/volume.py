@@ -16,6 +16,7 @@ from typing import Final
 from mediarip_mqtt import threads
 
 MARKER: Final = "volume"  # in the service's own folder
+HANGING: Final = "hanging"
 TIME_LIMIT: Final = 5.0  # seconds without an answer after which a volume counts as hanging
 
 
@@ -51,7 +52,7 @@ class Volume:
             async with asyncio.timeout(TIME_LIMIT):
                 found = await asyncio.shield(self._pending)
         except TimeoutError:
-            return "hanging"  # the next look waits for the same thread
+            return HANGING  # the next look waits for the same thread
         self._pending = None
         return found
 
