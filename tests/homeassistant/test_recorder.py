@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from tests.homeassistant.device import found
@@ -14,6 +15,21 @@ SIZE = 100_000_000
 SPEED = 2_500_000  # 40 s: what a download of 2 GB takes at 400 Mbit/s
 
 
+def settled(ha: HomeAssistant, names: list[str]) -> dict[str, int]:
+    """Return the rows once the entities' first states are all in: when no more are added."""
+    seen: dict[str, int] = {}
+
+    def unchanged() -> bool:
+        nonlocal seen
+        ha.wait_recorded()
+        time.sleep(2)  # the recorder writes once a second
+        before, seen = seen, ha.rows(names)
+        return seen == before
+
+    wait_for(unchanged, 90, "the first states to be recorded")
+    return seen
+
+
 def test_a_download_adds_at_most_a_few_dozen_rows(
     ha: HomeAssistant,
     run: Callable[..., Service],
@@ -24,8 +40,7 @@ def test_a_download_adds_at_most_a_few_dozen_rows(
     names = found(ha, "recorded")
     client = client_of("recorded")
     wait_for(lambda: client.kept("status") == "online")
-    ha.wait_recorded()
-    before = ha.rows(list(names.values()))
+    before = settled(ha, list(names.values()))
     job_id = client.download(media.url(f"/slow/{SPEED}/bytes/{SIZE}/film.mp4"))
     client.wait_status(job_id, "completed", timeout=120)
     ha.wait(names["completed_today"], "1")
