@@ -255,7 +255,7 @@ CLASSES: Final[dict[str, type[Base]]] = {
 }
 # The key that a plain text means; commands without one take no plain text.
 MAIN_ARGUMENT: Final = {
-    name: next((key for key in ("url", "id", "content") if key in cls.model_fields), None)
+    name: next((key for key in ("url", "id", "action", "content") if key in cls.model_fields), None)
     for name, cls in CLASSES.items()
 }
 _ADAPTER: Final[TypeAdapter[Command]] = TypeAdapter(Command)

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from mediarip_mqtt import commands
 from mediarip_mqtt.commands import ParseError, parse, repair_url
@@ -145,3 +146,17 @@ def test_no_command_takes_an_unknown_key(name: str) -> None:
     if name == "settings":
         return  # its keys are the settings
     assert refusal(json.dumps({**required, "surprise": 1}), name).code == "invalid_payload"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "field"),
+    [
+        ("download", "https://a.example/x", "url"),
+        ("cancel", "last", "id"),
+        ("update_ytdlp", "install", "action"),
+        ("cookies", "# Netscape HTTP Cookie File", "content"),
+    ],
+)
+def test_plain_text_means_a_command_s_main_argument(name: str, text: str, field: str) -> None:
+    value = getattr(commands.parse(text.encode(), name), field)
+    assert (value.get_secret_value() if isinstance(value, SecretStr) else value) == text
