@@ -36,7 +36,7 @@ def main() -> None:
             names = found(home, "mediarip")
             home.wait(names["status"], "downloading")
             path = f"/config/devices/device/{home.device()['id']}"
-            screenshot(home, path, TARGET, width=1400, height=1420)
+            screenshot(home, path, TARGET, width=1400, height=2200)
         finally:
             service.stop()
             home.stop()
