@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from mediarip_mqtt import __version__, commands, events, filesystem, presets, wire
 from mediarip_mqtt.discovery import Discovery
-from mediarip_mqtt.dispatch import PAUSED_KEY, UPDATE_KEY, Dispatch
+from mediarip_mqtt.dispatch import Dispatch
+from mediarip_mqtt.effects import PAUSED_KEY, UPDATE_KEY, Effects
 from mediarip_mqtt.engine.base import Engine
 from mediarip_mqtt.engine.cookies import Cookies
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine
@@ -186,15 +187,15 @@ class App:
             switch=lambda: None if self._for_one else self._switch.set(),
             clock=now,
         )
+        effects = Effects(settings, topics, jobs, self._preferences, now, self._updates.versions)
         self._dispatch = Dispatch(
             settings,
             topics,
             self._store,
-            jobs,
+            effects,
             self._preferences,
             self._session.respond,
             now,
-            ytdlp=self._updates.versions,
             cookies=self._cookies,
         )
         self._health = Health(

@@ -58,6 +58,7 @@ class WorkControl:
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._children: set[subprocess.Popen[bytes]] = set()
         self._files: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._cut: list[socket.socket] = []  # held, as who let go of them would not close them
         self._exempt: set[str] = set()
         self._closers: list[Callable[[], None]] = []
         self._closing = False
@@ -74,6 +75,7 @@ class WorkControl:
         self._flag.set()
         with self._lock:
             sockets, children = list(self._sockets), list(self._children)
+            self._cut += sockets
         for one in sockets:
             _shut_down(one)
         for child in children:
@@ -157,7 +159,8 @@ class WorkControl:
         """Close what the work left open: a stopped download's socket, a child that still runs."""
         self._closing = True  # what its threads begin from now on would not be known here
         with self._lock:
-            sockets, children = list(self._sockets), list(self._children)
+            sockets, children = [*self._sockets, *self._cut], list(self._children)
+            self._cut = []
             files = list(self._files)
             self._sockets, self._files = weakref.WeakSet(), weakref.WeakSet()
             self._children = set()

@@ -19,7 +19,8 @@ import aiosqlite
 from mediarip_mqtt import threads
 from mediarip_mqtt.errors import StoreError, StoreInUseError
 from mediarip_mqtt.store import backup
-from mediarip_mqtt.store.tx import Changes, Tx
+from mediarip_mqtt.store.ledger import Changes
+from mediarip_mqtt.store.tx import Tx
 
 T = TypeVar("T")
 BUSY_TIMEOUT: Final = 5.0  # seconds another process may hold the file
