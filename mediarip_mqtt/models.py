@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import Field, PlainSerializer
+
+from mediarip_mqtt.frozen import Frozen
+from mediarip_mqtt.wanted import EmbedOption, SponsorBlockOption, SubtitlesOption
 
 
 def utc_iso(moment: datetime) -> str:
@@ -15,12 +18,6 @@ def utc_iso(moment: datetime) -> str:
 
 
 Timestamp = Annotated[datetime, PlainSerializer(utc_iso, when_used="json")]
-
-
-class Frozen(BaseModel):
-    """A value: compared by content, changed by copy."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class JobStatus(StrEnum):
@@ -122,6 +119,12 @@ class Job(Frozen):
     output_template: str | None = None
     folder: str | None = None
     playlist_items: str | None = None
+    subtitles: SubtitlesOption = None
+    sponsorblock: SponsorBlockOption = None
+    embed: EmbedOption = ()
+    split_chapters: bool = False
+    rate_limit: int | None = None
+    live_from_start: bool | None = None
     filename: str | None = None
     filesize: int | None = None
     progress_percent: float = 0.0
@@ -134,6 +137,7 @@ class Job(Frozen):
     not_before: Timestamp | None = None
     error_code: str | None = None
     error_message: str | None = None
+    warning: str | None = None
     parent_id: str | None = None
     playlist_index: int | None = None
     items: Items | None = None
@@ -214,15 +218,25 @@ class DownloadOptions(Frozen):
     output_template: str | None = None
     folder: str | None = None
     playlist_items: str | None = None
+    subtitles: SubtitlesOption = None
+    sponsorblock: SponsorBlockOption = None
+    embed: EmbedOption = ()
+    split_chapters: bool = False
+    rate_limit: int | None = None
+    live_from_start: bool | None = None
 
 
 class ProducedFile(Frozen):
-    """A file in the job's temporary folder and the name it shall get, relative to the root."""
+    """A file in the job's temporary folder and the name it shall get, relative to the root.
+
+    ``warning`` is what of the wishes could not be had, where the file itself is fine.
+    """
 
     temp_path: str
     filename: str
     filesize: int
     main: bool = True
+    warning: str | None = None
 
 
 class Facts(Frozen):
@@ -231,4 +245,3 @@ class Facts(Frozen):
     ytdlp: str
     ffmpeg: str | None = None
     js_runtime: str | None = None
-    extra: dict[str, Any] = {}

@@ -1,0 +1,11 @@
+"""The base of all values."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Frozen(BaseModel):
+    """A value: compared by content, changed by copy."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
