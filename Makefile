@@ -35,7 +35,7 @@ fmt: .venv/.ready-dev ## format, and fix what can be fixed
 	@.venv/bin/ruff check --fix-only --quiet . && .venv/bin/ruff format --quiet .
 
 docs: .venv/.ready-dev ## write the generated pages again
-	@.venv/bin/python scripts/configuration_page.py
+	@.venv/bin/python -m scripts.generated_docs
 
 lock: .venv/.ready-dev ## resolve the dependencies again into uv.lock; ARGS=--upgrade takes the newest
 	@scripts/lock $(ARGS)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import (
     AliasChoices,
     AwareDatetime,
+    ConfigDict,
     Field,
     SecretStr,
     StringConstraints,
@@ -66,6 +67,11 @@ class MaybeReferring(Base):
 
 class Download(Base):
     """Add a job."""
+
+    # For readers of the schema; `_validate` checks it, with a text of its own.
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["url"]}, {"required": ["query"]}]}
+    )
 
     command: Literal["download"] = "download"
     url: Url | None = Field(

@@ -51,7 +51,7 @@ def parse_list(value: object) -> object:
     return value
 
 
-ByteSize = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
+ByteSize = Annotated[int, Field(ge=0), BeforeValidator(parse_size)]
 HostList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(parse_list)]
 
 
