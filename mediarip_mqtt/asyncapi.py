@@ -155,6 +155,7 @@ def _message(message: Message) -> dict[str, Any]:
         "summary": message.summary,
         "contentType": message.content_type,
         "payload": _moved(message.payload),
+        **({"examples": [{"payload": message.example}]} if message.example is not None else {}),
     }
 
 

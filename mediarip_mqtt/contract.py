@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeAlias
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from mediarip_mqtt import commands, events, replies, wire
+from mediarip_mqtt import commands, events, examples, replies, wire
 from mediarip_mqtt.models import Job, Progress
 from mediarip_mqtt.published import Info, JobList, State, Ytdlp
 from mediarip_mqtt.settings import HomeAssistantSettings, MqttSettings, runtime_fields
@@ -41,6 +41,7 @@ class Message:
     summary: str
     payload: Schema
     content_type: str = JSON
+    example: Any = None
 
 
 @dataclass(frozen=True)
@@ -106,14 +107,16 @@ def command(name: str) -> Message:
     """Return a command as an object."""
     cls = commands.CLASSES[name]
     summary = (cls.__doc__ or "").strip().splitlines()[0]
-    return Message(f"command.{name}", summary, {"$ref": DEFS + cls.__name__})
+    example = examples.COMMANDS[name]
+    return Message(f"command.{name}", summary, {"$ref": DEFS + cls.__name__}, example=example)
 
 
 def named(name: str) -> Message:
     """Return a command as an object that has to say which command it is."""
     one = command(name)
     payload = {"allOf": [one.payload, {"required": ["command"]}]}
-    return Message(f"command.{name}.named", one.summary, payload)
+    example = {"command": name, **one.example}
+    return Message(f"command.{name}.named", one.summary, payload, example=example)
 
 
 def event(name: str) -> Message:

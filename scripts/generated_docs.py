@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from mediarip_mqtt.schema import Format, files
-from scripts import configuration_page
+from scripts import configuration_page, reference_pages
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
 SCHEMAS: Final = "schemas"
+REFERENCE: Final = "reference"
 
 
 def generated() -> dict[Path, str]:
@@ -20,12 +21,15 @@ def generated() -> dict[Path, str]:
         Path("configuration.md"): configuration_page.page(),
         **{Path(name): text for name, text in files(Format.ASYNCAPI).items()},
         **{Path(SCHEMAS, name): text for name, text in schemas},
+        **{Path(REFERENCE, name): text for name, text in reference_pages.pages().items()},
     }
 
 
 def old(wanted: dict[Path, str]) -> list[Path]:
     """Return what differs from what is there, or is there and no more made."""
-    there = {path.relative_to(DOCS) for path in (DOCS / SCHEMAS).glob("*.json")}
+    there = {
+        path.relative_to(DOCS) for one in (SCHEMAS, REFERENCE) for path in (DOCS / one).glob("*")
+    }
     differs = [
         path
         for path, text in wanted.items()

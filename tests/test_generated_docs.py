@@ -13,7 +13,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator, Draft202012Validator
 
-from mediarip_mqtt import commands, contract, events, replies
+from mediarip_mqtt import commands, contract, events, examples, replies
 from mediarip_mqtt.error_guide import GUIDE
 from mediarip_mqtt.errors import ErrorCode
 from mediarip_mqtt.settings import runtime_fields, sections
@@ -97,6 +97,18 @@ def test_the_document_has_all_there_is() -> None:
 def test_each_command_has_its_reply_and_each_error_code_its_advice() -> None:
     assert set(replies.ACCEPTED) == set(commands.CLASSES)
     assert set(GUIDE) == set(ErrorCode)
+
+
+def test_each_command_event_and_code_has_its_section_and_each_command_its_example() -> None:
+    wanted = {"commands": commands.CLASSES, "events": events.types(), "errors": list(ErrorCode)}
+    for page, names in wanted.items():
+        text = (DOCS / "reference" / f"{page}.md").read_text("utf-8")
+        assert re.findall(r"^## (\S+)$", text, re.MULTILINE) == list(names)
+    assert set(examples.COMMANDS) == set(commands.CLASSES)
+    for name, payload in examples.COMMANDS.items():
+        schema = json.loads((DOCS / "schemas" / f"command.{name}.json").read_text("utf-8"))
+        assert Draft202012Validator(schema).is_valid(payload)
+        assert commands.parse(json.dumps(payload).encode(), name)
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.stem)
