@@ -23,6 +23,7 @@ from mediarip_mqtt import (
     health,
     logs,
     presets,
+    schema,
     settings,
     start,
     wire,
@@ -45,6 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+schema.register(app)
 out = Console()
 err = Console(stderr=True)
 

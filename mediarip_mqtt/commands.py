@@ -14,6 +14,7 @@ from pydantic import (
     AliasChoices,
     AwareDatetime,
     BeforeValidator,
+    ConfigDict,
     Field,
     SecretStr,
     StringConstraints,
@@ -70,6 +71,11 @@ class MaybeReferring(Base):
 
 class Download(Base):
     """Add a job."""
+
+    # For readers of the schema; `_validate` checks it, with a text of its own.
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["url"]}, {"required": ["query"]}]}
+    )
 
     command: Literal["download"] = "download"
     url: Url | None = Field(

@@ -52,7 +52,7 @@ def parse_list(value: object) -> object:
     return value
 
 
-ByteSize = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
+ByteSize = Annotated[int, Field(ge=0), BeforeValidator(parse_size)]
 PROXY: Final = r"^((https?|socks[45][ah]?)://[^\s/]+/?)?$"
 LanguageList = Annotated[tuple[Language, ...], NoDecode, BeforeValidator(parse_list)]
 HostList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(parse_list)]

@@ -45,12 +45,11 @@ PROTECTIONS = (
         "after and receive",
     ),
     Protection(
-        "1 a redelivered command acts once",
+        "1 a request id acts once",
         "dispatch.py",
         "        if origin.request_id:\n            known = tx.reply_to_request",
         "        if False:\n            known = tx.reply_to_request",
-        "tests/faults/test_kill.py::test_a_kill_at_a_named_point_loses_nothing_and_repeats_nothing",
-        "after and commit",
+        "tests/test_service.py::test_a_request_id_acts_once_and_is_answered_again",
     ),
     Protection(
         "1 plain text delivered again acts once",
