@@ -7,21 +7,21 @@ import json
 import sys
 import time
 from collections.abc import Coroutine, Mapping
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from pydantic import SecretStr
 from rich.live import Live
 from rich.table import Table
 
 from mediarip_mqtt import (
     __version__,
+    cli_doctor,
     cli_jobs,
     commands,
     completion,
     health,
     library,
+    redaction,
     settings,
     wire,
     ytdlp_choice,
@@ -50,7 +50,6 @@ from mediarip_mqtt.terminal import (
     print_json,
 )
 
-HIDDEN: Final = "***"
 REFRESH: Final = 4  # times a second that the live table is drawn
 
 app = typer.Typer(
@@ -140,9 +139,8 @@ def check_config(*, config: Config = None, as_json: AsJson = False) -> None:
     loaded = load(config)
     origins = settings.origins(config)
     rows = [
-        (f"{section}.{key}", _shown(getattr(getattr(loaded, section), key)), origins[section, key])
-        for section, cls in settings.sections()
-        for key in cls.model_fields
+        (".".join(place), value, origins[place])
+        for place, value in redaction.shown_settings(loaded).items()
     ]
     if as_json:
         print_json({name: {"value": value, "source": source} for name, value, source in rows})
@@ -155,14 +153,6 @@ def check_config(*, config: Config = None, as_json: AsJson = False) -> None:
     for name, value, source in rows:
         table.add_row(name, json.dumps(value, ensure_ascii=False), source)
     out.print(table)
-
-
-def _shown(value: Any) -> Any:
-    if isinstance(value, SecretStr):
-        return HIDDEN
-    if isinstance(value, Path):
-        return str(value)
-    return list(value) if isinstance(value, tuple) else value
 
 
 @app.command(name="download")
@@ -367,6 +357,9 @@ def _value(text: str, *, as_json: bool) -> Any:
         except ValueError:
             return text
     return text
+
+
+app.command()(cli_doctor.doctor)
 
 
 @app.command()

@@ -65,9 +65,22 @@ class Client:
         self._watch: asyncio.Future[None] | None = None
         self._hears_replies = False
 
+    @property
+    def protocol(self) -> str:
+        """The version of MQTT that the broker speaks with this client."""
+        return self._link.protocol
+
     async def subscribe(self, *topics: str) -> None:
         """Subscribe; what is retained arrives first."""
         await self._link.subscribe(*topics)
+
+    async def unsubscribe(self, *topics: str) -> None:
+        """Unsubscribe."""
+        await self._link.unsubscribe(*topics)
+
+    async def publish(self, topic: str, payload: str | None, *, retain: bool = False) -> None:
+        """Publish, and wait for the broker's acknowledgement."""
+        await self._link.publish(topic, payload, retain=retain)
 
     async def receive(self, seconds: float | None = None) -> Message:
         """Return the next message; raise `TimeoutError` where none comes in time."""
