@@ -109,6 +109,11 @@ def test_it_leaves_nothing_behind_and_disturbs_no_service(
 
 
 @slow
+def test_others_may_not_look_into_the_services_folder(service: Service) -> None:
+    assert stat.S_IMODE((service.root / ".mediarip").stat().st_mode) == 0o700
+
+
+@slow
 def test_no_broker(tmp_path: Path, mosquitto: Mosquitto) -> None:
     mosquitto.stop()
     found = checks(lone(tmp_path, mosquitto.port).run("doctor", "--json"))

@@ -30,6 +30,7 @@ from mediarip_mqtt.doctor.findings import (
     remedy_for,
     warning,
 )
+from mediarip_mqtt.errors import StoreError
 from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Store
 
@@ -180,7 +181,13 @@ def _lock_holds(name: str, path: Path) -> bool:
 
 def _take_lock(name: str, path: Path) -> int:
     arguments = [sys.executable, "-I", "-S", "-c", _TAKE_LOCK, name, str(path)]
-    return subprocess.run(arguments, timeout=CHILD_TIME, check=False).returncode  # noqa: S603 - ourselves
+    try:
+        return subprocess.run(arguments, timeout=CHILD_TIME, check=False).returncode  # noqa: S603 - ourselves
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise StoreError(
+            f"A second process for the test of locks did not run ({error}). Check that this user "
+            f"may run {sys.executable}."
+        ) from None
 
 
 def database(settings: Settings) -> list[Finding]:
