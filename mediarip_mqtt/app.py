@@ -26,6 +26,7 @@ from mediarip_mqtt.engine.ytdlp import YtdlpEngine
 from mediarip_mqtt.errors import ConfigError, StoreError
 from mediarip_mqtt.health import Health, place
 from mediarip_mqtt.jobs import Jobs, new_id, now
+from mediarip_mqtt.library import OWN_FOLDER, fetched_folder
 from mediarip_mqtt.limits import Limits
 from mediarip_mqtt.link import LinkError
 from mediarip_mqtt.models import Facts
@@ -42,9 +43,7 @@ from mediarip_mqtt.updates import Updates
 from mediarip_mqtt.upkeep import Upkeep
 from mediarip_mqtt.volume import HANGING, Volume
 
-OWN_FOLDER: Final = ".mediarip"
 COOKIES_FOLDER: Final = "cookies"  # in it: what sessions have sent
-YTDLP_FOLDER: Final = "ytdlp"  # in it: versions that were fetched
 SWITCH_WAIT: Final = 900.0  # seconds for running downloads to end before a new yt-dlp is used
 GRACE: Final = 4.0  # seconds for running downloads to stop
 HOURS_INTERVAL: Final = 5.0  # seconds between two looks at the time of the day
@@ -188,7 +187,7 @@ class App:
             settings,
             self._store,
             topics,
-            folder=self.root / OWN_FOLDER / YTDLP_FOLDER,
+            folder=fetched_folder(settings),
             running=lambda: self._facts.ytdlp,
             online=self._session.online,
             changed=lambda: self._publisher.mark(YTDLP),

@@ -19,8 +19,10 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
 from mediarip_mqtt.errors import CommandError, ErrorCode
+from mediarip_mqtt.settings import Settings
 
 OWN_FOLDER: Final = ".mediarip"
+YTDLP_FOLDER: Final = "ytdlp"  # in it: versions that were fetched
 MARKER: Final = f"{OWN_FOLDER}/store.db"  # shows that the volume is there, not a bare mount point
 NAME_BYTES: Final = 255  # of one name, on nearly every filesystem
 SPARE_BYTES: Final = 12  # left for " (9999)" and the like
@@ -90,6 +92,16 @@ _FIELD: Final = re.compile(
 # The same by yt-dlp's replacement, `%(title&{:>999999999})s`.
 _FORMAT_SPEC: Final = re.compile(r"&[^)]*\{[^)}]*[:!.\[]")
 _JOB_FOLDER: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def own_folder(settings: Settings) -> Path:
+    """Return where the service keeps what is not media."""
+    return settings.storage.root.expanduser().absolute() / OWN_FOLDER
+
+
+def fetched_folder(settings: Settings) -> Path:
+    """Return where newer versions of yt-dlp are kept."""
+    return own_folder(settings) / YTDLP_FOLDER
 
 
 def check_template(template: str) -> str:

@@ -462,7 +462,12 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
     except OSError as error:
         raise ConfigError(f"{path}: can't be read: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not valid YAML: {error}") from None
+        # The error's own text quotes the file, which may hold a password.
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(
+            f"{path}{place}: is not valid YAML. Put values with special characters in quotes."
+        ) from None
     if content is None:
         return {}, {}
     lines: dict[tuple[str, ...], int] = {}

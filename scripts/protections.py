@@ -102,8 +102,7 @@ PROTECTIONS = (
         "runner.py",
         "                        await asyncio.to_thread(library.discard_temp, self._temp, job_id)",
         "                        pass",
-        "tests/faults/test_kill.py::test_a_kill_at_a_named_point_loses_nothing_and_repeats_nothing",
-        "receive",
+        "tests/test_service.py::test_cancel_ends_a_transfer_within_a_second_and_leaves_nothing",
     ),
     Protection(
         "1 what is retained of jobs that are gone is cleared",
