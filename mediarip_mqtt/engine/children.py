@@ -126,7 +126,7 @@ def _check_local(path: Path, folder: Path | None) -> None:
 
 def _check_cuts(path: Path, folder: Path | None) -> None:
     """Refuse a list of cuts, as yt-dlp writes it to take segments out, that names other files."""
-    for line in path.read_text("utf-8").splitlines():
+    for line in path.read_text("utf-8", "replace").splitlines():
         if found := _CUT_FILE.fullmatch(line):
             _check_local(Path(found[1]), folder)
         elif not _CUT_TIME.fullmatch(line):
