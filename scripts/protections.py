@@ -186,6 +186,13 @@ PROTECTIONS = (
         "tests/faults/test_volume.py::test_a_full_volume_fails_the_download_with_its_reason_and_everything_else_goes_on",
     ),
     Protection(
+        "3 the store has a reserve on a full volume",
+        "store/database.py",
+        "            if error.sqlite_errorcode != sqlite3.SQLITE_FULL or not self.reserve.release():",
+        "            if True:",
+        "tests/faults/test_volume.py::test_a_full_volume_fails_the_download_with_its_reason_and_everything_else_goes_on",
+    ),
+    Protection(
         "3 an outcome waits for a locked store",
         "runner.py",
         "                if self._stopping:\n                    raise\n                log(",
