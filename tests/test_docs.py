@@ -5,11 +5,13 @@ The pages' places and names stand for those of the test: `World.replaced` is the
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ import trustme
 import yaml
 
 from mediarip_mqtt import commands, homeassistant, settings
+from mediarip_mqtt.dispatch import UPDATE_KEY
 from tests.support.broker import Client, Mosquitto, free_port, wait_for
 from tests.support.examples import KINDS, PAGES, ROOT, RUN, Example, examples
 from tests.support.server import MediaServer
@@ -173,7 +176,7 @@ class World:
         service.folder.mkdir()
         service.options = ["--config", str(config)] if config else []
         self._stops.append(service)
-        service.start()
+        self._service = service.start()
         self.port = broker.port
         username, password = PERSON if config else (None, "")
         self.client = Client(broker.port, username=username, password=password)
@@ -239,6 +242,13 @@ class World:
             self.client.download(self._media.url("/silent/x.mp4"))
         if "retry last" in line:
             self._failed()
+        if "update_ytdlp" in line:
+            wait_for(self._no_update, what="the end of the update before")
+
+    def _no_update(self) -> bool:
+        store = sqlite3.connect(self._service.root / ".mediarip" / "store.db")
+        with contextlib.closing(store):
+            return not store.execute("SELECT 1 FROM config WHERE key = ?", [UPDATE_KEY]).fetchone()
 
     def _failed(self) -> str:
         job_id = self.client.download(self._media.url("/status/404/x.mp4"))
