@@ -12,34 +12,23 @@ import hashlib
 import json
 import logging
 import sqlite3
-import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from functools import partial
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Protocol, assert_never, cast
-from urllib.parse import quote_plus
+from typing import Any, Final, Protocol
 
-from mediarip_mqtt import commands, library, presets, threads, wire
-from mediarip_mqtt.addresses import check_url
+from mediarip_mqtt import commands, library, threads, wire
+from mediarip_mqtt.effects import Effects, Origin, name_of
 from mediarip_mqtt.engine.cookies import Cookies
 from mediarip_mqtt.errors import CommandError, ErrorCode, MediaripError, StoreError
-from mediarip_mqtt.jobs import MANY, Jobs
 from mediarip_mqtt.link import Message
-from mediarip_mqtt.models import ACTIVE, TERMINAL, WAITING, DownloadOptions, Job, JobStatus
 from mediarip_mqtt.preferences import PREFIX, Preferences
-from mediarip_mqtt.retention import Rule, file_names
+from mediarip_mqtt.retention import file_names
 from mediarip_mqtt.settings import Settings
-from mediarip_mqtt.store import Probe, Store, Tx
+from mediarip_mqtt.store import Store, Tx
 
-MAX_PROBES: Final = 100
-MAX_BUCKETS: Final = 1000
 MAX_RESPONSE_TOPIC: Final = 512
-PAUSED_KEY: Final = "paused"
-UPDATE_KEY: Final = "ytdlp_update"  # set while an update is asked for and not done
-UPDATE_CHECK: Final = "check"  # its value where only a look at the package index is
-_RETRIED: Final = {JobStatus.FAILED, JobStatus.CANCELLED}
 
 logger = logging.getLogger(__name__)
 
@@ -51,21 +40,6 @@ class Respond(Protocol):
         """Publish."""
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Who asked, and where the answer goes."""
-
-    session_id: str
-    request_id: str | None
-    response_topic: str | None
-    correlation: bytes | None
-    mid: int | None
-    digest: str
-    redelivered: bool
-    at: datetime
-    cookies: dict[str, Any] | None = None  # the report on them, made before the transaction
-
-
 class Dispatch:
     """Turns messages into commands and carries them out."""
 
@@ -74,25 +48,24 @@ class Dispatch:
         settings: Settings,
         topics: wire.Topics,
         store: Store,
-        jobs: Jobs,
+        effects: Effects,
         preferences: Preferences,
         respond: Respond,
         clock: Callable[[], datetime],
         *,
-        ytdlp: Callable[[], dict[str, str | None]],
         cookies: Cookies,
+        settings_changed: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._topics = topics
         self._store = store
-        self._jobs = jobs
+        self._effects = effects
         self._preferences = preferences
         self._respond = respond
         self._clock = clock
-        self._ytdlp = ytdlp
         self._cookies = cookies
+        self._settings_changed = settings_changed
         self._root: Path = settings.storage.root
-        self._buckets: dict[str, tuple[float, float]] = {}  # session to tokens, and when
 
     async def handle(self, message: Message) -> None:
         """Carry out what a message asks; returns once that is committed and the reply is safe.
@@ -191,12 +164,12 @@ class Dispatch:
             return None  # the broker would end the connection, again and again
         own = topic == self._topics.base or topic.startswith(f"{self._topics.base}/")
         replies = topic.startswith(f"{self._topics.of(session_id).response}/")
-        if self._scope(session_id) not in {None, wire.ROOT_SESSION}:
+        if self._effects.scope(session_id) not in {None, wire.ROOT_SESSION}:
             return topic if replies else None
         return None if topic.startswith("$") or (own and not replies) else topic
 
     async def _carry_out(self, command: commands.Base, origin: Origin) -> None:
-        name = cast("str", command.model_dump(include={"command"})["command"])
+        name = name_of(command)
         try:
             if isinstance(command, commands.List | commands.Get | commands.Errors):
                 reply = await self._store.read(lambda tx: self._read(tx, command, origin))
@@ -231,26 +204,9 @@ class Dispatch:
     async def _restore_preferences(self) -> None:
         try:
             self._preferences.restore(await self._store.read(lambda tx: tx.config()))
+            self._settings_changed()
         except (StoreError, sqlite3.Error) as error:
             logger.warning("settings: committed, and in force at the next start: %s", error)
-
-    def _refuse_too_many(self, session_id: str) -> None:
-        """Raise `rate_limited` where a session has used up its commands (a token bucket)."""
-        rate, now = self._preferences.session_rate, time.monotonic()
-        tokens, at = self._buckets.get(session_id, (float(rate), now))
-        tokens = min(rate, tokens + (now - at) * rate / 60)
-        if tokens < 1:
-            raise CommandError(
-                ErrorCode.RATE_LIMITED,
-                f"More than {rate} commands a minute of one session. Wait a little.",
-            )
-        self._buckets[session_id] = (tokens - 1, now)
-        if len(self._buckets) > MAX_BUCKETS:
-            self._buckets.pop(next(iter(self._buckets)))
-
-    def _scope(self, session_id: str) -> str | None:
-        """Return the session beyond which nothing is seen or touched; None where there is none."""
-        return session_id if self._topics.isolated else None
 
     async def _answer(self, origin: Origin, reply: dict[str, Any] | str) -> None:
         payload = reply if isinstance(reply, str) else wire.dumps(reply)
@@ -268,9 +224,9 @@ class Dispatch:
         if known is None:
             try:
                 with tx.savepoint():
-                    result = self._effect(tx, command, origin)
+                    result = self._effects.carry_out(tx, command, origin)
             except CommandError as error:
-                result = wire.refused(_name(command), origin.request_id, error)
+                result = wire.refused(name_of(command), origin.request_id, error)
                 logger.info("refused: %s", wire.dumps(result)[:400])
                 if isinstance(command, commands.ChangeSettings):
                     # Published again, so that a control shows the truth.
@@ -302,206 +258,7 @@ class Dispatch:
         known = self._known_reply(tx, origin)
         if known is not None:
             return known
-        return wire.dumps(self._effect(tx, command, origin))
-
-    def _effect(  # noqa: C901, PLR0911, PLR0912 - one case for each command
-        self, tx: Tx, command: commands.Base, origin: Origin
-    ) -> dict[str, Any] | None:
-        """Do what a command says; return its reply, or None where that comes later."""
-        scope = self._scope(origin.session_id)
-        if scope not in {None, wire.ROOT_SESSION}:
-            self._refuse_too_many(origin.session_id)
-            _refuse_for_all(command)
-        match cast("commands.Command", command):
-            case commands.Download() as download:
-                return _with_job(download, self._download(tx, download, origin))
-            case commands.ProbePage() as probe:
-                self._probe(tx, probe, origin)
-                return None
-            case commands.Cancel() as cancel:
-                return self._each(tx, cancel, scope, ACTIVE | WAITING, self._jobs.cancel)
-            case commands.Retry() as retry:
-                ended = {JobStatus(retry.status)} if retry.status else _RETRIED
-                return self._each(tx, retry, scope, ended, self._jobs.retry)
-            case commands.Delete() as delete:
-                return self._each(tx, delete, scope, TERMINAL, self._delete)
-            case commands.ManageCookies() as one:
-                return wire.accepted("cookies", one.request_id, cookies=origin.cookies)
-            case commands.Purge() as purge:
-                return self._purge(tx, purge, origin)
-            case commands.Clear() as clear:
-                return self._clear(tx, clear, scope)
-            case commands.Pause() as pause:
-                if pause.id is None:
-                    return self._hold(tx, pause, paused=True)
-                return self._each(tx, pause, scope, ACTIVE | WAITING, self._jobs.pause)
-            case commands.Resume() as resume:
-                if resume.id is None:
-                    return self._hold(tx, resume, paused=False)
-                return self._each(tx, resume, scope, {JobStatus.PAUSED}, self._jobs.resume)
-            case commands.Prioritize() as one:
-                return self._each(
-                    tx,
-                    one,
-                    scope,
-                    WAITING,
-                    lambda t, job: self._jobs.prioritize(t, job, one.priority),
-                )
-            case commands.List() as listing:
-                return self._list(tx, listing, scope)
-            case commands.Get() as get:
-                if get.id == "all":
-                    everything = commands.List(request_id=get.request_id, limit=200)
-                    return self._list(tx, everything, scope, "get")
-                return _with_job(get, self._jobs.find(tx, get.id, scope))
-            case commands.ChangeSettings() as change:
-                return self._change(tx, change)
-            case commands.UpdateYtdlp() as update:
-                return self._update_ytdlp(tx, update)
-            case commands.Errors() as errors:
-                return wire.accepted(
-                    "errors",
-                    errors.request_id,
-                    errors=tx.errors(errors.limit, scope),
-                    unsupported_urls=tx.unsupported(errors.limit, scope),
-                )
-            case _ as never:
-                assert_never(never)
-
-    def _download(self, tx: Tx, command: commands.Download, origin: Origin) -> Job:
-        url = self._url(command)
-        if command.output_template:
-            library.check_template(command.output_template)
-        options = DownloadOptions(
-            media_type=command.media_type
-            or presets.media_type(
-                command.preset or self._preferences.default_preset, self._settings.downloads
-            ),
-            preset=command.preset,
-            quality=command.quality,
-            format_id=command.format_id,
-            output_format=command.output_format,
-            output_template=command.output_template,
-            folder=library.check_folder(command.folder) if command.folder else None,
-            playlist_items=command.playlist_items,
-        )
-        if options.preset is None and not (
-            command.quality or command.format_id or command.media_type or command.output_format
-        ):
-            preset = self._preferences.default_preset
-            quality = presets.capped(
-                preset, self._preferences.default_quality, self._settings.downloads
-            )
-            options = options.model_copy(update={"preset": preset, "quality": quality})
-        presets.check(options, self._settings.downloads)
-        return self._jobs.add(
-            tx,
-            url,
-            options,
-            session_id=origin.session_id,
-            priority=command.priority,
-            not_before=command.not_before,
-            category=command.category,
-            tags=command.tags,
-            request_id=command.request_id,
-            reuse=command.on_duplicate == "reuse",
-        )
-
-    def _url(self, command: commands.Download) -> str:
-        if command.url is not None:
-            return check_url(command.url, self._settings.security)
-        prefix = self._settings.downloads.search_prefix
-        words = command.query or ""
-        if prefix.startswith(("http://", "https://")):
-            return prefix + quote_plus(words)
-        return prefix + words
-
-    def _probe(self, tx: Tx, command: commands.ProbePage, origin: Origin) -> None:
-        url = check_url(command.url, self._settings.security)
-        waiting = tx.probes()
-        me = (origin.session_id, origin.request_id)
-        if origin.request_id and me in {(one.session_id, one.request_id) for one in waiting}:
-            return  # its one answer is on the way
-        if len(waiting) >= MAX_PROBES:
-            raise CommandError(
-                ErrorCode.QUEUE_FULL, f"{len(waiting)} probes wait already. Try again later."
-            )
-        probe = Probe(
-            id=0,
-            url=url,
-            session_id=origin.session_id,
-            request_id=origin.request_id,
-            response_topic=origin.response_topic,
-            correlation=origin.correlation,
-        )
-        tx.add_probe(probe, self._clock())
-
-    def _each(
-        self,
-        tx: Tx,
-        command: commands.Referring | commands.MaybeReferring,
-        scope: str | None,
-        statuses: set[JobStatus] | frozenset[JobStatus],
-        use_case: Callable[[Tx, Job], Job],
-    ) -> dict[str, Any]:
-        """Do something with the job that is named, or with all to which it applies."""
-        if command.id != "all":
-            job = self._jobs.find(tx, command.id or "", scope)
-            return _with_job(command, use_case(tx, job))
-        found = partial(
-            tx.jobs, statuses=statuses, session_id=scope, newest_first=False, limit=MANY
-        )
-        done = {use_case(tx, job).id: None for job in found(top_level=True)}
-        for job in found():
-            if (current := tx.job(job.id)) and current.status in statuses and job.id not in done:
-                done[use_case(tx, current).id] = None
-        return wire.accepted(
-            _name(command), command.request_id, job_ids=list(done), count=len(done)
-        )
-
-    def _delete(self, tx: Tx, job: Job) -> Job:
-        self._jobs.delete(tx, job)
-        return job
-
-    def _purge_rule(self, command: commands.Purge, origin: Origin) -> Rule:
-        age = command.older_than
-        seconds = self._settings.purge.max_age if age is None else age
-        status = command.status
-        named = (status,) if isinstance(status, str) else status
-        return Rule(
-            before=origin.at - timedelta(seconds=seconds),
-            statuses=TERMINAL if named is None else frozenset(map(JobStatus, named)),
-            session_id=self._scope(origin.session_id),
-        )
-
-    def _purge(self, tx: Tx, command: commands.Purge, origin: Origin) -> dict[str, Any]:
-        jobs = self._purge_rule(command, origin).jobs(tx)
-        if not command.dry_run:
-            for job in jobs:
-                self._jobs.delete(tx, job)
-        removed = [job.id for job in jobs]
-        return wire.accepted(
-            "purge",
-            command.request_id,
-            removed=removed,
-            count=len(removed),
-            dry_run=command.dry_run,
-        )
-
-    def _whose_files_go(self, tx: Tx, command: commands.Base, origin: Origin) -> list[Job]:
-        """Return the jobs whose files a command removes."""
-        scope = self._scope(origin.session_id)
-        match command:
-            case commands.Purge(dry_run=False) as purge:
-                wanted = self._settings.purge.files if purge.files is None else purge.files
-                return self._purge_rule(purge, origin).jobs(tx) if wanted else []
-            case commands.Delete(files=True, id="all"):
-                return tx.jobs(statuses=TERMINAL, session_id=scope, limit=MANY)
-            case commands.Delete(files=True) as delete:
-                job = self._jobs.find(tx, delete.id, scope)
-                return [job] if job.status in TERMINAL else []
-            case _:
-                return []
+        return wire.dumps(self._effects.carry_out(tx, command, origin))
 
     async def _remove_files(self, command: commands.Base, origin: Origin) -> None:
         """Remove the files before the rows that name them: a kill between leaves no orphan."""
@@ -509,7 +266,7 @@ class Dispatch:
         def names(tx: Tx) -> list[str]:
             if self._known_reply(tx, origin) is not None:
                 return []  # it has acted already; `last` may be another job by now
-            return file_names(tx, self._whose_files_go(tx, command, origin))
+            return file_names(tx, self._effects.jobs_without_files(tx, command, origin))
 
         for name in await self._store.read(names):
             try:
@@ -541,92 +298,6 @@ class Dispatch:
                 f"The cookies can't be stored on the volume: {error.strerror}.",
             ) from None
 
-    def _update_ytdlp(self, tx: Tx, command: commands.UpdateYtdlp) -> dict[str, Any]:
-        if tx.config().get(UPDATE_KEY):
-            raise CommandError(
-                ErrorCode.INVALID_TRANSITION,
-                f"An update is under way already; {self._topics.ytdlp} shows how far it is.",
-            )
-        tx.set_config(UPDATE_KEY, UPDATE_CHECK if command.check else "wanted", self._clock())
-        return wire.accepted(
-            "update_ytdlp", command.request_id, started=not command.check, **self._ytdlp()
-        )
-
-    def _clear(self, tx: Tx, command: commands.Clear, scope: str | None) -> dict[str, Any]:
-        job_id = None
-        if command.id not in {None, "all"}:
-            job = self._jobs.find(tx, command.id or "", scope)
-            if job.status not in TERMINAL:
-                raise CommandError(
-                    ErrorCode.INVALID_TRANSITION,
-                    f"The job is {job.status}; only finished ones can be cleared.",
-                    field="id",
-                )
-            job_id = job.id
-        count = tx.clear(self._clock(), job_id, scope)
-        return wire.accepted("clear", command.request_id, count=count)
-
-    def _hold(
-        self, tx: Tx, command: commands.Pause | commands.Resume, *, paused: bool
-    ) -> dict[str, Any]:
-        tx.set_config(PAUSED_KEY, "user" if paused else None, self._clock())
-        tx.changes.queue = True
-        return wire.accepted(_name(command), command.request_id, paused=paused)
-
-    def _list(
-        self, tx: Tx, command: commands.List, scope: str | None, name: str = "list"
-    ) -> dict[str, Any]:
-        statuses = command.status or ()
-        before = command.before
-        if isinstance(before, str):
-            before = self._jobs.find(tx, before, scope).created_at
-        jobs = tx.jobs(
-            statuses=(statuses,) if isinstance(statuses, JobStatus) else statuses,
-            session_id=scope or command.session_id,
-            before=before,
-            limit=command.limit,
-        )
-        return wire.accepted(
-            name,
-            command.request_id,
-            jobs=[job.model_dump(mode="json") for job in jobs],
-            count=len(jobs),
-        )
-
-    def _change(self, tx: Tx, command: commands.ChangeSettings) -> dict[str, Any]:
-        checked = {key: self._preferences.check(key, one) for key, one in command.values.items()}
-        if "default_preset" in checked:
-            presets.resolve_preset(checked["default_preset"], self._settings.downloads)
-        for key, value in checked.items():
-            tx.set_config(PREFIX + key, wire.dumps(value), self._clock())
-        values = {**self._preferences.values(), **checked}
-        details = self._preferences.describe()
-        for key, value in checked.items():
-            details[key] |= {"value": value, "source": "runtime"}
-        return wire.accepted("settings", command.request_id, settings=values, details=details)
-
-
-def _name(command: commands.Base) -> str:
-    return str(command.model_dump(include={"command"})["command"])
-
-
-def _refuse_for_all(command: commands.Base) -> None:
-    """Raise `forbidden` where an isolated session asks for what concerns all of them."""
-    queue = isinstance(command, commands.Pause | commands.Resume) and command.id is None
-    queue = queue or isinstance(command, commands.UpdateYtdlp)
-    if queue or (isinstance(command, commands.ChangeSettings) and command.values):
-        raise CommandError(
-            ErrorCode.FORBIDDEN,
-            f"`{_name(command)}` would concern every session; only the service's own topic "
-            "`command` may ask for that. Name one of your jobs.",
-        )
-
 
 def _bounded(name: str | None) -> str | None:
     return name[:64] if name else name
-
-
-def _with_job(command: commands.Base, job: Job) -> dict[str, Any]:
-    return wire.accepted(
-        _name(command), command.request_id, job_id=job.id, job=job.model_dump(mode="json")
-    )

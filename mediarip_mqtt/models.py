@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import Field, PlainSerializer, WithJsonSchema
+
+from mediarip_mqtt.frozen import Frozen
+from mediarip_mqtt.wanted import EmbedOption, SponsorBlockOption, SubtitlesOption
 
 
 def utc_iso(moment: datetime) -> str:
@@ -26,16 +29,6 @@ Timestamp = Annotated[
         mode="serialization",
     ),
 ]
-
-
-class Frozen(BaseModel):
-    """A value: compared by content, changed by copy."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        json_schema_serialization_defaults_required=True,  # what is published has all its keys
-    )
 
 
 class JobStatus(StrEnum):
@@ -137,6 +130,12 @@ class Job(Frozen):
     output_template: str | None = Field(None, description="As asked for.")
     folder: str | None = Field(None, description="As asked for.")
     playlist_items: str | None = Field(None, description="As asked for.")
+    subtitles: SubtitlesOption = Field(None, description="As asked for.")
+    sponsorblock: SponsorBlockOption = Field(None, description="As asked for.")
+    embed: EmbedOption = Field((), description="As asked for.")
+    split_chapters: bool = Field(default=False, description="As asked for.")
+    rate_limit: int | None = Field(None, description="As asked for; bytes per second.")
+    live_from_start: bool | None = Field(None, description="As asked for.")
     filename: str | None = Field(None, description="Below the storage root, once it is there.")
     filesize: int | None = Field(None, description="Bytes.")
     progress_percent: float = 0.0
@@ -149,6 +148,7 @@ class Job(Frozen):
     not_before: Timestamp | None = Field(None, description="As asked for.")
     error_code: str | None = Field(None, description="Why it failed, or will be tried again.")
     error_message: str | None = Field(None, description="The same for people.")
+    warning: str | None = Field(None, description="What of the wishes could not be had.")
     parent_id: str | None = Field(None, description="The playlist it is an item of.")
     playlist_index: int | None = Field(None, description="Its place there, from 1.")
     items: Items | None = Field(None, description="Of a playlist only.")
@@ -228,15 +228,25 @@ class DownloadOptions(Frozen):
     output_template: str | None = None
     folder: str | None = None
     playlist_items: str | None = None
+    subtitles: SubtitlesOption = None
+    sponsorblock: SponsorBlockOption = None
+    embed: EmbedOption = ()
+    split_chapters: bool = False
+    rate_limit: int | None = None
+    live_from_start: bool | None = None
 
 
 class ProducedFile(Frozen):
-    """A file in the job's temporary folder and the name it shall get, relative to the root."""
+    """A file in the job's temporary folder and the name it shall get, relative to the root.
+
+    ``warning`` is what of the wishes could not be had, where the file itself is fine.
+    """
 
     temp_path: str
     filename: str
     filesize: int
     main: bool = True
+    warning: str | None = None
 
 
 class Facts(Frozen):
@@ -245,4 +255,3 @@ class Facts(Frozen):
     ytdlp: str
     ffmpeg: str | None = None
     js_runtime: str | None = None
-    extra: dict[str, Any] = {}

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from mediarip_mqtt.models import Frozen, Items, JobStatus, Priority, Timestamp
+from mediarip_mqtt.frozen import Frozen
+from mediarip_mqtt.models import Items, JobStatus, Priority, Timestamp
 
 
 class Current(Frozen):

@@ -22,8 +22,9 @@ from typing import Any, Final, TypeVar
 from mediarip_mqtt import wire
 from mediarip_mqtt.activity import Activity
 from mediarip_mqtt.errors import StoreError
+from mediarip_mqtt.frozen import Frozen
 from mediarip_mqtt.link import Link, LinkError
-from mediarip_mqtt.models import TERMINAL, Frozen, Job, JobStatus, Progress, utc_iso
+from mediarip_mqtt.models import TERMINAL, Job, JobStatus, Progress, utc_iso
 from mediarip_mqtt.preferences import PREFIX, Preferences
 from mediarip_mqtt.published import Info, JobBrief, JobList, LastJob, State, Ytdlp
 from mediarip_mqtt.store import Changes, Outgoing, Store, Tx

@@ -7,7 +7,8 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from mediarip_mqtt.errors import ErrorCode
-from mediarip_mqtt.models import Frozen, Job, MediaInfo, Timestamp
+from mediarip_mqtt.frozen import Frozen
+from mediarip_mqtt.models import Job, MediaInfo, Timestamp
 from mediarip_mqtt.published import SettingDetail
 
 

@@ -8,86 +8,45 @@ report and ends.
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from mediarip_mqtt import library, threads, wire
-from mediarip_mqtt.engine.base import Control, Engine, Extraction, Report, Task
-from mediarip_mqtt.errors import DownloadError, ErrorCode, MediaripError, Stopped, StoreError
+from mediarip_mqtt import library, outcomes, threads, wire
+from mediarip_mqtt.engine.base import Engine, Extraction, Report, Task
+from mediarip_mqtt.errors import DownloadError, ErrorCode, Stopped, StoreError
 from mediarip_mqtt.jobs import Jobs
+from mediarip_mqtt.limits import Limits
 from mediarip_mqtt.models import (
     ACTIVE,
     TERMINAL,
     DownloadOptions,
     Job,
     JobStatus,
-    MediaInfo,
-    Phase,
     ProducedFile,
-    Progress,
 )
 from mediarip_mqtt.preferences import Preferences
+from mediarip_mqtt.probing import Probing
 from mediarip_mqtt.publisher import Publisher
-from mediarip_mqtt.store import Changes, Probe, Store, Tx
+from mediarip_mqtt.slots import Slot
+from mediarip_mqtt.store import Changes, Store, Tx
 
 T = TypeVar("T")
 STORAGE_LOST: Final = "storage_lost"  # the reason to hold
 LOOKAHEAD: Final = 2  # extractions that run while all slots download
 READY_LIMIT: Final = 4  # pages kept for a slot
-PROBES: Final = 2  # probes at once
-PROBE_TIME: Final = 120.0
 LOST_AFTER: Final = 2.0  # seconds after its stop that a thread counts as lost
 FLUSH_INTERVAL: Final = 1.0
-FLUSH_STEP: Final = 0.5  # percent
 STORE_RETRY: Final = 2.0
 WATCH_INTERVAL: Final = 5.0  # seconds between two looks for stalled jobs
 NAME_TRIES: Final = 5
-# Failures after which a retry can use what has been downloaded.
-RESUMABLE: Final = frozenset(
-    {
-        ErrorCode.NETWORK,
-        ErrorCode.TIMEOUT,
-        ErrorCode.UNAVAILABLE,
-        ErrorCode.RATE_LIMITED,
-        ErrorCode.STORAGE_UNAVAILABLE,
-    }
-)
-_WORK_PHASES: Final = frozenset({Phase.MERGING, Phase.CONVERTING, Phase.MOVING})
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class Slot:
-    """A job at work."""
-
-    job: Job
-    control: Control
-    stopped: asyncio.Event = field(default_factory=asyncio.Event)
-    report: Report | None = None
-    notified: bool = False
-    progress: Progress | None = None
-    saved_percent: float = 0.0
-    saved_phase: str = ""
-    saved_bytes: int = -1
-    ahead: bool = False
-    moved_at: float = field(default_factory=time.monotonic)
-    size: int = -1  # bytes in its temporary folder, when it was last looked at
-    stalled: bool = False
-    interrupted: bool = False  # by no fault of its own: it goes on later
-
-    def stop(self) -> None:
-        """Stop the thread."""
-        self.stopped.set()
-        self.control.stop()
 
 
 class Runner:
@@ -105,6 +64,7 @@ class Runner:
         root: Path,
         temp: Path,
         stall_timeout: float,
+        limits: Limits,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -112,15 +72,14 @@ class Runner:
         self._engine = engine
         self._publisher = publisher
         self._preferences = preferences
-        self._topics = topics
         self._root = root
         self._temp = temp
         self._stall_timeout = stall_timeout
         self._clock = clock
+        self._limits = limits
         self._slots: dict[str, Slot] = {}
         self._ready: dict[str, Extraction] = {}
         self._lost: set[str] = set()
-        self._probing: set[int] = set()
         self._leftovers: set[str] = set()
         self._wake = asyncio.Event()
         self._clean = asyncio.Event()
@@ -129,6 +88,17 @@ class Runner:
         self._idle = asyncio.Event()
         self._ending = asyncio.Event()
         self._stopping = False
+        self._probing = Probing(
+            store,
+            engine,
+            topics,
+            extract=self._in_thread,
+            commit=self._commit,
+            task=lambda job: self._task(job, temp),
+            done=self._wake.set,
+            ending=self._ending,
+            clock=clock,
+        )
         self.hold: str | None = None
         self.looked_at = time.monotonic()  # when the queue was last looked at
 
@@ -153,7 +123,7 @@ class Runner:
         put = await self._store.write(self._jobs.put_all_back)
         if put:
             logger.info("runner: %d jobs go on that ran when the service ended", len(put))
-        keep = await self._store.read(_with_partials)
+        keep = await self._store.read(outcomes.with_partials)
         try:
             await asyncio.to_thread(library.sweep_temp, self._temp, keep)
         except OSError as error:
@@ -167,11 +137,18 @@ class Runner:
             group.create_task(self._end_stalled(), name="stalled")
             group.create_task(self._schedule(group), name="schedule")
 
-    def interrupt(self) -> None:
-        """Stop all downloads for now: the volume is lost. They go back to the queue."""
+    def apply_limits(self) -> None:
+        """Let running downloads go as fast as they may now."""
+        now = self._clock()
         for slot in self._slots.values():
-            slot.interrupted = True
-            slot.stop()
+            slot.control.limit(self._limits.rate(slot.job, now))
+
+    def interrupt(self, *, live: bool = True) -> None:
+        """Stop downloads for now, also of live streams or not; they go back to the queue."""
+        for slot in self._slots.values():
+            if live or not slot.live:
+                slot.interrupted = True
+                slot.stop()
 
     async def drain(self, seconds: float) -> None:
         """Wait until nothing runs, at most so long; `hold` keeps new work away."""
@@ -212,7 +189,7 @@ class Runner:
             moment = self._clock()  # before the claims: what becomes due meanwhile is not missed
             try:
                 await self._stop_inactive()
-                await self._start_probes(group)
+                await self._probing.start(group)
                 if self.hold is None:
                     await self._start_jobs(group)
                 due = await self._store.read(partial(Tx.next_time, now=moment))
@@ -225,6 +202,8 @@ class Runner:
 
     async def _wait(self, due: datetime | None) -> None:
         seconds = 60.0
+        if (pause := self._limits.next_start()) is not None:
+            seconds = min(max(pause, 0.05), seconds)
         if due is not None:
             seconds = min(max((due - self._clock()).total_seconds(), 0.05), seconds)
         try:
@@ -256,14 +235,17 @@ class Runner:
     async def _start(self, group: asyncio.TaskGroup, *, ahead: bool) -> bool:
         excluded = [*self._slots, *self._lost]
         depth = LOOKAHEAD if ahead else 1
+        busy = self._limits.busy_sites(slot.job for slot in self._slots.values())
         job = await self._store.write(
             lambda tx: self._jobs.claim(
-                tx, excluded, extracted=self._ready.__contains__, depth=depth
+                tx, excluded, extracted=self._ready.__contains__, depth=depth, busy_sites=busy
             )
         )
         if job is None or self._stopping:
             return False  # `put_all_back`, which waits behind the claim, puts it back
         slot = Slot(job, self._engine.control(), ahead=ahead, saved_percent=job.progress_percent)
+        slot.control.limit(self._limits.rate(job, self._clock()))
+        self._limits.started(job)
         self._slots[job.id] = slot
         group.create_task(self._run(slot), name=f"job-{job.id}")
         return True
@@ -295,7 +277,7 @@ class Runner:
             await self._attempt(slot)
         except Stopped:
             if slot.stalled and not self._stopping:
-                await self._end(slot, _stalled(self._stall_timeout))
+                await self._end(slot, outcomes.stalled(self._stall_timeout))
                 return
             await self._save(slot)
             if self._stopping or slot.interrupted or not slot.stopped.is_set():
@@ -303,7 +285,7 @@ class Runner:
         except DownloadError as error:
             await self._end(slot, error)
         except OSError as error:
-            await self._end(slot, _storage_failure(error))
+            await self._end(slot, outcomes.storage_failure(error))
         except (StoreError, sqlite3.Error) as error:
             logger.warning("job %s: the store can't be used: %s", job_id, error)
             await self._commit(lambda tx: self._jobs.put_back(tx, job_id))
@@ -328,7 +310,7 @@ class Runner:
         job = slot.job
         planned = await self._store.read(lambda tx: tx.files(job.id, planned=True))
         if planned:  # killed between the commit of the names and the end of the move
-            if await asyncio.to_thread(_still_there, self._root, planned):
+            if await asyncio.to_thread(outcomes.still_there, self._root, planned):
                 await self._place(slot, planned, chosen=True)
                 return
             await self._commit(lambda tx: tx.forget_files(job.id))
@@ -354,6 +336,7 @@ class Runner:
     async def _take_extraction(self, slot: Slot, extraction: Extraction) -> bool:
         """Commit what the page says; return whether this run of the job ends with it."""
         job_id, info = slot.job.id, extraction.info
+        slot.live = info.live_status == "is_live"
         if info.is_playlist:
             await self._commit(lambda tx: self._jobs.expand(tx, job_id, info))
             return True
@@ -377,7 +360,6 @@ class Runner:
             url=job.url,
             temp_dir=temp,
             options=DownloadOptions(**job.model_dump(include=set(DownloadOptions.model_fields))),
-            rate_limit=self._preferences.rate_limit,
             playlist_limit=self._preferences.playlist_limit,
             session_id=job.session_id,
         )
@@ -397,12 +379,14 @@ class Runner:
             if placed is None:
                 raise Stopped
             try:
-                await asyncio.to_thread(_move, self._root, files)
+                await asyncio.to_thread(outcomes.move, self._root, files)
             except FileExistsError:
                 chosen = False
                 continue
             if await self._commit(lambda tx: self._jobs.complete(tx, job_id)) is None:
-                await asyncio.to_thread(_remove, self._root, files)  # cancelled in the last moment
+                await asyncio.to_thread(
+                    outcomes.remove, self._root, files
+                )  # cancelled in the last moment
             return
         raise DownloadError(
             ErrorCode.STORAGE_UNAVAILABLE,
@@ -412,12 +396,12 @@ class Runner:
 
     async def _choose_names(self, files: Any) -> tuple[ProducedFile, ...]:
         taken = await self._store.read(lambda tx: tx.planned_names())
-        chosen = []
-        for file in files:
-            name = await asyncio.to_thread(library.free_name, self._root, file.filename, taken)
-            taken.add(name)
-            chosen.append(file.model_copy(update={"filename": name}))
-        return tuple(chosen)
+        wanted = [file.filename for file in files]
+        names = await asyncio.to_thread(library.free_names, self._root, wanted, taken)
+        return tuple(
+            file.model_copy(update={"filename": name})
+            for file, name in zip(files, names, strict=True)
+        )
 
     # Threads
 
@@ -473,26 +457,7 @@ class Runner:
         report = slot.report
         if report is None or slot.job.id not in self._slots or slot.stopped.is_set():
             return
-        before = slot.progress
-        if before is None or (before.phase, before.downloaded_bytes, before.total_bytes) != (
-            report.phase,
-            report.downloaded_bytes,
-            report.total_bytes,
-        ):
-            slot.moved_at = time.monotonic()
-        floor = slot.progress.progress_percent if slot.progress else slot.job.progress_percent
-        working = report.phase in _WORK_PHASES
-        slot.progress = Progress(
-            id=slot.job.id,
-            status=JobStatus.PROCESSING if working else JobStatus.DOWNLOADING,
-            phase=report.phase,
-            progress_percent=round(max(floor, min(report.percent, 99.9)), 1),
-            downloaded_bytes=_size(report.downloaded_bytes) or 0,
-            total_bytes=_size(report.total_bytes),
-            speed=report.speed,
-            eta=report.eta,
-            updated_at=self._clock(),
-        )
+        slot.take(report, self._clock())
         self._moved.set()
 
     async def _flush(self) -> None:
@@ -503,11 +468,11 @@ class Runner:
         while not self._stopping:
             await self._moved.wait()
             self._moved.clear()
-            moved = [slot for slot in self._slots.values() if _has_moved(slot)]
+            moved = [slot for slot in self._slots.values() if slot.unsaved]
             if moved:
                 await self._save(*moved)
             await asyncio.sleep(FLUSH_INTERVAL)
-            if any(_has_moved(slot) for slot in self._slots.values()):
+            if any(slot.unsaved for slot in self._slots.values()):
                 self._moved.set()
 
     async def _save(self, *slots: Slot) -> None:
@@ -525,8 +490,7 @@ class Runner:
         saved = {one.id: one for one in progress}
         for slot in slots:
             if one := saved.get(slot.job.id):
-                slot.saved_percent, slot.saved_phase = one.progress_percent, one.phase
-                slot.saved_bytes = one.downloaded_bytes
+                slot.saved(one)
                 if not slot.stopped.is_set() and slot.job.id in self._slots:
                     self._publisher.progressed(one, slot.job.session_id)
         self._publisher.saved(
@@ -556,75 +520,6 @@ class Runner:
                     slot.stalled = True
                     slot.stop()
 
-    # Probes
-
-    async def _start_probes(self, group: asyncio.TaskGroup) -> None:
-        for probe in await self._store.read(lambda tx: tx.probes()):
-            if len(self._probing) >= PROBES:
-                return
-            if probe.id not in self._probing:
-                self._probing.add(probe.id)
-                group.create_task(self._probe(probe), name=f"probe-{probe.id}")
-
-    async def _probe(self, probe: Probe) -> None:
-        try:
-            reply = await self._look(probe)
-            payload = wire.dumps(reply)
-
-            def answer(tx: Tx) -> None:
-                tx.end_probe(probe.id)
-                if probe.request_id:
-                    tx.remember_request(probe.session_id, probe.request_id, payload, self._clock())
-                tx.reply(self._topics.of(probe.session_id).response, payload, self._clock())
-                if probe.response_topic:
-                    tx.reply(probe.response_topic, payload, self._clock(), probe.correlation)
-
-            await self._commit(answer)
-        except Stopped:
-            return  # it stays in the store and is answered after the restart
-        except Exception:
-            logger.exception("probe of %s: its answer could not be written", probe.url)
-        finally:
-            self._probing.discard(probe.id)
-            self._slots.pop(f"probe-{probe.id}", None)
-            self._idle.set()
-            self._wake.set()
-
-    async def _look(self, probe: Probe) -> dict[str, Any]:
-        job = Job(
-            id=f"probe-{probe.id}",
-            session_id=probe.session_id,
-            url=probe.url,
-            created_at=self._clock(),
-        )
-        slot = Slot(job, self._engine.control(), ahead=True)
-        task = self._task(job, self._temp)
-        timer = asyncio.get_running_loop().call_later(PROBE_TIME, slot.stop)
-        watcher = asyncio.ensure_future(self._stop_with_service(slot))
-        try:
-            found = await self._in_thread(slot, lambda: self._engine.extract(task, slot.control))
-        except Stopped:
-            if self._stopping:
-                raise
-            failure = DownloadError(
-                ErrorCode.TIMEOUT, f"The page was not read within {PROBE_TIME:.0f} s."
-            )
-            return wire.refused("probe", probe.request_id, failure)
-        except MediaripError as error:
-            return wire.refused("probe", probe.request_id, error)
-        except Exception:
-            logger.exception("probe of %s failed", probe.url)
-            failure = DownloadError(ErrorCode.INTERNAL, "The service failed at this; see its log.")
-            return wire.refused("probe", probe.request_id, failure)
-        finally:
-            timer.cancel()
-            watcher.cancel()
-        return _probe_reply(probe, found.info)
-
-    async def _stop_with_service(self, slot: Slot) -> None:
-        await self._ending.wait()
-        slot.stop()
-
     # The rest
 
     async def _commit(self, function: Callable[[Tx], T]) -> T:
@@ -650,7 +545,7 @@ class Runner:
             for job_id in todo:
                 try:
                     job = await self._store.read(partial(Tx.job, job_id=job_id))
-                    if job is None or (job.status in TERMINAL and not _resumable(job)):
+                    if job is None or (job.status in TERMINAL and not outcomes.resumable(job)):
                         self._ready.pop(job_id, None)
                         await asyncio.to_thread(library.discard_temp, self._temp, job_id)
                 except (OSError, StoreError, sqlite3.Error) as error:
@@ -658,75 +553,3 @@ class Runner:
                     logger.warning(
                         "job %s: its temporary files can't be removed: %s", job_id, error
                     )
-
-
-def _has_moved(slot: Slot) -> bool:
-    """Whether a job's progress is worth a commit."""
-    return slot.progress is not None and (
-        slot.progress.progress_percent - slot.saved_percent >= FLUSH_STEP
-        or slot.progress.phase != slot.saved_phase
-        or slot.progress.downloaded_bytes != slot.saved_bytes
-    )
-
-
-def _size(count: int | None) -> int | None:
-    """Return a number of bytes that SQLite can hold; a site may claim any."""
-    return count if count is not None and 0 <= count < 2**63 else None
-
-
-def _resumable(job: Job) -> bool:
-    return job.status is JobStatus.FAILED and job.error_code in RESUMABLE
-
-
-def _with_partials(tx: Tx) -> set[str]:
-    """Return the ids of jobs that may have partial files."""
-    unfinished = [status for status in JobStatus if status not in TERMINAL]
-    found = tx.jobs(statuses=unfinished, limit=1_000_000)
-    failed = tx.jobs(statuses={JobStatus.FAILED}, limit=10_000)
-    return {job.id for job in found} | {job.id for job in failed if _resumable(job)}
-
-
-def _still_there(root: Path, files: list[ProducedFile]) -> bool:
-    return all(Path(one.temp_path).exists() or (root / one.filename).exists() for one in files)
-
-
-def _move(root: Path, files: tuple[ProducedFile, ...]) -> None:
-    for one in files:
-        library.place(root, Path(one.temp_path), one.filename)
-
-
-def _remove(root: Path, files: tuple[ProducedFile, ...]) -> None:
-    for one in files:
-        library.remove(root, one.filename)
-
-
-def _stalled(seconds: float) -> DownloadError:
-    return DownloadError(
-        ErrorCode.TIMEOUT,
-        f"Nothing moved for {seconds:.0f} s (downloads.stall_timeout): the site sends nothing, or "
-        "its stream has ended. Retry the job later.",
-        transient=True,
-    )
-
-
-def _storage_failure(error: OSError) -> DownloadError:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return DownloadError(
-            ErrorCode.DISK_FULL, "The volume is full. Free some space, then retry the job."
-        )
-    if error.errno in {errno.ELOOP, errno.ENOTDIR, errno.EPERM}:
-        return DownloadError(
-            ErrorCode.UNSAFE_PATH,
-            "The file's folder is a link or a file, or leads out of the storage root.",
-        )
-    return DownloadError(
-        ErrorCode.STORAGE_UNAVAILABLE,
-        f"The volume can't be used ({error.strerror}). Check that it is mounted and writable.",
-        transient=True,
-    )
-
-
-def _probe_reply(probe: Probe, info: MediaInfo) -> dict[str, Any]:
-    found = info.model_dump(mode="json")
-    found["url"] = probe.url
-    return wire.accepted("probe", probe.request_id, **found)

@@ -31,6 +31,7 @@ from pydantic_settings import (
 )
 
 from mediarip_mqtt.errors import ConfigError
+from mediarip_mqtt.wanted import Language
 
 ENV_PREFIX: Final = "MEDIARIP__"
 TOPIC_LEVEL: Final = r"^[^+#\x00/]+(/[^+#\x00/]+)*$"
@@ -52,6 +53,8 @@ def parse_list(value: object) -> object:
 
 
 ByteSize = Annotated[int, Field(ge=0), BeforeValidator(parse_size)]
+PROXY: Final = r"^((https?|socks[45][ah]?)://[^\s/]+/?)?$"
+LanguageList = Annotated[tuple[Language, ...], NoDecode, BeforeValidator(parse_list)]
 HostList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(parse_list)]
 
 
@@ -144,6 +147,23 @@ class StorageSettings(Section):
     )
 
 
+class SiteSettings(Section):
+    """What is different for one site and its subdomains."""
+
+    max_concurrent: int = Field(0, ge=0, le=16, description="Downloads at once; 0 is no limit.")
+    pause: float = Field(
+        0.0, ge=0, le=86400, description="Seconds from one download's start to the next one's."
+    )
+    rate_limit: ByteSize = Field(0, description="Bytes per second of one download; 0: the usual.")
+    proxy: str | None = Field(
+        None, pattern=PROXY, description="Its proxy; an empty text is none. Else the usual."
+    )
+    extractor_args: dict[str, dict[str, list[str]]] = Field(
+        default_factory=dict,
+        description="yt-dlp's extractor arguments: extractor to key to values.",
+    )
+
+
 class DownloadSettings(Section):
     """Downloads and their queue."""
 
@@ -191,6 +211,41 @@ class DownloadSettings(Section):
         "ytsearch1:",
         max_length=500,
         description="What search words are put behind: a yt-dlp search key, or a URL.",
+    )
+    proxy: str | None = Field(
+        None,
+        pattern=PROXY,
+        description="Proxy for all sites: http://, https://, socks5:// or socks5h:// URL.",
+    )
+    sites: dict[str, SiteSettings] = Field(
+        default_factory=dict,
+        description="What is different for a site: `max_concurrent`, `pause`, `rate_limit`, "
+        "`proxy`, `extractor_args`; a subdomain counts as its site.",
+    )
+    subtitle_languages: LanguageList = Field(
+        ("en",), description="Languages of subtitles where a sender asks for some and names none."
+    )
+    sponsorblock_api: str = Field(
+        "https://sponsor.ajay.app", pattern=r"^https?://", description="SponsorBlock's server."
+    )
+    live_streams: Literal["now", "from_start", "refuse"] = Field(
+        "now",
+        description="A live stream is recorded from now on, from its start where the site can, or "
+        "refused.",
+    )
+    upcoming_wait: float = Field(
+        7 * 86400,
+        ge=0,
+        le=90 * 86400,
+        description="Seconds that a job waits for a stream or premiere to begin; 0: it fails.",
+    )
+    quiet_hours: str = runtime(
+        "",
+        "Hours of each day, local time, as `22:30-07:00`, in which downloads rest; empty: none.",
+        pattern=r"^$|^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$",
+    )
+    quiet_rate_limit: ByteSize = runtime(
+        0, "Bytes per second of one download in the quiet hours; 0: they pause until these end."
     )
     ytdlp_options: dict[str, Any] = Field(
         default_factory=dict,
@@ -407,7 +462,12 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
     except OSError as error:
         raise ConfigError(f"{path}: can't be read: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not valid YAML: {error}") from None
+        # The error's own text quotes the file, which may hold a password.
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(
+            f"{path}{place}: is not valid YAML. Put values with special characters in quotes."
+        ) from None
     if content is None:
         return {}, {}
     lines: dict[tuple[str, ...], int] = {}

@@ -24,8 +24,8 @@ from typing import Any, Final
 from uuid import uuid4
 
 from mediarip_mqtt import events, wire, ytdlp_choice
-from mediarip_mqtt.dispatch import UPDATE_CHECK
-from mediarip_mqtt.dispatch import UPDATE_KEY as KEY
+from mediarip_mqtt.effects import UPDATE_CHECK
+from mediarip_mqtt.effects import UPDATE_KEY as KEY
 from mediarip_mqtt.errors import StoreError
 from mediarip_mqtt.jobs import new_id
 from mediarip_mqtt.logs import redact

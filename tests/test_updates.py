@@ -16,7 +16,7 @@ import pytest
 import yt_dlp
 
 from mediarip_mqtt import updates, wire, ytdlp_choice
-from mediarip_mqtt.dispatch import UPDATE_KEY
+from mediarip_mqtt.effects import UPDATE_KEY
 from mediarip_mqtt.jobs import now
 from mediarip_mqtt.settings import Settings, UpdateSettings
 from mediarip_mqtt.store import Store

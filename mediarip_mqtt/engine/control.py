@@ -22,10 +22,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from yt_dlp.utils import DownloadCancelled
 
 from mediarip_mqtt.addresses import check_address, matches
+from mediarip_mqtt.engine.pace import Pace
 from mediarip_mqtt.errors import CommandError
 from mediarip_mqtt.settings import SecuritySettings
 
@@ -58,9 +60,13 @@ class WorkControl:
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._children: set[subprocess.Popen[bytes]] = set()
         self._files: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._cut: list[socket.socket] = []  # held, as who let go of them would not close them
         self._exempt: set[str] = set()
         self._closers: list[Callable[[], None]] = []
         self._closing = False
+        self._trusted: set[str] = set()
+        self.pace = Pace()
+        self.proxied = False  # all goes through the administrator's proxy
         self.blocked: str | None = None  # why a connection was refused
         self.touched = time.monotonic()
 
@@ -69,11 +75,23 @@ class WorkControl:
         """Whether `stop` was called."""
         return self._flag.is_set()
 
+    def limit(self, rate: int) -> None:
+        """Download at most so many bytes per second from now on; 0 is no limit."""
+        self.pace.rate = rate
+
+    def go_through(self, proxy: str) -> None:
+        """Allow connections to the administrator's own proxy, wherever it stands."""
+        self.proxied = True
+        host = _name(urlsplit(proxy).hostname)
+        self._trusted.add(host)
+        self._exempt.add(host)
+
     def stop(self) -> None:
         """End all that the work waits for; returns at once, from any thread."""
         self._flag.set()
         with self._lock:
             sockets, children = list(self._sockets), list(self._children)
+            self._cut += sockets
         for one in sockets:
             _shut_down(one)
         for child in children:
@@ -145,7 +163,7 @@ class WorkControl:
 
     def resolved(self, host: object, addresses: list[str]) -> None:
         """Remember what an allowed host's name stands for."""
-        if matches(_name(host), self._security.allowed_hosts):
+        if _name(host) in self._trusted or matches(_name(host), self._security.allowed_hosts):
             self._exempt.update(addresses)
 
     @property
@@ -157,7 +175,8 @@ class WorkControl:
         """Close what the work left open: a stopped download's socket, a child that still runs."""
         self._closing = True  # what its threads begin from now on would not be known here
         with self._lock:
-            sockets, children = list(self._sockets), list(self._children)
+            sockets, children = [*self._sockets, *self._cut], list(self._children)
+            self._cut = []
             files = list(self._files)
             self._sockets, self._files = weakref.WeakSet(), weakref.WeakSet()
             self._children = set()

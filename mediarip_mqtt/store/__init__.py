@@ -1,6 +1,7 @@
 """The store: one SQLite file on the volume, one writer, whole transactions as one function."""
 
 from mediarip_mqtt.store.database import Store
-from mediarip_mqtt.store.tx import Changes, Outgoing, Probe, Tx
+from mediarip_mqtt.store.ledger import Changes, Outgoing, Probe
+from mediarip_mqtt.store.tx import Tx
 
 __all__ = ["Changes", "Outgoing", "Probe", "Store", "Tx"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from mediarip_mqtt.addresses import host_of
 from mediarip_mqtt.models import (
     ACTIVE,
+    DownloadOptions,
     Items,
     Job,
     JobStatus,
@@ -21,80 +21,17 @@ from mediarip_mqtt.models import (
     Progress,
     utc_iso,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from mediarip_mqtt.store.ledger import Ledger
 
 _PRIORITIES: Final = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
 _PRIORITY_NAMES: Final = {number: name for name, number in _PRIORITIES.items()}
+_JSON_COLUMNS: Final = frozenset({"tags", "subtitles", "sponsorblock", "embed"})
 _JOB_COLUMNS: Final = tuple(name for name in Job.model_fields if name != "items")
-OUTBOX_LIMIT: Final = 100_000  # rows kept for a broker that stays away; the oldest go beyond it
 FARTHEST_RETRY: Final = timedelta(seconds=4500)  # `jobs.RETRY_LIMIT` fourfold, and its jitter
-LOG_LIMIT: Final = 1000  # rows of the error log and of the unsupported URLs
 
 
-@dataclass
-class Changes:
-    """What a transaction changed, by key: the publisher's dirty marks; ``jobs``: id to session."""
-
-    jobs: dict[str, str] = field(default_factory=dict)
-    cleared: set[str] = field(default_factory=set)  # sessions whose list of jobs changed
-    settings: set[str] = field(default_factory=set)
-    queue: bool = False
-    outbox: bool = False
-    probes: bool = False
-
-    def __bool__(self) -> bool:
-        return bool(self.jobs or self.settings or self.queue or self.outbox or self.probes)
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """A row of the outbox."""
-
-    id: int
-    topic: str
-    payload: str
-    correlation: bytes | None
-
-
-@dataclass(frozen=True)
-class Probe:
-    """An accepted probe that waits for its answer."""
-
-    id: int
-    url: str
-    session_id: str
-    request_id: str | None
-    response_topic: str | None
-    correlation: bytes | None
-
-
-class Tx:
-    """A transaction on the store."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self.changes = Changes()
-
-    def _rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
-        return self._connection.execute(sql, values).fetchall()
-
-    def _row(self, sql: str, *values: Any) -> sqlite3.Row | None:
-        row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
-        return row
-
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """Undo what happens inside where it raises, and keep the transaction."""
-        self._connection.execute("SAVEPOINT inner")
-        try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK TO inner")
-            self._connection.execute("RELEASE inner")
-            raise
-        self._connection.execute("RELEASE inner")
+class Tx(Ledger):
+    """A transaction on the store: jobs, their progress and files."""
 
     # Jobs
 
@@ -110,8 +47,8 @@ class Tx:
         names = ", ".join(values)
         marks = ", ".join("?" * len(values))
         self._connection.execute(
-            f"INSERT INTO jobs ({names}, is_playlist) VALUES ({marks}, ?)",  # noqa: S608 - names of our own columns
-            (*values.values(), int(is_playlist)),
+            f"INSERT INTO jobs ({names}, is_playlist, host) VALUES ({marks}, ?, ?)",  # noqa: S608 - names of our own columns
+            (*values.values(), int(is_playlist), host_of(job.url)),
         )
         self.touch(job)
 
@@ -271,11 +208,18 @@ class Tx:
         excluded: Collection[str],
         limit: int,
         sessions: Collection[str] | None = None,
+        busy_sites: Collection[str] = (),
     ) -> list[Job]:
-        """Return the jobs that run next, by priority, then age, leaving out ``excluded``."""
+        """Return the jobs that run next, by priority, then age.
+
+        Left out are those of the ids ``excluded``, and those of hosts that are ``busy_sites`` or
+        below them.
+        """
         # A retry is never further away: the clock was set back since.
         moment, far = utc_iso(now), utc_iso(now + FARTHEST_RETRY)
         whose = "" if sessions is None else f"AND session_id IN ({', '.join('?' * len(sessions))}) "
+        site = " AND NOT (host IS ? OR ifnull(host, '') LIKE '%.' || ?)" * len(busy_sites)
+        sites = [one for one in busy_sites for _ in range(2)]
         found: list[sqlite3.Row] = []
         for status, extra in (
             ("queued", ""),
@@ -284,10 +228,11 @@ class Tx:
             values = [status, moment, *([moment, far] if extra else [])]
             found += self._rows(
                 "SELECT * FROM jobs WHERE status = ? AND (not_before IS NULL OR not_before <= ?)"  # noqa: S608 - clauses are ours
-                f"{extra} AND id NOT IN ({', '.join('?' * len(excluded))}) {whose}"
+                f"{extra} AND id NOT IN ({', '.join('?' * len(excluded))}){site} {whose}"
                 "ORDER BY priority, created_at, id LIMIT ?",
                 *values,
                 *excluded,
+                *sites,
                 *(sessions or ()),
                 limit,
             )
@@ -359,9 +304,10 @@ class Tx:
             url,
         ):
             job = self._decode(row)
-            keys = ("media_type", "format_id", "quality", "preset", "output_format", "folder")
             own = session_id in {None, job.session_id}
-            if own and all(getattr(job, key) == getattr(like, key) for key in keys):
+            if own and all(
+                getattr(job, key) == getattr(like, key) for key in DownloadOptions.model_fields
+            ):
                 return job
         return None
 
@@ -457,205 +403,10 @@ class Tx:
         rows = self._rows("SELECT filename FROM files WHERE temp_path IS NOT NULL")
         return {row["filename"] for row in rows}
 
-    # Requests, deliveries, probes, outbox
-
-    def reply_to_request(self, session_id: str, request_id: str) -> str | None:
-        """Return the reply that a request id of a session got."""
-        row = self._row(
-            "SELECT reply FROM requests WHERE session_id = ? AND request_id = ?",
-            session_id,
-            request_id,
-        )
-        return row["reply"] if row else None
-
-    def reply_to_delivery(self, mid: int, digest: str) -> str | None:
-        """Return the reply that a redelivered message got."""
-        row = self._row("SELECT reply FROM deliveries WHERE mid = ? AND digest = ?", mid, digest)
-        return row["reply"] if row else None
-
-    def remember_request(self, session_id: str, request_id: str, reply: str, now: datetime) -> None:
-        """Keep the reply to a request id."""
-        self._connection.execute(
-            "INSERT OR REPLACE INTO requests (session_id, request_id, reply, created_at) "
-            "VALUES (?, ?, ?, ?)",
-            (session_id, request_id, reply, utc_iso(now)),
-        )
-
-    def remember_delivery(self, mid: int, digest: str, reply: str, now: datetime) -> None:
-        """Keep the reply to a message until its packet id is used again."""
-        self._connection.execute(
-            "INSERT OR REPLACE INTO deliveries (mid, digest, reply, created_at) "
-            "VALUES (?, ?, ?, ?)",
-            (mid, digest, reply, utc_iso(now)),
-        )
-
-    def forget_requests(self, before: datetime) -> None:
-        """Drop replies that nobody asks for any more."""
-        for table in ("requests", "deliveries"):
-            self._connection.execute(
-                f"DELETE FROM {table} WHERE created_at < ?",  # noqa: S608 - two names of our own
-                (utc_iso(before),),
-            )
-
-    def forget_errors(self, before: datetime) -> None:
-        """Drop rows of the error log and of the unsupported URLs."""
-        for table in ("error_log", "unsupported_urls"):
-            self._connection.execute(
-                f"DELETE FROM {table} WHERE created_at < ?",  # noqa: S608 - two names of our own
-                (utc_iso(before),),
-            )
-
-    def add_probe(self, probe: Probe, now: datetime) -> None:
-        """Accept a probe."""
-        self._connection.execute(
-            "INSERT INTO probes (url, session_id, request_id, response_topic, correlation, "
-            "created_at) VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                probe.url,
-                probe.session_id,
-                probe.request_id,
-                probe.response_topic,
-                probe.correlation,
-                utc_iso(now),
-            ),
-        )
-        self.changes.probes = True
-
-    def probes(self) -> list[Probe]:
-        """Return the probes that wait, oldest first."""
-        rows = self._rows(
-            "SELECT id, url, session_id, request_id, response_topic, correlation FROM probes "
-            "ORDER BY id"
-        )
-        return [Probe(**dict(row)) for row in rows]
-
-    def end_probe(self, probe_id: int) -> None:
-        """Remove an answered probe."""
-        self._connection.execute("DELETE FROM probes WHERE id = ?", (probe_id,))
-
-    def post(self, topic: str, payload: str, now: datetime) -> None:
-        """Put an event in the outbox."""
-        self._post(topic, payload, now, None, urgent=False)
-
-    def reply(
-        self, topic: str, payload: str, now: datetime, correlation: bytes | None = None
-    ) -> None:
-        """Put a reply in the outbox, before all events: somebody waits for it."""
-        self._post(topic, payload, now, correlation, urgent=True)
-
-    def _post(
-        self, topic: str, payload: str, now: datetime, correlation: bytes | None, *, urgent: bool
-    ) -> None:
-        row_id = self._connection.execute(
-            "INSERT INTO outbox (topic, payload, correlation, created_at, urgent) "
-            "VALUES (?, ?, ?, ?, ?)",
-            (topic, payload, correlation, utc_iso(now), int(urgent)),
-        ).lastrowid
-        if row_id and row_id > OUTBOX_LIMIT:
-            self._connection.execute("DELETE FROM outbox WHERE id <= ?", (row_id - OUTBOX_LIMIT,))
-        self.changes.outbox = True
-
-    def outbox(self, limit: int) -> list[Outgoing]:
-        """Return the rows of the outbox that go next: replies, then events, each in order."""
-        rows = self._rows(
-            "SELECT id, topic, payload, correlation FROM outbox ORDER BY urgent DESC, id LIMIT ?",
-            limit,
-        )
-        return [Outgoing(**dict(row)) for row in rows]
-
-    def sent(self, ids: Collection[int]) -> None:
-        """Remove what the broker has acknowledged."""
-        self._connection.executemany("DELETE FROM outbox WHERE id = ?", [(one,) for one in ids])
-
-    # Settings and logs
-
-    def config(self) -> dict[str, str]:
-        """Return the kept settings, as JSON texts."""
-        return {row["key"]: row["value"] for row in self._rows("SELECT key, value FROM config")}
-
-    def set_config(self, key: str, value: str | None, now: datetime) -> None:
-        """Keep a setting; None drops it."""
-        if value is None:
-            self._connection.execute("DELETE FROM config WHERE key = ?", (key,))
-        else:
-            self._connection.execute(
-                "INSERT OR REPLACE INTO config (key, value, updated_at) VALUES (?, ?, ?)",
-                (key, value, utc_iso(now)),
-            )
-        self.changes.settings.add(key)
-
-    def log_error(self, job: Job, domain: str | None, now: datetime) -> None:
-        """Add a failed job to the error log, and an unsupported URL to its list."""
-        self._connection.execute(
-            "INSERT INTO error_log (url, domain, error, error_code, format_id, media_type, "
-            "session_id, job_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                job.url,
-                domain,
-                job.error_message,
-                job.error_code,
-                job.format_id,
-                job.media_type,
-                job.session_id,
-                job.id,
-                utc_iso(now),
-            ),
-        )
-        self._trim("error_log")
-        if job.error_code == "unsupported_url":
-            self._connection.execute(
-                "INSERT INTO unsupported_urls (url, session_id, error, created_at) "
-                "VALUES (?, ?, ?, ?)",
-                (job.url, job.session_id, job.error_message, utc_iso(now)),
-            )
-            self._trim("unsupported_urls")
-
-    def _trim(self, table: str) -> None:
-        self._connection.execute(
-            f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?",  # noqa: S608 - two names of our own
-            (LOG_LIMIT,),
-        )
-
-    def errors(self, limit: int, session_id: str | None = None) -> list[dict[str, Any]]:
-        """Return the newest rows of the error log."""
-        return self._newest("error_log", limit, session_id)
-
-    def unsupported(self, limit: int, session_id: str | None = None) -> list[dict[str, Any]]:
-        """Return the newest unsupported URLs."""
-        return self._newest("unsupported_urls", limit, session_id)
-
-    def _newest(self, table: str, limit: int, session_id: str | None) -> list[dict[str, Any]]:
-        whose = "" if session_id is None else "WHERE session_id = ? "
-        rows = self._rows(
-            f"SELECT * FROM {table} {whose}ORDER BY id DESC LIMIT ?",  # noqa: S608 - two names of our own
-            *([session_id] if session_id is not None else []),
-            limit,
-        )
-        return [dict(row) for row in rows]
-
-    # Lease
-
-    def lease(self) -> Mapping[str, str] | None:
-        """Return who owns the store."""
-        row = self._row("SELECT owner, host, boot_id, heartbeat_at FROM lease WHERE id = 1")
-        return dict(row) if row else None
-
-    def take_lease(self, owner: str, host: str, boot_id: str, now: datetime) -> None:
-        """Become the owner, or stay it."""
-        self._connection.execute(
-            "INSERT OR REPLACE INTO lease (id, owner, host, boot_id, heartbeat_at) "
-            "VALUES (1, ?, ?, ?, ?)",
-            (owner, host, boot_id, utc_iso(now)),
-        )
-
-    def drop_lease(self, owner: str) -> None:
-        """Stop being the owner."""
-        self._connection.execute("DELETE FROM lease WHERE owner = ?", (owner,))
-
     def _decode(self, row: sqlite3.Row) -> Job:
         values = {name: row[name] for name in _JOB_COLUMNS}
         values["priority"] = _PRIORITY_NAMES[row["priority"]]
-        values["tags"] = tuple(json.loads(row["tags"]))
+        values |= {name: json.loads(row[name]) for name in _JSON_COLUMNS if row[name] is not None}
         if row["status"] not in ACTIVE:
             values["speed"] = values["eta"] = None
         if row["is_playlist"]:
@@ -681,8 +432,8 @@ def _encode(columns: Mapping[str, Any]) -> dict[str, Any]:
             values[name] = utc_iso(value)
         elif name == "priority":
             values[name] = _PRIORITIES[value]
-        elif name == "tags":
-            values[name] = json.dumps(list(value), ensure_ascii=False)
+        elif name in _JSON_COLUMNS:
+            values[name] = None if value is None else json.dumps(value, ensure_ascii=False)
         elif isinstance(value, bool):
             values[name] = int(value)
         else:

@@ -1,0 +1,81 @@
+"""What becomes of an attempt: where its files go, and what an error means."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Final
+
+from mediarip_mqtt import library
+from mediarip_mqtt.errors import DownloadError, ErrorCode
+from mediarip_mqtt.models import TERMINAL, Job, JobStatus, ProducedFile
+from mediarip_mqtt.store import Tx
+
+# Failures after which a retry can use what has been downloaded.
+RESUMABLE: Final = frozenset(
+    {
+        ErrorCode.NETWORK,
+        ErrorCode.TIMEOUT,
+        ErrorCode.UNAVAILABLE,
+        ErrorCode.RATE_LIMITED,
+        ErrorCode.STORAGE_UNAVAILABLE,
+    }
+)
+
+
+def resumable(job: Job) -> bool:
+    """Whether a failed job keeps its partial files for a retry."""
+    return job.status is JobStatus.FAILED and job.error_code in RESUMABLE
+
+
+def with_partials(tx: Tx) -> set[str]:
+    """Return the ids of jobs that may have partial files."""
+    unfinished = [status for status in JobStatus if status not in TERMINAL]
+    found = tx.jobs(statuses=unfinished, limit=1_000_000)
+    failed = tx.jobs(statuses={JobStatus.FAILED}, limit=10_000)
+    return {job.id for job in found} | {job.id for job in failed if resumable(job)}
+
+
+def still_there(root: Path, files: list[ProducedFile]) -> bool:
+    """Whether files are where they were made, or in their places already."""
+    return all(Path(one.temp_path).exists() or (root / one.filename).exists() for one in files)
+
+
+def move(root: Path, files: tuple[ProducedFile, ...]) -> None:
+    """Move files to their names below the root."""
+    for one in files:
+        library.place(root, Path(one.temp_path), one.filename)
+
+
+def remove(root: Path, files: tuple[ProducedFile, ...]) -> None:
+    """Remove files that are in their places."""
+    for one in files:
+        library.remove(root, one.filename)
+
+
+def stalled(seconds: float) -> DownloadError:
+    """Return why an attempt without progress was ended."""
+    return DownloadError(
+        ErrorCode.TIMEOUT,
+        f"Nothing moved for {seconds:.0f} s (downloads.stall_timeout): the site sends nothing, or "
+        "its stream has ended. Retry the job later.",
+        transient=True,
+    )
+
+
+def storage_failure(error: OSError) -> DownloadError:
+    """Return what an error of the volume means to a job."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DownloadError(
+            ErrorCode.DISK_FULL, "The volume is full. Free some space, then retry the job."
+        )
+    if error.errno in {errno.ELOOP, errno.ENOTDIR, errno.EPERM}:
+        return DownloadError(
+            ErrorCode.UNSAFE_PATH,
+            "The file's folder is a link or a file, or leads out of the storage root.",
+        )
+    return DownloadError(
+        ErrorCode.STORAGE_UNAVAILABLE,
+        f"The volume can't be used ({error.strerror}). Check that it is mounted and writable.",
+        transient=True,
+    )

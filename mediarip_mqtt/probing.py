@@ -1,0 +1,135 @@
+"""Answers `probe`: reads a page for the one who asks, beside the downloads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from mediarip_mqtt import wire
+from mediarip_mqtt.engine.base import Engine, Extraction, Task
+from mediarip_mqtt.errors import DownloadError, ErrorCode, MediaripError, Stopped
+from mediarip_mqtt.models import Job, MediaInfo
+from mediarip_mqtt.slots import Slot
+from mediarip_mqtt.store import Probe, Store, Tx
+
+PROBES: Final = 2  # at once
+PROBE_TIME: Final = 120.0
+
+logger = logging.getLogger(__name__)
+
+
+class Extract(Protocol):
+    """Runs the engine's `extract` in a thread that is watched."""
+
+    def __call__(self, slot: Slot, function: Callable[[], Extraction]) -> Awaitable[Extraction]:
+        """Run; raises `Stopped` where the slot was stopped."""
+
+
+class Commit(Protocol):
+    """Writes, and tries again until the store takes it."""
+
+    def __call__(self, function: Callable[[Tx], None]) -> Awaitable[None]:
+        """Write."""
+
+
+class Probing:
+    """Reads the pages of the probes that wait in the store."""
+
+    def __init__(  # noqa: PLR0913 - the parts it joins
+        self,
+        store: Store,
+        engine: Engine,
+        topics: wire.Topics,
+        *,
+        extract: Extract,
+        commit: Commit,
+        task: Callable[[Job], Task],
+        done: Callable[[], None],
+        ending: asyncio.Event,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._topics = topics
+        self._extract = extract
+        self._commit = commit
+        self._task = task
+        self._done = done
+        self._ending = ending
+        self._clock = clock
+        self._running: set[int] = set()
+
+    async def start(self, group: asyncio.TaskGroup) -> None:
+        """Begin what waits, as many at once as may run."""
+        for probe in await self._store.read(lambda tx: tx.probes()):
+            if len(self._running) >= PROBES:
+                return
+            if probe.id not in self._running:
+                self._running.add(probe.id)
+                group.create_task(self._probe(probe), name=f"probe-{probe.id}")
+
+    async def _probe(self, probe: Probe) -> None:
+        try:
+            reply = await self._look(probe)
+            payload = wire.dumps(reply)
+
+            def answer(tx: Tx) -> None:
+                tx.end_probe(probe.id)
+                if probe.request_id:
+                    tx.remember_request(probe.session_id, probe.request_id, payload, self._clock())
+                tx.reply(self._topics.of(probe.session_id).response, payload, self._clock())
+                if probe.response_topic:
+                    tx.reply(probe.response_topic, payload, self._clock(), probe.correlation)
+
+            await self._commit(answer)
+        except Stopped:
+            return  # it stays in the store and is answered after the restart
+        except Exception:
+            logger.exception("probe of %s: its answer could not be written", probe.url)
+        finally:
+            self._running.discard(probe.id)
+            self._done()
+
+    async def _look(self, probe: Probe) -> dict[str, Any]:
+        job = Job(
+            id=f"probe-{probe.id}",
+            session_id=probe.session_id,
+            url=probe.url,
+            created_at=self._clock(),
+        )
+        slot = Slot(job, self._engine.control(), ahead=True)
+        task = self._task(job)
+        timer = asyncio.get_running_loop().call_later(PROBE_TIME, slot.stop)
+        watcher = asyncio.ensure_future(self._stop_with_service(slot))
+        try:
+            found = await self._extract(slot, lambda: self._engine.extract(task, slot.control))
+        except Stopped:
+            if self._ending.is_set():
+                raise
+            failure = DownloadError(
+                ErrorCode.TIMEOUT, f"The page was not read within {PROBE_TIME:.0f} s."
+            )
+            return wire.refused("probe", probe.request_id, failure)
+        except MediaripError as error:
+            return wire.refused("probe", probe.request_id, error)
+        except Exception:
+            logger.exception("probe of %s failed", probe.url)
+            failure = DownloadError(ErrorCode.INTERNAL, "The service failed at this; see its log.")
+            return wire.refused("probe", probe.request_id, failure)
+        finally:
+            timer.cancel()
+            watcher.cancel()
+        return _reply(probe, found.info)
+
+    async def _stop_with_service(self, slot: Slot) -> None:
+        await self._ending.wait()
+        slot.stop()
+
+
+def _reply(probe: Probe, info: MediaInfo) -> dict[str, Any]:
+    found = info.model_dump(mode="json")
+    found["url"] = probe.url
+    return wire.accepted("probe", probe.request_id, **found)
