@@ -157,6 +157,7 @@ class App:
             stall_timeout=settings.downloads.stall_timeout,
             clock=now,
         )
+        retention = Retention(self._store, jobs, topics, settings.purge, root=self.root, clock=now)
         self._upkeep = Upkeep(
             self._store,
             lease,
@@ -169,9 +170,7 @@ class App:
             space_changed=self._apply_hold,
             lost_lease=self._stop.set,
             clock_set=self._runner.wake,
-            retention=Retention(
-                self._store, jobs, topics, settings.purge, root=self.root, clock=now
-            ),
+            retention=retention,
         )
         discovery = Discovery(settings, topics, self._store, self._entity_options, now)
         self._session = Session(settings.mqtt, topics, self._publisher, discovery, self._handle)
@@ -197,6 +196,7 @@ class App:
             self._session.respond,
             now,
             cookies=self._cookies,
+            retention=retention,
         )
         self._health = Health(
             place(settings), self._signs, lambda: self._store.read(lambda tx: tx.config())

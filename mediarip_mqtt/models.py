@@ -139,6 +139,7 @@ class Job(Frozen):
     items: Items | None = None
     category: str | None = None
     tags: tuple[str, ...] = ()
+    keep: bool = False  # retention and `delete all` leave it alone
     created_at: Timestamp
     started_at: Timestamp | None = None
     completed_at: Timestamp | None = None
