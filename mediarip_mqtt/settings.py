@@ -23,6 +23,7 @@ from pydantic import (
     SecretStr,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -42,7 +43,9 @@ OPTIONS_FILE: Final = "/data/options.json"
 # Variables that no other program gets to see.
 SECRET_VARIABLES: Final = ("MEDIARIP", SUPERVISOR_TOKEN, "HASSIO_TOKEN")
 TOPIC_LEVEL: Final = r"^[^+#\x00/]+(/[^+#\x00/]+)*$"
-_SIZE: Final = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?(?:/s)?\s*$", re.IGNORECASE)
+_SIZE: Final = re.compile(
+    r"^\s*(\d{1,18}(?:\.\d{1,18})?)\s*([kmgt]?)i?b?(?:/s)?\s*$", re.IGNORECASE
+)
 
 
 def parse_size(value: object) -> object:
@@ -301,6 +304,14 @@ class PurgeSettings(Section):
     enabled: bool = Field(default=False, description="Remove finished jobs by themselves.")
     cron: str = Field("0 4 * * *", description="When, as minute hour day month weekday.")
     max_age: int = Field(30 * 86400, ge=0, description="Seconds after its end that a job goes.")
+    max_count: int = Field(
+        0, ge=0, description="Finished jobs that stay, the newest ones; 0 is no limit."
+    )
+    max_total_size: ByteSize = Field(
+        0,
+        description="Bytes that the files of finished jobs may take: the oldest go until the rest "
+        "fits; 0 is no limit. Needs `files`.",
+    )
     files: bool = Field(default=False, description="Remove the files of those jobs, too.")
     privacy_mode: bool = Field(
         default=False,
@@ -313,6 +324,12 @@ class PurgeSettings(Section):
     def _is_cron(cls, value: str) -> str:
         CronTrigger.from_crontab(value)  # raises ValueError, which says what is wrong
         return value
+
+    @model_validator(mode="after")
+    def _frees_something(self) -> PurgeSettings:
+        if self.max_total_size and not self.files:
+            raise ValueError("max_total_size frees nothing without `files: true`; set that, too")
+        return self
 
 
 class HomeAssistantSettings(Section):

@@ -23,7 +23,7 @@ import trustme
 import yaml
 
 from mediarip_mqtt import commands, homeassistant, settings
-from mediarip_mqtt.dispatch import UPDATE_KEY
+from mediarip_mqtt.effects import UPDATE_KEY
 from tests.support.broker import Client, Mosquitto, free_port, wait_for
 from tests.support.examples import KINDS, PAGES, ROOT, RUN, Example, examples
 from tests.support.server import MediaServer
