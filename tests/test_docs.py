@@ -242,6 +242,8 @@ class World:
             self.client.download(self._media.url("/silent/x.mp4"))
         if "retry last" in line:
             self._failed()
+        if "keep last" in line:
+            self.client.wait_status(self.client.download(self._media.url("/bytes/9/x.mp4")), "completed")
         if "update_ytdlp" in line:
             wait_for(self._no_update, what="the end of the update before")
 

@@ -49,6 +49,8 @@ LEFT_OUT = {
     ("downloads", "output_templates"): TABLE,
     ("downloads", "presets"): TABLE,
     ("downloads", "ytdlp_options"): TABLE,
+    ("downloads", "sites"): TABLE,
+    ("downloads", "sponsorblock_api"): EXPERT,
 }
 # The Supervisor's language of types; a question mark behind one makes it optional.
 TYPE = re.compile(
