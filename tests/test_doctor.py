@@ -309,6 +309,7 @@ def test_the_bundle_tells_no_secret(
         "retries": 1,
     }
     settings: dict[str, Any] = {
+        "MQTT__HOST": "127.0.0.1",  # named: the Supervisor is not asked
         "MQTT__USERNAME": "me",
         "MQTT__PASSWORD": secrets["password"],
         "DOWNLOADS__YTDLP_OPTIONS": json.dumps(options),
