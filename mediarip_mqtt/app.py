@@ -165,6 +165,7 @@ class App:
             limits=self._limits,
             clock=now,
         )
+        retention = Retention(self._store, jobs, topics, settings.purge, root=self.root, clock=now)
         self._upkeep = Upkeep(
             self._store,
             lease,
@@ -177,9 +178,7 @@ class App:
             space_changed=self._apply_hold,
             lost_lease=self._stop.set,
             clock_set=self._runner.wake,
-            retention=Retention(
-                self._store, jobs, topics, settings.purge, root=self.root, clock=now
-            ),
+            retention=retention,
         )
         discovery = Discovery(settings, topics, self._store, self._entity_options, now)
         self._session = Session(settings.mqtt, topics, self._publisher, discovery, self._handle)
@@ -206,6 +205,7 @@ class App:
             now,
             cookies=self._cookies,
             settings_changed=self._apply_limits,
+            retention=retention,
         )
         self._health = Health(
             place(settings), self._signs, lambda: self._store.read(lambda tx: tx.config())

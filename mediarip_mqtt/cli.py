@@ -24,6 +24,7 @@ from mediarip_mqtt import (
     redaction,
     schema,
     settings,
+    supervisor,
     wire,
     ytdlp_choice,
 )
@@ -140,6 +141,8 @@ def check_config(*, config: Config = None, as_json: AsJson = False) -> None:
     """Print the settings in force and where each comes from; exit code 2 where one is wrong."""
     loaded = load(config)
     origins = settings.origins(config)
+    if supervisor.names_broker(settings.load(config)):
+        origins |= {("mqtt", key): "the Supervisor" for key in supervisor.GIVEN}
     rows = [
         (".".join(place), value, origins[place])
         for place, value in redaction.shown_settings(loaded).items()
@@ -379,7 +382,7 @@ app.command()(cli_doctor.doctor)
 @app.command()
 def healthcheck(*, config: Config = None) -> None:
     """Tell what of the service is well; exit code 1 where something is not; for containers."""
-    loaded = load(config, quiet=True)
+    loaded = load(config, quiet=True, broker=False)
     signs = health.read(health.place(loaded))
     if signs is None:  # not on this machine: the broker knows
         carry_out(_healthcheck(loaded))
@@ -391,6 +394,7 @@ def healthcheck(*, config: Config = None) -> None:
 
 
 async def _healthcheck(loaded: Settings) -> int:
+    loaded = supervisor.with_broker(loaded, patience=0)
     async with open_client(reachable(loaded)) as client:
         await client.check_online()
     print_line(sys.stdout, wire.ONLINE)

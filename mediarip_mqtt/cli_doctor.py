@@ -14,13 +14,13 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 from rich.text import Text
 
-from mediarip_mqtt import logs, presets, redaction, settings
+from mediarip_mqtt import logs, presets, redaction, settings, supervisor
 from mediarip_mqtt.display import clean, print_line
 from mediarip_mqtt.doctor import bundle as bundles
 from mediarip_mqtt.doctor.examine import examine
 from mediarip_mqtt.doctor.findings import Finding, State, attempt, from_error
 from mediarip_mqtt.engine import options
-from mediarip_mqtt.errors import ConfigError
+from mediarip_mqtt.errors import ConfigError, MediaripError
 from mediarip_mqtt.settings import LogSettings, Settings
 from mediarip_mqtt.terminal import AsJson, Config, Exit, carry_out, err, fail, out, print_json
 
@@ -55,7 +55,8 @@ async def _doctor(
     loaded: Settings | None = None
     try:
         loaded = _load(config)
-        findings = await examine(loaded, config)
+        loaded, findings = await _with_broker(loaded)
+        findings += await examine(loaded, config)
     except ConfigError as error:
         findings = [_wrong(error)]
     report = _report(findings, redaction.secrets_of(loaded) if loaded else frozenset())
@@ -75,6 +76,15 @@ def _load(config: Path | None) -> Settings:
     presets.check_presets(loaded.downloads)
     options.check_options(loaded.downloads)
     return loaded
+
+
+async def _with_broker(loaded: Settings) -> tuple[Settings, list[Finding]]:
+    """Return the settings with the broker that the Supervisor names, or why there is none."""
+    look = partial(supervisor.with_broker, loaded, patience=0)
+    try:
+        return await attempt(look, "supervisor", supervisor.REQUEST_TIME * 2), []
+    except MediaripError as error:
+        return loaded, [from_error("Supervisor", error)]
 
 
 def _wrong(error: ConfigError) -> Finding:

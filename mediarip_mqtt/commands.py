@@ -35,6 +35,9 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8192)]
 Ref = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Size = Annotated[
+    int, BeforeValidator(parse_size, json_schema_input_type=int | str), Field(ge=0, le=2**63)
+]
 
 
 EndedStatus = Literal["completed", "failed", "cancelled"]
@@ -124,6 +127,7 @@ class Download(Base):
     not_before: AwareDatetime | None = Field(None, description="ISO time before which it waits.")
     category: Text | None = Field(None, description="A category of your own.")
     tags: tuple[Text, ...] = Field((), max_length=20, description="Tags of your own.")
+    keep: bool = Field(default=False, description="Retention leaves it alone, see `keep`.")
     on_duplicate: Literal["reuse", "again"] = Field(
         "again", description="`reuse` answers with the job that has the same URL and options."
     )
@@ -156,6 +160,13 @@ class Delete(Referring):
 
     command: Literal["delete"] = "delete"
     files: bool = Field(default=False, description="Remove its files, too.")
+
+
+class Keep(Referring):
+    """Let retention and `delete all` leave a job and its files alone, or not any more."""
+
+    command: Literal["keep"] = "keep"
+    keep: bool = Field(default=True, description="False takes it back.")
 
 
 class Clear(MaybeReferring):
@@ -225,7 +236,10 @@ class ManageCookies(Base):
 
 
 class Purge(Base):
-    """Remove finished jobs by age, as retention does."""
+    """Remove finished jobs by age, number and size, as retention does.
+
+    A job goes where any of the rules that are named says so; none named: `purge.max_age`.
+    """
 
     command: Literal["purge"] = "purge"
     older_than: float | None = Field(
@@ -233,13 +247,22 @@ class Purge(Base):
         ge=0,
         le=100 * 365 * 86400,
         allow_inf_nan=False,
-        description="Seconds since its end; `purge.max_age` where it is left out.",
+        description="Seconds since its end.",
+    )
+    keep_newest: int | None = Field(
+        None, ge=0, le=10**9, description="So many stay, the newest ones."
+    )
+    max_total_size: Size | None = Field(
+        None,
+        description="Bytes, or text as `500G`: the oldest go until the files of the rest fit.",
     )
     status: tuple[EndedStatus, ...] | EndedStatus | None = Field(
-        None, description="One of `completed`, `failed`, `cancelled`, or a list; else all."
+        None, description="Only `completed`, `failed` or `cancelled` ones, or a list; else all."
     )
     files: bool | None = Field(
-        None, description="Remove their files, too; `purge.files` where it is left out."
+        None,
+        description="Remove their files, too; where it is left out `purge.files`, and true with "
+        "`max_total_size`.",
     )
     dry_run: bool = Field(default=False, description="Only tell which would go.")
 
@@ -265,6 +288,7 @@ Command = Annotated[
     | Cancel
     | Retry
     | Delete
+    | Keep
     | Clear
     | Pause
     | Resume

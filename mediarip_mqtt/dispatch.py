@@ -15,6 +15,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -24,7 +25,7 @@ from mediarip_mqtt.engine.cookies import Cookies
 from mediarip_mqtt.errors import CommandError, ErrorCode, MediaripError, StoreError
 from mediarip_mqtt.link import Message
 from mediarip_mqtt.preferences import PREFIX, Preferences
-from mediarip_mqtt.retention import file_names
+from mediarip_mqtt.retention import Retention
 from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Store, Tx
 
@@ -55,6 +56,7 @@ class Dispatch:
         *,
         cookies: Cookies,
         settings_changed: Callable[[], None],
+        retention: Retention,
     ) -> None:
         self._settings = settings
         self._topics = topics
@@ -65,6 +67,7 @@ class Dispatch:
         self._clock = clock
         self._cookies = cookies
         self._settings_changed = settings_changed
+        self._retention = retention
         self._root: Path = settings.storage.root
 
     async def handle(self, message: Message) -> None:
@@ -175,8 +178,10 @@ class Dispatch:
                 reply = await self._store.read(lambda tx: self._read(tx, command, origin))
             else:
                 match command:
-                    case commands.Delete() | commands.Purge():
+                    case commands.Delete():
                         await self._remove_files(command, origin)
+                    case commands.Purge():
+                        origin = await self._with_purge(command, origin)
                     case commands.ManageCookies():
                         origin = await self._with_cookies(command, origin)
                 await self._store.write(lambda tx: self._write(tx, command, origin))
@@ -260,13 +265,14 @@ class Dispatch:
             return known
         return wire.dumps(self._effects.carry_out(tx, command, origin))
 
-    async def _remove_files(self, command: commands.Base, origin: Origin) -> None:
+    async def _remove_files(self, command: commands.Delete, origin: Origin) -> None:
         """Remove the files before the rows that name them: a kill between leaves no orphan."""
 
         def names(tx: Tx) -> list[str]:
             if self._known_reply(tx, origin) is not None:
                 return []  # it has acted already; `last` may be another job by now
-            return file_names(tx, self._effects.jobs_without_files(tx, command, origin))
+            ids = self._effects.deleted_with_files(tx, command, origin)
+            return [file.filename for file in tx.owned_files(ids)]
 
         for name in await self._store.read(names):
             try:
@@ -276,6 +282,19 @@ class Dispatch:
                     ErrorCode.STORAGE_UNAVAILABLE,
                     f"The file {name!r} can't be removed: {error.strerror}. The jobs were kept.",
                 ) from None
+
+    async def _with_purge(self, command: commands.Purge, origin: Origin) -> Origin:
+        """Remove in small transactions what goes; the last jobs go in the reply's own."""
+        if await self._store.read(lambda tx: self._known_reply(tx, origin)) is not None:
+            return origin  # it has acted already
+        rule = self._effects.purge_rule(command, origin)
+        files = command.files
+        if files is None:
+            files = self._settings.purge.files or command.max_total_size is not None
+        work = self._retention.preview if command.dry_run else self._retention.begin
+        purge = await work(rule, files=files)
+        topics = self._topics.of(origin.session_id)
+        return replace(origin, purge=partial(self._retention.finish, purge=purge, topics=topics))
 
     async def _with_cookies(self, command: commands.ManageCookies, origin: Origin) -> Origin:
         """Store or delete cookies; return the origin with a report on what there is then."""

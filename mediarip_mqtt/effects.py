@@ -6,7 +6,7 @@ A new command has its ``case`` here, and its class in `mediarip_mqtt.commands`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -44,6 +44,7 @@ class Origin:
     redelivered: bool
     at: datetime
     cookies: dict[str, Any] | None = None  # the report on them, made before the transaction
+    purge: Callable[[Tx], dict[str, Any]] | None = None  # ends one begun before the transaction
 
 
 class Effects:
@@ -104,11 +105,20 @@ class Effects:
                 ended = {JobStatus(retry.status)} if retry.status else _RETRIED
                 return self._each(tx, retry, scope, ended, self._jobs.retry)
             case commands.Delete() as delete:
-                return self._each(tx, delete, scope, TERMINAL, self._delete)
+                return self._each(tx, delete, scope, TERMINAL, self._jobs.delete, but=tx.kept())
+            case commands.Keep() as keep:
+                return self._each(
+                    tx,
+                    keep,
+                    scope,
+                    frozenset(JobStatus),
+                    lambda t, job: self._jobs.keep(t, job, keep=keep.keep),
+                )
             case commands.ManageCookies() as one:
                 return wire.accepted("cookies", one.request_id, cookies=origin.cookies)
             case commands.Purge() as purge:
-                return self._purge(tx, purge, origin)
+                report = origin.purge(tx) if origin.purge else {}
+                return wire.accepted("purge", purge.request_id, **report)
             case commands.Clear() as clear:
                 return self._clear(tx, clear, scope)
             case commands.Pause() as pause:
@@ -190,6 +200,7 @@ class Effects:
             category=command.category,
             tags=command.tags,
             request_id=command.request_id,
+            keep=command.keep,
             reuse=command.on_duplicate == "reuse",
         )
 
@@ -222,72 +233,60 @@ class Effects:
         )
         tx.add_probe(probe, self._clock())
 
-    def _each(
+    def _each(  # noqa: PLR0913, PLR0917 - which jobs, and what is done with them
         self,
         tx: Tx,
         command: commands.Referring | commands.MaybeReferring,
         scope: str | None,
         statuses: set[JobStatus] | frozenset[JobStatus],
         use_case: Callable[[Tx, Job], Job],
+        but: Collection[str] = (),
     ) -> dict[str, Any]:
-        """Do something with the job that is named, or with all to which it applies."""
+        """Do something with the job that is named, or with all to which it applies.
+
+        Of all, ``but`` those jobs and playlists.
+        """
         if command.id != "all":
             job = self._jobs.find(tx, command.id or "", scope)
             return _with_job(command, use_case(tx, job))
         found = partial(
             tx.jobs, statuses=statuses, session_id=scope, newest_first=False, limit=MANY
         )
-        done = {use_case(tx, job).id: None for job in found(top_level=True)}
+        done = {use_case(tx, job).id: None for job in found(top_level=True) if job.id not in but}
         for job in found():
+            if job.id in but or job.parent_id in but:
+                continue
             if (current := tx.job(job.id)) and current.status in statuses and job.id not in done:
                 done[use_case(tx, current).id] = None
         return wire.accepted(
             name_of(command), command.request_id, job_ids=list(done), count=len(done)
         )
 
-    def _delete(self, tx: Tx, job: Job) -> Job:
-        self._jobs.delete(tx, job)
-        return job
-
-    def _purge_rule(self, command: commands.Purge, origin: Origin) -> Rule:
+    def purge_rule(self, command: commands.Purge, origin: Origin) -> Rule:
+        """Return which jobs a purge is about."""
+        named = (command.status,) if isinstance(command.status, str) else command.status
         age = command.older_than
-        seconds = self._settings.purge.max_age if age is None else age
-        status = command.status
-        named = (status,) if isinstance(status, str) else status
+        if age is None and command.keep_newest is None and command.max_total_size is None:
+            age = self._settings.purge.max_age
         return Rule(
-            before=origin.at - timedelta(seconds=seconds),
             statuses=TERMINAL if named is None else frozenset(map(JobStatus, named)),
             session_id=self.scope(origin.session_id),
+            before=None if age is None else origin.at - timedelta(seconds=age),
+            keep_newest=command.keep_newest,
+            max_total_size=command.max_total_size,
         )
 
-    def _purge(self, tx: Tx, command: commands.Purge, origin: Origin) -> dict[str, Any]:
-        jobs = self._purge_rule(command, origin).jobs(tx)
-        if not command.dry_run:
-            for job in jobs:
-                self._jobs.delete(tx, job)
-        removed = [job.id for job in jobs]
-        return wire.accepted(
-            "purge",
-            command.request_id,
-            removed=removed,
-            count=len(removed),
-            dry_run=command.dry_run,
-        )
-
-    def jobs_without_files(self, tx: Tx, command: commands.Base, origin: Origin) -> list[Job]:
-        """Return the jobs whose files a command removes."""
+    def deleted_with_files(self, tx: Tx, command: commands.Delete, origin: Origin) -> list[str]:
+        """Return the ids of the jobs whose files a `delete` removes."""
         scope = self.scope(origin.session_id)
-        match command:
-            case commands.Purge(dry_run=False) as purge:
-                wanted = self._settings.purge.files if purge.files is None else purge.files
-                return self._purge_rule(purge, origin).jobs(tx) if wanted else []
-            case commands.Delete(files=True, id="all"):
-                return tx.jobs(statuses=TERMINAL, session_id=scope, limit=MANY)
-            case commands.Delete(files=True) as delete:
-                job = self._jobs.find(tx, delete.id, scope)
-                return [job] if job.status in TERMINAL else []
-            case _:
-                return []
+        if not command.files:
+            return []
+        if command.id == "all":
+            kept = tx.kept()
+            ended = tx.jobs(statuses=TERMINAL, session_id=scope, limit=MANY)
+            return [job.id for job in ended if not {job.id, job.parent_id} & kept]
+        job = self._jobs.find(tx, command.id, scope)
+        return [job.id] if job.status in TERMINAL else []
 
     def _update_ytdlp(self, tx: Tx, command: commands.UpdateYtdlp) -> dict[str, Any]:
         if tx.config().get(UPDATE_KEY):

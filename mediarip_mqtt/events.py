@@ -99,11 +99,13 @@ class DiskLow(Event):
 
 
 class Purged(Event):
-    """Retention removed jobs (``count``) and files by itself."""
+    """Retention removed jobs (``count``), and ``files`` of ``freed`` bytes; ``kept`` ones stay."""
 
     event_type: Literal["purged"] = "purged"
     count: int = Field(ge=0)
     files: int = Field(ge=0)
+    freed: int = Field(ge=0)
+    kept: int = Field(ge=0)
 
 
 class YtdlpUpdated(Event):

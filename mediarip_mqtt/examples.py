@@ -15,6 +15,7 @@ COMMANDS: Final[dict[str, dict[str, Any]]] = {
     "cancel": {"id": "current"},
     "retry": {"id": "all", "status": "failed"},
     "delete": {"id": "last", "files": True},
+    "keep": {"id": "last"},
     "clear": {"id": "all"},
     "pause": {"id": "0199a1b2"},
     "resume": {},

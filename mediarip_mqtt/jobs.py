@@ -79,6 +79,7 @@ class Jobs:
         category: str | None = None,
         tags: tuple[str, ...] = (),
         request_id: str | None = None,
+        keep: bool = False,
         reuse: bool = False,
     ) -> Job:
         """Put a new job in the queue; with ``reuse`` return one that does the same instead."""
@@ -91,13 +92,14 @@ class Jobs:
             category=category,
             tags=tags,
             request_id=request_id,
+            keep=keep,
             max_attempts=self._preferences.max_attempts,
             created_at=self._clock(),
             **options.model_dump(),
         )
         scope = session_id if self._topics.isolated else None
         if reuse and (known := tx.duplicate_of(url, job, scope)):
-            return known
+            return self.keep(tx, known, keep=True) if keep else known
         self._refuse_full_queue(tx, None, "queue_limit")
         if scope not in {None, wire.ROOT_SESSION}:
             self._refuse_full_queue(tx, scope, "session_queue_limit")
@@ -128,17 +130,21 @@ class Jobs:
             return renewed
         return self._requeue_one(tx, job)
 
-    def delete(self, tx: Tx, job: Job) -> list[str]:
-        """Remove a finished job; return the names of the files it had."""
+    def delete(self, tx: Tx, job: Job) -> Job:
+        """Remove a finished job; return it as it was."""
         if job.status not in TERMINAL:
             raise _wrong_move(job, "deleted", "Cancel it first.")
-        items = tx.jobs(parent_id=job.id, limit=MANY)
-        names = [file.filename for one in [job, *items] for file in tx.files(one.id, planned=False)]
         tx.delete(job)
         self._emit(tx, events.JobDeleted, job)
         if job.parent_id:
             self._settle_parent(tx, job.parent_id)
-        return names
+        return job
+
+    def keep(self, tx: Tx, job: Job, *, keep: bool) -> Job:
+        """Let retention and `delete all` leave a job alone, or not any more; a playlist's items."""
+        for item in tx.jobs(parent_id=job.id, limit=MANY):
+            tx.update(item.id, keep=keep)
+        return tx.update(job.id, keep=keep)
 
     def pause(self, tx: Tx, job: Job) -> Job:
         """Hold a job; what it has downloaded stays."""
@@ -389,7 +395,10 @@ class Jobs:
 
     def _add_item(self, tx: Tx, parent: Job, entry: Entry) -> None:
         inherited = parent.model_dump(
-            include={*DownloadOptions.model_fields, "session_id", "priority", "category", "tags"}
+            include={
+                *DownloadOptions.model_fields,
+                *("session_id", "priority", "category", "tags", "keep"),
+            }
         )
         inherited["playlist_items"] = entry.items
         tx.insert(

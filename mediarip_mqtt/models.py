@@ -154,6 +154,7 @@ class Job(Frozen):
     items: Items | None = Field(None, description="Of a playlist only.")
     category: str | None = Field(None, description="As sent.")
     tags: tuple[str, ...] = Field((), description="As sent.")
+    keep: bool = Field(default=False, description="Retention and `delete all` leave it alone.")
     created_at: Timestamp
     started_at: Timestamp | None = Field(None, description="When its first attempt began.")
     completed_at: Timestamp | None = Field(None, description="When it ended, in whichever way.")

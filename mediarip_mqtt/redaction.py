@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 from pydantic import SecretStr
 
 from mediarip_mqtt import logs
-from mediarip_mqtt.settings import Settings, sections
+from mediarip_mqtt.settings import SECRET_VARIABLES, Settings, sections
 
 HIDDEN: Final = "***"
 LEAST: Final = 4  # characters of a secret; shorter ones would blank out ordinary text
@@ -20,7 +20,6 @@ LEAST: Final = 4  # characters of a secret; shorter ones would blank out ordinar
 PLAIN_OPTIONS: Final = frozenset(
     ("format_sort", "geo_bypass_country", "geo_bypass_ip_block", "source_address")
 )
-ENVIRONMENT: Final = ("SUPERVISOR_TOKEN",)  # variables that hold secrets, beside settings
 
 _SECRET_KEY: Final = re.compile(
     r"(?i)pass(word|wd|phrase)|secret|token|cookie|authorization|api_?key|credential|proxy"
@@ -65,7 +64,7 @@ def _is_plain(name: str, value: Any) -> bool:
 
 def secrets_of(settings: Settings) -> frozenset[str]:
     """Return what must stand in no text, wherever it comes from: passwords and parts of options."""
-    found = {os.environ.get(name, "") for name in ENVIRONMENT}
+    found = {os.environ.get(name, "") for name in SECRET_VARIABLES}
     if settings.mqtt.password is not None:
         found.add(settings.mqtt.password.get_secret_value())
     for name, value in settings.downloads.ytdlp_options.items():

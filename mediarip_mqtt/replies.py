@@ -83,8 +83,12 @@ class CookieState(Accepted):
 class Removed(Accepted):
     """The jobs that were removed, or would be."""
 
-    removed: list[str]
-    count: int
+    removed: list[str] = Field(description="Their ids, 1000 at most.")
+    count: int = Field(description="All of them.")
+    files: int = Field(description="Files that went with them.")
+    freed: int = Field(description="Bytes of those files.")
+    kept: int = Field(description="Finished jobs that are kept: `keep`.")
+    failed: int = Field(description="Jobs that stay, as a file of theirs can't be removed.")
     dry_run: bool
 
 
@@ -145,13 +149,14 @@ class Refused(Frozen):
     error: Reason
 
 
-# A command's line here, its class in `commands` and its case in `dispatch` belong together.
+# A command's line here, its class in `commands` and its case in `effects` belong together.
 ACCEPTED: Final[dict[str, tuple[type[Accepted], ...]]] = {
     "download": (OneJob,),
     "probe": (Page,),
     "cancel": (OneJob, ManyJobs),
     "retry": (OneJob, ManyJobs),
     "delete": (OneJob, ManyJobs),
+    "keep": (OneJob, ManyJobs),
     "clear": (Cleared,),
     "pause": (Held, OneJob, ManyJobs),
     "resume": (Held, OneJob, ManyJobs),

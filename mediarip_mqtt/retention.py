@@ -1,23 +1,24 @@
-"""Retention: jobs that ended long enough ago go, with their files where that is wanted."""
+"""Retention: finished jobs go by age, number and size, with their files where that is wanted."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from mediarip_mqtt import events, library, wire
-from mediarip_mqtt.jobs import MANY, Jobs, new_id
+from mediarip_mqtt.jobs import Jobs, new_id
 from mediarip_mqtt.models import TERMINAL, Job, JobStatus
 from mediarip_mqtt.settings import PurgeSettings
 from mediarip_mqtt.store import Store, Tx
 
-CHUNK: Final = 200  # jobs that go in one transaction, so that commands come in between
+CHUNK: Final = 100  # jobs that go in one transaction, so that others come in between
+NAMED: Final = 1000  # ids that a report names: 40 KB
 PRIVATE_AFTER: Final = 60.0  # seconds: who waits for the end of a download still sees it
 PRIVATE_REPLIES: Final = timedelta(hours=1)
 
@@ -26,25 +27,60 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Rule:
-    """Which jobs go: those of the statuses that ended before a moment, of one session or of all."""
+    """Which finished jobs go, of some statuses, of one session or of all.
 
-    before: datetime
+    Those that ended before a moment; those beyond a number of newest ones; the oldest of those
+    whose files take more than a number of bytes together. None: not asked for. What is kept never
+    goes, and counts neither in number nor in size. A playlist counts as one job.
+    """
+
     statuses: frozenset[JobStatus] = TERMINAL
     session_id: str | None = None
+    before: datetime | None = None
+    keep_newest: int | None = None
+    max_total_size: int | None = None
 
-    def jobs(self, tx: Tx) -> list[Job]:
-        """Return them, the oldest first; a playlist's items go with the playlist alone."""
-        return tx.ended(self.before, self.statuses, self.session_id)
+    def choose(self, tx: Tx) -> list[str]:
+        """Return the ids of the jobs that go, the oldest first."""
+        going, total = [], 0
+        for number, job in enumerate(tx.ended(self.statuses, self.session_id), start=1):
+            total += job.size
+            old = self.before is not None and job.completed_at <= self.before
+            many = self.keep_newest is not None and number > self.keep_newest
+            large = self.max_total_size is not None and job.size and total > self.max_total_size
+            if old or many or large:
+                going.append(job.id)
+        return going[::-1]
 
 
-def file_names(tx: Tx, jobs: Iterable[Job]) -> list[str]:
-    """Return the names of all files that the service wrote for jobs and their items."""
-    everything = [one for job in jobs for one in (job, *tx.jobs(parent_id=job.id, limit=MANY))]
-    return [file.filename for one in everything for file in tx.files(one.id, planned=False)]
+@dataclass
+class Purge:
+    """A purge under way: what has gone so far, and the ``rest`` that `Retention.finish` ends."""
+
+    rule: Rule
+    files: bool
+    dry_run: bool = False
+    rest: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    files_removed: int = 0
+    freed: int = 0  # bytes
+    failed: int = 0  # jobs that stay because a file of theirs can't be removed
+
+    def report(self, kept: int) -> dict[str, Any]:
+        """Return what the reply says."""
+        return {
+            "removed": self.removed[:NAMED],
+            "count": len(self.removed),
+            "files": self.files_removed,
+            "freed": self.freed,
+            "kept": kept,
+            "failed": self.failed,
+            "dry_run": self.dry_run,
+        }
 
 
 class Retention:
-    """Applies the settings of the section `purge` by itself."""
+    """Removes what a rule chooses: by the settings of the section `purge`, and on command."""
 
     def __init__(  # noqa: PLR0913 - the parts it works on
         self,
@@ -64,54 +100,96 @@ class Retention:
         self._clock = clock
 
     async def purge(self) -> None:
-        """Remove what is older than ``max_age``; say so in an event and in the log."""
-        before = self._clock() - timedelta(seconds=self.settings.max_age)
-        removed, files = await self._apply(Rule(before), files=self.settings.files)
-        if not removed:
-            return
-        logger.info("purge: %d jobs and %d files were removed", removed, files)
-        event = events.Purged(event_id=new_id(), at=self._clock(), count=removed, files=files)
-        await self._store.write(
-            lambda tx: tx.post(self._topics.event, wire.dumps(event.payload()), event.at)
+        """Remove what the settings say; tell it in an event and in the log."""
+        rule = Rule(
+            before=self._clock() - timedelta(seconds=self.settings.max_age),
+            keep_newest=self.settings.max_count or None,
+            max_total_size=self.settings.max_total_size or None,
         )
+        purge = await self.begin(rule, files=self.settings.files)
+        report = await self._store.write(lambda tx: self.finish(tx, purge, self._topics))
+        if report["count"]:
+            logger.info(
+                "purge: %d jobs and %d files went, %d bytes were freed",
+                report["count"],
+                report["files"],
+                report["freed"],
+            )
 
     async def forget(self) -> None:
         """In privacy mode: keep nothing of a job that ended, but for its files."""
         moment = self._clock()
-        await self._apply(Rule(moment - timedelta(seconds=PRIVATE_AFTER)), files=False)
+        rule = Rule(before=moment - timedelta(seconds=PRIVATE_AFTER))
+        purge = await self.begin(rule, files=False)
+        await self._store.write(lambda tx: self._delete(tx, purge.rest))
         await self._store.write(lambda tx: tx.forget_errors(moment))
         await self._store.write(lambda tx: tx.forget_requests(moment - PRIVATE_REPLIES))
 
-    async def _apply(self, rule: Rule, *, files: bool) -> tuple[int, int]:
-        """Remove jobs; return how many, and how many files."""
-        jobs = await self._store.read(rule.jobs)
-        count = gone = 0
-        for start in range(0, len(jobs), CHUNK):
-            chunk = jobs[start : start + CHUNK]
+    async def begin(self, rule: Rule, *, files: bool) -> Purge:
+        """Remove the chosen jobs, and their files where wanted, but for the last rows.
+
+        Those go in the transaction that also holds the report, by `finish`. A kill in between
+        leaves jobs of which some have no file any more: the same purge again takes them.
+        """
+        purge = Purge(rule, files)
+        ids = await self._store.read(rule.choose)
+        while True:
+            chunk, ids = ids[:CHUNK], ids[CHUNK:]
             if files:
-                # Before the rows that name them: a kill in between leaves no orphan.
-                kept, removed = await self._remove_files(chunk)
-                gone += removed
-                chunk = [job for job in chunk if job.id not in kept]
-            count += await self._store.write(partial(self._delete, jobs=chunk))
-        return count, gone
+                chunk = [one for one in chunk if await self._remove_files(one, purge)]
+            if not ids:
+                purge.rest = chunk
+                return purge
+            purge.removed += await self._store.write(partial(self._delete, job_ids=chunk))
 
-    async def _remove_files(self, jobs: list[Job]) -> tuple[set[str], int]:
-        """Remove the files of jobs; return the jobs that keep some, and how many went."""
-        kept: set[str] = set()
-        count = 0
-        for job in jobs:
-            names = await self._store.read(partial(file_names, jobs=[job]))
-            for name in names:
-                try:
-                    count += await asyncio.to_thread(library.remove, self._root, name)
-                except OSError as error:
-                    logger.warning("purge: %s can't be removed: %s", name, error.strerror)
-                    kept.add(job.id)
-        return kept, count
+    async def preview(self, rule: Rule, *, files: bool) -> Purge:
+        """Return what a purge would remove."""
+        ids = await self._store.read(rule.choose)
+        purge = Purge(rule, files, dry_run=True, removed=ids)
+        if files:
+            found = await self._store.read(lambda tx: tx.owned_files(ids))
+            purge.files_removed = len(found)
+            purge.freed = sum(file.filesize for file in found)
+        return purge
 
-    def _delete(self, tx: Tx, jobs: list[Job]) -> int:
-        there = [tx.job(job.id) for job in jobs]
-        for job in (gone := [job for job in there if job and job.status in TERMINAL]):
-            self._jobs.delete(tx, job)
-        return len(gone)
+    def finish(self, tx: Tx, purge: Purge, topics: wire.Topics) -> dict[str, Any]:
+        """Remove the last rows; post the event `purged` where anything went; return the report."""
+        purge.removed += self._delete(tx, purge.rest)
+        purge.rest = []
+        report = purge.report(tx.count_kept(purge.rule.statuses, purge.rule.session_id))
+        if report["count"] and not purge.dry_run:
+            told = {key: report[key] for key in ("count", "files", "freed", "kept")}
+            event = events.Purged(event_id=new_id(), at=self._clock(), **told)
+            tx.post(topics.event, wire.dumps(event.payload()), event.at)
+        return report
+
+    async def _remove_files(self, job_id: str, purge: Purge) -> bool:
+        """Remove a job's files before the row that names them: a kill leaves no orphan.
+
+        Return whether the job may go.
+        """
+
+        def files(tx: Tx) -> list[tuple[str, int]]:
+            if self._purgeable(tx, job_id) is None:
+                return []
+            return [(file.filename, file.filesize) for file in tx.owned_files([job_id])]
+
+        for name, size in await self._store.read(files):
+            try:
+                gone = await asyncio.to_thread(library.remove, self._root, name)
+            except OSError as error:
+                logger.warning("purge: %s can't be removed: %s", name, error.strerror)
+                purge.failed += 1
+                return False
+            purge.files_removed += gone
+            purge.freed += size * gone
+        return True
+
+    def _delete(self, tx: Tx, job_ids: list[str]) -> list[str]:
+        """Remove jobs, but for those that were kept or retried since they were chosen."""
+        there = [job for one in job_ids if (job := self._purgeable(tx, one))]
+        return [self._jobs.delete(tx, job).id for job in there]
+
+    def _purgeable(self, tx: Tx, job_id: str) -> Job | None:
+        job = tx.job(job_id)
+        return job if job and job.status in TERMINAL and not tx.is_kept(job_id) else None

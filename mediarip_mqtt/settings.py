@@ -6,6 +6,7 @@ A field marked with ``runtime()`` may also be changed while the service runs (``
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ from pydantic import (
     SecretStr,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -34,8 +36,16 @@ from mediarip_mqtt.errors import ConfigError
 from mediarip_mqtt.wanted import Language
 
 ENV_PREFIX: Final = "MEDIARIP__"
+# Home Assistant's Supervisor gives each app this variable, and its options in a file.
+SUPERVISOR_TOKEN: Final = "SUPERVISOR_TOKEN"  # noqa: S105 - a variable's name
+OPTIONS_VARIABLE: Final = "MEDIARIP_OPTIONS"  # where that file is elsewhere
+OPTIONS_FILE: Final = "/data/options.json"
+# Variables that no other program gets to see.
+SECRET_VARIABLES: Final = ("MEDIARIP", SUPERVISOR_TOKEN, "HASSIO_TOKEN")
 TOPIC_LEVEL: Final = r"^[^+#\x00/]+(/[^+#\x00/]+)*$"
-_SIZE: Final = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?(?:/s)?\s*$", re.IGNORECASE)
+_SIZE: Final = re.compile(
+    r"^\s*(\d{1,18}(?:\.\d{1,18})?)\s*([kmgt]?)i?b?(?:/s)?\s*$", re.IGNORECASE
+)
 
 
 def parse_size(value: object) -> object:
@@ -294,6 +304,14 @@ class PurgeSettings(Section):
     enabled: bool = Field(default=False, description="Remove finished jobs by themselves.")
     cron: str = Field("0 4 * * *", description="When, as minute hour day month weekday.")
     max_age: int = Field(30 * 86400, ge=0, description="Seconds after its end that a job goes.")
+    max_count: int = Field(
+        0, ge=0, description="Finished jobs that stay, the newest ones; 0 is no limit."
+    )
+    max_total_size: ByteSize = Field(
+        0,
+        description="Bytes that the files of finished jobs may take: the oldest go until the rest "
+        "fits; 0 is no limit. Needs `files`.",
+    )
     files: bool = Field(default=False, description="Remove the files of those jobs, too.")
     privacy_mode: bool = Field(
         default=False,
@@ -306,6 +324,12 @@ class PurgeSettings(Section):
     def _is_cron(cls, value: str) -> str:
         CronTrigger.from_crontab(value)  # raises ValueError, which says what is wrong
         return value
+
+    @model_validator(mode="after")
+    def _frees_something(self) -> PurgeSettings:
+        if self.max_total_size and not self.files:
+            raise ValueError("max_total_size frees nothing without `files: true`; set that, too")
+        return self
 
 
 class HomeAssistantSettings(Section):
@@ -408,8 +432,17 @@ def runtime_fields() -> dict[str, tuple[str, type[Section]]]:
     }
 
 
+def configuration_file(config: Path | None) -> Path | None:
+    """Return the file to read: the one that is named, else the options of the app, else none."""
+    if config is not None or SUPERVISOR_TOKEN not in os.environ:
+        return config
+    options = Path(os.environ.get(OPTIONS_VARIABLE, OPTIONS_FILE))
+    return options if options.exists() else None
+
+
 def origins(config: Path | None = None) -> dict[tuple[str, str], str]:
     """Return where each setting's value comes from: a variable, the file's line, `default`."""
+    config = configuration_file(config)
     lines = _read_yaml(config)[1] if config else {}
     variables = {name.upper(): name for name in os.environ}
     found = {}
@@ -433,7 +466,10 @@ def load(
 
     ``overrides`` (section to key to value) come from the command line and win over everything.
     """
+    named, config = config, configuration_file(config)
     content, lines = _read_yaml(config) if config else ({}, {})
+    if named is None:
+        content = {key: _without_empty(section) for key, section in content.items()}
     _refuse_unknown_environment()
     try:
         settings = Settings(**content)
@@ -457,11 +493,12 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
     """Return the file's content, and the line of each key."""
     try:
         text = path.read_text("utf-8")
-        content = yaml.safe_load(text)
+        # JSON is YAML, but for its surrogate pairs.
+        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except OSError as error:
         raise ConfigError(f"{path}: can't be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         # The error's own text quotes the file, which may hold a password.
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -479,6 +516,13 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: must hold sections such as `mqtt:` and `storage:`.")
     return {str(key): value for key, value in content.items()}, lines
+
+
+def _without_empty(section: Any) -> Any:
+    """Return a section of the app's options without the fields of the form that were left empty."""
+    if not isinstance(section, dict):
+        return section
+    return {key: one for key, one in section.items() if one is not None and one != ""}
 
 
 def _index_lines(node: Any, place: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:

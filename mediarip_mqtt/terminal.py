@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Coroutine
 from enum import IntEnum
@@ -13,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from mediarip_mqtt import logs, presets, settings
+from mediarip_mqtt import logs, presets, settings, supervisor
 from mediarip_mqtt.display import print_line
 from mediarip_mqtt.errors import ConfigError, MediaripError
 from mediarip_mqtt.settings import LogSettings, Settings
@@ -39,17 +40,32 @@ Config = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
-def load(config: Path | None, *, quiet: bool = False) -> Settings:
-    """Return the settings, with the log set up; end with exit code 2 where they are wrong."""
+def load(config: Path | None, *, quiet: bool = False, broker: bool = True) -> Settings:
+    """Return the settings, with the log set up; end with exit code 2 where they are wrong.
+
+    Without ``broker`` the Supervisor, where there is one, is not asked for it.
+    """
     try:
         loaded = settings.load(config)
         presets.check_presets(loaded.downloads)
+        _configure_log(loaded, quiet=quiet)
+        if broker:
+            loaded = supervisor.with_broker(loaded)
+            _configure_log(loaded, quiet=quiet)  # which hides its password, too
     except ConfigError as error:
         fail(error.message, Exit.CONFIG)
-    password = loaded.mqtt.password
-    log = LogSettings(level="warning", format=loaded.log.format) if quiet else loaded.log
-    logs.configure(log, secrets=[password.get_secret_value()] if password else [], console=err)
+    except MediaripError as error:
+        fail(error.message, Exit.FAILED)
     return loaded
+
+
+def _configure_log(loaded: Settings, *, quiet: bool) -> None:
+    log = LogSettings(level="warning", format=loaded.log.format) if quiet else loaded.log
+    password = loaded.mqtt.password
+    secrets = [password.get_secret_value()] if password else []
+    if token := os.environ.get(settings.SUPERVISOR_TOKEN):
+        secrets.append(token)
+    logs.configure(log, secrets=secrets, console=err)
 
 
 def carry_out(coroutine: Coroutine[Any, Any, int]) -> NoReturn:

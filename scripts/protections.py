@@ -32,6 +32,7 @@ class Protection:
     new: str
     test: str
     only: str = ""  # pytest's -k
+    also: tuple[tuple[str, str], ...] = ()  # more changes to the module: what would stand in for it
 
 
 PROTECTIONS = (
@@ -121,9 +122,10 @@ PROTECTIONS = (
     Protection(
         "2 a frozen connection is noticed",
         "link.py",
-        "        while self.connected:  # noqa",
-        "        while True:  # noqa",
+        "        keepalive=settings.keepalive,",
+        "        keepalive=600,",
         "tests/faults/test_broker.py::test_a_connection_that_freezes_is_given_up_and_made_anew",
+        also=(("timeout=PUBLISH_TIMEOUT", "timeout=600"),),
     ),
     Protection(
         "2 a lost connection wakes a pending publication",
@@ -416,9 +418,12 @@ def _is_noticed(one: Protection, copy: Path) -> str | None:
     """Return the first test that fails without a protection; None where none does."""
     path = copy / "mediarip_mqtt" / one.module
     text = path.read_text("utf-8")
-    if text.count(one.old) != 1:
-        raise SystemExit(f"{one.name}: {one.module} has {text.count(one.old)} places to change")
-    path.write_text(text.replace(one.old, one.new), "utf-8")
+    changed = text
+    for old, new in ((one.old, one.new), *one.also):
+        if text.count(old) != 1:
+            raise SystemExit(f"{one.name}: {one.module} has {text.count(old)} places to change")
+        changed = changed.replace(old, new)
+    path.write_text(changed, "utf-8")
     plugins = ["-p", "no:cacheprovider", "-n", "0"]
     chosen = ["-k", one.only] if one.only else []
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-o", "addopts=", *plugins, one.test]

@@ -16,6 +16,7 @@ from pathlib import Path, PurePath
 from typing import Any, Final
 
 from mediarip_mqtt.engine import tools
+from mediarip_mqtt.settings import SECRET_VARIABLES
 
 # ffmpeg's demuxers that open nothing but the input itself. image2 takes patterns in its file's
 # name, which is ours; see `_local`.
@@ -26,7 +27,6 @@ _FORMATS: Final = (
 )
 _PLAYLISTS: Final = "hls,dash"  # only from the network, where they can't lead to local files
 _SILENCE: Final = 60_000_000  # microseconds without a byte after which ffmpeg gives up
-_SECRETS: Final = "MEDIARIP__"
 _CUTS: Final = ".concat"
 _CUT_FILE: Final = re.compile(r"file '?file:([^'\\]+)'?")
 _CUT_TIME: Final = re.compile(r"ffconcat version 1\.0|(?:in|out)point [0-9.e+-]{1,40}")
@@ -44,7 +44,7 @@ class ProgramRefusedError(OSError):
 def environment(given: Mapping[str, str] | None) -> dict[str, str]:
     """Return a child's environment: without the service's settings, which hold passwords."""
     source = os.environ if given is None else given
-    return {key: value for key, value in source.items() if not key.startswith(_SECRETS)}
+    return {key: value for key, value in source.items() if not key.startswith(SECRET_VARIABLES)}
 
 
 def checked(

@@ -2,6 +2,6 @@
 
 from mediarip_mqtt.store.database import Store
 from mediarip_mqtt.store.ledger import Changes, Outgoing, Probe
-from mediarip_mqtt.store.tx import Tx
+from mediarip_mqtt.store.tx import Ended, Tx
 
-__all__ = ["Changes", "Outgoing", "Probe", "Store", "Tx"]
+__all__ = ["Changes", "Ended", "Outgoing", "Probe", "Store", "Tx"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -28,6 +29,18 @@ _PRIORITY_NAMES: Final = {number: name for name, number in _PRIORITIES.items()}
 _JSON_COLUMNS: Final = frozenset({"tags", "subtitles", "sponsorblock", "embed"})
 _JOB_COLUMNS: Final = tuple(name for name in Job.model_fields if name != "items")
 FARTHEST_RETRY: Final = timedelta(seconds=4500)  # `jobs.RETRY_LIMIT` fourfold, and its jitter
+
+
+_KEPT: Final = "SELECT coalesce(parent_id, id) FROM jobs WHERE keep = 1"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A job, or a whole playlist, that ended; ``size`` is the bytes of its files."""
+
+    id: str
+    completed_at: datetime
+    size: int
 
 
 class Tx(Ledger):
@@ -140,19 +153,48 @@ class Tx(Ledger):
         )
         return [self._decode(row) for row in rows]
 
-    def ended(
-        self, before: datetime, statuses: Collection[JobStatus], session_id: str | None
-    ) -> list[Job]:
-        """Return jobs that ended before a moment, the oldest first, without playlists' items."""
+    def ended(self, statuses: Collection[JobStatus], session_id: str | None) -> list[Ended]:
+        """Return the jobs that ended and that retention may take, the newest first.
+
+        Without what is kept, and without playlists' items: they go with the playlist.
+        """
+        sizes = self._rows(
+            "SELECT coalesce(parent_id, jobs.id) AS top, sum(files.filesize) AS size "
+            "FROM files JOIN jobs ON jobs.id = job_id WHERE temp_path IS NULL GROUP BY top"
+        )
+        size = {row["top"]: row["size"] for row in sizes}
         whose = "" if session_id is None else " AND session_id = ?"
         rows = self._rows(
-            f"SELECT * FROM jobs WHERE status IN ({', '.join('?' * len(statuses))}) "  # noqa: S608 - clauses are ours
-            f"AND completed_at <= ? AND parent_id IS NULL{whose} ORDER BY completed_at",
+            f"SELECT id, completed_at FROM jobs WHERE status IN ({', '.join('?' * len(statuses))}) "  # noqa: S608 - clauses are ours
+            f"AND completed_at IS NOT NULL AND parent_id IS NULL AND id NOT IN ({_KEPT}){whose} "
+            "ORDER BY completed_at DESC, id DESC",
             *statuses,
-            utc_iso(before),
             *([] if session_id is None else [session_id]),
         )
-        return [self._decode(row) for row in rows]
+        return [
+            Ended(row["id"], datetime.fromisoformat(row["completed_at"]), size.get(row["id"], 0))
+            for row in rows
+        ]
+
+    def kept(self) -> set[str]:
+        """Return the ids of what is kept: single jobs, and playlists of which anything is."""
+        return {row[0] for row in self._rows(_KEPT)}
+
+    def is_kept(self, job_id: str) -> bool:
+        """Whether a single job, or anything of a playlist, is kept."""
+        sql = "SELECT 1 FROM jobs WHERE keep = 1 AND (id = ? OR parent_id = ?)"
+        return self._row(sql, job_id, job_id) is not None
+
+    def count_kept(self, statuses: Collection[JobStatus], session_id: str | None) -> int:
+        """Return how many jobs of some statuses are kept, playlists as one."""
+        whose = "" if session_id is None else " AND session_id = ?"
+        row = self._row(
+            f"SELECT count(*) AS n FROM jobs WHERE id IN ({_KEPT}) "  # noqa: S608 - clauses are ours
+            f"AND status IN ({', '.join('?' * len(statuses))}){whose}",
+            *statuses,
+            *([] if session_id is None else [session_id]),
+        )
+        return int(row["n"]) if row else 0
 
     def completed_since(self, moment: datetime) -> int:
         """Return how many jobs were completed since a moment."""
@@ -390,8 +432,36 @@ class Tx(Ledger):
             )
         ]
 
+    def owned_files(self, job_ids: Collection[str]) -> list[ProducedFile]:
+        """Return the files in their places that belong to jobs, or to their items."""
+        chosen = "(SELECT value FROM json_each(?))"
+        ids = json.dumps(list(job_ids))
+        rows = self._rows(
+            "SELECT files.filename, files.filesize, main FROM jobs JOIN files ON job_id = jobs.id "  # noqa: S608 - clauses are ours
+            f"WHERE (jobs.id IN {chosen} OR parent_id IN {chosen}) AND temp_path IS NULL",
+            ids,
+            ids,
+        )
+        return [
+            ProducedFile(
+                temp_path="",
+                filename=row["filename"],
+                filesize=row["filesize"],
+                main=bool(row["main"]),
+            )
+            for row in rows
+        ]
+
     def files_placed(self, job_id: str) -> None:
-        """Note that a job's files are in their places."""
+        """Note that a job's files are in their places, and nobody else's any more.
+
+        The names were free: what another job had there is gone.
+        """
+        self._connection.execute(
+            "DELETE FROM files WHERE job_id <> ? "
+            "AND filename IN (SELECT filename FROM files WHERE job_id = ?)",
+            (job_id, job_id),
+        )
         self._connection.execute("UPDATE files SET temp_path = NULL WHERE job_id = ?", (job_id,))
 
     def forget_files(self, job_id: str) -> None:
