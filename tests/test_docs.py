@@ -159,6 +159,8 @@ class World:
             "http://127.0.0.1:8099/harbour.mp4": media.url("/bytes/73100/harbour.mp4"),
         }
         self.serve(self._broker)
+        done = self.client.download(media.url("/bytes/1000/before.mp4"))  # there is a last job
+        self.client.wait_status(done, "completed")
 
     def end(self) -> None:
         for client in self._clients:

@@ -18,7 +18,8 @@ from markdown_it import MarkdownIt
 from mediarip_mqtt.settings import sections
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_OUTSIDE = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "DOCS.md")]
+PAGES = [*_OUTSIDE, *sorted((ROOT / "docs").rglob("*.md"))]
 CHECKED = {"json", "settings", "compose", "homeassistant"}
 RUN = {"console", "fails", "service", "mosquitto.conf", "acl"}
 KINDS = CHECKED | RUN
