@@ -204,7 +204,10 @@ def test_a_store_that_another_process_locks_is_told_and_used_again_afterwards(
         other.execute("ROLLBACK")
         other.close()
         client.wait_status(client.download(media.url("/bytes/1000/b.mp4")), "completed")
-        client.wait_status(running_one, "completed")  # it ended while nothing could be written
+        # It ended while nothing could be written, and was not begun anew.
+        client.wait_status(running_one, "completed")
+        seen = client.statuses(running_one)
+        assert "queued" not in seen[seen.index("downloading") :]
 
 
 def test_a_damaged_store_is_said_loudly_and_the_broker_says_what_its_copy_says(
