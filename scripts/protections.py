@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
-LIMIT = 420  # seconds for the tests of one protection
+LIMIT = 180  # seconds for the tests of one protection
 COPIED = ("mediarip_mqtt", "tests", "scripts", "docs", "docker", "pyproject.toml", "config.yaml")
 
 
