@@ -19,6 +19,7 @@ from rich.table import Table
 
 from mediarip_mqtt import (
     __version__,
+    cli_history,
     commands,
     health,
     logs,
@@ -410,6 +411,9 @@ def _carry_out(coroutine: Coroutine[Any, Any, int]) -> NoReturn:
 def _fail(message: str, code: Exit) -> NoReturn:
     print_line(sys.stderr, logs.redact(message))
     raise typer.Exit(code)
+
+
+cli_history.register(app, lambda config: _load(config, quiet=True), _carry_out)
 
 
 def _print_json(value: Mapping[str, Any]) -> None:

@@ -24,6 +24,7 @@ from pydantic import (
 
 from mediarip_mqtt.errors import CommandError, ErrorCode
 from mediarip_mqtt.models import Frozen, JobStatus, MediaType, Priority
+from mediarip_mqtt.records import Record
 from mediarip_mqtt.settings import parse_size
 
 MAX_DEPTH_ERROR: Final = "The JSON is nested too deeply."
@@ -241,6 +242,16 @@ class Purge(Base):
     dry_run: bool = Field(default=False, description="Only tell which would go.")
 
 
+class Import(Base):
+    """Take finished jobs over as history: they own no files; what is known already is skipped."""
+
+    command: Literal["import"] = "import"
+    jobs: tuple[Record, ...] = Field(
+        min_length=1, max_length=200, description="Finished jobs, a playlist before its items."
+    )
+    dry_run: bool = Field(default=False, description="Only tell how many are new.")
+
+
 class UpdateYtdlp(Base):
     """Install and verify a newer yt-dlp, and switch to it when no download runs."""
 
@@ -272,6 +283,7 @@ Command = Annotated[
     | ChangeSettings
     | ManageCookies
     | Purge
+    | Import
     | UpdateYtdlp
     | Errors,
     Field(discriminator="command"),
