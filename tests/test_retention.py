@@ -250,6 +250,29 @@ async def test_in_privacy_mode_kept_jobs_stay(tmp_path: Path) -> None:
     await store.close()
 
 
+async def test_a_purge_that_was_killed_midway_is_ended_by_the_same_purge(tmp_path: Path) -> None:
+    store = await full_store(tmp_path, 250)
+    one, rule = retention(store, tmp_path), Rule(keep_newest=5)
+    killed = await one.begin(rule, files=True)
+    assert len(await store.read(lambda tx: tx.jobs(limit=1000))) == 50  # the last ones wait
+    assert len(killed.rest) == 45
+    purge = await one.begin(rule, files=True)
+    report = await store.write(partial(one.finish, purge=purge, topics=wire.Topics("mediarip")))
+    assert (report["count"], report["failed"]) == (45, 0)
+    assert len(await store.read(lambda tx: tx.jobs(limit=1000))) == 5
+    await store.close()
+
+
+async def test_a_job_that_is_kept_while_a_purge_is_under_way_stays(tmp_path: Path) -> None:
+    store = await full_store(tmp_path, 3)
+    one = retention(store, tmp_path)
+    purge = await one.begin(Rule(keep_newest=0), files=False)
+    await store.write(lambda tx: tx.update("job-000001", keep=True))
+    report = await store.write(partial(one.finish, purge=purge, topics=wire.Topics("mediarip")))
+    assert report["removed"] == ["job-000000", "job-000002"]
+    await store.close()
+
+
 @pytest.mark.slow
 async def test_a_purge_of_very_many_jobs_lets_others_write_and_answers_briefly(
     tmp_path: Path,
