@@ -7,7 +7,7 @@ LOCKED := pyproject.toml uv.lock scripts/setup
 # The URL as it was typed, for the shell: `&`, `$` and quotes are parts of URLs.
 quoted = '$(subst ','\'',$(value $(1)))'
 
-.PHONY: help run test test-slow test-faults test-ha check fmt docs lock clean
+.PHONY: help run test test-slow test-faults test-ha check fmt docs site lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -35,13 +35,16 @@ fmt: .venv/.ready-dev ## format, and fix what can be fixed
 	@.venv/bin/ruff check --fix-only --quiet . && .venv/bin/ruff format --quiet .
 
 docs: .venv/.ready-dev ## write the generated pages again
-	@.venv/bin/python scripts/configuration_page.py
+	@.venv/bin/python -m scripts.generated_docs
+
+site: .venv/.ready-docs ## build the docs as a website into site/; a warning is an error
+	@.venv/bin/sphinx-build --quiet --fail-on-warning --keep-going docs site
 
 lock: .venv/.ready-dev ## resolve the dependencies again into uv.lock; ARGS=--upgrade takes the newest
 	@scripts/lock $(ARGS)
 
 clean: ## remove .venv and all caches, not your data
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist site
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.ready-run: $(LOCKED)
@@ -49,6 +52,9 @@ clean: ## remove .venv and all caches, not your data
 
 .venv/.ready-dev: $(LOCKED)
 	@scripts/setup dev && touch $@
+
+.venv/.ready-docs: $(LOCKED)
+	@scripts/setup docs && touch $@
 
 .venv/.ready-ha: $(LOCKED)
 	@scripts/setup ha && touch $@ .venv/.ready-dev

@@ -1,12 +1,17 @@
 """``python -m mediarip_mqtt``, and the program `mediarip-mqtt`."""
 
+import importlib
+
 from mediarip_mqtt import ytdlp_choice
 
 
 def main() -> None:
     """Run the command line; go back from a fetched yt-dlp with which that fails."""
     try:
-        from mediarip_mqtt import cli  # noqa: PLC0415 - imports yt-dlp, which may fail
+        from mediarip_mqtt import cli  # noqa: PLC0415 - what it imports may fail with a new yt-dlp
+
+        if ytdlp_choice.in_use():
+            importlib.import_module("mediarip_mqtt.start")  # which imports it
     except (Exception, SystemExit) as error:
         ytdlp_choice.fall_back(error, on_trial=False)
         raise

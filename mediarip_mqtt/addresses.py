@@ -10,6 +10,7 @@ import ipaddress
 import re
 import socket
 import unicodedata
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -74,6 +75,21 @@ def check_url(url: str, security: SecuritySettings) -> str:
     shown = f"[{host}]" if ":" in host else host
     netloc = f"{shown}:{port}" if port is not None else shown
     return urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, parts.fragment))
+
+
+def host_of(url: str) -> str | None:
+    """Return the host that a URL names; None where it names none."""
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def site_of(host: str | None, sites: Iterable[str]) -> str | None:
+    """Return the one of some sites to which a host belongs: the most exact."""
+    host = (host or "").lower()
+    found = [site for site in sites if host == site or host.endswith(f".{site}")]
+    return max(found, key=len, default=None)
 
 
 def check_link(url: str, security: SecuritySettings) -> None:

@@ -26,6 +26,8 @@ from mediarip_mqtt.engine.ytdlp import YtdlpEngine
 from mediarip_mqtt.errors import ConfigError, StoreError
 from mediarip_mqtt.health import Health, place
 from mediarip_mqtt.jobs import Jobs, new_id, now
+from mediarip_mqtt.library import OWN_FOLDER, fetched_folder
+from mediarip_mqtt.limits import Limits
 from mediarip_mqtt.link import LinkError
 from mediarip_mqtt.models import Facts
 from mediarip_mqtt.mqtt import Session
@@ -41,11 +43,10 @@ from mediarip_mqtt.updates import Updates
 from mediarip_mqtt.upkeep import Upkeep
 from mediarip_mqtt.volume import HANGING, Volume
 
-OWN_FOLDER: Final = ".mediarip"
 COOKIES_FOLDER: Final = "cookies"  # in it: what sessions have sent
-YTDLP_FOLDER: Final = "ytdlp"  # in it: versions that were fetched
 SWITCH_WAIT: Final = 900.0  # seconds for running downloads to end before a new yt-dlp is used
 GRACE: Final = 4.0  # seconds for running downloads to stop
+HOURS_INTERVAL: Final = 5.0  # seconds between two looks at the time of the day
 VOLUME_INTERVAL: Final = 3.0  # seconds between two looks at the volume
 CLOSE_TIME: Final = 2.0
 LAST_RESORT: Final = 8.0  # seconds after which the process ends whatever hangs in a lost volume
@@ -74,6 +75,7 @@ class App:
         self._stop = asyncio.Event()
         self._for_one = False  # it runs for one download
         self._switch = asyncio.Event()
+        self._rests = False  # whether downloads rest because of the hour
         self._lost: str | None = None  # what is wrong with the volume
         self._untold: list[events.Event] = []  # what happened while the store was away
         self.restart = False  # whether the program shall start itself anew
@@ -130,8 +132,13 @@ class App:
 
     def _build(self, lease: Lease) -> None:
         settings, topics = self.settings, self._topics
+        downloads = settings.downloads
+        self._limits = Limits(self._preferences, downloads.sites)
         self._jobs = jobs = Jobs(
-            topics, self._preferences, retry_delay=settings.downloads.retry_delay
+            topics,
+            self._preferences,
+            retry_delay=downloads.retry_delay,
+            upcoming_wait=downloads.upcoming_wait,
         )
         self._pictures = Pictures(self._engine, lambda: self._publisher.mark(THUMBNAIL))
         self._publisher = Publisher(
@@ -155,6 +162,7 @@ class App:
             root=self.root,
             temp=self._temp_folder(),
             stall_timeout=settings.downloads.stall_timeout,
+            limits=self._limits,
             clock=now,
         )
         retention = Retention(self._store, jobs, topics, settings.purge, root=self.root, clock=now)
@@ -178,7 +186,7 @@ class App:
             settings,
             self._store,
             topics,
-            folder=self.root / OWN_FOLDER / YTDLP_FOLDER,
+            folder=fetched_folder(settings),
             running=lambda: self._facts.ytdlp,
             online=self._session.online,
             changed=lambda: self._publisher.mark(YTDLP),
@@ -196,6 +204,7 @@ class App:
             self._session.respond,
             now,
             cookies=self._cookies,
+            settings_changed=self._apply_limits,
             retention=retention,
         )
         self._health = Health(
@@ -233,6 +242,7 @@ class App:
             updates = group.create_task(self._updates.run(), name="updates")
             switch = group.create_task(self._switch_when_idle(), name="switch")
             volume = group.create_task(self._watch_volume(), name="volume")
+            hours = group.create_task(self._watch_hours(), name="hours")
             await self._stop.wait()
             logger.info("ending: the next start goes on from here")
             if self._lost:
@@ -247,7 +257,7 @@ class App:
             session.cancel()
             runner.cancel()
             pictures.cancel()
-            for task in (health, updates, switch, volume):
+            for task in (health, updates, switch, volume, hours):
                 task.cancel()
             relay.cancel()  # without a broker it would wait for ever
 
@@ -262,6 +272,23 @@ class App:
                 except (OSError, StoreError, sqlite3.Error) as error:
                     logger.warning("storage: the volume is back, its store not yet: %s", error)
             await asyncio.sleep(VOLUME_INTERVAL)
+
+    async def _watch_hours(self) -> None:
+        """Let downloads rest, or go slower, in the quiet hours; begun live recordings go on."""
+        while True:
+            self._apply_limits()
+            await asyncio.sleep(HOURS_INTERVAL)
+
+    def _apply_limits(self) -> None:
+        """Let a new setting, or the hour, have its effect on what runs."""
+        self._runner.apply_limits()
+        rests = self._limits.rests(now())
+        if rests is not self._rests:
+            self._rests = rests
+            logger.info("downloads: the quiet hours %s", "begin" if rests else "end")
+            self._apply_hold()
+            if rests:
+                self._runner.interrupt(live=False)
 
     async def _lose_volume(self, problem: str) -> None:
         """Hold everything, and say so; the store's own event follows when it is back."""
@@ -326,6 +353,7 @@ class App:
         self._runner.hold = (
             (STORAGE_LOST if self._lost else None)
             or self._hold
+            or ("quiet_hours" if self._rests else None)
             or ("disk_low" if self._upkeep.disk_low else None)
             or ("updating" if self._switch.is_set() else None)
         )

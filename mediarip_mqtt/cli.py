@@ -7,64 +7,62 @@ import json
 import sys
 import time
 from collections.abc import Coroutine, Mapping
-from enum import IntEnum
-from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Any, Final
 
 import typer
-from pydantic import SecretStr
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from mediarip_mqtt import (
     __version__,
+    cli_doctor,
     cli_history,
+    cli_jobs,
     commands,
+    completion,
     health,
-    logs,
-    presets,
+    library,
+    redaction,
+    schema,
     settings,
-    start,
+    supervisor,
     wire,
     ytdlp_choice,
 )
-from mediarip_mqtt.client import Client, Outcome, accepted_job, decode, download, open_client
-from mediarip_mqtt.display import JobTable, ProgressBar, clean, print_line, title_of
-from mediarip_mqtt.errors import ConfigError, MediaripError
+from mediarip_mqtt.client import (
+    Client,
+    Outcome,
+    accepted_job,
+    decode,
+    download,
+    open_client,
+    reachable,
+)
+from mediarip_mqtt.display import JobTable, ProgressBar, clean, plain_line, print_line, title_of
 from mediarip_mqtt.models import MediaType, Priority
-from mediarip_mqtt.settings import LogSettings, Settings
+from mediarip_mqtt.settings import Settings
+from mediarip_mqtt.terminal import (
+    AsJson,
+    Config,
+    Exit,
+    carry_out,
+    err,
+    fail,
+    load,
+    out,
+    print_json,
+)
 
-HIDDEN: Final = "***"
 REFRESH: Final = 4  # times a second that the live table is drawn
 
 app = typer.Typer(
     name="mediarip-mqtt",
     help="Downloads by yt-dlp, commanded and watched over MQTT.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-out = Console()
-err = Console(stderr=True)
-
-
-class Exit(IntEnum):
-    """What the exit code says."""
-
-    OK = 0
-    FAILED = 1  # the download, the command, the broker
-    CONFIG = 2  # the configuration or the command line
-    ANEW = 75  # of no process that ends: the program starts itself anew
-    INTERRUPTED = 130
-
-
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", envvar="MEDIARIP_CONFIG", help="Configuration file (YAML)."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+schema.register(app)
 
 
 def main() -> None:
@@ -101,15 +99,15 @@ def run(
     ] = None,
 ) -> None:
     """Run the service."""
-    loaded = _load(config)
-    fetched = start.fetched_folder(loaded)
+    loaded = load(config)
+    fetched = library.fetched_folder(loaded)
     ytdlp_choice.use(fetched)
     if download_url is None:
         coroutine: Coroutine[Any, Any, int] = _serve(loaded, embedded=embedded_broker)
     else:
         coroutine = _serve_for(loaded, download_url, embedded=embedded_broker)
     try:
-        _carry_out(coroutine)
+        carry_out(coroutine)
     except typer.Exit as end:
         if end.exit_code == Exit.ANEW:
             ytdlp_choice.switch(fetched)
@@ -119,6 +117,8 @@ def run(
 
 
 async def _serve(loaded: Settings, *, embedded: bool) -> int:
+    from mediarip_mqtt import start  # noqa: PLC0415 - with yt-dlp: a second that no other command needs
+
     def say(text: str) -> None:
         print_line(sys.stdout, text)
 
@@ -127,6 +127,8 @@ async def _serve(loaded: Settings, *, embedded: bool) -> int:
 
 
 async def _serve_for(loaded: Settings, url: str, *, embedded: bool) -> int:
+    from mediarip_mqtt import start  # noqa: PLC0415 - the same
+
     with ProgressBar(err) as bar:
         outcome = await start.run_for(loaded, url, embedded=embedded, show=bar.show)
     if outcome is None:
@@ -138,15 +140,16 @@ async def _serve_for(loaded: Settings, url: str, *, embedded: bool) -> int:
 @app.command(name="check-config")
 def check_config(*, config: Config = None, as_json: AsJson = False) -> None:
     """Print the settings in force and where each comes from; exit code 2 where one is wrong."""
-    loaded = _load(config)
+    loaded = load(config)
     origins = settings.origins(config)
+    if supervisor.names_broker(settings.load(config)):
+        origins |= {("mqtt", key): "the Supervisor" for key in supervisor.GIVEN}
     rows = [
-        (f"{section}.{key}", _shown(getattr(getattr(loaded, section), key)), origins[section, key])
-        for section, cls in settings.sections()
-        for key in cls.model_fields
+        (".".join(place), value, origins[place])
+        for place, value in redaction.shown_settings(loaded).items()
     ]
     if as_json:
-        _print_json({name: {"value": value, "source": source} for name, value, source in rows})
+        print_json({name: {"value": value, "source": source} for name, value, source in rows})
         return
     if not out.is_terminal:
         for name, value, source in rows:
@@ -158,19 +161,13 @@ def check_config(*, config: Config = None, as_json: AsJson = False) -> None:
     out.print(table)
 
 
-def _shown(value: Any) -> Any:
-    if isinstance(value, SecretStr):
-        return HIDDEN
-    if isinstance(value, Path):
-        return str(value)
-    return list(value) if isinstance(value, tuple) else value
-
-
 @app.command(name="download")
 def download_command(  # noqa: PLR0913 - the options of a download
     url: Annotated[str, typer.Argument(help="A URL, or search words in quotes.")],
     *,
-    preset: Annotated[str | None, typer.Option(help="Name of a preset.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Name of a preset.", autocompletion=completion.presets)
+    ] = None,
     quality: Annotated[str | None, typer.Option(help="Greatest height: 1080p, or best.")] = None,
     format_id: Annotated[str | None, typer.Option(help="A format that `probe` named.")] = None,
     audio: Annotated[bool, typer.Option("--audio", help="Only the sound.")] = False,
@@ -179,6 +176,13 @@ def download_command(  # noqa: PLR0913 - the options of a download
     ] = None,
     folder: Annotated[str | None, typer.Option(help="Folder below the storage root.")] = None,
     playlist_items: Annotated[str | None, typer.Option(help="Items to take: 1:5,8.")] = None,
+    subtitles: Annotated[str | None, typer.Option(help="Languages: en,de.")] = None,
+    sponsorblock: Annotated[str | None, typer.Option(help="mark or remove.")] = None,
+    embed: Annotated[str | None, typer.Option(help="metadata,chapters,thumbnail.")] = None,
+    split_chapters: Annotated[
+        bool, typer.Option("--split-chapters", help="A file for each chapter, too.")
+    ] = False,
+    rate_limit: Annotated[str | None, typer.Option(help="Bytes per second: 2M.")] = None,
     priority: Annotated[Priority | None, typer.Option(help="Who goes first.")] = None,
     category: Annotated[str | None, typer.Option(help="A category of your own.")] = None,
     request_id: Annotated[str | None, typer.Option(help="Acts only once.")] = None,
@@ -187,7 +191,7 @@ def download_command(  # noqa: PLR0913 - the options of a download
     config: Config = None,
 ) -> None:
     """Download over the running service; exit code 0 only if the file is there."""
-    loaded = _load(config, quiet=True)
+    loaded = load(config, quiet=True)
     arguments = {
         ("url" if commands.repair_url(url) else "query"): url,
         "preset": preset,
@@ -197,24 +201,29 @@ def download_command(  # noqa: PLR0913 - the options of a download
         "output_format": output_format,
         "folder": folder,
         "playlist_items": playlist_items,
+        "subtitles": subtitles,
+        "sponsorblock": sponsorblock,
+        "embed": embed,
+        "split_chapters": split_chapters or None,
+        "rate_limit": rate_limit,
         "priority": priority,
         "category": category,
         "request_id": request_id,
     }
     given = {key: value for key, value in arguments.items() if value is not None}
-    _carry_out(_download(loaded, given, as_json=as_json, wait=wait))
+    carry_out(_download(loaded, given, as_json=as_json, wait=wait))
 
 
 async def _download(
     loaded: Settings, arguments: Mapping[str, Any], *, as_json: bool, wait: bool
 ) -> int:
-    mqtt = start.reachable(loaded)
+    mqtt = reachable(loaded)
     if not wait:
         async with open_client(mqtt) as client:
             await client.check_online()
             reply = await client.ask("download", arguments)
         if as_json:
-            _print_json(reply)
+            print_json(reply)
             return Exit.OK if reply.get("ok") else Exit.FAILED
         print_line(sys.stdout, str(accepted_job(reply)["id"]))
         return Exit.OK
@@ -234,7 +243,7 @@ def _tell(outcome: Outcome, *, as_json: bool = False) -> int:
     """Print how a download ended: its path last, so that a script finds it."""
     job = outcome.job
     if as_json:
-        _print_json({**job, "path": str(outcome.path) if outcome.path else None})
+        print_json({**job, "path": str(outcome.path) if outcome.path else None})
     elif outcome.completed and outcome.path:
         print_line(sys.stdout, str(outcome.path))
     else:
@@ -247,11 +256,11 @@ def _tell(outcome: Outcome, *, as_json: bool = False) -> int:
 @app.command()
 def watch(*, as_json: AsJson = False, config: Config = None) -> None:
     """Show all jobs, live; Ctrl-C ends it."""
-    _carry_out(_watch(_load(config, quiet=True), as_json=as_json))
+    carry_out(_watch(load(config, quiet=True), as_json=as_json))
 
 
 async def _watch(loaded: Settings, *, as_json: bool) -> int:
-    mqtt = start.reachable(loaded)
+    mqtt = reachable(loaded)
     async with open_client(mqtt) as client:
         topics = client.topics
         # A table needs only what is retained; programs get all there is.
@@ -273,9 +282,7 @@ async def _watch_table(client: Client) -> None:
         while True:
             job = await _take(client, table)
             if job:
-                line = f"{job.get('status'):<12} {job.get('id')}  {title_of(job)}"
-                reason = clean(job.get("error_message"))
-                print_line(sys.stdout, f"{line}  {reason}".rstrip())
+                print_line(sys.stdout, plain_line(job))
     with Live(
         get_renderable=lambda: table.render(max(3, out.height - 6)),
         console=out,
@@ -305,9 +312,21 @@ async def _take(client: Client, table: JobTable) -> Mapping[str, Any] | None:
     return None
 
 
+app.command(name="list")(cli_jobs.list_jobs)
+app.command()(cli_jobs.cancel)
+app.command()(cli_jobs.retry)
+app.command()(cli_jobs.purge)
+
+
 @app.command()
 def command(
-    name: Annotated[str, typer.Argument(help="Its name: list, get, cancel, pause, settings, ...")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Its name: list, get, cancel, pause, settings, ...",
+            autocompletion=completion.command_names,
+        ),
+    ],
     arguments: Annotated[
         list[str] | None,
         typer.Argument(metavar="[JSON | KEY=VALUE... | ID]", help="What it is to act on."),
@@ -316,15 +335,15 @@ def command(
     config: Config = None,
 ) -> None:
     """Send any command and print its reply as JSON; exit code 1 where it is refused."""
-    loaded = _load(config, quiet=True)
-    _carry_out(_command(loaded, name, _arguments(name, arguments or [])))
+    loaded = load(config, quiet=True)
+    carry_out(_command(loaded, name, _arguments(name, arguments or [])))
 
 
 async def _command(loaded: Settings, name: str, arguments: Mapping[str, Any]) -> int:
-    async with open_client(start.reachable(loaded)) as client:
+    async with open_client(reachable(loaded)) as client:
         await client.check_online()
         reply = await client.ask(name, arguments)
-    _print_json(reply)
+    print_json(reply)
     return Exit.OK if reply.get("ok") else Exit.FAILED
 
 
@@ -334,7 +353,7 @@ def _arguments(name: str, words: list[str]) -> dict[str, Any]:
         try:
             value = json.loads(words[0])
         except ValueError as error:
-            _fail(f"The argument is not valid JSON: {error}", Exit.CONFIG)
+            fail(f"The argument is not valid JSON: {error}", Exit.CONFIG)
         return dict(value)
     main = commands.MAIN_ARGUMENT.get(name) or "id"
     if len(words) == 1 and (main == "url" or "=" not in words[0]):
@@ -343,7 +362,7 @@ def _arguments(name: str, words: list[str]) -> dict[str, Any]:
     for word in words:
         key, equals, text = word.partition("=")
         if not equals:
-            _fail(f"{word!r} is not KEY=VALUE.", Exit.CONFIG)
+            fail(f"{word!r} is not KEY=VALUE.", Exit.CONFIG)
         given[key] = _value(text, as_json=name == "settings")
     return given
 
@@ -358,13 +377,18 @@ def _value(text: str, *, as_json: bool) -> Any:
     return text
 
 
+app.command()(cli_doctor.doctor)
+app.command(name="export")(cli_history.export)
+app.command(name="import")(cli_history.import_file)
+
+
 @app.command()
 def healthcheck(*, config: Config = None) -> None:
     """Tell what of the service is well; exit code 1 where something is not; for containers."""
-    loaded = _load(config, quiet=True)
+    loaded = load(config, quiet=True, broker=False)
     signs = health.read(health.place(loaded))
     if signs is None:  # not on this machine: the broker knows
-        _carry_out(_healthcheck(loaded))
+        carry_out(_healthcheck(loaded))
     checks = health.examine(signs, time.monotonic())
     for one in checks:
         text = f"{one.name}: {'ok' if one.ok else one.remedy}"
@@ -373,48 +397,8 @@ def healthcheck(*, config: Config = None) -> None:
 
 
 async def _healthcheck(loaded: Settings) -> int:
-    async with open_client(start.reachable(loaded)) as client:
+    loaded = supervisor.with_broker(loaded, patience=0)
+    async with open_client(reachable(loaded)) as client:
         await client.check_online()
     print_line(sys.stdout, wire.ONLINE)
     return Exit.OK
-
-
-def _load(config: Path | None, *, quiet: bool = False) -> Settings:
-    """Return the settings, with the log set up; end with exit code 2 where they are wrong."""
-    try:
-        loaded = settings.load(config)
-        presets.check_presets(loaded.downloads)
-    except ConfigError as error:
-        _fail(error.message, Exit.CONFIG)
-    password = loaded.mqtt.password
-    log = LogSettings(level="warning", format=loaded.log.format) if quiet else loaded.log
-    logs.configure(log, secrets=[password.get_secret_value()] if password else [], console=err)
-    return loaded
-
-
-def _carry_out(coroutine: Coroutine[Any, Any, int]) -> NoReturn:
-    """Run a command to its exit code; what went wrong is told without a traceback."""
-    try:
-        code = asyncio.run(coroutine)
-    except ConfigError as error:
-        _fail(error.message, Exit.CONFIG)
-    except MediaripError as error:
-        _fail(error.message, Exit.FAILED)
-    except KeyboardInterrupt:
-        code = Exit.INTERRUPTED
-    except BrokenPipeError:  # what reads our output has gone
-        sys.stdout = None  # its flush at exit would fail again
-        code = Exit.OK
-    raise typer.Exit(code)
-
-
-def _fail(message: str, code: Exit) -> NoReturn:
-    print_line(sys.stderr, logs.redact(message))
-    raise typer.Exit(code)
-
-
-cli_history.register(app, lambda config: _load(config, quiet=True), _carry_out)
-
-
-def _print_json(value: Mapping[str, Any]) -> None:
-    print_line(sys.stdout, json.dumps(value, ensure_ascii=False, indent=2, default=str))

@@ -5,70 +5,60 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import IO, Annotated, Any, NoReturn
+from typing import IO, Annotated
 
 import typer
 
-from mediarip_mqtt import __version__, history, sources, start, wire
-from mediarip_mqtt.client import open_client
+from mediarip_mqtt import __version__, history, sources, wire
+from mediarip_mqtt.client import open_client, reachable
 from mediarip_mqtt.display import clean, print_line
 from mediarip_mqtt.models import utc_iso
 from mediarip_mqtt.settings import Settings
-
-Load = Callable[[Path | None], Settings]
-CarryOut = Callable[[Coroutine[Any, Any, int]], NoReturn]
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", envvar="MEDIARIP_CONFIG", help="Configuration file (YAML)."),
-]
+from mediarip_mqtt.terminal import AsJson, Config, Exit, carry_out, load
 
 
-def register(app: typer.Typer, load: Load, carry_out: CarryOut) -> None:
-    """Add the commands; ``load`` gives the settings, ``carry_out`` runs a coroutine to its code."""
+def export(
+    file: Annotated[
+        Path | None, typer.Argument(help="Where to; the standard output where left out.")
+    ] = None,
+    *,
+    config: Config = None,
+) -> None:
+    """Write all jobs of the running service as JSON lines."""
+    carry_out(_export(load(config, quiet=True), file))
 
-    @app.command(name="export")
-    def export_command(
-        file: Annotated[
-            Path | None, typer.Argument(help="Where to; the standard output where left out.")
-        ] = None,
-        *,
-        config: Config = None,
-    ) -> None:
-        """Write all jobs of the running service as JSON lines."""
-        carry_out(_export(load(config), file))
 
-    @app.command(name="import")
-    def import_command(  # noqa: PLR0913 - its options
-        file: Annotated[Path, typer.Argument(help="What `export`, MeTube or media.rip wrote.")],
-        *,
-        form: Annotated[
-            sources.Format, typer.Option("--format", help="Who wrote it.")
-        ] = sources.Format.AUTO,
-        pending: Annotated[
-            bool, typer.Option("--pending", help="Download what had not ended there.")
-        ] = False,
-        dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what is new.")] = False,
-        as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
-        config: Config = None,
-    ) -> None:
-        """Give the running service finished jobs as history; exit code 1 where some were refused.
+def import_file(  # noqa: PLR0913 - its options
+    file: Annotated[Path, typer.Argument(help="What `export`, MeTube or media.rip wrote.")],
+    *,
+    form: Annotated[
+        sources.Format, typer.Option("--format", help="Who wrote it.")
+    ] = sources.Format.AUTO,
+    pending: Annotated[
+        bool, typer.Option("--pending", help="Download what had not ended there.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what is new.")] = False,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Give the running service finished jobs as history; exit code 1 where some were refused.
 
-        Importing again adds nothing. Files are not moved, and never removed because of it.
-        """
-        read = partial(sources.read, file, form)
-        work = _import(load(config), read, pending=pending, dry_run=dry_run, as_json=as_json)
-        carry_out(work)
+    Importing again adds nothing. Files are not moved, and never removed because of it.
+    """
+    read = partial(sources.read, file, form)
+    loaded = load(config, quiet=True)
+    carry_out(_import(loaded, read, pending=pending, dry_run=dry_run, as_json=as_json))
 
 
 async def _export(loaded: Settings, path: Path | None) -> int:
     count = 0
-    async with open_client(start.reachable(loaded)) as client:
+    async with open_client(reachable(loaded)) as client:
         await client.check_online()
         with _output(path) as file:
             head = sources.header(utc_iso(datetime.now(UTC)), __version__)
@@ -77,7 +67,7 @@ async def _export(loaded: Settings, path: Path | None) -> int:
                 file.write(wire.dumps(job) + "\n")
                 count += 1
     print_line(sys.stderr, f"{count} jobs exported.")
-    return 0
+    return Exit.OK
 
 
 @contextmanager
@@ -103,7 +93,7 @@ def _output(path: Path | None) -> Iterator[IO[str]]:
 async def _import(
     loaded: Settings, read: history.Read, *, pending: bool, dry_run: bool, as_json: bool
 ) -> int:
-    async with open_client(start.reachable(loaded)) as client:
+    async with open_client(reachable(loaded)) as client:
         await client.check_online()
         totals = await history.import_found(
             client, read, limit=loaded.mqtt.max_payload, pending=pending, dry_run=dry_run
@@ -114,7 +104,7 @@ async def _import(
         for reason in totals.reasons:
             print_line(sys.stderr, clean(reason))
         print_line(sys.stdout, _summary(totals, dry_run=dry_run))
-    return 1 if totals.refused else 0
+    return Exit.FAILED if totals.refused else Exit.OK
 
 
 def _summary(totals: history.Totals, *, dry_run: bool) -> str:

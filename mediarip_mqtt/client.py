@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from mediarip_mqtt import wire
+from mediarip_mqtt.broker import running_broker
 from mediarip_mqtt.errors import BrokerError, MediaripError
+from mediarip_mqtt.library import own_folder
 from mediarip_mqtt.link import Link, LinkError, Message, connect
 from mediarip_mqtt.models import TERMINAL, JobStatus
-from mediarip_mqtt.settings import MqttSettings
+from mediarip_mqtt.settings import MqttSettings, Settings
 
 RETAINED_TIME: Final = 2.0  # seconds in which a broker hands out what it retains
 REPLY_TIME: Final = 20.0
@@ -63,9 +65,22 @@ class Client:
         self._watch: asyncio.Future[None] | None = None
         self._hears_replies = False
 
+    @property
+    def protocol(self) -> str:
+        """The version of MQTT that the broker speaks with this client."""
+        return self._link.protocol
+
     async def subscribe(self, *topics: str) -> None:
         """Subscribe; what is retained arrives first."""
         await self._link.subscribe(*topics)
+
+    async def unsubscribe(self, *topics: str) -> None:
+        """Unsubscribe."""
+        await self._link.unsubscribe(*topics)
+
+    async def publish(self, topic: str, payload: str | None, *, retain: bool = False) -> None:
+        """Publish, and wait for the broker's acknowledgement."""
+        await self._link.publish(topic, payload, retain=retain)
 
     async def receive(self, seconds: float | None = None) -> Message:
         """Return the next message; raise `TimeoutError` where none comes in time."""
@@ -152,6 +167,11 @@ class Client:
             await self._messages.aclose()  # type: ignore[attr-defined] # an async generator
 
 
+def reachable(settings: Settings) -> MqttSettings:
+    """Return how a client reaches the service: its embedded broker, else the configured one."""
+    return running_broker(settings.mqtt, own_folder(settings)) or settings.mqtt
+
+
 @asynccontextmanager
 async def open_client(settings: MqttSettings) -> AsyncIterator[Client]:
     """Connect to the broker; raises `BrokerError` that says which and what to do."""
@@ -209,9 +229,14 @@ async def download(
 def accepted_job(reply: Mapping[str, Any]) -> dict[str, Any]:
     """Return the job of a reply; raise `ServiceError` with its reason where it is a refusal."""
     if not reply.get("ok"):
-        error = reply.get("error") or {}
-        raise ServiceError(f"{error.get('message', 'Refused.')} ({error.get('code', 'internal')})")
+        raise ServiceError(refusal(reply))
     return {"id": reply.get("job_id"), **(reply.get("job") or {})}
+
+
+def refusal(reply: Mapping[str, Any]) -> str:
+    """Return why a command was refused, for a person."""
+    error = reply.get("error") or {}
+    return f"{error.get('message', 'Refused.')} ({error.get('code', 'internal')})"
 
 
 async def follow(settings: MqttSettings, job_id: str) -> AsyncIterator[Snapshot]:

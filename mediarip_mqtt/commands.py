@@ -14,6 +14,7 @@ from pydantic import (
     AliasChoices,
     AwareDatetime,
     BeforeValidator,
+    ConfigDict,
     Field,
     SecretStr,
     StringConstraints,
@@ -23,9 +24,11 @@ from pydantic import (
 )
 
 from mediarip_mqtt.errors import CommandError, ErrorCode
-from mediarip_mqtt.models import Frozen, JobStatus, MediaType, Priority
+from mediarip_mqtt.frozen import Frozen
+from mediarip_mqtt.models import JobStatus, MediaType, Priority
 from mediarip_mqtt.records import Record
 from mediarip_mqtt.settings import parse_size
+from mediarip_mqtt.wanted import EmbedOption, SponsorBlockOption, SubtitlesOption
 
 MAX_DEPTH_ERROR: Final = "The JSON is nested too deeply."
 
@@ -73,6 +76,11 @@ class MaybeReferring(Base):
 class Download(Base):
     """Add a job."""
 
+    # For readers of the schema; `_validate` checks it, with a text of its own.
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["url"]}, {"required": ["query"]}]}
+    )
+
     command: Literal["download"] = "download"
     url: Url | None = Field(
         None, description="http or https URL of a page, file, playlist or feed."
@@ -98,6 +106,24 @@ class Download(Base):
     playlist_items: (
         Annotated[str, StringConstraints(pattern=r"^[0-9:,\-]+$", max_length=200)] | None
     ) = Field(None, description="Items of a playlist to take, as yt-dlp's `-I`: `1:5,8`.")
+    subtitles: SubtitlesOption = Field(
+        None,
+        description="`true`, languages (`en,de`), or an object: `languages`, `automatic`, `embed`, "
+        "`format`.",
+    )
+    sponsorblock: SponsorBlockOption = Field(
+        None, description="`mark`, `remove`, or an object with categories for each."
+    )
+    embed: EmbedOption = Field(
+        (), description="What is written into the file: `metadata`, `chapters`, `thumbnail`."
+    )
+    split_chapters: bool = Field(default=False, description="A file for each chapter, too.")
+    rate_limit: Annotated[int, BeforeValidator(parse_size), Field(ge=1024)] | None = Field(
+        None, description="Bytes per second, or `2M`."
+    )
+    live_from_start: bool | None = Field(
+        None, description="Record a live stream from its start, where the site can."
+    )
     priority: Priority = Field(Priority.NORMAL, description="Who goes first.")
     not_before: AwareDatetime | None = Field(None, description="ISO time before which it waits.")
     category: Text | None = Field(None, description="A category of your own.")

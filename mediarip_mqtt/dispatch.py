@@ -55,6 +55,7 @@ class Dispatch:
         clock: Callable[[], datetime],
         *,
         cookies: Cookies,
+        settings_changed: Callable[[], None],
         retention: Retention,
     ) -> None:
         self._settings = settings
@@ -65,6 +66,7 @@ class Dispatch:
         self._respond = respond
         self._clock = clock
         self._cookies = cookies
+        self._settings_changed = settings_changed
         self._retention = retention
         self._root: Path = settings.storage.root
 
@@ -210,6 +212,7 @@ class Dispatch:
     async def _restore_preferences(self) -> None:
         try:
             self._preferences.restore(await self._store.read(lambda tx: tx.config()))
+            self._settings_changed()
         except (StoreError, sqlite3.Error) as error:
             logger.warning("settings: committed, and in force at the next start: %s", error)
 

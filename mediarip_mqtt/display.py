@@ -161,6 +161,12 @@ class ProgressBar:
         )
 
 
+def plain_line(job: Mapping[str, Any]) -> str:
+    """Return a job as one line, without control codes: its status, id, title, and what failed."""
+    line = f"{job.get('status'):<12} {job.get('id')}  {title_of(job)}"
+    return f"{line}  {clean(job.get('error_message'))}".rstrip()
+
+
 def print_line(file: IO[str], text: str) -> None:
     """Write a line as it is: no wrapping, no colours."""
     file.write(text + "\n")
@@ -191,6 +197,28 @@ def _common(one: str, other: str) -> int:
     return min(len(one), len(other))
 
 
+def job_table(snapshots: Iterable[Snapshot], names: Mapping[str, str]) -> Table:
+    """Return a table with a row for each job; ``names`` are their ids as they are shown."""
+    table = Table(expand=True, box=box.SIMPLE_HEAD, header_style="bold")
+    for name in ("id", "status"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("title", ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column("done", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for snapshot in snapshots:
+        job = snapshot.job
+        status = str(job.get("status"))
+        note = clean(job.get("error_message")) if status == JobStatus.FAILED else ""
+        table.add_row(
+            names[str(job["id"])],
+            Text(doing_text(snapshot), style=COLOURS.get(status, "")),
+            Text(title_of(job)),
+            f"{snapshot.percent:.0f} %",
+            Text(note or numbers_text(snapshot)),
+        )
+    return table
+
+
 class JobTable:
     """All jobs known to the broker, the running ones first."""
 
@@ -217,25 +245,9 @@ class JobTable:
 
     def render(self, rows: int) -> Group:
         """Return the table with at most ``rows`` jobs."""
-        table = Table(expand=True, box=box.SIMPLE_HEAD, header_style="bold")
-        for name in ("id", "status"):
-            table.add_column(name, no_wrap=True)
-        table.add_column("title", ratio=1, no_wrap=True, overflow="ellipsis")
-        table.add_column("done", justify="right", no_wrap=True)
-        table.add_column("", no_wrap=True)
-        names = short_ids(self.jobs)
         ordered = self._ordered()
-        for job in ordered[:rows]:
-            snapshot = Snapshot(job, self.progress.get(str(job["id"]), {}))
-            status = str(job.get("status"))
-            note = clean(job.get("error_message")) if status == JobStatus.FAILED else ""
-            table.add_row(
-                names[str(job["id"])],
-                Text(doing_text(snapshot), style=COLOURS.get(status, "")),
-                Text(title_of(job)),
-                f"{snapshot.percent:.0f} %",
-                Text(note or numbers_text(snapshot)),
-            )
+        shown = [Snapshot(one, self.progress.get(str(one["id"]), {})) for one in ordered[:rows]]
+        table = job_table(shown, short_ids(self.jobs))
         more = len(ordered) - rows
         return Group(table, Text(self._footer() + (f", {more} more" if more > 0 else "")))
 

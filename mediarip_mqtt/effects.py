@@ -178,6 +178,12 @@ class Effects:
             output_template=command.output_template,
             folder=library.check_folder(command.folder) if command.folder else None,
             playlist_items=command.playlist_items,
+            subtitles=command.subtitles,
+            sponsorblock=command.sponsorblock,
+            embed=command.embed,
+            split_chapters=command.split_chapters,
+            rate_limit=command.rate_limit,
+            live_from_start=command.live_from_start,
         )
         if options.preset is None and not (
             command.quality or command.format_id or command.media_type or command.output_format

@@ -71,8 +71,8 @@ class CommandError(MediaripError):
 class DownloadError(MediaripError):
     """A job that could not be done; becomes its ``error_code`` and ``error_message``.
 
-    ``transient`` says that another attempt may succeed. ``retry_after`` is what the site asked for,
-    in seconds.
+    ``transient`` says that another attempt may succeed, ``begins`` that it will once a stream or
+    premiere has begun. ``retry_after`` is when, in seconds, as far as the site says it.
     """
 
     def __init__(
@@ -81,10 +81,12 @@ class DownloadError(MediaripError):
         message: str,
         *,
         transient: bool = False,
+        begins: bool = False,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
+        self.begins = begins
         self.transient = transient
         self.retry_after = retry_after
 

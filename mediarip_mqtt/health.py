@@ -111,7 +111,7 @@ def examine(signs: Signs, now: float) -> list[Check]:
     found = [
         Check(
             name="process",
-            ok=_runs(signs.pid),
+            ok=runs(signs.pid),
             remedy="The service's process is gone without an end in order. Start it; its log tells "
             "what it did last.",
         ),
@@ -160,7 +160,8 @@ def examine(signs: Signs, now: float) -> list[Check]:
     return found[:1] if not found[0].ok else found
 
 
-def _runs(pid: int) -> bool:
+def runs(pid: int) -> bool:
+    """Whether there is a process of this id."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mediarip_mqtt import wire
-from mediarip_mqtt.client import Client, ServiceError
+from mediarip_mqtt.client import Client, ServiceError, refusal
 from mediarip_mqtt.errors import ErrorCode
 from mediarip_mqtt.records import NAMESPACE, Record
 from mediarip_mqtt.sources import Found, Pending, Unreadable
@@ -75,7 +75,7 @@ async def _page(client: Client, before: str | None) -> list[dict[str, Any]]:
     if not reply.get("ok"):
         if before is not None and _code(reply) == ErrorCode.JOB_NOT_FOUND:
             raise _GoneError
-        raise _refusal(reply)
+        raise ServiceError(refusal(reply))
     return list(reply["jobs"])
 
 
@@ -138,7 +138,7 @@ async def _send(
     # earlier import would keep a history from coming back that was deleted since.
     reply = await _ask(client, "import", {"jobs": chunk, "dry_run": dry_run})
     if not reply.get("ok"):
-        raise _refusal(reply)
+        raise ServiceError(refusal(reply))
     totals.imported += reply["imported"]
     totals.skipped += reply["skipped"]
     for one in reply["refused"]:
@@ -156,9 +156,9 @@ async def _queue(client: Client, pending: Pending, totals: Totals, *, dry_run: b
     if reply.get("ok"):
         totals.queued += 1
     elif _code(reply) == ErrorCode.QUEUE_FULL:
-        raise _refusal(reply)
+        raise ServiceError(refusal(reply))
     else:
-        totals.refuse(pending.wanted.url[:80], _refusal(reply).message)
+        totals.refuse(pending.wanted.url[:80], refusal(reply))
 
 
 async def _ask(
@@ -180,8 +180,3 @@ async def _ask(
 
 def _code(reply: Mapping[str, Any]) -> str | None:
     return (reply.get("error") or {}).get("code")
-
-
-def _refusal(reply: Mapping[str, Any]) -> ServiceError:
-    error = reply.get("error") or {}
-    return ServiceError(f"{error.get('message', 'Refused.')} ({error.get('code', 'internal')})")

@@ -10,11 +10,11 @@ import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import uuid_utils
 
 from mediarip_mqtt import events, wire
+from mediarip_mqtt.addresses import host_of
 from mediarip_mqtt.errors import CommandError, DownloadError, ErrorCode
 from mediarip_mqtt.models import (
     ACTIVE,
@@ -47,18 +47,20 @@ def now() -> datetime:
 class Jobs:
     """What can happen to jobs."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it goes by
         self,
         topics: wire.Topics,
         preferences: Preferences,
         *,
         retry_delay: float = 5.0,
+        upcoming_wait: float = 0.0,
         clock: Callable[[], datetime] = now,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._topics = topics
         self._preferences = preferences
         self._retry_delay = retry_delay
+        self._upcoming_wait = timedelta(seconds=upcoming_wait)
         self._clock = clock
         self._jitter = jitter
         self._turns = Turns(fair=topics.isolated)
@@ -208,13 +210,19 @@ class Jobs:
     # Done by the runner
 
     def claim(
-        self, tx: Tx, excluded: Sequence[str], *, extracted: Callable[[str], bool], depth: int = 1
+        self,
+        tx: Tx,
+        excluded: Sequence[str],
+        *,
+        extracted: Callable[[str], bool],
+        depth: int = 1,
+        busy_sites: Sequence[str] = (),
     ) -> Job | None:
-        """Take the next due job out of the queue for an attempt.
+        """Take the next due job out of the queue for an attempt; none of ``busy_sites``.
 
         With a ``depth``, take that of the first so many jobs whose page was not read yet.
         """
-        due = self._turns.due(tx, self._clock(), excluded, depth)
+        due = self._turns.due(tx, self._clock(), excluded, depth, busy_sites)
         job = next((one for one in due if depth == 1 or not extracted(one.id)), None)
         if job is None:
             return None
@@ -285,7 +293,8 @@ class Jobs:
         if job is None:
             return None
         tx.plan_files(job_id, files)
-        return self._move(tx, job, JobStatus.PROCESSING, phase=Phase.MOVING)
+        told = {"warning": files[0].warning} if files[0].warning else {}
+        return self._move(tx, job, JobStatus.PROCESSING, phase=Phase.MOVING, **told)
 
     def complete(self, tx: Tx, job_id: str) -> Job | None:
         """End a job whose files are in their places."""
@@ -320,14 +329,18 @@ class Jobs:
             return None
         if error.code is not ErrorCode.STORAGE_UNAVAILABLE:
             tx.forget_files(job_id)  # else the next attempt finishes the same move
-        reason = {"error_code": error.code, "error_message": error.message[:500]}
-        if error.transient and job.attempt < job.max_attempts:
-            due = self._clock() + timedelta(seconds=self._backoff(job.attempt, error.retry_after))
+        reason: dict[str, Any] = {"error_code": error.code, "error_message": error.message[:500]}
+        upcoming = error.begins and self._clock() - job.created_at < self._upcoming_wait
+        if upcoming or (error.transient and job.attempt < job.max_attempts):
+            if upcoming:  # no failed attempt
+                reason["attempt"] = max(0, job.attempt - 1)
+            pause = self._backoff(max(1, job.attempt), error.retry_after)
+            due = self._clock() + timedelta(seconds=pause)
             waiting = self._move(tx, job, JobStatus.RETRYING, next_retry_at=due, **reason)
             self._emit(tx, events.JobRetrying, waiting)
             return waiting
         failed = self._move(tx, job, JobStatus.FAILED, completed_at=self._clock(), **reason)
-        tx.log_error(failed, _domain(job.url), self._clock())
+        tx.log_error(failed, host_of(job.url), self._clock())
         self._emit(tx, events.JobFailed, failed)
         self._settle_parent(tx, job.parent_id)
         return failed
@@ -474,6 +487,7 @@ _NOBODY: Final = {"last": "There is no job yet.", "current": "No job is running 
 _FRESH: Final[dict[str, Any]] = {
     "error_code": None,
     "error_message": None,
+    "warning": None,
     "next_retry_at": None,
     "completed_at": None,
     "cleared_at": None,
@@ -483,13 +497,6 @@ _FRESH: Final[dict[str, Any]] = {
 def new_id() -> str:
     """Return an id that sorts by time (UUIDv7)."""
     return str(uuid_utils.uuid7())
-
-
-def _domain(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
 
 
 def _wrong_move(job: Job, verb: str, hint: str) -> CommandError:

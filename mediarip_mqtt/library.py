@@ -13,14 +13,16 @@ import re
 import shutil
 import stat
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
 from mediarip_mqtt.errors import CommandError, ErrorCode
+from mediarip_mqtt.settings import Settings
 
 OWN_FOLDER: Final = ".mediarip"
+YTDLP_FOLDER: Final = "ytdlp"  # in it: versions that were fetched
 MARKER: Final = f"{OWN_FOLDER}/store.db"  # shows that the volume is there, not a bare mount point
 NAME_BYTES: Final = 255  # of one name, on nearly every filesystem
 SPARE_BYTES: Final = 12  # left for " (9999)" and the like
@@ -90,6 +92,16 @@ _FIELD: Final = re.compile(
 # The same by yt-dlp's replacement, `%(title&{:>999999999})s`.
 _FORMAT_SPEC: Final = re.compile(r"&[^)]*\{[^)}]*[:!.\[]")
 _JOB_FOLDER: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def own_folder(settings: Settings) -> Path:
+    """Return where the service keeps what is not media."""
+    return settings.storage.root.expanduser().absolute() / OWN_FOLDER
+
+
+def fetched_folder(settings: Settings) -> Path:
+    """Return where newer versions of yt-dlp are kept."""
+    return own_folder(settings) / YTDLP_FOLDER
 
 
 def check_template(template: str) -> str:
@@ -167,6 +179,23 @@ def _safe_part(text: str, *, extension: bool) -> str:
     return (_cut(stem, NAME_BYTES - SPARE_BYTES - len(tail)) or "_") + tail
 
 
+def one_level(text: str) -> str:
+    """Return a page's text such that it can't make or leave a folder."""
+    text = text.replace("/", "⧸").replace("\\", "⧹").replace("\x00", "")
+    return text if text.strip(" .") else "_"
+
+
+def beside(filename: str, tail: str) -> str:
+    """Return the name of a file that belongs to another: the same stem, then ``tail``.
+
+    ``tail`` may be of a page; it ends with the extension.
+    """
+    path = PurePosixPath(filename)
+    end = _safe_part(f"x{tail}", extension=True)[1:]
+    stem = _cut(path.stem, max(1, NAME_BYTES - SPARE_BYTES - len(end.encode())))
+    return str(path.parent / _safe_part(f"{stem}{end}", extension=True))
+
+
 def _cut(text: str, limit: int) -> str:
     """Return a text of at most ``limit`` bytes, cut between characters."""
     return text.encode()[:limit].decode("utf-8", "ignore").strip(" .")
@@ -178,16 +207,31 @@ def free_name(root: Path, filename: str, taken: Collection[str] = ()) -> str:
     Names that differ only in case or in Unicode form are the same: they are on a Windows or macOS
     client of the volume, which would show one of the two files and hide the other.
     """
-    path = PurePosixPath(filename)
+    return free_names(root, [filename], taken)[0]
+
+
+def free_names(root: Path, filenames: Sequence[str], taken: Collection[str] = ()) -> list[str]:
+    """Return the free names of files that belong together: all get the same number.
+
+    The first one's stem is what the number stands behind, also in the others that begin with it.
+    """
+    path = PurePosixPath(filenames[0])
     used = {_fold(name) for name in taken}
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         used |= {_fold(str(path.parent / name)) for name in _names(root / path.parent)}
     for number in range(1, MAX_COPIES):
-        name = path.name if number == 1 else f"{path.stem} ({number}){path.suffix}"
-        candidate = str(path.parent / name)
-        if _fold(candidate) not in used:
-            return candidate
-    raise FileExistsError(errno.EEXIST, "too many files of this name", filename)
+        names = [_numbered(one, path.stem, number) for one in filenames]
+        if used.isdisjoint(_fold(name) for name in names):
+            return names
+    raise FileExistsError(errno.EEXIST, "too many files of this name", filenames[0])
+
+
+def _numbered(filename: str, stem: str, number: int) -> str:
+    path = PurePosixPath(filename)
+    if number == 1:
+        return filename
+    own = stem if path.name.startswith(stem) else path.stem
+    return str(path.parent / f"{own} ({number}){path.name.removeprefix(own)}")
 
 
 def _names(folder: Path) -> list[str]:

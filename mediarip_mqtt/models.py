@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import Field, PlainSerializer, WithJsonSchema
+
+from mediarip_mqtt.frozen import Frozen
+from mediarip_mqtt.wanted import EmbedOption, SponsorBlockOption, SubtitlesOption
 
 
 def utc_iso(moment: datetime) -> str:
@@ -14,13 +17,18 @@ def utc_iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-Timestamp = Annotated[datetime, PlainSerializer(utc_iso, when_used="json")]
-
-
-class Frozen(BaseModel):
-    """A value: compared by content, changed by copy."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+Timestamp = Annotated[
+    datetime,
+    PlainSerializer(utc_iso, when_used="json"),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-time",
+            "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$",
+        },
+        mode="serialization",
+    ),
+]
 
 
 class JobStatus(StrEnum):
@@ -104,62 +112,68 @@ class Items(Frozen):
 
 
 class Job(Frozen):
-    """A job as the store holds it and ``job/<id>/state`` publishes it."""
+    """A job as the store holds it and ``job/<id>/state`` publishes it; null is not known (yet)."""
 
-    id: str
-    session_id: str
+    id: str = Field(description="Its name in commands and topics; sorts by time.")
+    session_id: str = Field(description="Who asked for it.")
     url: str
     status: JobStatus = JobStatus.QUEUED
     title: str | None = None
-    thumbnail: str | None = None
-    duration: float | None = None
-    extractor: str | None = None
+    thumbnail: str | None = Field(None, description="URL of its picture.")
+    duration: float | None = Field(None, description="Seconds.")
+    extractor: str | None = Field(None, description="yt-dlp's name of the site.")
     media_type: MediaType = MediaType.VIDEO
-    format_id: str | None = None
-    quality: str | None = None
-    preset: str | None = None
-    output_format: str | None = None
-    output_template: str | None = None
-    folder: str | None = None
-    playlist_items: str | None = None
-    filename: str | None = None
-    filesize: int | None = None
+    format_id: str | None = Field(None, description="As asked for.")
+    quality: str | None = Field(None, description="As asked for.")
+    preset: str | None = Field(None, description="As asked for, or the default one.")
+    output_format: str | None = Field(None, description="As asked for.")
+    output_template: str | None = Field(None, description="As asked for.")
+    folder: str | None = Field(None, description="As asked for.")
+    playlist_items: str | None = Field(None, description="As asked for.")
+    subtitles: SubtitlesOption = Field(None, description="As asked for.")
+    sponsorblock: SponsorBlockOption = Field(None, description="As asked for.")
+    embed: EmbedOption = Field((), description="As asked for.")
+    split_chapters: bool = Field(default=False, description="As asked for.")
+    rate_limit: int | None = Field(None, description="As asked for; bytes per second.")
+    live_from_start: bool | None = Field(None, description="As asked for.")
+    filename: str | None = Field(None, description="Below the storage root, once it is there.")
+    filesize: int | None = Field(None, description="Bytes.")
     progress_percent: float = 0.0
-    speed: float | None = None
-    eta: float | None = None
+    speed: float | None = Field(None, description="Bytes per second.")
+    eta: float | None = Field(None, description="Seconds.")
     priority: Priority = Priority.NORMAL
-    attempt: int = 0
+    attempt: int = Field(0, description="Attempts begun.")
     max_attempts: int = 3
-    next_retry_at: Timestamp | None = None
-    not_before: Timestamp | None = None
-    error_code: str | None = None
-    error_message: str | None = None
-    parent_id: str | None = None
-    playlist_index: int | None = None
-    items: Items | None = None
-    category: str | None = None
-    tags: tuple[str, ...] = ()
-    keep: bool = False  # retention and `delete all` leave it alone
+    next_retry_at: Timestamp | None = Field(None, description="While it is `retrying`.")
+    not_before: Timestamp | None = Field(None, description="As asked for.")
+    error_code: str | None = Field(None, description="Why it failed, or will be tried again.")
+    error_message: str | None = Field(None, description="The same for people.")
+    warning: str | None = Field(None, description="What of the wishes could not be had.")
+    parent_id: str | None = Field(None, description="The playlist it is an item of.")
+    playlist_index: int | None = Field(None, description="Its place there, from 1.")
+    items: Items | None = Field(None, description="Of a playlist only.")
+    category: str | None = Field(None, description="As sent.")
+    tags: tuple[str, ...] = Field((), description="As sent.")
+    keep: bool = Field(default=False, description="Retention and `delete all` leave it alone.")
     created_at: Timestamp
-    started_at: Timestamp | None = None
-    completed_at: Timestamp | None = None
-    request_id: str | None = None
+    started_at: Timestamp | None = Field(None, description="When its first attempt began.")
+    completed_at: Timestamp | None = Field(None, description="When it ended, in whichever way.")
+    request_id: str | None = Field(None, description="As sent.")
 
 
 class Progress(Frozen):
-    """A running job's progress: ``progress_percent`` covers the whole job and never falls.
-
-    Sizes are bytes, speed bytes per second, the ETA seconds; None is unknown.
-    """
+    """A running job's progress."""
 
     id: str
     status: JobStatus
     phase: Phase
-    progress_percent: float = Field(ge=0, le=100)
+    progress_percent: float = Field(
+        ge=0, le=100, description="Of the whole job; it never goes back."
+    )
     downloaded_bytes: int = 0
-    total_bytes: int | None = None
-    speed: float | None = None
-    eta: float | None = None
+    total_bytes: int | None = Field(None, description="Null while it is not known.")
+    speed: float | None = Field(None, description="Bytes per second.")
+    eta: float | None = Field(None, description="Seconds.")
     updated_at: Timestamp
 
 
@@ -215,15 +229,25 @@ class DownloadOptions(Frozen):
     output_template: str | None = None
     folder: str | None = None
     playlist_items: str | None = None
+    subtitles: SubtitlesOption = None
+    sponsorblock: SponsorBlockOption = None
+    embed: EmbedOption = ()
+    split_chapters: bool = False
+    rate_limit: int | None = None
+    live_from_start: bool | None = None
 
 
 class ProducedFile(Frozen):
-    """A file in the job's temporary folder and the name it shall get, relative to the root."""
+    """A file in the job's temporary folder and the name it shall get, relative to the root.
+
+    ``warning`` is what of the wishes could not be had, where the file itself is fine.
+    """
 
     temp_path: str
     filename: str
     filesize: int
     main: bool = True
+    warning: str | None = None
 
 
 class Facts(Frozen):
@@ -232,4 +256,3 @@ class Facts(Frozen):
     ytdlp: str
     ffmpeg: str | None = None
     js_runtime: str | None = None
-    extra: dict[str, Any] = {}

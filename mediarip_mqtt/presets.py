@@ -8,8 +8,10 @@ from typing import Final, Literal
 from pydantic import ValidationError
 
 from mediarip_mqtt.errors import CommandError, ConfigError, ErrorCode
-from mediarip_mqtt.models import DownloadOptions, Frozen, MediaType
+from mediarip_mqtt.frozen import Frozen
+from mediarip_mqtt.models import DownloadOptions, MediaType
 from mediarip_mqtt.settings import DownloadSettings
+from mediarip_mqtt.wanted import EmbedOption, SponsorBlockOption, SubtitlesOption
 
 AUDIO_FORMATS: Final = ("mp3", "m4a", "opus", "flac")
 QUALITIES: Final = ("best", "2160p", "1440p", "1080p", "720p", "480p", "360p")
@@ -23,6 +25,10 @@ class Preset(Frozen):
     quality: str | None = None
     format: str | None = None
     output_format: Literal["mp4", "mkv", "mp3", "m4a", "opus", "flac"] | None = None
+    subtitles: SubtitlesOption = None
+    sponsorblock: SponsorBlockOption = None
+    embed: EmbedOption = ()
+    split_chapters: bool = False
 
 
 _BUILT_IN: Final[dict[str, Preset]] = {
@@ -89,6 +95,10 @@ def effective(options: DownloadOptions, downloads: DownloadSettings) -> Preset:
         quality=options.quality or base.quality,
         format=options.format_id or (None if options.quality else base.format),
         output_format=options.output_format or base.output_format,
+        subtitles=options.subtitles or base.subtitles,
+        sponsorblock=options.sponsorblock or base.sponsorblock,
+        embed=tuple(dict.fromkeys([*base.embed, *options.embed])),
+        split_chapters=options.split_chapters or base.split_chapters,
     )
 
 

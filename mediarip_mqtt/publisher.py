@@ -22,9 +22,11 @@ from typing import Any, Final, TypeVar
 from mediarip_mqtt import wire
 from mediarip_mqtt.activity import Activity
 from mediarip_mqtt.errors import StoreError
+from mediarip_mqtt.frozen import Frozen
 from mediarip_mqtt.link import Link, LinkError
 from mediarip_mqtt.models import TERMINAL, Job, JobStatus, Progress, utc_iso
 from mediarip_mqtt.preferences import PREFIX, Preferences
+from mediarip_mqtt.published import Info, JobBrief, JobList, LastJob, State, Ytdlp
 from mediarip_mqtt.store import Changes, Outgoing, Store, Tx
 
 T = TypeVar("T")
@@ -322,16 +324,16 @@ class Publisher:
                 payload = value if isinstance(value, str) else wire.dumps(value)
                 return self._topics.setting(key.name), payload
             case "state":
-                return self._topics.state, wire.dumps(await self._render_state())
+                return self._topics.state, _json(State.model_validate(await self._render_state()))
             case "ytdlp":
-                return self._topics.ytdlp, wire.dumps(self._ytdlp())
+                return self._topics.ytdlp, _json(Ytdlp.model_validate(self._ytdlp()))
             case "thumbnail":
                 return self._topics.thumbnail, self._picture() or ""
             case "jobs":
                 whose = key.session if self._topics.isolated else None
                 return topics.jobs, await self._store.read(partial(render_jobs, session_id=whose))
             case _:
-                return self._topics.info, wire.dumps(self._info())
+                return self._topics.info, _json(Info.model_validate(self._info()))
 
     async def _render_state(self) -> dict[str, Any]:
         # Titles of a session's jobs are its own: `state` tells of the root's.
@@ -463,9 +465,7 @@ def render_jobs(tx: Tx, session_id: str | None = None) -> str:
         "finished": [_brief(job) for job in finished],
     }
     counts = tx.counts(session_id)
-    sizes = {
-        name: [len(wire.dumps(one).encode()) + 1 for one in jobs] for name, jobs in groups.items()
-    }
+    sizes = {name: [len(_known(one).encode()) + 1 for one in jobs] for name, jobs in groups.items()}
     total = sum(sum(one) for one in sizes.values()) + 600
     for name in ("finished", "queued", "active"):
         keep = 5 if name == "finished" else 0
@@ -475,7 +475,7 @@ def render_jobs(tx: Tx, session_id: str | None = None) -> str:
     while total > JOBS_LIMIT and groups["finished"]:
         groups["finished"].pop()
         total -= sizes["finished"].pop()
-    return wire.dumps({**groups, "counts": counts})
+    return _known(JobList.model_validate({**groups, "counts": counts}))
 
 
 def _status(active: int, service: dict[str, Any]) -> str:
@@ -493,31 +493,37 @@ def _page(tx: Tx, after: str) -> list[tuple[Job, Progress | None]]:
     return [(job, tx.progress(job.id)) for job in tx.page(after, SCAN_PAGE)]
 
 
-def _json(model: Job | Progress | None) -> str:
+def _json(model: Frozen | None) -> str:
     return "" if model is None else model.model_dump_json()
+
+
+def _known(model: JobBrief | JobList) -> str:
+    """Return a payload without the keys that `_brief` left out."""
+    return model.model_dump_json(exclude_unset=True)
 
 
 def _last(jobs: list[Job]) -> dict[str, Any] | None:
     for job in jobs:
-        return {
-            "id": job.id,
-            "at": utc_iso(job.completed_at) if job.completed_at else None,
-            "title": (job.title or job.url)[:250],
-            "filename": job.filename,
-            "error_code": job.error_code,
-            "error_message": job.error_message,
-            "thumbnail": job.thumbnail,
-        }
+        last = LastJob(
+            id=job.id,
+            at=job.completed_at,
+            title=(job.title or job.url)[:250],
+            filename=job.filename,
+            error_code=job.error_code,
+            error_message=job.error_message,
+            thumbnail=job.thumbnail,
+        )
+        return last.model_dump()
     return None
 
 
-def _brief(job: Job) -> dict[str, Any]:
+def _brief(job: Job) -> JobBrief:
     brief: dict[str, Any] = {
         "id": job.id,
         "status": job.status,
         "title": (job.title or job.url)[:120],
         "progress_percent": round(job.progress_percent, 1),
-        "created_at": utc_iso(job.created_at),
+        "created_at": job.created_at,
     }
     if job.status not in TERMINAL:
         brief |= {"speed": job.speed, "eta": job.eta, "priority": job.priority}
@@ -528,8 +534,9 @@ def _brief(job: Job) -> dict[str, Any]:
         "error_code": job.error_code,
         "error_message": job.error_message[:160] if job.error_message else None,
         "parent_id": job.parent_id,
-        "items": job.items.model_dump() if job.items else None,
-        "next_retry_at": utc_iso(job.next_retry_at) if job.next_retry_at else None,
-        "completed_at": utc_iso(job.completed_at) if job.completed_at else None,
+        "items": job.items,
+        "next_retry_at": job.next_retry_at,
+        "completed_at": job.completed_at,
     }
-    return brief | {key: value for key, value in optional.items() if value is not None}
+    known = {key: value for key, value in optional.items() if value is not None}
+    return JobBrief.model_validate(brief | known)

@@ -11,7 +11,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AwareDatetime, BeforeValidator, Field, PlainSerializer, StringConstraints
 
 from mediarip_mqtt import library
-from mediarip_mqtt.models import Frozen, Job, MediaType, utc_iso
+from mediarip_mqtt.frozen import Frozen
+from mediarip_mqtt.models import Job, MediaType, utc_iso
+from mediarip_mqtt.wanted import EmbedOption, SponsorBlockOption, SubtitlesOption
 
 NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "mediarip-mqtt/history")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -52,6 +54,12 @@ class Wanted(Frozen):
     playlist_items: (
         Annotated[str, StringConstraints(pattern=r"^[0-9:,\-]+$", max_length=200)] | None
     ) = None
+    subtitles: SubtitlesOption = None
+    sponsorblock: SponsorBlockOption = None
+    embed: EmbedOption = ()
+    split_chapters: bool = False
+    rate_limit: int | None = Field(None, ge=1024, le=2**63 - 1)
+    live_from_start: bool | None = None
     category: Line = None
     tags: tuple[Tag, ...] = Field((), max_length=20)
     keep: bool = False

@@ -21,6 +21,7 @@ from mediarip_mqtt import library, outcomes, threads, wire
 from mediarip_mqtt.engine.base import Engine, Extraction, Report, Task
 from mediarip_mqtt.errors import DownloadError, ErrorCode, Stopped, StoreError
 from mediarip_mqtt.jobs import Jobs
+from mediarip_mqtt.limits import Limits
 from mediarip_mqtt.models import (
     ACTIVE,
     TERMINAL,
@@ -63,6 +64,7 @@ class Runner:
         root: Path,
         temp: Path,
         stall_timeout: float,
+        limits: Limits,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -74,6 +76,7 @@ class Runner:
         self._temp = temp
         self._stall_timeout = stall_timeout
         self._clock = clock
+        self._limits = limits
         self._slots: dict[str, Slot] = {}
         self._ready: dict[str, Extraction] = {}
         self._lost: set[str] = set()
@@ -134,11 +137,18 @@ class Runner:
             group.create_task(self._end_stalled(), name="stalled")
             group.create_task(self._schedule(group), name="schedule")
 
-    def interrupt(self) -> None:
-        """Stop all downloads for now: the volume is lost. They go back to the queue."""
+    def apply_limits(self) -> None:
+        """Let running downloads go as fast as they may now."""
+        now = self._clock()
         for slot in self._slots.values():
-            slot.interrupted = True
-            slot.stop()
+            slot.control.limit(self._limits.rate(slot.job, now))
+
+    def interrupt(self, *, live: bool = True) -> None:
+        """Stop downloads for now, also of live streams or not; they go back to the queue."""
+        for slot in self._slots.values():
+            if live or not slot.live:
+                slot.interrupted = True
+                slot.stop()
 
     async def drain(self, seconds: float) -> None:
         """Wait until nothing runs, at most so long; `hold` keeps new work away."""
@@ -192,6 +202,8 @@ class Runner:
 
     async def _wait(self, due: datetime | None) -> None:
         seconds = 60.0
+        if (pause := self._limits.next_start()) is not None:
+            seconds = min(max(pause, 0.05), seconds)
         if due is not None:
             seconds = min(max((due - self._clock()).total_seconds(), 0.05), seconds)
         try:
@@ -223,14 +235,17 @@ class Runner:
     async def _start(self, group: asyncio.TaskGroup, *, ahead: bool) -> bool:
         excluded = [*self._slots, *self._lost]
         depth = LOOKAHEAD if ahead else 1
+        busy = self._limits.busy_sites(slot.job for slot in self._slots.values())
         job = await self._store.write(
             lambda tx: self._jobs.claim(
-                tx, excluded, extracted=self._ready.__contains__, depth=depth
+                tx, excluded, extracted=self._ready.__contains__, depth=depth, busy_sites=busy
             )
         )
         if job is None or self._stopping:
             return False  # `put_all_back`, which waits behind the claim, puts it back
         slot = Slot(job, self._engine.control(), ahead=ahead, saved_percent=job.progress_percent)
+        slot.control.limit(self._limits.rate(job, self._clock()))
+        self._limits.started(job)
         self._slots[job.id] = slot
         group.create_task(self._run(slot), name=f"job-{job.id}")
         return True
@@ -321,6 +336,7 @@ class Runner:
     async def _take_extraction(self, slot: Slot, extraction: Extraction) -> bool:
         """Commit what the page says; return whether this run of the job ends with it."""
         job_id, info = slot.job.id, extraction.info
+        slot.live = info.live_status == "is_live"
         if info.is_playlist:
             await self._commit(lambda tx: self._jobs.expand(tx, job_id, info))
             return True
@@ -344,7 +360,6 @@ class Runner:
             url=job.url,
             temp_dir=temp,
             options=DownloadOptions(**job.model_dump(include=set(DownloadOptions.model_fields))),
-            rate_limit=self._preferences.rate_limit,
             playlist_limit=self._preferences.playlist_limit,
             session_id=job.session_id,
         )
@@ -381,12 +396,12 @@ class Runner:
 
     async def _choose_names(self, files: Any) -> tuple[ProducedFile, ...]:
         taken = await self._store.read(lambda tx: tx.planned_names())
-        chosen = []
-        for file in files:
-            name = await asyncio.to_thread(library.free_name, self._root, file.filename, taken)
-            taken.add(name)
-            chosen.append(file.model_copy(update={"filename": name}))
-        return tuple(chosen)
+        wanted = [file.filename for file in files]
+        names = await asyncio.to_thread(library.free_names, self._root, wanted, taken)
+        return tuple(
+            file.model_copy(update={"filename": name})
+            for file, name in zip(files, names, strict=True)
+        )
 
     # Threads
 

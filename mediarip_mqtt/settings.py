@@ -6,6 +6,7 @@ A field marked with ``runtime()`` may also be changed while the service runs (``
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -32,8 +33,15 @@ from pydantic_settings import (
 )
 
 from mediarip_mqtt.errors import ConfigError
+from mediarip_mqtt.wanted import Language
 
 ENV_PREFIX: Final = "MEDIARIP__"
+# Home Assistant's Supervisor gives each app this variable, and its options in a file.
+SUPERVISOR_TOKEN: Final = "SUPERVISOR_TOKEN"  # noqa: S105 - a variable's name
+OPTIONS_VARIABLE: Final = "MEDIARIP_OPTIONS"  # where that file is elsewhere
+OPTIONS_FILE: Final = "/data/options.json"
+# Variables that no other program gets to see.
+SECRET_VARIABLES: Final = ("MEDIARIP", SUPERVISOR_TOKEN, "HASSIO_TOKEN")
 TOPIC_LEVEL: Final = r"^[^+#\x00/]+(/[^+#\x00/]+)*$"
 _SIZE: Final = re.compile(
     r"^\s*(\d{1,18}(?:\.\d{1,18})?)\s*([kmgt]?)i?b?(?:/s)?\s*$", re.IGNORECASE
@@ -54,7 +62,9 @@ def parse_list(value: object) -> object:
     return value
 
 
-ByteSize = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
+ByteSize = Annotated[int, Field(ge=0), BeforeValidator(parse_size)]
+PROXY: Final = r"^((https?|socks[45][ah]?)://[^\s/]+/?)?$"
+LanguageList = Annotated[tuple[Language, ...], NoDecode, BeforeValidator(parse_list)]
 HostList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(parse_list)]
 
 
@@ -147,6 +157,23 @@ class StorageSettings(Section):
     )
 
 
+class SiteSettings(Section):
+    """What is different for one site and its subdomains."""
+
+    max_concurrent: int = Field(0, ge=0, le=16, description="Downloads at once; 0 is no limit.")
+    pause: float = Field(
+        0.0, ge=0, le=86400, description="Seconds from one download's start to the next one's."
+    )
+    rate_limit: ByteSize = Field(0, description="Bytes per second of one download; 0: the usual.")
+    proxy: str | None = Field(
+        None, pattern=PROXY, description="Its proxy; an empty text is none. Else the usual."
+    )
+    extractor_args: dict[str, dict[str, list[str]]] = Field(
+        default_factory=dict,
+        description="yt-dlp's extractor arguments: extractor to key to values.",
+    )
+
+
 class DownloadSettings(Section):
     """Downloads and their queue."""
 
@@ -194,6 +221,41 @@ class DownloadSettings(Section):
         "ytsearch1:",
         max_length=500,
         description="What search words are put behind: a yt-dlp search key, or a URL.",
+    )
+    proxy: str | None = Field(
+        None,
+        pattern=PROXY,
+        description="Proxy for all sites: http://, https://, socks5:// or socks5h:// URL.",
+    )
+    sites: dict[str, SiteSettings] = Field(
+        default_factory=dict,
+        description="What is different for a site: `max_concurrent`, `pause`, `rate_limit`, "
+        "`proxy`, `extractor_args`; a subdomain counts as its site.",
+    )
+    subtitle_languages: LanguageList = Field(
+        ("en",), description="Languages of subtitles where a sender asks for some and names none."
+    )
+    sponsorblock_api: str = Field(
+        "https://sponsor.ajay.app", pattern=r"^https?://", description="SponsorBlock's server."
+    )
+    live_streams: Literal["now", "from_start", "refuse"] = Field(
+        "now",
+        description="A live stream is recorded from now on, from its start where the site can, or "
+        "refused.",
+    )
+    upcoming_wait: float = Field(
+        7 * 86400,
+        ge=0,
+        le=90 * 86400,
+        description="Seconds that a job waits for a stream or premiere to begin; 0: it fails.",
+    )
+    quiet_hours: str = runtime(
+        "",
+        "Hours of each day, local time, as `22:30-07:00`, in which downloads rest; empty: none.",
+        pattern=r"^$|^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$",
+    )
+    quiet_rate_limit: ByteSize = runtime(
+        0, "Bytes per second of one download in the quiet hours; 0: they pause until these end."
     )
     ytdlp_options: dict[str, Any] = Field(
         default_factory=dict,
@@ -370,8 +432,17 @@ def runtime_fields() -> dict[str, tuple[str, type[Section]]]:
     }
 
 
+def configuration_file(config: Path | None) -> Path | None:
+    """Return the file to read: the one that is named, else the options of the app, else none."""
+    if config is not None or SUPERVISOR_TOKEN not in os.environ:
+        return config
+    options = Path(os.environ.get(OPTIONS_VARIABLE, OPTIONS_FILE))
+    return options if options.exists() else None
+
+
 def origins(config: Path | None = None) -> dict[tuple[str, str], str]:
     """Return where each setting's value comes from: a variable, the file's line, `default`."""
+    config = configuration_file(config)
     lines = _read_yaml(config)[1] if config else {}
     variables = {name.upper(): name for name in os.environ}
     found = {}
@@ -395,7 +466,10 @@ def load(
 
     ``overrides`` (section to key to value) come from the command line and win over everything.
     """
+    named, config = config, configuration_file(config)
     content, lines = _read_yaml(config) if config else ({}, {})
+    if named is None:
+        content = {key: _without_empty(section) for key, section in content.items()}
     _refuse_unknown_environment()
     try:
         settings = Settings(**content)
@@ -419,12 +493,18 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
     """Return the file's content, and the line of each key."""
     try:
         text = path.read_text("utf-8")
-        content = yaml.safe_load(text)
+        # JSON is YAML, but for its surrogate pairs.
+        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except OSError as error:
         raise ConfigError(f"{path}: can't be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not valid YAML: {error}") from None
+    except (yaml.YAMLError, ValueError) as error:
+        # The error's own text quotes the file, which may hold a password.
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(
+            f"{path}{place}: is not valid YAML. Put values with special characters in quotes."
+        ) from None
     if content is None:
         return {}, {}
     lines: dict[tuple[str, ...], int] = {}
@@ -436,6 +516,13 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: must hold sections such as `mqtt:` and `storage:`.")
     return {str(key): value for key, value in content.items()}, lines
+
+
+def _without_empty(section: Any) -> Any:
+    """Return a section of the app's options without the fields of the form that were left empty."""
+    if not isinstance(section, dict):
+        return section
+    return {key: one for key, one in section.items() if one is not None and one != ""}
 
 
 def _index_lines(node: Any, place: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:

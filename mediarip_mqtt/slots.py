@@ -29,6 +29,7 @@ class Slot:
     saved_phase: str = ""
     saved_bytes: int = -1
     ahead: bool = False
+    live: bool = False
     moved_at: float = field(default_factory=time.monotonic)
     size: int = -1  # bytes in its temporary folder, when it was last looked at
     stalled: bool = False

@@ -13,24 +13,15 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from mediarip_mqtt import app, wire
-from mediarip_mqtt.broker import EmbeddedBrokerInUseError, embedded_broker, running_broker
-from mediarip_mqtt.client import Outcome, Snapshot, download
+from mediarip_mqtt.broker import EmbeddedBrokerInUseError, embedded_broker
+from mediarip_mqtt.client import Outcome, Snapshot, download, reachable
 from mediarip_mqtt.errors import BrokerError, ConfigError, StoreInUseError
+from mediarip_mqtt.library import own_folder
 from mediarip_mqtt.settings import MqttSettings, Settings
 
 READY_TIME: Final = 30.0  # seconds until the service must be online where a download waits for it
 
 logger = logging.getLogger(__name__)
-
-
-def state_folder(settings: Settings) -> Path:
-    """Return where the service keeps what is not media."""
-    return settings.storage.root.expanduser().absolute() / app.OWN_FOLDER
-
-
-def fetched_folder(settings: Settings) -> Path:
-    """Return where newer versions of yt-dlp are kept."""
-    return state_folder(settings) / app.YTDLP_FOLDER
 
 
 async def run(settings: Settings, *, embedded: bool, say: Callable[[str], None]) -> bool:
@@ -70,11 +61,6 @@ async def run_for(
         reached = reachable(settings)
     logger.info("a service already runs on %s; it gets the download", settings.storage.root)
     return await download(reached, arguments, show)
-
-
-def reachable(settings: Settings) -> MqttSettings:
-    """Return how a client reaches the service: its embedded broker, else the configured one."""
-    return running_broker(settings.mqtt, state_folder(settings)) or settings.mqtt
 
 
 async def _serve_for(
@@ -121,7 +107,7 @@ async def _broker(settings: Settings, *, embedded: bool) -> AsyncIterator[Settin
         return
     if settings.mqtt.host not in {"localhost", "127.0.0.1"}:
         logger.warning("mqtt.host %s is not used: --embedded-broker is given", settings.mqtt.host)
-    folder = state_folder(settings)
+    folder = own_folder(settings)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -21,17 +21,24 @@ class Turns:
         self._number = 0
         self._served: dict[str, int] = {}
 
-    def due(self, tx: Tx, now: datetime, excluded: Sequence[str], limit: int) -> list[Job]:
+    def due(
+        self,
+        tx: Tx,
+        now: datetime,
+        excluded: Sequence[str],
+        limit: int,
+        busy_sites: Sequence[str] = (),
+    ) -> list[Job]:
         """Return the jobs that run next: of the session with the fewest under way, and in turn."""
         if not self._fair:
-            return tx.due(now, excluded, limit)
+            return tx.due(now, excluded, limit, busy_sites=busy_sites)
         busy = Counter(job.session_id for job in tx.running())
         found: list[Job] = []
         for session in sorted(
             tx.waiting_sessions(), key=lambda one: (busy[one], self._served.get(one, 0))
         ):
             if len(found) < limit:
-                found += tx.due(now, excluded, limit - len(found), [session])
+                found += tx.due(now, excluded, limit - len(found), [session], busy_sites)
         return found
 
     def served(self, session_id: str) -> None:

@@ -29,7 +29,7 @@ from mediarip_mqtt.effects import UPDATE_KEY as KEY
 from mediarip_mqtt.errors import StoreError
 from mediarip_mqtt.jobs import new_id
 from mediarip_mqtt.logs import redact
-from mediarip_mqtt.settings import Settings
+from mediarip_mqtt.settings import SECRET_VARIABLES, Settings
 from mediarip_mqtt.store import Store
 from mediarip_mqtt.ytdlp_choice import Choice, in_use, is_newer, shown
 
@@ -388,7 +388,7 @@ async def _python(
     Raises `UpdateError` where it takes too long; it and its children are gone at the end.
     """
     # Nothing of the service's own settings: they hold the broker's password.
-    own = ("MEDIARIP", ytdlp_choice.VARIABLE)
+    own = (*SECRET_VARIABLES, ytdlp_choice.VARIABLE)
     environment = {key: one for key, one in os.environ.items() if not key.upper().startswith(own)}
     child = await asyncio.create_subprocess_exec(
         sys.executable,

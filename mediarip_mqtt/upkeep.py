@@ -183,6 +183,7 @@ class Upkeep:
             )
             return
         self.disk_free, self.disk_total = free, total
+        await threads.start(self._store.reserve.renew, "reserve")
         low = bool(self._min_free) and free < self._min_free
         if low is self.disk_low:
             return

@@ -227,7 +227,10 @@ def fall_back(error: BaseException, *, on_trial: bool) -> None:
 
 def _another_runs(folder: Path) -> bool:
     """Whether a service runs on this storage: it alone decides then."""
-    lock = FileLock(folder.parent / "lock")  # the store's
+    path = folder.parent / "lock"  # the store's
+    if not path.exists():
+        return False  # taking the lock would make its folder, for everybody to look into
+    lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
     except Timeout:

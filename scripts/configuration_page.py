@@ -1,25 +1,25 @@
-#!/usr/bin/env python3
-"""Write docs/configuration.md from the settings; ``--check`` only says whether it is current."""
+"""The page docs/configuration.md, made from the settings; see `scripts.generated_docs`."""
 
 from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Any, Final
 
 from pydantic import SecretStr
 
 from mediarip_mqtt.settings import ENV_PREFIX, Section, runtime_fields, sections
 
-PAGE: Final = Path(__file__).parent.parent / "docs" / "configuration.md"
 HEAD: Final = """# Configuration
 
-<!-- Written by scripts/configuration_page.py from mediarip_mqtt/settings.py: `make docs`. -->
+<!-- Written by `make docs` from mediarip_mqtt/settings.py. -->
 
 A value comes from the environment, else from the YAML file (`--config FILE`, or
 `MEDIARIP_CONFIG`), else from the defaults below. An unknown key or a bad value is named with its
 place, and the exit code is 2.
+[config.yaml](../config.yaml) has the settings a household may want to change with their defaults;
+as Home Assistant's app the service reads its options
+([homeassistant-app.md](homeassistant-app.md)).
 `mediarip-mqtt check-config` prints what is in force and where it comes from, without secrets.
 
 In the environment a setting's name is `MEDIARIP__`, its section, `__` and its key, in capitals
@@ -85,19 +85,3 @@ def _text(value: Any) -> str:
     if isinstance(value, (dict, bool, list, tuple)):
         return f"`{json.dumps(value)}`"
     return f"`{value}`"
-
-
-def main() -> int:
-    """Write or check the page."""
-    wanted = page()
-    if "--check" in sys.argv:
-        if PAGE.exists() and PAGE.read_text("utf-8") == wanted:
-            return 0
-        print("docs/configuration.md is old: run `make docs`", file=sys.stderr)
-        return 1
-    PAGE.write_text(wanted, "utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

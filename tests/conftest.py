@@ -10,6 +10,7 @@ import pytest
 import trustme
 
 from tests.support.broker import Client, Mosquitto
+from tests.support.cli import Cli
 from tests.support.media import make
 from tests.support.server import MediaServer
 from tests.support.service import Service
@@ -68,3 +69,8 @@ def service(tmp_path: Path, mosquitto: Mosquitto, client: Client) -> Iterator[Se
     one = Service(tmp_path, mosquitto.port).start()
     yield one
     one.stop()
+
+
+@pytest.fixture
+def cli(tmp_path: Path, service: Service, mosquitto: Mosquitto) -> Cli:
+    return Cli(tmp_path, mosquitto.port)

@@ -63,8 +63,10 @@ def begin(tmp_path: Path) -> Callable[..., Work]:
         engine = YtdlpEngine(downloads, SecuritySettings(allow_private_addresses=True))
         temp = tmp_path / "temp"
         temp.mkdir()
-        task = Task("job", url, temp, options or DownloadOptions(), rate_limit)
-        return Work(engine, task).start()
+        task = Task("job", url, temp, options or DownloadOptions())
+        work = Work(engine, task)
+        work.control.limit(rate_limit)
+        return work.start()
 
     return begin
 

@@ -3,71 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from mediarip_mqtt.display import short_ids
 from tests.support.broker import Mosquitto, free_port
+from tests.support.cli import SECONDS, Cli
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
 pytestmark = pytest.mark.slow
 
 
-SECONDS = 60
-
-
-def _take_interrupts() -> None:
-    # A shell ignores SIGINT for what it runs in the background, and so would all children.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-class Cli:
-    """`mediarip-mqtt` with settings from the environment."""
-
-    def __init__(self, folder: Path, port: int, **variables: str) -> None:
-        kept = {key: one for key, one in os.environ.items() if not key.startswith("MEDIARIP_")}
-        self.folder = folder
-        self.environment = {
-            **kept,
-            "MEDIARIP__MQTT__PORT": str(port),
-            "MEDIARIP__STORAGE__MIN_FREE": "0",
-            **variables,
-        }
-
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "mediarip_mqtt", *words],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=_take_interrupts,  # noqa: PLW1509 - it takes no lock
-        )
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        process = self.start(*words)
-        out, err = process.communicate(timeout=SECONDS)
-        assert "Traceback" not in err, err
-        return subprocess.CompletedProcess(words, process.returncode, out, err)
-
-
 @pytest.fixture
 def port() -> int:
     return free_port()
-
-
-@pytest.fixture
-def cli(tmp_path: Path, service: Service, mosquitto: Mosquitto) -> Cli:
-    return Cli(tmp_path, mosquitto.port)
 
 
 @pytest.fixture

@@ -17,13 +17,13 @@ from yt_dlp.utils import ExtractorError, GeoRestrictedError, PostProcessingError
 from mediarip_mqtt.engine import patches, ytdlp
 from mediarip_mqtt.engine.base import Report, Task
 from mediarip_mqtt.engine.classify import classify, clean
-from mediarip_mqtt.engine.options import check_options
+from mediarip_mqtt.engine.options import build, check_options
 from mediarip_mqtt.engine.progress import ProgressMeter
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine, prepare_temp
 from mediarip_mqtt.errors import CommandError, ConfigError, DownloadError, Stopped
 from mediarip_mqtt.models import DownloadOptions, Phase, ProducedFile
-from mediarip_mqtt.presets import preset_names, resolve_preset
-from mediarip_mqtt.settings import DownloadSettings, SecuritySettings
+from mediarip_mqtt.presets import Preset, preset_names, resolve_preset
+from mediarip_mqtt.settings import DownloadSettings, SecuritySettings, SiteSettings
 from tests.support.broker import wait_for
 from tests.support.server import MediaServer
 from tests.support.server import content as made_up
@@ -303,3 +303,39 @@ def test_an_unknown_size_still_moves_and_does_not_end_too_early() -> None:
 def test_one_video_of_unknown_length_is_downloaded(get: Get, media: MediaServer) -> None:
     files = get(media.url("/unknown/bytes/30000/x.mp4"))
     assert files[0].filesize == 30_000
+
+
+def test_downloads_go_through_the_proxy_of_the_settings(get: Get, media: MediaServer) -> None:
+    closed = SecuritySettings()  # the proxy may stand inside, what it is asked for may not
+    proxy = {"proxy": media.url("")}
+    (film,) = get("http://films.example/bytes/1000/x.mp4", closed, downloads=proxy)
+    assert film.filesize == 1000
+    assert any(one.path.startswith("http://films.example/") for one in media.requests)
+    with pytest.raises(DownloadError) as caught:
+        get("http://192.168.1.1/bytes/1000/x.mp4", closed, downloads=proxy)
+    assert caught.value.code == "blocked_address"
+
+
+def test_a_site_may_have_a_proxy_of_its_own_or_none(get: Get, media: MediaServer) -> None:
+    sites = {"films.example": {"proxy": media.url("")}, "127.0.0.1": {"proxy": ""}}
+    downloads = {"proxy": "http://127.0.0.1:1", "sites": sites}
+    assert get("http://www.films.example/bytes/1000/x.mp4", downloads=downloads)
+    assert get(media.url("bytes/1000/y.mp4"), downloads=downloads)
+
+
+def test_a_stream_that_ffmpeg_records_does_not_go_round_the_proxy(
+    get: Get, media: MediaServer
+) -> None:
+    with pytest.raises(DownloadError, match="proxy"):
+        get("http://films.example/live/i.m3u8", downloads={"proxy": media.url("")})
+
+
+def test_a_site_has_its_own_arguments_for_extractors(tmp_path: Path) -> None:
+    arguments = {"youtube": {"player_client": ["web"]}}
+    downloads = DownloadSettings(
+        sites={"youtube.com": SiteSettings(extractor_args=arguments)},
+        ytdlp_options={"extractor_args": {"twitch": {"x": ["y"]}}},
+    )
+    task = Task("job", "https://www.youtube.com/watch?v=x", tmp_path)
+    built = build(task, Preset(), downloads, SecuritySettings(), None)
+    assert built["extractor_args"] == {**arguments, "twitch": {"x": ["y"]}}

@@ -210,6 +210,30 @@ def test_ffmpeg_opens_no_file_outside_the_job_s_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "file '/etc/hostname'",
+        "file 'file:/etc/hostname'",
+        "file 'file:{folder}/../other.mp4'",
+        "file 'http://192.168.1.1/x'",
+        "option protocol_whitelist file,http",
+        "exact_stream_id 1",
+        "inpoint 0 file '/etc/hostname'",
+    ],
+)
+def test_a_list_of_cuts_names_only_the_job_s_files(line: str, tmp_path: Path) -> None:
+    program = str(tools.ffmpeg())
+    cuts = tmp_path / "media.temp.mp4.concat"
+    good = f"ffconcat version 1.0\nfile 'file:{tmp_path}/media.mp4'\ninpoint 0.5\noutpoint 4\n"
+    arguments = [program, "-f", "concat", "-safe", "0", "-i", f"file:{cuts}", "-c", "copy", "x.mp4"]
+    cuts.write_text(good)
+    assert "concat" in children.checked(arguments, {}, tmp_path, None)
+    cuts.write_text(good + line.format(folder=tmp_path) + "\n")
+    with pytest.raises(ProgramRefusedError):
+        children.checked(arguments, {}, tmp_path, None)
+
+
+@pytest.mark.parametrize(
     "output", ["mp4", "mkv", "webm", "mp3", "m4a", "opus", "flac", "wav", "ogg"]
 )
 def test_what_is_a_medium_is_read_as_ever(

@@ -15,15 +15,13 @@ class Task:
     """One attempt at a job.
 
     ``url`` is an http or https URL, or a search query that the intake built. ``temp_dir`` is the
-    job's own folder, which exists; only partial files that may be resumed lie in it. ``rate_limit``
-    is in bytes per second, 0 for none.
+    job's own folder, which exists; only partial files that may be resumed lie in it.
     """
 
     job_id: str
     url: str
     temp_dir: Path
     options: DownloadOptions = field(default_factory=DownloadOptions)
-    rate_limit: int = 0
     playlist_limit: int = 1000
     session_id: str = "default"
 
@@ -58,6 +56,9 @@ class Control(Protocol):
     @property
     def touched(self) -> float:
         """When the work last gave a sign of life, by `time.monotonic`."""
+
+    def limit(self, rate: int) -> None:
+        """Download at most so many bytes per second from now on; 0 is no limit."""
 
     def stop(self) -> None:
         """Raise the flag, cut the work's sockets, end its child processes; returns at once."""

@@ -16,6 +16,7 @@ from pathlib import Path, PurePath
 from typing import Any, Final
 
 from mediarip_mqtt.engine import tools
+from mediarip_mqtt.settings import SECRET_VARIABLES
 
 # ffmpeg's demuxers that open nothing but the input itself. image2 takes patterns in its file's
 # name, which is ours; see `_local`.
@@ -26,7 +27,9 @@ _FORMATS: Final = (
 )
 _PLAYLISTS: Final = "hls,dash"  # only from the network, where they can't lead to local files
 _SILENCE: Final = 60_000_000  # microseconds without a byte after which ffmpeg gives up
-_SECRETS: Final = "MEDIARIP__"
+_CUTS: Final = ".concat"
+_CUT_FILE: Final = re.compile(r"file '?file:([^'\\]+)'?")
+_CUT_TIME: Final = re.compile(r"ffconcat version 1\.0|(?:in|out)point [0-9.e+-]{1,40}")
 _PATTERN: Final = re.compile(r"[%*?{\[]")
 
 
@@ -41,7 +44,7 @@ class ProgramRefusedError(OSError):
 def environment(given: Mapping[str, str] | None) -> dict[str, str]:
     """Return a child's environment: without the service's settings, which hold passwords."""
     source = os.environ if given is None else given
-    return {key: value for key, value in source.items() if not key.startswith(_SECRETS)}
+    return {key: value for key, value in source.items() if not key.startswith(SECRET_VARIABLES)}
 
 
 def checked(
@@ -102,7 +105,11 @@ def _limits(
     if url in {"-", "pipe:", "pipe:0"}:
         return url, _only("pipe", _FORMATS)
     if url.startswith("file:"):
-        _check_local(Path(url.removeprefix("file:")), folder)
+        path = Path(url.removeprefix("file:"))
+        _check_local(path, folder)
+        if path.suffix == _CUTS:
+            _check_cuts(path, folder)
+            return url, _only("file", f"concat,{_FORMATS}")
         return url, _only("file", _FORMATS)
     raise ProgramRefusedError("yt-dlp wanted ffmpeg to open something that is no media file.")
 
@@ -115,6 +122,15 @@ def _check_local(path: Path, folder: Path | None) -> None:
     inside = folder is not None and path.resolve().is_relative_to(folder.resolve())
     if not inside or _PATTERN.search(path.name):
         raise ProgramRefusedError("yt-dlp wanted ffmpeg to open a file that is not the job's own.")
+
+
+def _check_cuts(path: Path, folder: Path | None) -> None:
+    """Refuse a list of cuts, as yt-dlp writes it to take segments out, that names other files."""
+    for line in path.read_text("utf-8", "replace").splitlines():
+        if found := _CUT_FILE.fullmatch(line):
+            _check_local(Path(found[1]), folder)
+        elif not _CUT_TIME.fullmatch(line):
+            raise ProgramRefusedError("yt-dlp wanted ffmpeg to read a list that is none of cuts.")
 
 
 def _refused(what: str) -> ProgramRefusedError:

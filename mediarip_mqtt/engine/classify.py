@@ -33,11 +33,15 @@ MAX_MESSAGE: Final = 400
 MAX_READ: Final = 4000  # characters of a site's message that are looked at
 
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_BEGINS: Final = re.compile(r"(?:begin|premieres?|starts?|live) in (\d{1,4}) (minute|hour|day)")
+_SECONDS: Final = {"minute": 60.0, "hour": 3600.0, "day": 86400.0}
+UPCOMING_POLL: Final = 600.0  # seconds between two looks, where a site does not say when
 _URL: Final = re.compile(r"(https?://)(?:[^/\s@]*@)?([^\s?#'\"<>]*)(?:[?#][^\s'\"<>]*)?")
 _TAIL: Final = re.compile(
     r";?\s*(?:please report this issue on|Confirm you are on the latest).*", re.DOTALL
 )
 
+_NOT_LIVE: Final = "It is not live. Retry when it is."
 _LOGIN: Final = "The site wants a login. Send its cookies by the command `cookies`, then retry."
 # Texts of extractors, in the order in which they are looked for.
 _TEXTS: Final[tuple[tuple[str, ErrorCode, str], ...]] = (
@@ -68,10 +72,11 @@ _TEXTS: Final[tuple[tuple[str, ErrorCode, str], ...]] = (
         "It is not available in this country.",
     ),
     (
-        r"not started|will begin|premieres? in|live event will|upcoming|not currently live|offline",
+        r"not started|will begin|premieres? in|live event will|upcoming",
         ErrorCode.NOT_YET_LIVE,
-        "It has not begun yet. Retry when it is live.",
+        "It has not begun yet.",
     ),
+    (r"not currently live|offline", ErrorCode.NOT_YET_LIVE, _NOT_LIVE),
     (
         r"too many requests|rate.?limit|429",
         ErrorCode.RATE_LIMITED,
@@ -157,7 +162,7 @@ def _by_type(error: BaseException) -> DownloadError | None:  # noqa: C901, PLR09
     if isinstance(error, GeoRestrictedError):
         return DownloadError(ErrorCode.GEO_RESTRICTED, "It is not available in this country.")
     if isinstance(error, UserNotLive):
-        return DownloadError(ErrorCode.NOT_YET_LIVE, "It is not live. Retry when it is.")
+        return DownloadError(ErrorCode.NOT_YET_LIVE, _NOT_LIVE)
     if isinstance(error, HTTPError):
         return _by_status(error)
     if isinstance(error, SSLError | CertificateVerifyError):
@@ -220,6 +225,12 @@ def _by_transport(error: BaseException) -> DownloadError:
     )
 
 
+def _begins_in(text: str) -> float:
+    """Return the seconds until something begins, as a text says it."""
+    found = _BEGINS.search(text)
+    return float(found[1]) * _SECONDS[found[2]] if found else UPCOMING_POLL
+
+
 def _timeout() -> DownloadError:
     return DownloadError(ErrorCode.TIMEOUT, "The site did not answer in time.", transient=True)
 
@@ -228,8 +239,13 @@ def _by_text(text: str, causes: list[BaseException]) -> DownloadError:
     lower = text.lower()
     for pattern, code, advice in _TEXTS:
         if re.search(pattern, lower):
+            upcoming = code is ErrorCode.NOT_YET_LIVE and advice is not _NOT_LIVE
             return DownloadError(
-                code, f"{advice} ({text})"[:MAX_MESSAGE], transient=code is ErrorCode.RATE_LIMITED
+                code,
+                f"{advice} ({text})"[:MAX_MESSAGE],
+                transient=code is ErrorCode.RATE_LIMITED,
+                begins=upcoming,
+                retry_after=_begins_in(lower) if upcoming else None,
             )
     if any(isinstance(one, PostProcessingError) for one in causes):
         return DownloadError(

@@ -22,10 +22,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from yt_dlp.utils import DownloadCancelled
 
 from mediarip_mqtt.addresses import check_address, matches
+from mediarip_mqtt.engine.pace import Pace
 from mediarip_mqtt.errors import CommandError
 from mediarip_mqtt.settings import SecuritySettings
 
@@ -62,6 +64,9 @@ class WorkControl:
         self._exempt: set[str] = set()
         self._closers: list[Callable[[], None]] = []
         self._closing = False
+        self._trusted: set[str] = set()
+        self.pace = Pace()
+        self.proxied = False  # all goes through the administrator's proxy
         self.blocked: str | None = None  # why a connection was refused
         self.touched = time.monotonic()
 
@@ -69,6 +74,17 @@ class WorkControl:
     def stopped(self) -> bool:
         """Whether `stop` was called."""
         return self._flag.is_set()
+
+    def limit(self, rate: int) -> None:
+        """Download at most so many bytes per second from now on; 0 is no limit."""
+        self.pace.rate = rate
+
+    def go_through(self, proxy: str) -> None:
+        """Allow connections to the administrator's own proxy, wherever it stands."""
+        self.proxied = True
+        host = _name(urlsplit(proxy).hostname)
+        self._trusted.add(host)
+        self._exempt.add(host)
 
     def stop(self) -> None:
         """End all that the work waits for; returns at once, from any thread."""
@@ -147,7 +163,7 @@ class WorkControl:
 
     def resolved(self, host: object, addresses: list[str]) -> None:
         """Remember what an allowed host's name stands for."""
-        if matches(_name(host), self._security.allowed_hosts):
+        if _name(host) in self._trusted or matches(_name(host), self._security.allowed_hosts):
             self._exempt.update(addresses)
 
     @property

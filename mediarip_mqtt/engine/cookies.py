@@ -19,6 +19,7 @@ from typing import Any, Final
 from yt_dlp.cookies import YoutubeDLCookieJar
 
 from mediarip_mqtt.errors import CommandError, ErrorCode
+from mediarip_mqtt.models import utc_iso
 
 FIELDS: Final = 7  # domain, subdomains, path, secure, expires, name, value
 MAX_COOKIES: Final = 5000
@@ -42,7 +43,7 @@ class CookieReport:
     def payload(self) -> dict[str, Any]:
         """Return it for a reply."""
         moments = {"stored_at": self.stored_at, "last_success": self.last_success}
-        told = {key: one.isoformat() if one else None for key, one in moments.items()}
+        told = {key: utc_iso(one) if one else None for key, one in moments.items()}
         return {"stored": self.stored, "count": self.count, "expired": self.expired, **told}
 
 

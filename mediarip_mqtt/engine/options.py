@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from mediarip_mqtt.addresses import host_of, site_of
 from mediarip_mqtt.engine import tools
 from mediarip_mqtt.engine.base import Task
 from mediarip_mqtt.errors import ConfigError
 from mediarip_mqtt.models import MediaType
 from mediarip_mqtt.presets import AUDIO_FORMATS, Preset, height
-from mediarip_mqtt.settings import DownloadSettings, SecuritySettings
+from mediarip_mqtt.settings import DownloadSettings, SecuritySettings, SiteSettings
+from mediarip_mqtt.wanted import Embed
 
+CHAPTER_NAME: Final = "media - %(section_number)03d.%(ext)s"
 TEMP_NAME: Final = "media.%(ext)s"  # no page has a say in the names of temporary files
 
 # What an administrator may set: nothing that runs programs, reads or writes files elsewhere, or
@@ -115,24 +119,44 @@ def build(
     }
     if task.options.playlist_items:
         options["playlist_items"] = task.options.playlist_items
-    if task.rate_limit:
-        options["ratelimit"] = task.rate_limit
+    site = site_settings(host_of(task.url), downloads)
+    if (proxy := proxy_of(task.url, downloads)) is not None:
+        options["proxy"] = proxy
+    if site and site.extractor_args:
+        known = options.get("extractor_args") or {}
+        options["extractor_args"] = {**known, **site.extractor_args}
     if tools.ffmpeg():
         options["ffmpeg_location"] = tools.ffmpeg()
     if not security.impersonate:
         options["impersonate"] = None
-    return options | _formats(wanted, task.options.format_id)
+    if wants_from_start(task, downloads):
+        options["live_from_start"] = True
+    return options | _formats(wanted, task.options.format_id) | _beside(wanted, downloads)
+
+
+def wants_from_start(task: Task, downloads: DownloadSettings) -> bool:
+    """Whether a live stream is to be recorded from its start."""
+    wish = task.options.live_from_start
+    return downloads.live_streams == "from_start" if wish is None else wish
+
+
+def site_settings(host: str | None, downloads: DownloadSettings) -> SiteSettings | None:
+    """Return what is set for a host's site; a subdomain counts as its site."""
+    name = site_of(host, downloads.sites)
+    return downloads.sites[name] if name else None
+
+
+def proxy_of(url: str, downloads: DownloadSettings) -> str | None:
+    """Return the proxy for a URL; an empty text is none, None is what the environment says."""
+    site = site_settings(host_of(url), downloads)
+    if site and site.proxy is not None:
+        return site.proxy
+    return downloads.proxy if downloads.proxy is not None else downloads.ytdlp_options.get("proxy")
 
 
 def _formats(wanted: Preset, format_id: str | None) -> dict[str, Any]:
     if wanted.media_type is MediaType.AUDIO:
-        codec = wanted.output_format if wanted.output_format in AUDIO_FORMATS else "best"
-        return {
-            "format": format_id or wanted.format or "ba/b",
-            "postprocessors": [
-                {"key": "FFmpegExtractAudio", "preferredcodec": codec, "preferredquality": "0"}
-            ],
-        }
+        return {"format": format_id or wanted.format or "ba/b"}
     options: dict[str, Any] = {"format": format_id or wanted.format or "bv*+ba/b"}
     limit = height(wanted.quality)
     if limit is not None:
@@ -140,7 +164,66 @@ def _formats(wanted: Preset, format_id: str | None) -> dict[str, Any]:
         options["format_sort"] = [f"res:{limit}"]
     if wanted.output_format:
         options["merge_output_format"] = wanted.output_format
-        options["postprocessors"] = [
-            {"key": "FFmpegVideoRemuxer", "preferedformat": wanted.output_format}
-        ]
     return options
+
+
+def _beside(wanted: Preset, downloads: DownloadSettings) -> dict[str, Any]:
+    """Return the options for subtitles, thumbnail and all that is done to the files."""
+    options: dict[str, Any] = {}
+    if wanted.subtitles:
+        languages = wanted.subtitles.languages or downloads.subtitle_languages
+        options |= {
+            "writesubtitles": True,
+            "writeautomaticsub": wanted.subtitles.automatic,
+            # As regular expressions, of which a sender only has the star at the end.
+            "subtitleslangs": [
+                *(one.replace("*", ".*") for one in languages),
+                "-live_chat",
+                "-rechat",
+            ],
+        }
+    if Embed.THUMBNAIL in wanted.embed:
+        options["writethumbnail"] = True
+    if wanted.split_chapters:
+        options["outtmpl"] = {"default": TEMP_NAME, "chapter": CHAPTER_NAME}
+    steps = list(_steps(wanted, downloads))
+    return {**options, "postprocessors": steps} if steps else options
+
+
+def _conversion(wanted: Preset) -> Iterator[dict[str, Any]]:
+    if wanted.media_type is MediaType.AUDIO:
+        codec = wanted.output_format if wanted.output_format in AUDIO_FORMATS else "best"
+        yield {"key": "FFmpegExtractAudio", "preferredcodec": codec, "preferredquality": "0"}
+    elif wanted.output_format:
+        yield {"key": "FFmpegVideoRemuxer", "preferedformat": wanted.output_format}
+    elif Embed.THUMBNAIL in wanted.embed:
+        yield {"key": "FFmpegVideoRemuxer", "preferedformat": "webm>mkv"}  # webm takes no picture
+
+
+def _steps(wanted: Preset, downloads: DownloadSettings) -> Iterator[dict[str, Any]]:
+    """Yield the post-processors, in the one order in which they work together.
+
+    Subtitles are embedded before anything is cut out, chapters changed before they are written, and
+    the file is split when it is complete (yt-dlp's `get_postprocessors` has the reasons).
+    """
+    subtitles, sponsors = wanted.subtitles, wanted.sponsorblock
+    if sponsors:
+        asked = {*sponsors.mark, *sponsors.remove}
+        api = downloads.sponsorblock_api
+        yield {"key": "SponsorBlock", "categories": asked, "api": api, "when": "after_filter"}
+    if subtitles and not subtitles.embed and subtitles.format != "original":
+        form = subtitles.format
+        yield {"key": "FFmpegSubtitlesConvertor", "format": form, "when": "before_dl"}
+    yield from _conversion(wanted)
+    if subtitles and subtitles.embed:
+        yield {"key": "FFmpegEmbedSubtitle", "already_have_subtitle": False}
+    if sponsors:
+        yield {"key": "ModifyChapters", "remove_sponsor_segments": sponsors.remove}
+    metadata, chapters = Embed.METADATA in wanted.embed, Embed.CHAPTERS in wanted.embed
+    if metadata or chapters or sponsors:
+        marked = chapters or bool(sponsors)
+        yield {"key": "FFmpegMetadata", "add_chapters": marked, "add_metadata": metadata}
+    if Embed.THUMBNAIL in wanted.embed:
+        yield {"key": "EmbedThumbnail", "already_have_thumbnail": False}
+    if wanted.split_chapters:
+        yield {"key": "FFmpegSplitChapters"}

@@ -35,6 +35,8 @@ _thread_start = threading.Thread.start
 _sleep = time.sleep
 _kill = os.kill
 _open = FileDownloader.sanitize_open
+_slow_down = FileDownloader.slow_down
+_COUNTED: Final = "_mediarip_counted"
 
 
 def install() -> None:
@@ -54,6 +56,7 @@ def install() -> None:
         time.sleep = _stoppable_sleep  # type: ignore[assignment]
         os.kill = _harmless_kill
         FileDownloader.sanitize_open = _watched_open
+        FileDownloader.slow_down = _paced
 
 
 def _watched_socket_init(self: socket.socket, *arguments: Any, **named: Any) -> None:
@@ -121,6 +124,10 @@ def _watched_popen_init(
     proxied = (lambda url: GuardProxy.of(control).plain(url)) if control.guards else None
     arguments = children.checked(arguments, named, control.folder, proxied)
     named["env"] = children.environment(named.get("env"))
+    if control.proxied and any("://" in one for one in arguments):
+        raise children.ProgramRefusedError(
+            "This stream is recorded by ffmpeg, which can't go through the proxy of the settings."
+        )
     if proxied and any("://" in one for one in arguments):
         named["env"] = _behind_proxy(named["env"], GuardProxy.of(control).url)
     named["start_new_session"] = True  # a group of its own, so that all of it can be ended
@@ -161,6 +168,19 @@ def _watched_open(self: Any, filename: str, open_mode: str) -> Any:
     if control is not None and found:
         control.add_file(found[0])
     return found
+
+
+def _paced(self: Any, start_time: float, now: float | None, byte_counter: int) -> None:
+    # yt-dlp's own limit is one for each thread, and can't change on the way: it goes by the mean
+    # since the beginning.
+    control = current()
+    if control is None:
+        _slow_down(self, start_time, now, byte_counter)
+        return
+    before = getattr(self, _COUNTED, 0)
+    setattr(self, _COUNTED, byte_counter)
+    new = byte_counter - before if byte_counter >= before else byte_counter
+    control.pace.spend(new, control.sleep)
 
 
 def _harmless_kill(pid: int, number: int) -> None:

@@ -15,6 +15,8 @@ INTERVAL: Final = 0.2  # seconds between two reports
 DOWNLOAD_SHARE: Final = 95.0  # percent, where something is done to the files afterwards
 _UNKNOWN_SCALE: Final = 50 * 2**20  # bytes at which a download of unknown size shows about 60 %
 
+SUBTITLES: Final = "subtitles"  # in place of a format's id
+
 _MERGERS: Final = {"Merger"}
 _MOVERS: Final = {"MoveFiles"}
 
@@ -54,6 +56,10 @@ class ProgressMeter:
         """Take a progress hook."""
         info = hook.get("info_dict") or {}
         key = str(info.get("format_id"))
+        if key == SUBTITLES:
+            with self._lock:
+                self._send(Phase.SUBTITLES, self._percent)
+            return
         received = int(hook.get("downloaded_bytes") or 0)
         total = hook.get("total_bytes") or hook.get("total_bytes_estimate")
         finished = hook.get("status") == "finished"

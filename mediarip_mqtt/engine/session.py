@@ -12,10 +12,12 @@ import yt_dlp
 from yt_dlp.networking import Request
 from yt_dlp.networking._urllib import UrllibRH as _UrllibRH
 from yt_dlp.networking.exceptions import RequestError, TransportError
-from yt_dlp.utils import DownloadCancelled, determine_protocol
+from yt_dlp.utils import DownloadCancelled, PostProcessingError, determine_protocol
 
 from mediarip_mqtt.addresses import check_link
 from mediarip_mqtt.engine.control import BlockedAddressError, current
+from mediarip_mqtt.engine.produced import CHAPTER_LIMIT, known_languages
+from mediarip_mqtt.engine.progress import SUBTITLES
 from mediarip_mqtt.errors import CommandError, DownloadError, ErrorCode
 from mediarip_mqtt.settings import SecuritySettings
 
@@ -43,6 +45,15 @@ PROTOCOLS: Final = frozenset(
         "youtube_live_chat_replay",
     )
 )
+SUBTITLE_LIMIT: Final = 50  # languages of one medium
+TEXT_LIMIT: Final = 8000  # characters of a page's text that go into a file
+# Post-processors without which the medium is whole.
+_OPTIONAL: Final = {
+    "SponsorBlock": "SponsorBlock could not be asked; nothing was marked or removed.",
+    "EmbedThumbnail": "The thumbnail could not be embedded.",
+    "FFmpegEmbedSubtitle": "The subtitles could not be embedded.",
+    "FFmpegSubtitlesConvertor": "The subtitles could not be converted.",
+}
 _HANDLERS: Final = frozenset(("Requests", "Websockets"))
 _OUTSIDE_GUARD: Final = "CurlCFFI"  # has no sockets of Python
 
@@ -66,6 +77,8 @@ class Session(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
         auto_init: bool = True,
     ) -> None:
         self._security = security
+        self.made: dict[str, Any] = {}  # the details of the last file that was made
+        self.warnings: list[str] = []  # what could not be had, where the medium itself is fine
         super().__init__(params, auto_init=auto_init)
 
     def prepare_filename(self, *arguments: Any, **named: Any) -> Any:
@@ -113,8 +126,59 @@ class Session(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
             raise _no_web(info_dict)
         return super().process_video_result(info_dict, *arguments, **named)
 
+    def process_subtitles(self, video_id: str, normal: Any, automatic: Any) -> Any:
+        """Choose among subtitles whose languages are fit to be part of a name."""
+        return super().process_subtitles(
+            video_id, known_languages(normal), known_languages(automatic)
+        )
+
+    def _write_subtitles(self, info_dict: dict[str, Any], filename: str) -> Any:
+        """Write one language after the other: a medium is not lost for want of subtitles."""
+        wanted = info_dict.get("requested_subtitles") or {}
+        written: list[Any] = []
+        for language, one in list(wanted.items())[:SUBTITLE_LIMIT]:
+            alone = {**info_dict, "requested_subtitles": {language: one}}
+            try:
+                written += super()._write_subtitles(alone, filename) or []
+            except (yt_dlp.utils.YoutubeDLError, OSError) as error:
+                self._check_stop(error)
+                self.warnings.append(f"The subtitles in {language} could not be had.")
+                del wanted[language]
+        return written
+
+    def run_pp(self, pp: Any, infodict: dict[str, Any]) -> Any:
+        """Run a post-processor; one that only adds something may fail."""
+        kind = pp.pp_key()
+        if kind == "FFmpegMetadata":
+            _shorten(infodict)
+        if kind == "FFmpegSplitChapters" and len(infodict.get("chapters") or ()) > CHAPTER_LIMIT:
+            self.warnings.append(f"It has more than {CHAPTER_LIMIT} chapters and was not split.")
+            return infodict
+        try:
+            return super().run_pp(pp, infodict)
+        except PostProcessingError as error:
+            if kind not in _OPTIONAL:
+                raise
+            self._check_stop(error)
+            self.warnings.append(_OPTIONAL[kind])
+            return infodict
+
+    def post_process(self, *arguments: Any, **named: Any) -> Any:
+        """Do all that comes after the download; keep what is known of the file then."""
+        info = super().post_process(*arguments, **named)
+        self.made = dict(info)  # a copy: yt-dlp strips its own
+        return info
+
+    def _check_stop(self, error: BaseException) -> None:
+        control = current()
+        logger.info("done without: %s", error)
+        if control is not None:
+            control.check()
+
     def dl(self, name: str, info: dict[str, Any], *arguments: Any, **named: Any) -> Any:
         """Download by a protocol that is known to be harmless."""
+        if named.get("subtitle"):
+            info = {**info, "format_id": SUBTITLES}  # else its progress would be the medium's
         for one in (info, *(info.get("requested_formats") or ())):
             if not _is_web(one):
                 raise _no_web(one)
@@ -145,6 +209,13 @@ class Session(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
 def _scheme(url: str) -> str:
     """Return a URL's scheme; that of http for what has none, as yt-dlp takes it."""
     return url.partition(":")[0].lower() if "://" in url or url.startswith("data:") else "http"
+
+
+def _shorten(info: dict[str, Any]) -> None:
+    """Cut a page's texts: each becomes an argument of ffmpeg, whose length is limited."""
+    for key, value in info.items():
+        if isinstance(value, str) and len(value) > TEXT_LIMIT and "url" not in key:
+            info[key] = value[:TEXT_LIMIT]
 
 
 def _is_web(info: dict[str, Any]) -> bool:

@@ -19,12 +19,13 @@ from yt_dlp.extractor.common import UnsupportedURLIE
 from yt_dlp.version import __version__ as ytdlp_version
 
 from mediarip_mqtt import library
-from mediarip_mqtt.addresses import check_link, check_url
+from mediarip_mqtt.addresses import check_link, check_url, host_of, site_of
 from mediarip_mqtt.engine import options, patches, picture, tools
 from mediarip_mqtt.engine.base import Control, Extraction, Report, Task
-from mediarip_mqtt.engine.classify import classify
+from mediarip_mqtt.engine.classify import UPCOMING_POLL, classify
 from mediarip_mqtt.engine.control import WorkControl
 from mediarip_mqtt.engine.cookies import Cookies
+from mediarip_mqtt.engine.produced import collect
 from mediarip_mqtt.engine.progress import ProgressMeter
 from mediarip_mqtt.engine.session import Session
 from mediarip_mqtt.errors import CommandError, DownloadError, ErrorCode, Stopped
@@ -143,6 +144,11 @@ class YtdlpEngine:
             if not info:
                 raise DownloadError(ErrorCode.UNAVAILABLE, "The page holds nothing to download.")
             _refuse_upcoming(info)
+            if info.get("is_live") and self._downloads.live_streams == "refuse":
+                raise DownloadError(
+                    ErrorCode.UNAVAILABLE,
+                    "It is a live stream, which the setting downloads.live_streams refuses.",
+                )
             media = self._media_info(task, info)
             return Extraction(media, _Handle(session.sanitize_info(info)))
 
@@ -187,31 +193,26 @@ class YtdlpEngine:
             info = {key: value for key, value in handle.info.items() if key != "requested_formats"}
             result = session.process_ie_result(info, download=True)
             work.check()
-            produced = self._produced(task, session, result or info, paths)
+
+            def name(extension: str) -> str:
+                return self._name(task, session, result or info, extension)
+
+            produced = collect(paths, session.made, name, self._warning(task, session))
             if self._cookies and session.cookiejar.get_cookies_for_url(task.url):
                 self._cookies.succeeded(task.session_id)
             return produced
 
-    def _produced(
-        self, task: Task, session: Any, info: dict[str, Any], paths: list[str]
-    ) -> tuple[ProducedFile, ...]:
-        """Return the files that are really there; success without one is a failure."""
-        files: list[ProducedFile] = []
-        for path in dict.fromkeys(paths):
-            size = Path(path).stat().st_size if Path(path).is_file() else 0
-            if not size:
-                raise DownloadError(
-                    ErrorCode.NETWORK, "The site sent an empty file.", transient=True
-                )
-            name = self._name(task, session, info, Path(path).suffix.lstrip("."))
-            files.append(ProducedFile(temp_path=path, filename=name, filesize=size, main=not files))
-        if not files:
-            raise DownloadError(
-                ErrorCode.UNAVAILABLE,
-                "yt-dlp ended without a file: a filter or a limit of downloads.ytdlp_options left "
-                "it out.",
-            )
-        return tuple(files)
+    def _warning(self, task: Task, session: Session) -> str | None:
+        """Return what of the wishes could not be had; None where all could."""
+        info = session.made
+        wanted, found = effective(task.options, self._downloads), list(session.warnings)
+        if wanted.subtitles and not found and not info.get("requested_subtitles"):
+            found.append("The page has no subtitles in these languages.")
+        if wanted.sponsorblock and info.get("sponsorblock_chapters") is None and not found:
+            found.append("SponsorBlock knows nothing of this site.")
+        if wanted.split_chapters and not info.get("chapters"):
+            found.append("It has no chapters to split it by.")
+        return " ".join(found) or None
 
     def _name(self, task: Task, session: Any, info: dict[str, Any], extension: str) -> str:
         """Return the final name: the template filled in, each value kept within its level."""
@@ -219,7 +220,7 @@ class YtdlpEngine:
         title = info.get("title") or info.get("id") or "download"
         values = {**info, "title": title, "ext": extension}
         rendered = session.evaluate_outtmpl(
-            template, {key: _one_level(value) for key, value in values.items()}
+            template, {key: _value(value) for key, value in values.items()}
         )
         if not rendered.endswith(f".{extension}"):
             rendered = f"{rendered}.{extension}"
@@ -228,11 +229,9 @@ class YtdlpEngine:
         return library.safe_name(rendered)
 
     def _site_template(self, info: dict[str, Any], url: str) -> str:
-        host = (urlsplit(str(info.get("webpage_url") or url)).hostname or "").lower()
-        for site, template in self._downloads.output_templates.items():
-            if host == site or host.endswith(f".{site}"):
-                return template
-        return self._downloads.output_template
+        templates = self._downloads.output_templates
+        site = site_of(host_of(str(info.get("webpage_url") or url)), templates)
+        return templates[site] if site else self._downloads.output_template
 
     @contextmanager
     def _at_work(self, control: Control, url: str = "") -> Iterator[WorkControl]:
@@ -259,11 +258,13 @@ class YtdlpEngine:
             raise found from None
 
     @contextmanager
-    def _session(self, task: Task, control: WorkControl) -> Iterator[Any]:
+    def _session(self, task: Task, control: WorkControl) -> Iterator[Session]:
         """Open a YoutubeDL for one job."""
         wanted = effective(task.options, self._downloads)
         params = options.build(task, wanted, self._downloads, self._security, self._cache)
         # auto_init sorts 1,700 extractors in a quadratic way, 43 ms of the interpreter's lock.
+        if params.get("proxy"):
+            control.go_through(params["proxy"])
         session = Session({**params, "logger": _Log(control)}, self._security, auto_init=False)
         for extractor in self._known_extractors():
             session.add_info_extractor(extractor)
@@ -385,16 +386,20 @@ def _only_entry(info: dict[str, Any] | None, task: Task) -> dict[str, Any] | Non
 
 
 def _refuse_upcoming(info: dict[str, Any]) -> None:
-    if info.get("live_status") == "is_upcoming":
-        raise DownloadError(ErrorCode.NOT_YET_LIVE, "It has not begun yet. Retry when it is live.")
+    if info.get("live_status") != "is_upcoming":
+        return
+    begins = _number(info.get("release_timestamp"))
+    raise DownloadError(
+        ErrorCode.NOT_YET_LIVE,
+        "It has not begun yet.",
+        begins=True,
+        retry_after=max(begins - time.time(), 0.0) if begins else UPCOMING_POLL,
+    )
 
 
-def _one_level(value: Any) -> Any:
+def _value(value: Any) -> Any:
     """Return a field's value such that it can't make or leave a folder."""
-    if not isinstance(value, str):
-        return value
-    text = value.replace("/", "⧸").replace("\\", "⧹").replace("\x00", "")
-    return text if text.strip(" .") else "_"
+    return library.one_level(value) if isinstance(value, str) else value
 
 
 def _format(one: dict[str, Any]) -> FormatInfo:

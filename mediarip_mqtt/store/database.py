@@ -20,6 +20,7 @@ from mediarip_mqtt import threads
 from mediarip_mqtt.errors import StoreError, StoreInUseError
 from mediarip_mqtt.store import backup
 from mediarip_mqtt.store.ledger import Changes
+from mediarip_mqtt.store.reserve import Reserve
 from mediarip_mqtt.store.tx import Tx
 
 T = TypeVar("T")
@@ -63,6 +64,7 @@ class Store:
     ) -> None:
         self.path = path
         self.journal_mode = journal_mode
+        self.reserve = Reserve(path.parent)
         self._exclusive = exclusive
         self._committed = committed
         self._database: aiosqlite.Connection | None = None
@@ -190,6 +192,17 @@ class Store:
         return await _hop(database, function, *arguments)
 
     def _transaction(
+        self, connection: sqlite3.Connection, function: Callable[[Tx], T]
+    ) -> tuple[T, Changes]:
+        try:
+            return self._try(connection, function)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL or not self.reserve.release():
+                raise
+            logger.error("store: the volume is full; the store takes its reserve")  # noqa: TRY400 - no traceback for a full volume
+        return self._try(connection, function)
+
+    def _try(
         self, connection: sqlite3.Connection, function: Callable[[Tx], T]
     ) -> tuple[T, Changes]:
         tx = Tx(connection)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from mediarip_mqtt.addresses import host_of
 from mediarip_mqtt.models import (
     ACTIVE,
+    DownloadOptions,
     Items,
     Job,
     JobStatus,
@@ -24,6 +26,7 @@ from mediarip_mqtt.store.ledger import Ledger
 
 _PRIORITIES: Final = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
 _PRIORITY_NAMES: Final = {number: name for name, number in _PRIORITIES.items()}
+_JSON_COLUMNS: Final = frozenset({"tags", "subtitles", "sponsorblock", "embed"})
 _JOB_COLUMNS: Final = tuple(name for name in Job.model_fields if name != "items")
 FARTHEST_RETRY: Final = timedelta(seconds=4500)  # `jobs.RETRY_LIMIT` fourfold, and its jitter
 
@@ -57,8 +60,8 @@ class Tx(Ledger):
         names = ", ".join(values)
         marks = ", ".join("?" * len(values))
         self._connection.execute(
-            f"INSERT INTO jobs ({names}, is_playlist) VALUES ({marks}, ?)",  # noqa: S608 - names of our own columns
-            (*values.values(), int(is_playlist)),
+            f"INSERT INTO jobs ({names}, is_playlist, host) VALUES ({marks}, ?, ?)",  # noqa: S608 - names of our own columns
+            (*values.values(), int(is_playlist), host_of(job.url)),
         )
         self.touch(job)
 
@@ -253,11 +256,18 @@ class Tx(Ledger):
         excluded: Collection[str],
         limit: int,
         sessions: Collection[str] | None = None,
+        busy_sites: Collection[str] = (),
     ) -> list[Job]:
-        """Return the jobs that run next, by priority, then age, leaving out ``excluded``."""
+        """Return the jobs that run next, by priority, then age.
+
+        Left out are those of the ids ``excluded``, and those of hosts that are ``busy_sites`` or
+        below them.
+        """
         # A retry is never further away: the clock was set back since.
         moment, far = utc_iso(now), utc_iso(now + FARTHEST_RETRY)
         whose = "" if sessions is None else f"AND session_id IN ({', '.join('?' * len(sessions))}) "
+        site = " AND NOT (host IS ? OR ifnull(host, '') LIKE '%.' || ?)" * len(busy_sites)
+        sites = [one for one in busy_sites for _ in range(2)]
         found: list[sqlite3.Row] = []
         for status, extra in (
             ("queued", ""),
@@ -266,10 +276,11 @@ class Tx(Ledger):
             values = [status, moment, *([moment, far] if extra else [])]
             found += self._rows(
                 "SELECT * FROM jobs WHERE status = ? AND (not_before IS NULL OR not_before <= ?)"  # noqa: S608 - clauses are ours
-                f"{extra} AND id NOT IN ({', '.join('?' * len(excluded))}) {whose}"
+                f"{extra} AND id NOT IN ({', '.join('?' * len(excluded))}){site} {whose}"
                 "ORDER BY priority, created_at, id LIMIT ?",
                 *values,
                 *excluded,
+                *sites,
                 *(sessions or ()),
                 limit,
             )
@@ -341,9 +352,10 @@ class Tx(Ledger):
             url,
         ):
             job = self._decode(row)
-            keys = ("media_type", "format_id", "quality", "preset", "output_format", "folder")
             own = session_id in {None, job.session_id}
-            if own and all(getattr(job, key) == getattr(like, key) for key in keys):
+            if own and all(
+                getattr(job, key) == getattr(like, key) for key in DownloadOptions.model_fields
+            ):
                 return job
         return None
 
@@ -470,7 +482,7 @@ class Tx(Ledger):
     def _decode(self, row: sqlite3.Row) -> Job:
         values = {name: row[name] for name in _JOB_COLUMNS}
         values["priority"] = _PRIORITY_NAMES[row["priority"]]
-        values["tags"] = tuple(json.loads(row["tags"]))
+        values |= {name: json.loads(row[name]) for name in _JSON_COLUMNS if row[name] is not None}
         if row["status"] not in ACTIVE:
             values["speed"] = values["eta"] = None
         if row["is_playlist"]:
@@ -496,8 +508,8 @@ def _encode(columns: Mapping[str, Any]) -> dict[str, Any]:
             values[name] = utc_iso(value)
         elif name == "priority":
             values[name] = _PRIORITIES[value]
-        elif name == "tags":
-            values[name] = json.dumps(list(value), ensure_ascii=False)
+        elif name in _JSON_COLUMNS:
+            values[name] = None if value is None else json.dumps(value, ensure_ascii=False)
         elif isinstance(value, bool):
             values[name] = int(value)
         else:

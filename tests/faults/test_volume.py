@@ -174,17 +174,20 @@ def test_a_full_volume_fails_the_download_with_its_reason_and_everything_else_go
         small = client.download(media.url("/bytes/100000/small.mp4"))
         client.wait_status(small, "completed")
         wait_for(lambda: not service.temporary())
-        # To the last byte: commands get their answer, and when there is space again all goes on.
+        # To the last byte: commands are taken, as the store has a reserve, and what comes of them
+        # is kept; when there is space again all goes on.
         filler = unmounted / "filler"
         subprocess.run(["dd", "if=/dev/zero", f"of={filler}"], capture_output=True, check=False)
         assert shutil.disk_usage(unmounted).free == 0
-        reply = client.request("download", url=media.url("/bytes/1000/more.mp4"))
-        assert reply["ok"] or reply["error"]["code"] == "storage_unavailable"
+        more = client.download(media.url("/bytes/9000000/more.mp4"))
+        assert client.wait_status(more, "failed")["error_code"] == "disk_full"
         assert client.request("list")["ok"]
         filler.unlink()
         more = client.download(media.url("/bytes/1000/again.mp4"))
         client.wait_status(more, "completed", timeout=30)
         assert service.running
+        assert "takes its reserve" in service.log
+        wait_for((unmounted / ".mediarip" / "reserve").exists, 30, "the reserve to be renewed")
 
 
 def test_a_store_that_another_process_locks_is_told_and_used_again_afterwards(

@@ -9,7 +9,7 @@ from filelock import FileLock
 
 
 def make(folder: Path) -> Path:
-    """Return a folder with video.mp4, audio.mp3, hls/, and avhls/ (two heights, audio apart)."""
+    """Return a folder with video.mp4, audio.mp3, cover.png, hls/, avhls/ (two heights)."""
     with FileLock(folder.parent / "media.lock"):
         if not (folder / "ready").exists():
             folder.mkdir(exist_ok=True)
@@ -24,6 +24,7 @@ def _make(folder: Path) -> None:
     codecs = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-c:a", "aac"]
     _ffmpeg(folder, *video, *audio, *codecs, "video.mp4")
     _ffmpeg(folder, "-i", "video.mp4", "-vn", "-c:a", "libmp3lame", "audio.mp3")
+    _ffmpeg(folder, "-i", "video.mp4", "-frames:v", "1", "cover.png")
     hls = ["-hls_time", "1", "-hls_list_size", "0", "-hls_segment_filename"]
     for name in ("hls", "avhls"):
         (folder / name).mkdir(exist_ok=True)

@@ -1,0 +1,180 @@
+"""The command `doctor`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Final, NoReturn
+
+import typer
+from rich.text import Text
+
+from mediarip_mqtt import logs, presets, redaction, settings, supervisor
+from mediarip_mqtt.display import clean, print_line
+from mediarip_mqtt.doctor import bundle as bundles
+from mediarip_mqtt.doctor.examine import examine
+from mediarip_mqtt.doctor.findings import Finding, State, attempt, from_error
+from mediarip_mqtt.engine import options
+from mediarip_mqtt.errors import ConfigError, MediaripError
+from mediarip_mqtt.settings import LogSettings, Settings
+from mediarip_mqtt.terminal import AsJson, Config, Exit, carry_out, err, fail, out, print_json
+
+WIDTH: Final = 18  # of the names of checks
+COLOURS: Final = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "bold red"}
+
+
+def doctor(
+    *,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.zip", help="Write a report of a fault, too; without secrets."),
+    ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(help="With --bundle: the service's log, of which the end goes in."),
+    ] = None,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Check configuration, broker, volume and programs; exit code 1 where there is a problem."""
+    if bundle is not None and bundle.exists():
+        fail(f"{bundle} exists already; name another file.", Exit.FAILED)
+    # What the checks find is told by their findings.
+    logs.configure(LogSettings(level="error"), console=err)
+    raise typer.Exit(_apart(_doctor(bundle, log, config, as_json=as_json)))
+
+
+async def _doctor(
+    bundle: Path | None, log: Path | None, config: Path | None, *, as_json: bool
+) -> int:
+    loaded: Settings | None = None
+    try:
+        loaded = _load(config)
+        loaded, findings = await _with_broker(loaded)
+        findings += await examine(loaded, config)
+    except ConfigError as error:
+        findings = [_wrong(error)]
+    report = _report(findings, redaction.secrets_of(loaded) if loaded else frozenset())
+    if as_json:
+        print_json(report)
+    else:
+        _print(report)
+    if bundle is not None:
+        await _write(bundle, await bundles.collect(report, loaded, config, log))
+    if loaded is None:
+        return Exit.CONFIG
+    return Exit.FAILED if report["problems"] else Exit.OK
+
+
+def _load(config: Path | None) -> Settings:
+    loaded = settings.load(config)
+    presets.check_presets(loaded.downloads)
+    options.check_options(loaded.downloads)
+    return loaded
+
+
+async def _with_broker(loaded: Settings) -> tuple[Settings, list[Finding]]:
+    """Return the settings with the broker that the Supervisor names, or why there is none."""
+    look = partial(supervisor.with_broker, loaded, patience=0)
+    try:
+        return await attempt(look, "supervisor", supervisor.REQUEST_TIME * 2), []
+    except MediaripError as error:
+        return loaded, [from_error("Supervisor", error)]
+
+
+def _wrong(error: ConfigError) -> Finding:
+    finding = from_error("configuration", error)
+    remedy = "Correct it; `docs/configuration.md` has all settings."
+    return Finding(finding.name, finding.state, error.message, remedy)
+
+
+def _report(findings: list[Finding], secrets: frozenset[str]) -> dict[str, Any]:
+    def plain(text: str) -> str:
+        for secret in secrets:
+            text = text.replace(secret, redaction.HIDDEN)
+        return logs.redact(text)
+
+    states = [one.state for one in findings]
+    return {
+        "problems": states.count(State.PROBLEM),
+        "warnings": states.count(State.WARNING),
+        "checks": [
+            {
+                "name": one.name,
+                "state": str(one.state),
+                "found": plain(one.found),
+                "remedy": plain(one.remedy),
+            }
+            for one in findings
+        ],
+    }
+
+
+def _print(report: dict[str, Any]) -> None:
+    for one in report["checks"]:
+        state = State(one["state"])
+        line = Text.assemble(
+            (f"{state:<8}", COLOURS[state]), f" {one['name']:<{WIDTH}} {clean(one['found'])}"
+        )
+        out.print(line, soft_wrap=True)
+        if one["remedy"]:
+            out.print(Text(f"{'':<{WIDTH + 10}}-> {clean(one['remedy'])}"), soft_wrap=True)
+    print_line(
+        sys.stdout,
+        f"{_count(report['problems'], 'problem')}, {_count(report['warnings'], 'warning')}",
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+
+
+async def _write(path: Path, files: dict[str, str]) -> None:
+    try:
+        await attempt(partial(bundles.write, path, files), "bundle", bundles.SECONDS)
+    except OSError as error:
+        fail(f"{path} can't be written: {error.strerror}.", Exit.FAILED)
+    print_line(
+        sys.stderr, f"{path} holds the report. Look into it before you send it: it names titles."
+    )
+
+
+def _apart(coroutine: Coroutine[Any, Any, int]) -> int:
+    """Run in a child process; return its exit code without waiting for its end.
+
+    A thread that waits for a hanging volume keeps even a killed process from ending.
+    """
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            carry_out(coroutine)
+        except typer.Exit as end:
+            _leave(theirs, end.exit_code)
+        finally:
+            os._exit(Exit.FAILED)
+    coroutine.close()
+    os.close(theirs)
+    try:
+        told = os.read(ours, 1)
+    except KeyboardInterrupt:
+        os.kill(child, signal.SIGTERM)
+        return Exit.INTERRUPTED
+    return told[0] if told else Exit.FAILED
+
+
+def _leave(pipe: int, code: int) -> NoReturn:
+    """Tell the parent, and end; nobody reads on from what a hanging process holds open."""
+    for file in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, AttributeError):  # none, where its reader has gone
+            file.flush()
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+    os.write(pipe, bytes([code]))
+    os._exit(code)

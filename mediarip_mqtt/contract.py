@@ -1,0 +1,392 @@
+"""The contract as data: every topic with what is said on it, made from the models of the code.
+
+A `Schema` is JSON Schema as Python's own types; models stand in it as ``{"$ref": "#/$defs/Name"}``
+and are defined by `definitions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, Literal, TypeAlias
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from mediarip_mqtt import commands, events, examples, replies, wire
+from mediarip_mqtt.models import Job, Progress
+from mediarip_mqtt.published import Info, JobList, State, Ytdlp
+from mediarip_mqtt.settings import HomeAssistantSettings, MqttSettings, runtime_fields
+
+Schema: TypeAlias = dict[str, Any]
+JSON: Final = "application/json"
+TEXT: Final = "text/plain"
+DEFS: Final = "#/$defs/"
+CHANGE_SETTINGS: Final = "ChangeSettings"  # its keys come from the settings, not from a model
+
+PARAMETERS: Final = {
+    "id": "A job's id.",
+    "sid": "A session's name: 1 to 64 letters, digits and `_ . @ -`.",
+    "name": "A command's name.",
+    "key": "A runtime setting's name.",
+}
+
+
+@dataclass(frozen=True)
+class Message:
+    """Something that is said on a topic; JSON where ``content_type`` says no other."""
+
+    name: str
+    summary: str
+    payload: Schema
+    content_type: str = JSON
+    example: Any = None
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic, or a family of them that differ in the ``{parameters}`` of their address.
+
+    ``action`` is the service's: it sends or receives. ``only`` names the session mode without which
+    there are none of them.
+    """
+
+    name: str
+    address: str
+    action: Literal["send", "receive"]
+    summary: str
+    messages: tuple[Message, ...]
+    retained: bool = False
+    qos: Literal[0, 1] = 1
+    only: Literal["isolated"] | None = None
+    enums: tuple[tuple[str, tuple[str, ...]], ...] = ()  # the values of some parameters
+
+
+CLEARED: Final = Message(
+    "cleared", "Nothing is retained here any more.", {"type": "string", "maxLength": 0}, TEXT
+)
+
+
+def topics(
+    base: str = MqttSettings.model_fields["base_topic"].default,
+    node_id: str = MqttSettings.model_fields["node_id"].default,
+) -> list[Topic]:
+    """Return every topic of a service."""
+    root = wire.Topics(base, isolated=True)
+    session = root.of("{sid}")
+    return [
+        *_single(root),
+        *_of_jobs(root, "", None),
+        *_of_jobs(session, "session.", "isolated"),
+        *_intake(root, session),
+        *_settings(root),
+        *_homeassistant(node_id),
+    ]
+
+
+def reply(name: str) -> Message:
+    """Return the reply to a command."""
+    accepted = [_ref(cls) for cls in replies.ACCEPTED[name]]
+    payload = {
+        "properties": {"command": {"const": name}},
+        "anyOf": [*accepted, _ref(replies.Refused)],
+    }
+    return Message(f"reply.{name}", f"The reply to `{name}`.", payload)
+
+
+def answers() -> list[Message]:
+    """Return all replies; the last one is that to what is no known command."""
+    unknown = Message(
+        "reply.unknown", "The reply to what is no known command.", _ref(replies.Refused)
+    )
+    return [*(reply(name) for name in commands.CLASSES), unknown]
+
+
+def command(name: str) -> Message:
+    """Return a command as an object."""
+    cls = commands.CLASSES[name]
+    summary = (cls.__doc__ or "").strip().splitlines()[0]
+    example = examples.COMMANDS[name]
+    return Message(f"command.{name}", summary, {"$ref": DEFS + cls.__name__}, example=example)
+
+
+def named(name: str) -> Message:
+    """Return a command as an object that has to say which command it is."""
+    one = command(name)
+    payload = {"allOf": [one.payload, {"required": ["command"]}]}
+    example = {"command": name, **one.example}
+    return Message(f"command.{name}.named", one.summary, payload, example=example)
+
+
+def event(name: str) -> Message:
+    """Return an event."""
+    cls = events.classes()[name]
+    return Message(f"event.{name}", (cls.__doc__ or "").strip().splitlines()[0], _ref(cls))
+
+
+def setting(key: str) -> Message:
+    """Return a runtime setting's value."""
+    schema = _setting(key)
+    text = "enum" in schema or schema.get("type") == "string"
+    return Message(f"setting.{key}", str(schema["description"]), schema, TEXT if text else JSON)
+
+
+def _single(root: wire.Topics) -> list[Topic]:
+    status = {"type": "string", "enum": [wire.ONLINE, wire.OFFLINE]}
+    picture = {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/jpeg"}
+    rows = [
+        (
+            "status",
+            root.status,
+            "Whether the service is there; `offline` is also its last will.",
+            Message("status", "In one word.", status, TEXT),
+        ),
+        ("info", root.info, "Facts that rarely change.", _message("info", Info)),
+        (
+            "state",
+            root.state,
+            "What the service does: after each change, at most twice a second, and every 30 s.",
+            _message("state", State),
+        ),
+        ("ytdlp", root.ytdlp, "The version of yt-dlp, and its update.", _message("ytdlp", Ytdlp)),
+        (
+            "thumbnail",
+            root.thumbnail,
+            "The picture of the current or last job.",
+            Message("thumbnail", "A JPEG of at most 640 pixels, in base64.", picture, TEXT),
+        ),
+    ]
+    return [
+        Topic(name, address, "send", summary, (message,), retained=True)
+        for name, address, summary, message in rows
+    ]
+
+
+def _of_jobs(of: wire.Topics, prefix: str, only: Literal["isolated"] | None) -> list[Topic]:
+    """Return what is published of jobs: by the service, or by one isolated session."""
+    rows: list[tuple[str, str, str, tuple[Message, ...], bool, Literal[0, 1]]] = [
+        (
+            "job.state",
+            of.job_state("{id}"),
+            "The whole job; cleared once it is deleted.",
+            (_message("job", Job), CLEARED),
+            True,
+            1,
+        ),
+        (
+            "job.progress",
+            of.job_progress("{id}"),
+            "A job's progress, at most five times a second. Stays after its end; cleared with it.",
+            (_message("progress", Progress), CLEARED),
+            True,
+            0,
+        ),
+        (
+            "jobs",
+            of.jobs,
+            "The jobs that run, wait and ended last, for a dashboard.",
+            (_message("jobs", JobList), *([CLEARED] if only else [])),
+            True,
+            1,
+        ),
+        (
+            "event",
+            of.event,
+            "One message for each thing that happened.",
+            tuple(event(name) for name, cls in events.classes().items() if not only or _job(cls)),
+            False,
+            1,
+        ),
+        ("response", of.response, "The reply to every command.", tuple(answers()), False, 1),
+    ]
+    return [
+        Topic(prefix + name, address, "send", summary, messages, retained, qos, only)
+        for name, address, summary, messages, retained, qos in rows
+    ]
+
+
+def _job(cls: type[events.Event]) -> bool:
+    return issubclass(cls, events.JobEvent)
+
+
+def _intake(root: wire.Topics, session: wire.Topics) -> list[Topic]:
+    names = tuple(commands.CLASSES)
+    objects = tuple(command(name) for name in names)
+    text = _text("download")
+    assert text is not None  # noqa: S101 - a download has a main argument
+    found = [
+        Topic(
+            "command",
+            root.command,
+            "receive",
+            "The one door for everything: text is a download, an object names its `command`.",
+            (text, command("download"), *(named(name) for name in names if name != "download")),
+        )
+    ]
+    for name in names:
+        one = command(name)
+        found.append(
+            Topic(
+                f"command.{name}",
+                root.command_for(name),
+                "receive",
+                one.summary,
+                (one, *([text] if (text := _text(name)) else [])),
+            )
+        )
+    on_behalf = "The same on behalf of a session."
+    texts = tuple(text for name in names if (text := _text(name)))
+    return [
+        *found,
+        Topic("session.command", session.command, "receive", on_behalf, found[0].messages),
+        Topic(
+            "session.command.name",
+            session.command_for("{name}"),
+            "receive",
+            on_behalf,
+            (*objects, *texts),
+            enums=(("name", names),),
+        ),
+    ]
+
+
+def _text(name: str) -> Message | None:
+    """Return a command as plain text; None for one that takes none."""
+    main = commands.MAIN_ARGUMENT[name]
+    if main is None:
+        return None
+    what = "a URL, or search words" if name == "download" else f"`{main}`"
+    return Message(f"command.{name}.text", f"Plain text: {what}.", {"type": "string"}, TEXT)
+
+
+def _settings(root: wire.Topics) -> list[Topic]:
+    keys = tuple(runtime_fields())
+    values = tuple(setting(key) for key in keys)
+    enums = (("key", keys),)
+    return [
+        Topic(
+            "setting",
+            root.setting("{key}"),
+            "send",
+            "A runtime setting's value: JSON, texts without quotes.",
+            values,
+            retained=True,
+            enums=enums,
+        ),
+        Topic(
+            "setting.set",
+            root.setting_set("{key}"),
+            "receive",
+            "A new value for it; answered as the command `settings`.",
+            values,
+            enums=enums,
+        ),
+    ]
+
+
+def _homeassistant(node_id: str) -> list[Topic]:
+    fields = HomeAssistantSettings.model_fields
+    device = Message("device", "A device of Home Assistant's MQTT discovery.", {"type": "object"})
+    birth = Message("birth", "`online` when Home Assistant has started.", {"type": "string"}, TEXT)
+    return [
+        Topic(
+            "homeassistant.device",
+            f"{fields['discovery_prefix'].default}/device/{node_id}/config",
+            "send",
+            "The device that Home Assistant shows.",
+            (device, CLEARED),
+            retained=True,
+        ),
+        Topic(
+            "homeassistant.birth",
+            str(fields["birth_topic"].default),
+            "receive",
+            "Home Assistant's birth message: the device is announced again.",
+            (birth,),
+        ),
+    ]
+
+
+def _message(name: str, cls: type[BaseModel]) -> Message:
+    return Message(name, (cls.__doc__ or "").strip().splitlines()[0], _ref(cls))
+
+
+def _ref(cls: type[BaseModel]) -> Schema:
+    return {"$ref": DEFS + cls.__name__}
+
+
+@cache
+def definitions() -> dict[str, Schema]:
+    """Return the schema of every model, by its name.
+
+    What is sent may get more keys in later versions, so objects are open; commands are closed.
+    """
+    sent: list[type[BaseModel]] = [Info, State, Ytdlp, JobList, Job, Progress, replies.Refused]
+    sent += [cls for shapes in replies.ACCEPTED.values() for cls in shapes]
+    sent += events.classes().values()
+    taken = [cls for cls in commands.CLASSES.values() if cls is not commands.ChangeSettings]
+    found = {
+        CHANGE_SETTINGS: _change_settings(),
+        **_defined(taken, "validation", closed=True),
+        **_defined(sent, "serialization", closed=False),
+    }
+    return dict(sorted(found.items()))
+
+
+def _defined(
+    models: Iterable[type[BaseModel]], mode: JsonSchemaMode, *, closed: bool
+) -> dict[str, Schema]:
+    made = models_json_schema([(cls, mode) for cls in models], ref_template=DEFS + "{model}")[1]
+    return {name: _tidy(one, closed=closed) for name, one in made["$defs"].items()}
+
+
+def _change_settings() -> Schema:
+    own = commands.ChangeSettings.model_json_schema(ref_template=DEFS + "{model}")["properties"]
+    schema = {
+        "type": "object",
+        "description": (commands.ChangeSettings.__doc__ or "").strip(),
+        "properties": {
+            "command": own["command"],
+            "request_id": own["request_id"],
+            **{key: _setting(key) for key in runtime_fields()},
+        },
+        "additionalProperties": False,
+    }
+    return _tidy(schema, closed=True)
+
+
+def _setting(key: str) -> Schema:
+    section = runtime_fields()[key][1]
+    schema: Schema = TypeAdapter(section).json_schema()["properties"][key]
+    left_out = {"runtime", "default"}  # what is left out of a command stays as it is
+    return _tidy({name: one for name, one in schema.items() if name not in left_out}, closed=True)
+
+
+def _tidy(schema: Schema, *, closed: bool) -> Schema:
+    """Return a schema without what only pydantic needs, and open where it is not ``closed``."""
+    left_out = {"title"} if closed else {"title", "default"}
+    if not closed and schema.get("additionalProperties") is False:
+        left_out |= {"additionalProperties"}
+    if "default" in schema and schema["default"] is None:
+        left_out |= {"default"}
+    found = {key: one for key, one in schema.items() if key not in left_out}
+    for key in ("properties", "$defs"):
+        if key in found:
+            found[key] = {name: _tidy(one, closed=closed) for name, one in found[key].items()}
+    for key in ("items", "additionalProperties"):
+        if isinstance(found.get(key), dict):
+            found[key] = _tidy(found[key], closed=closed)
+    if "anyOf" in found:
+        found["anyOf"] = [_tidy(one, closed=closed) for one in found["anyOf"]]
+        found = _nullable(found)
+    return found
+
+
+def _nullable(schema: Schema) -> Schema:
+    """Return ``{"type": [..., "null"]}`` for a choice between one plain type and null."""
+    match schema["anyOf"]:
+        case [{"type": str(kind), **rest}, {"type": "null"}] if "enum" not in rest:
+            outer = {key: one for key, one in schema.items() if key != "anyOf"}
+            return outer | {"type": [kind, "null"]} | {str(key): one for key, one in rest.items()}
+    return schema

@@ -1,0 +1,1 @@
+"""`doctor`: whether everything that the service needs is there and does what it must."""

@@ -1,0 +1,92 @@
+"""The broker: may the service connect, publish and subscribe, is what it retains kept."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Final
+
+from mediarip_mqtt import wire
+from mediarip_mqtt.client import Client, open_client
+from mediarip_mqtt.doctor.findings import Finding, from_error, ok, problem, warning
+from mediarip_mqtt.errors import BrokerError
+from mediarip_mqtt.link import CredentialsError, LinkError
+from mediarip_mqtt.settings import MqttSettings
+
+ROUND_TRIP: Final = 3.0  # seconds in which a message must come back
+
+
+def look(settings: MqttSettings) -> list[Finding]:
+    """Look at the broker; blocks. What it publishes, on a topic of its own, is cleared again."""
+    try:
+        return asyncio.run(_look(settings))
+    except CredentialsError as error:
+        return [ok("broker", f"{_where(settings)} answers"), from_error("credentials", error)]
+    except BrokerError as error:
+        return [from_error("broker", error)]
+
+
+def _where(settings: MqttSettings) -> str:
+    return f"{settings.host}:{settings.port}"
+
+
+async def _look(settings: MqttSettings) -> list[Finding]:
+    async with open_client(settings) as client:
+        return [_connection(settings, client), *await _topics(client, settings.base_topic)]
+
+
+def _connection(settings: MqttSettings, client: Client) -> Finding:
+    user = f"user {settings.username}" if settings.username else "no user name"
+    secured = "TLS" if settings.tls else "no TLS"
+    text = f"{_where(settings)}, MQTT {client.protocol}, {user}, {secured}"
+    if client.protocol != settings.protocol:
+        remedy = "Take a broker that speaks MQTT 5 (Mosquitto 2), or set mqtt.protocol to 3.1.1."
+        return warning("broker", f"{text}; it does not speak MQTT {settings.protocol}", remedy)
+    return ok("broker", text)
+
+
+async def _topics(client: Client, base: str) -> list[Finding]:
+    topic = f"{base}/doctor/{uuid.uuid4().hex}"
+    remedy = (
+        f"Give the user the right to read and write `{base}/#` (Mosquitto: docs/mosquitto.acl)."
+    )
+    try:
+        await client.subscribe(topic)
+        await client.publish(topic, "doctor", retain=True)
+        if not await _arrives(client, topic):
+            text = f"a message published below {base}/ does not come back: no right to do that"
+            return [problem("permissions", text, remedy), await _service(client)]
+        found = [ok("permissions", f"may publish and subscribe below {base}/")]
+        await client.unsubscribe(topic)
+        await client.subscribe(topic)
+        if await _arrives(client, topic):
+            found.append(ok("retained messages", "are kept"))
+        else:
+            text = "the broker does not keep them: the state of the jobs would be lost"
+            wanted = "Allow them (Mosquitto: `retain_available true`)."
+            found.append(problem("retained messages", text, wanted))
+        await client.unsubscribe(topic)
+        await client.publish(topic, None, retain=True)
+        return [*found, await _service(client)]
+    except LinkError as error:  # some brokers end the connection of who may not
+        return [problem("permissions", f"below {base}/: {error.message}", remedy)]
+
+
+async def _arrives(client: Client, topic: str) -> bool:
+    deadline = asyncio.get_running_loop().time() + ROUND_TRIP
+    try:
+        while True:
+            message = await client.receive(deadline - asyncio.get_running_loop().time())
+            if message.topic == topic:
+                return True
+    except TimeoutError:
+        return False
+
+
+async def _service(client: Client) -> Finding:
+    status = await client.retained(client.topics.status)
+    if status == wire.ONLINE.encode():
+        return ok("service", "online")
+    said = "has said nothing yet" if status is None else "is offline"
+    remedy = "Start it: `mediarip-mqtt run`. Where it runs, compare its mqtt.base_topic."
+    return warning("service", f"{said} (topic {client.topics.status})", remedy)

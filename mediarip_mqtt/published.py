@@ -1,0 +1,135 @@
+"""What is published beside jobs and events: the payloads of the single topics, one class each."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from mediarip_mqtt.frozen import Frozen
+from mediarip_mqtt.models import Items, JobStatus, Priority, Timestamp
+
+
+class Current(Frozen):
+    """What runs, in steps that change seldom: the longest-running job, the numbers of all."""
+
+    id: str | None
+    title: str | None
+    thumbnail: str | None
+    count: int = Field(ge=0, description="Jobs that run.")
+    progress_percent: int | None
+    speed: float = Field(description="Bytes per second.")
+    eta: float | None = Field(description="Seconds.")
+
+
+class LastJob(Frozen):
+    """The newest job that ended in one way."""
+
+    id: str
+    at: Timestamp | None
+    title: str
+    filename: str | None
+    error_code: str | None
+    error_message: str | None
+    thumbnail: str | None
+
+
+class State(Frozen):
+    """What the service does."""
+
+    status: Literal["idle", "downloading", "paused", "storage_lost", "error"]
+    active: int = Field(ge=0, description="Jobs under way; playlists are not counted.")
+    counts: dict[JobStatus, int] = Field(description="How many jobs have which status.")
+    completed_today: int = Field(ge=0, description="Since the service's own midnight.")
+    last_completed: LastJob | None
+    last_failed: LastJob | None
+    current: Current
+    speed: int = Field(ge=0, description="Bytes per second of all downloads.")
+    paused: bool = Field(description="Whether nothing new begins.")
+    pause_reason: Literal["user", "disk_low", "storage_lost", "updating"] | None
+    storage: str = Field(description="`ok`, or what is wrong with the volume.")
+    disk_free: int | None = Field(description="Bytes.")
+    disk_total: int | None = Field(description="Bytes.")
+    lost_threads: int = Field(ge=0, description="Threads that did not end when told to.")
+    uptime: int = Field(ge=0, description="Seconds.")
+    heartbeat: Timestamp = Field(description="When this was published, at least every 30 s.")
+
+
+class JobBrief(Frozen):
+    """A job in a list: what is not known is left out, long texts are shortened."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    id: str
+    status: JobStatus
+    title: str
+    progress_percent: float = Field(ge=0, le=100)
+    created_at: Timestamp
+    speed: float | None = Field(None, description="Of unfinished jobs: bytes per second.")
+    eta: float | None = Field(None, description="Of unfinished jobs: seconds.")
+    priority: Priority | None = Field(None, description="Of unfinished jobs.")
+    thumbnail: str | None = None
+    filename: str | None = None
+    filesize: int | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    parent_id: str | None = None
+    items: Items | None = None
+    next_retry_at: Timestamp | None = None
+    completed_at: Timestamp | None = None
+
+
+class JobList(Frozen):
+    """What a dashboard card needs: at most 50 jobs of each kind, and 16 KiB."""
+
+    active: list[JobBrief]
+    queued: list[JobBrief]
+    finished: list[JobBrief] = Field(description="The newest first.")
+    counts: dict[JobStatus, int] = Field(description="How many jobs have which status.")
+
+
+class SettingDetail(Frozen):
+    """A runtime setting: its value, what it may be, and where it comes from."""
+
+    value: Any
+    type: str = Field(description="As in JSON Schema.")
+    minimum: float | None
+    maximum: float | None
+    default: Any
+    source: Literal["default", "file", "environment", "runtime"]
+    description: str
+
+
+class Info(Frozen):
+    """Facts about the service that rarely change."""
+
+    service: Literal["mediarip-mqtt"]
+    version: str
+    contract_version: int
+    ytdlp: str = Field(description="Version of yt-dlp.")
+    ffmpeg: str | None = Field(description="Version of ffmpeg; null where it is missing.")
+    js_runtime: str | None = Field(description="Name and version; null where there is none.")
+    python: str
+    storage_root: str
+    store: str = Field(description="Path of the store.")
+    store_recovered: str | None = Field(
+        description="What became of a damaged store that was replaced by a copy."
+    )
+    journal_mode: Literal["wal", "truncate", "delete"]
+    filesystem: str = Field(description="Type of the volume's filesystem.")
+    session_mode: Literal["shared", "isolated", "open"]
+    commands: list[str]
+    presets: list[str]
+    settings: dict[str, SettingDetail]
+
+
+class Ytdlp(Frozen):
+    """What Home Assistant's update entity takes."""
+
+    installed_version: str
+    latest_version: str
+    title: str
+    release_url: str
+    release_summary: str = Field(description="What became of the last update.")
+    in_progress: bool
+    update_percentage: int | None

@@ -1,0 +1,266 @@
+"""The pages of docs/reference, made from the contract; see `scripts.generated_docs`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from mediarip_mqtt import commands, contract, events, examples, replies
+from mediarip_mqtt.contract import DEFS, Schema
+from mediarip_mqtt.error_guide import GUIDE, Of
+
+MADE: Final = "<!-- Written by `make docs` from the code. -->"
+COMMANDS: Final = f"""# Commands
+
+{MADE}
+
+A command is published on `mediarip/command/<name>`, or on `mediarip/command` with its name
+under `command` (a download where there is none). On behalf of a session: below
+`mediarip/session/<sid>/`. The payload is a JSON object, or the command's main argument as plain
+text. Keys that a command does not know are refused, so that a typing error does not go
+unnoticed. Each command gets one reply on `mediarip/response`, and on the MQTT 5 response topic
+where the request names one.
+
+Each may carry `request_id`: text of at most 128 characters that comes back in the reply. The
+same one from the same session acts only once, and gets the first reply again.
+
+The reply to a command that was refused has `ok` false and an `error` with `code` ([what each
+means](errors.md)), `message` and `field`. Otherwise `ok` is true, and beside `command` and
+`request_id` there is what each section says.
+"""
+TOPICS: Final = f"""# Topics
+
+{MADE}
+
+All stand below the setting `mqtt.base_topic` (here `mediarip`). Times are ISO 8601 in UTC,
+sizes bytes, speeds bytes per second, durations seconds. Objects may get more keys in later
+versions: ignore those you don't know. A key keeps its meaning.
+
+For programs: [asyncapi.yaml](../asyncapi.yaml), or `mediarip-mqtt schema`, which also has each
+payload as a JSON Schema.
+
+An isolated session (`session.mode: isolated`) has `job/{{id}}/state`, `job/{{id}}/progress`,
+`jobs`, `event` and `response` below `session/{{sid}}/`, and nowhere else. Everything listened
+to is QoS 1, and a command that is retained is refused.
+
+| topic | | retained | QoS | what it is |
+| --- | --- | --- | --- | --- |
+"""
+EVENTS: Final = f"""# Events
+
+{MADE}
+
+One message on `mediarip/event` for each thing that happened, not retained, QoS 1. They wait in
+the store until the broker has acknowledged them: none is lost, one may come twice; drop repeats
+by `event_id`. Each has `event_type`, `event_id` and `at` (a time). Those of a job carry it, as
+it was then, under `job`: [its keys](topics.md#job).
+"""
+ERRORS: Final = f"""# Error codes
+
+{MADE}
+
+A refused command has its code in `error.code` of the reply, a failed job in `error_code` (and
+so has one that waits to be tried again). Codes are stable: automations may compare them. The
+message beside a code is for people, and may change.
+"""
+PAGES: Final = {  # that say more of a topic
+    "event": "events",
+    "response": "commands",
+    "command": "commands",
+    "session.command": "commands",
+    "session.command.name": "commands",
+}
+OF: Final = {
+    Of.COMMAND: "Of a command.",
+    Of.JOB: "Of a job, and of `probe`.",
+    Of.BOTH: "Of a command or a job.",
+}
+
+
+def pages() -> dict[str, str]:
+    """Return every page by its name."""
+    return {
+        "commands.md": _page(COMMANDS, (_command(name) for name in commands.CLASSES)),
+        "topics.md": _page(TOPICS.rstrip(), (*_topics(), "", *map(_object, _objects()))),
+        "events.md": _page(EVENTS, (_event(name) for name in events.types())),
+        "errors.md": _page(ERRORS, (_error(code) for code in GUIDE)),
+    }
+
+
+def _page(head: str, sections: Iterable[str]) -> str:
+    return "\n".join([head, *sections]).rstrip() + "\n"
+
+
+def _command(name: str) -> str:
+    cls = commands.CLASSES[name]
+    schema = contract.definitions()[cls.__name__]
+    main = commands.MAIN_ARGUMENT[name]
+    own = {
+        key: one
+        for key, one in schema["properties"].items()
+        if key not in {"command", "request_id"}
+    }
+    text = f"Plain text is its `{main}`." if main else "It takes no plain text."
+    if name == "download":
+        text = "Plain text is its `url`, or else its `query`."
+    lines = [f"## {name}\n", f"{_first_line(cls)} {text}\n"]
+    if own:
+        lines += ["| key | value | what it is |", "| --- | --- | --- |"]
+        lines += [
+            _row(key, one, "Required." if key in schema.get("required", ()) else _default(one))
+            for key, one in own.items()
+        ]
+        lines.append("")
+    lines += ["```json", json.dumps(examples.COMMANDS[name]), "```\n", "The reply:\n"]
+    lines += [f"- {_reply(cls)}" for cls in replies.ACCEPTED[name]]
+    return "\n".join([*lines, ""])
+
+
+def _reply(cls: type[replies.Accepted]) -> str:
+    own = {
+        key: _link(one)
+        for key, one in contract.definitions()[cls.__name__]["properties"].items()
+        if key not in replies.Accepted.model_fields
+    }
+    keys = ", ".join(f"`{key}`{link}" for key, link in own.items())
+    return f"{keys}: {_first_line(cls)}"
+
+
+def _link(schema: Schema) -> str:
+    """Return a link to what an object, or the objects of a list, hold."""
+    kind = _kind(schema)
+    return f" ({kind})" if "](" in kind else ""
+
+
+def _topics() -> Iterable[str]:
+    """Yield a row for each topic; one for all commands."""
+    for topic in contract.topics():
+        if topic.only or topic.name.startswith("command."):
+            continue
+        what = topic.summary
+        if topic.name in PAGES:
+            what += f" See [{PAGES[topic.name]}]({PAGES[topic.name]}.md)."
+        for one in topic.messages:
+            if one.payload.keys() == {"$ref"} and topic.name not in PAGES:
+                what += f" [{_name(one.payload)}](#{_name(one.payload).lower()})."
+        way = "out" if topic.action == "send" else "in"
+        kept = "yes" if topic.retained else "no"
+        yield f"| `{topic.address}` | {way} | {kept} | {topic.qos} | {what} |"
+        if topic.name == "command":
+            text = "One command, by its name."
+            yield f"| `{topic.address}/{{name}}` | in | no | 1 | {text} |"
+
+
+def _objects() -> list[str]:
+    """Return the names of all objects that are published, or that a reply holds."""
+    inside: dict[str, None] = {}
+    published = [one for topic in contract.topics() for one in topic.messages]
+    todo: list[Any] = [
+        *(one.payload for one in published if _is_object(one) and "." not in one.name),
+        *(
+            contract.definitions()[one.__name__]
+            for all_ in replies.ACCEPTED.values()
+            for one in all_
+        ),
+    ]
+    while todo:
+        for name in re.findall(rf"{re.escape(DEFS)}(\w+)", json.dumps(todo.pop(0))):
+            schema = contract.definitions()[name]
+            if name not in inside and "properties" in schema:
+                inside[name] = None
+                todo.append(schema)
+    return list(inside)
+
+
+def _is_object(message: contract.Message) -> bool:
+    return message.payload.keys() == {"$ref"}
+
+
+def _name(schema: Schema) -> str:
+    return str(schema["$ref"]).removeprefix(DEFS)
+
+
+def _object(name: str) -> str:
+    schema = contract.definitions()[name]
+    return f"## {name}\n\n{_text(schema)}\n\n{_table(schema)}"
+
+
+def _table(schema: Schema) -> str:
+    rows = [_row(key, one) for key, one in schema["properties"].items()]
+    return "\n".join(["| key | value | what it is |", "| --- | --- | --- |", *rows, ""])
+
+
+def _event(name: str) -> str:
+    schema = contract.definitions()[events.classes()[name].__name__]
+    own = {
+        key: one
+        for key, one in schema["properties"].items()
+        if key not in {"event_type", "event_id", "at", "job"}
+    }
+    table = f"\n\n{_table({'properties': own})}" if own else "\n"
+    return f"## {name}\n\n{_text(schema)}{table}"
+
+
+def _error(code: str) -> str:
+    guide = GUIDE[code]  # type: ignore[index] # each is a member of the enumeration
+    return f"## {code}\n\n{OF[guide.of]} {guide.meaning}\n\n**What to do:** {guide.remedy}\n"
+
+
+def _default(schema: Schema) -> str:
+    default = schema.get("default")
+    return "" if default in (None, [], "") else f"`{json.dumps(default)}` where it is left out."
+
+
+def _row(key: str, schema: Schema, note: str | None = None) -> str:
+    """Return a key's row; a key of a command, which has a note, need not be null to be left out."""
+    kind = _kind(schema) if note is None else _kind(schema).removesuffix(" or null")
+    what = " ".join(one for one in (schema.get("description"), note) if one)
+    cells = (f"`{key}`", kind, what)
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _kind(schema: Schema) -> str:  # noqa: PLR0911 - one for each form of a schema
+    if "$ref" in schema:
+        return _named(schema["$ref"].removeprefix(DEFS))
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(_kind(one) for one in schema["anyOf"]))
+    if "enum" in schema:
+        return _codes(schema["enum"])
+    if "const" in schema:
+        return _codes([schema["const"]])
+    kinds = schema.get("type", "anything")
+    if isinstance(kinds, list):
+        return " or ".join(_kind({**schema, "type": one}) for one in kinds)
+    if kinds == "array":
+        return f"list of {_kind(schema['items'])}"
+    if kinds == "object":
+        values = schema.get("additionalProperties")
+        return f"object of {_kind(values)}" if isinstance(values, dict) else "object"
+    if kinds == "string" and schema.get("format") == "date-time":
+        return "time"
+    least, most = schema.get("minimum"), schema.get("maximum")
+    if kinds in {"integer", "number"} and least is not None and most is not None:
+        return f"{kinds}, {least} to {most}"
+    return {"string": "text", "boolean": "true or false"}.get(str(kinds), str(kinds))
+
+
+def _named(name: str) -> str:
+    schema = contract.definitions()[name]
+    if "enum" in schema:
+        return _codes(schema["enum"])
+    return f"[{name}](topics.md#{name.lower()})"
+
+
+def _text(schema: Schema) -> str:
+    """Return a docstring as Markdown in one line."""
+    return " ".join(str(schema["description"]).replace("``", "`").split())
+
+
+def _codes(values: Iterable[Any]) -> str:
+    return ", ".join(f"`{one}`" for one in values)
+
+
+def _first_line(cls: type[Any]) -> str:
+    return str(cls.__doc__ or "").strip().splitlines()[0]

@@ -1,0 +1,90 @@
+"""The image's entrypoint, as root, as Docker and Home Assistant's Supervisor start it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ENTRYPOINT = Path(__file__).parent.parent.parent / "docker" / "entrypoint"
+USER = 12345
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Where others may look in, with a `mediarip-mqtt` that tells how it was started."""
+    if os.geteuid():
+        pytest.fail("these tests become another user: run them as root")
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    program = tmp_path / "bin" / "mediarip-mqtt"
+    program.parent.mkdir()
+    program.write_text(
+        '#!/bin/sh\nid -u; echo "$MEDIARIP__STORAGE__ROOT"; cat "$MEDIARIP_OPTIONS"; touch '
+        '"$MEDIARIP__STORAGE__ROOT/written"\n'
+    )
+    program.chmod(0o755)
+    return tmp_path
+
+
+def run(place: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(ENTRYPOINT), "run"],
+        env={
+            "PATH": f"{place / 'bin'}:{os.environ['PATH']}",
+            "PUID": str(USER),
+            "PGID": str(USER),
+            "MEDIARIP__STORAGE__ROOT": "/media",  # the image's
+            "RUNTIME_DIRECTORY": str(place),
+            **variables,
+        },
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_the_app_gets_its_folder_and_reads_its_options(place: Path) -> None:
+    options = place / "data.json"
+    root = place / "media" / "mediarip"
+    options.write_text(json.dumps({"storage": {"root": str(root)}, "mqtt": {"password": "x"}}))
+    options.chmod(0o600)
+    for _ in range(2):  # the second time the folder and the copy are there
+        done = run(place, SUPERVISOR_TOKEN="t", MEDIARIP_OPTIONS=str(options))
+        assert done.returncode == 0, done.stderr
+        user, folder, content = done.stdout.split("\n", 2)
+        assert (user, folder) == (str(USER), str(root))
+        assert json.loads(content)["mqtt"] == {"password": "x"}
+    assert (root.stat().st_uid, (root / "written").stat().st_uid) == (USER, USER)
+    assert (place / "media").stat().st_uid == 0
+    copy = place / "mediarip-options.json"
+    assert (copy.stat().st_uid, copy.stat().st_mode & 0o777) == (USER, 0o400)
+    options.write_text(json.dumps({"storage": {"root": str(root)}, "mqtt": {"password": "new"}}))
+    changed = run(place, SUPERVISOR_TOKEN="t", MEDIARIP_OPTIONS=str(options))
+    assert '"new"' in changed.stdout
+
+
+def test_a_folder_with_others_files_is_not_given_away(place: Path) -> None:
+    root = place / "media"
+    root.mkdir()
+    (root / "film").touch()
+    options = place / "data.json"
+    options.write_text(json.dumps({"storage": {"root": str(root)}}))
+    run(place, SUPERVISOR_TOKEN="t", MEDIARIP_OPTIONS=str(options))
+    assert root.stat().st_uid == 0
+    assert not (root / "written").exists()
+
+
+def test_without_the_supervisor_the_options_do_not_count(place: Path) -> None:
+    options = place / "data.json"
+    options.write_text(json.dumps({"storage": {"root": str(place / "other")}}))
+    volume = place / "volume"
+    volume.mkdir()
+    done = run(place, MEDIARIP_OPTIONS=str(options), MEDIARIP__STORAGE__ROOT=str(volume))
+    assert done.stdout.split("\n")[:2] == [str(USER), str(volume)]
+    assert not (place / "other").exists()
+    assert run(place, PUID="0").returncode == 2

@@ -1,0 +1,200 @@
+"""How fast, how many at once and when: per job, per site, in quiet hours, and before a premiere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from yt_dlp.utils import ExtractorError
+
+from mediarip_mqtt.engine.classify import classify
+from mediarip_mqtt.jobs import Jobs
+from mediarip_mqtt.limits import Limits
+from mediarip_mqtt.models import DownloadOptions, Job
+from mediarip_mqtt.preferences import Preferences
+from mediarip_mqtt.settings import DownloadSettings, Settings
+from mediarip_mqtt.store import Store
+from mediarip_mqtt.wire import Topics
+from tests.support.broker import Client, Mosquitto, wait_for
+from tests.support.server import MediaServer
+from tests.support.service import Service
+
+Run = Callable[..., Service]
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+def run(tmp_path: Path, mosquitto: Mosquitto, client: Client) -> Iterator[Run]:
+    begun: list[Service] = []
+
+    def run(**settings: str) -> Service:
+        begun.append(Service(tmp_path, mosquitto.port, fresh=False, **settings).start())
+        return begun[-1]
+
+    yield run
+    for one in begun:
+        one.stop()
+
+
+def limits(**downloads: object) -> Limits:
+    found = DownloadSettings.model_validate(downloads)
+    return Limits(Preferences(Settings(downloads=found)), found.sites)
+
+
+def job(url: str, rate_limit: int | None = None) -> Job:
+    return Job(id="x", session_id="default", url=url, rate_limit=rate_limit, created_at=NOW)
+
+
+def local(clock: str) -> datetime:
+    hour, minute = clock.split(":")
+    return datetime.now().astimezone().replace(hour=int(hour), minute=int(minute))
+
+
+def test_one_download_can_be_slowed_by_its_sender(
+    service: Service, client: Client, media: MediaServer
+) -> None:
+    slow = client.download(media.url("/bytes/3000000/slow.mp4"), rate_limit="200K")
+    fast = client.download(media.url("/bytes/3000000/fast.mp4"))
+    client.wait_status(fast, "completed")
+    assert client.job(slow)["status"] == "downloading"
+    assert client.job(slow)["rate_limit"] == 200 * 1024
+    client.request("cancel", id=slow)
+    assert service.running
+
+
+def test_a_new_rate_limit_is_that_of_running_downloads_too(
+    service: Service, client: Client, media: MediaServer
+) -> None:
+    client.request("settings", rate_limit=20_000)
+    job_id = client.download(media.url("/bytes/3000000/x.mp4"))  # 150 s at this rate
+    wait_for(lambda: client.json(f"job/{job_id}/progress").get("downloaded_bytes"))
+    client.request("settings", rate_limit=0)
+    client.wait_status(job_id, "completed", timeout=30)
+    assert service.media() == ["x.mp4"]
+
+
+def test_a_site_has_its_own_number_of_downloads_at_once(
+    run: Run, client: Client, media: MediaServer
+) -> None:
+    run(DOWNLOADS__SITES=json.dumps({"127.0.0.1": {"max_concurrent": 1}}))
+    many = [
+        client.download(media.url(f"/stall/9000/bytes/9000000/{number}.mp4")) for number in range(3)
+    ]
+    other = client.download(media.url("/bytes/9000/other.mp4", "localhost"))
+    client.wait_status(other, "completed")
+    wait_for(lambda: client.job(many[0]).get("status") == "downloading")
+    assert [client.job(one)["status"] for one in many[1:]] == ["queued", "queued"]
+    client.request("cancel", id=many[0])
+    wait_for(lambda: client.job(many[1])["status"] == "downloading")
+    client.request("cancel", id="all")
+
+
+def test_a_site_has_a_pause_from_one_download_to_the_next(
+    run: Run, client: Client, media: MediaServer
+) -> None:
+    run(DOWNLOADS__SITES=json.dumps({"127.0.0.1": {"pause": 2}}))
+    ids = [client.download(media.url(f"/bytes/9000/{number}.mp4")) for number in range(3)]
+    done = [client.wait_status(one, "completed") for one in ids]
+    began = sorted(datetime.fromisoformat(one["started_at"]) for one in done)
+    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(began)]
+    assert all(gap > 1.9 for gap in gaps), gaps
+
+
+def test_downloads_rest_in_the_quiet_hours_and_go_on_after_them(
+    service: Service, client: Client, media: MediaServer
+) -> None:
+    job_id = client.download(media.url("/slow/1000000/bytes/4000000/x.mp4"))
+    wait_for(lambda: client.json(f"job/{job_id}/progress").get("downloaded_bytes", 0) > 500_000)
+    client.publish("setting/quiet_hours/set", "00:00-23:59")
+    wait_for(lambda: client.json("state").get("pause_reason") == "quiet_hours", 20)
+    wait_for(lambda: client.job(job_id)["status"] == "queued")
+    assert not service.media()
+    client.publish("setting/quiet_hours/set", "")
+    client.wait_status(job_id, "completed", timeout=30)
+    assert media.ranges("x.mp4")
+    assert client.json("state")["pause_reason"] is None
+
+
+@pytest.mark.parametrize(
+    ("hours", "clock", "quiet"),
+    [
+        ("22:30-07:00", "23:00", True),
+        ("22:30-07:00", "06:59", True),
+        ("22:30-07:00", "07:00", False),
+        ("22:30-07:00", "12:00", False),
+        ("12:00-13:00", "12:00", True),
+        ("12:00-13:00", "13:00", False),
+        ("", "03:00", False),
+    ],
+)
+def test_quiet_hours_may_go_over_midnight(
+    hours: str,
+    clock: str,
+    quiet: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    assert limits(quiet_hours=hours).is_quiet(local(clock)) is quiet
+
+
+def test_the_least_of_all_rate_limits_counts() -> None:
+    sites = {"slow.example": {"rate_limit": "50K"}}
+    mine = limits(rate_limit="200K", quiet_hours="22:00-07:00", quiet_rate_limit="10K", sites=sites)
+    day, night = local("12:00"), local("23:00")
+    assert mine.rate(job("https://a.example/x"), day) == 200 * 1024
+    assert mine.rate(job("https://a.example/x", 100_000), day) == 100_000
+    assert mine.rate(job("https://a.example/x", 10**9), day) == 200 * 1024
+    assert mine.rate(job("https://www.slow.example/x"), day) == 50 * 1024
+    assert mine.rate(job("https://www.slow.example/x"), night) == 10 * 1024
+    assert not mine.rests(night)
+    assert limits(quiet_hours="22:00-07:00").rests(night)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Premieres in 3 hours", 3600.0),  # looked at once an hour at least
+        ("This live event will begin in 20 minutes.", 1200.0),
+        ("This live event will begin in a few moments.", 600.0),
+    ],
+)
+async def test_a_premiere_is_waited_for_without_using_up_attempts(
+    tmp_path: Path, text: str, seconds: float
+) -> None:
+    store = Store(tmp_path / "s.db", journal_mode="wal", exclusive=False)
+    await store.open()
+    clock = [NOW]
+    jobs = Jobs(
+        Topics("mediarip"),
+        Preferences(Settings()),
+        upcoming_wait=86400,
+        clock=lambda: clock[0],
+        jitter=lambda: 0,
+    )
+    url = "https://example.com/x"
+    one = await store.write(lambda tx: jobs.add(tx, url, DownloadOptions(), session_id="default"))
+    for _ in range(5):
+        await store.write(lambda tx: jobs.claim(tx, [], extracted=lambda _: False))
+        error = classify(ExtractorError(text, expected=True))
+        waiting = await store.write(partial(jobs.fail, job_id=one.id, error=error))
+        assert waiting is not None
+        assert (waiting.status, waiting.attempt, waiting.error_code) == (
+            "retrying",
+            0,
+            "not_yet_live",
+        )
+        assert waiting.next_retry_at == clock[0] + timedelta(seconds=seconds)
+        clock[0] += timedelta(hours=1)
+    clock[0] += timedelta(days=1)
+    await store.write(lambda tx: jobs.claim(tx, [], extracted=lambda _: False))
+    failed = await store.write(lambda tx: jobs.fail(tx, one.id, error))
+    assert failed is not None
+    assert failed.status == "failed"
+    await store.close()
+
+
+async def test_a_channel_that_is_not_live_is_not_waited_for() -> None:
+    assert not classify(ExtractorError("The channel is not currently live", expected=True)).begins

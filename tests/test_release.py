@@ -1,0 +1,39 @@
+"""Only a tag that is the package's version, with its notes, is released."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mediarip_mqtt import __version__
+from scripts.release import problems
+
+ROOT = Path(__file__).parent.parent
+PROJECT = '[project]\nname = "x"\nversion = "1.2.3"\n'
+CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n## [1.2.3] - 2026-11-21\n\n- All of it.\n"
+
+
+def test_the_version_s_tag_is_released() -> None:
+    assert problems("v1.2.3", PROJECT, CHANGELOG) == []
+
+
+@pytest.mark.parametrize("tag", ["v1.2.4", "1.2.3", "v1.2.3rc1", "v1.2.30", ""])
+def test_another_tag_is_not(tag: str) -> None:
+    assert "1.2.3" in problems(tag, PROJECT, CHANGELOG)[0]
+
+
+@pytest.mark.parametrize(
+    "notes", ["", "## [Unreleased]\n", "## [1.2.3]\n", "## [1x2.3] - 2026-11-21"]
+)
+def test_a_version_without_dated_notes_is_not(notes: str) -> None:
+    assert "CHANGELOG.md" in problems("v1.2.3", PROJECT, notes)[0]
+
+
+def test_the_program_refuses_a_wrong_tag_with_its_exit_code() -> None:
+    command = [sys.executable, "-m", "scripts.release", "v999.0.0"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert __version__ in done.stderr
