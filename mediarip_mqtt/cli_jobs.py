@@ -183,8 +183,8 @@ async def _purge(
     count = reply["count"]
     if count > NAMED:
         print_line(sys.stdout, f"... and {count - NAMED} more")
-    freed = f", {decimal(reply['freed'])} freed" if reply["freed"] else ""
-    print_line(sys.stdout, f"{_count(count)} {'would go' if dry_run else 'removed'}{freed}")
+    size = f" ({decimal(reply['freed'])})" if reply["freed"] else ""
+    print_line(sys.stdout, f"{_count(count)} {'would go' if dry_run else 'removed'}{size}")
     return Exit.OK
 
 

@@ -26,6 +26,7 @@ CARRIED = (
     *("id", "url", "status", "title", "thumbnail", "duration", "extractor", "media_type"),
     *("quality", "preset", "format_id", "output_format", "folder", "filename", "filesize"),
     *("category", "tags", "keep", "created_at", "started_at", "completed_at", "error_code"),
+    *("subtitles", "sponsorblock", "embed", "split_chapters", "rate_limit", "live_from_start"),
     *("error_message", "parent_id", "playlist_index", "items", "progress_percent"),
 )
 RECORD: dict[str, Any] = {
@@ -100,7 +101,7 @@ def test_a_history_comes_back_whole_and_only_once(
     tmp_path: Path,
 ) -> None:
     client.download(media.url("/media/video.mp4"), folder="films", tags=["a", "ü"], keep=True)
-    failed = client.download(media.url("/status/404/b.mp4"), category="lost")
+    failed = client.download(media.url("/status/404/b.mp4"), category="lost", subtitles="en")
     cancelled = client.download(media.url("/slow/2000/bytes/900000/c.mp4"))
     client.wait_status(cancelled, "downloading")
     client.request("cancel", id=cancelled)
