@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from rich.filesize import decimal
 import typer
+from rich.filesize import decimal
 
 from mediarip_mqtt.cli_jobs import parse_duration
 from tests.support.broker import Client, wait_for
