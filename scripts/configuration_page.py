@@ -17,9 +17,8 @@ HEAD: Final = """# Configuration
 A value comes from the environment, else from the YAML file (`--config FILE`, or
 `MEDIARIP_CONFIG`), else from the defaults below. An unknown key or a bad value is named with its
 place, and the exit code is 2.
-[config.yaml](../config.yaml) has the settings a household may want to change with their defaults;
-as Home Assistant's app the service reads its options
-([homeassistant-app.md](homeassistant-app.md)).
+[config.yaml](../config.yaml) has what a household may want to change, with the defaults; as Home
+Assistant's app the service reads its options: [homeassistant-app.md](homeassistant-app.md).
 `mediarip-mqtt check-config` prints what is in force and where it comes from, without secrets.
 
 In the environment a setting's name is `MEDIARIP__`, its section, `__` and its key, in capitals

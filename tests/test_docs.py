@@ -144,6 +144,7 @@ class World:
         (self.home / ".config").mkdir(parents=True)
         (self.folder / "docs").symlink_to(ROOT / "docs")
         (self.folder / "cookies.txt").write_text(NETSCAPE)
+        (self.folder / "service.log").write_text("2026-11-21 12:00:00 INFO mqtt: connected\n")
         (self.etc / "mediarip" / "password").write_text(f"{PASSWORD}\n")
         certificate = self._authority.issue_cert("localhost")
         certs = self.etc / "mosquitto" / "certs"
@@ -151,12 +152,15 @@ class World:
         certificate.private_key_pem.write_to_path(certs / "server.key")
         media, feed = self._media, [self._media.url(f"/bytes/1000/{n}.mp4") for n in range(6)]
         self._pages = {
-            "interview": media.url("/media/video.mp4"),
-            "concert": media.url("/media/video.mp4"),
-            "film": media.url("/media/avhls/master.m3u8"),
-            "playlist": media.feed("playlist", feed),
+            "https://videos.example/interview": media.url("/media/video.mp4"),
+            "https://videos.example/concert": media.url("/media/video.mp4"),
+            "https://videos.example/film": media.url("/media/avhls/master.m3u8"),
+            "https://videos.example/playlist": media.feed("playlist", feed),
+            "http://127.0.0.1:8099/harbour.mp4": media.url("/bytes/73100/harbour.mp4"),
         }
         self.serve(self._broker)
+        done = self.client.download(media.url("/bytes/1000/before.mp4"))  # there is a last job
+        self.client.wait_status(done, "completed")
 
     def end(self) -> None:
         for client in self._clients:
@@ -202,13 +206,22 @@ class World:
         }.items():
             text = re.sub(rf"(?<![\w./:]){place}\b", str(path), text)
         text = text.replace("192.0.2.10", "127.0.0.1")
-        for name, url in self._pages.items():
-            text = text.replace(f"https://videos.example/{name}", url)
+        for page, url in self._pages.items():
+            text = text.replace(page, url)
         return text
 
-    def type(self, line: str, exports: list[str], printed: list[str]) -> None:
-        """Run a line of a console as bash does; it must succeed, and print what the page shows."""
-        self._prepare(line)
+    def type_all(self, one: Example) -> None:
+        """Run the lines of a console as bash does; they print what the page shows."""
+        exports: list[str] = []
+        for line, printed in one.lines:
+            if line.startswith("export "):
+                exports.append(self.replaced(line))
+                continue
+            if one.kind != "fails":
+                self._prepare(line)
+            self._type(line, exports, [] if one.reason else printed, fails=one.kind == "fails")
+
+    def _type(self, line: str, exports: list[str], printed: list[str], *, fails: bool) -> None:
         if "0199a1b2" in line:
             line = line.replace("0199a1b2", self._failed())
         command = "\n".join([*exports, self.replaced(line)])
@@ -227,7 +240,7 @@ class World:
             timeout=SECONDS,
             check=False,
         )
-        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+        assert (done.returncode != 0) == fails, f"{line}\n{done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
         for one in printed:
             assert one in done.stdout.splitlines(), done.stdout
@@ -238,7 +251,7 @@ class World:
 
     def _prepare(self, line: str) -> None:
         """See to it that `last` is a job to which the command applies."""
-        if "cancel last" in line:
+        if "cancel last" in line or "cancel current" in line or "prioritize" in line:
             self.client.download(self._media.url("/silent/x.mp4"))
         if "retry last" in line:
             self._failed()
@@ -259,6 +272,8 @@ class World:
         """Run what does not end by itself until it shows a sign of life; then Ctrl-C."""
         log = self.folder / "endless.log"
         own = {"MEDIARIP__MQTT__NODE_ID": "docs", "MEDIARIP__MQTT__BASE_TOPIC": "docs"}
+        if "--embedded-broker" in command:
+            own["MEDIARIP__MQTT__PORT"] = str(free_port())
         environment = self._environment() | (own if " run" in command else {})
         with log.open("w") as file:
             process = subprocess.Popen(
@@ -310,13 +325,8 @@ WITH_COMMANDS = [page for page in PAGES if any(one.page == page for one in examp
 def test_the_examples_of_a_page_work_one_after_the_other(page: Path, world: World) -> None:
     for one in [one for one in examples(*RUN) if one.page == page]:
         match one.kind:
-            case "console":
-                exports: list[str] = []
-                for line, printed in one.lines:
-                    if line.startswith("export "):
-                        exports.append(world.replaced(line))
-                    else:
-                        world.type(line, exports, printed)
+            case "console" | "fails":
+                world.type_all(one)
             case "mosquitto.conf":
                 world.waiting.append(one.text)
             case "service":

@@ -203,7 +203,12 @@ def old_store(tmp_path: Path, version: int) -> Path:
 @slow
 @pytest.mark.parametrize(
     ("version", "state", "said"),
-    [(1, "warning", "older version 1"), (99, "problem", "this one knows"), (2, "ok", "sound")],
+    [
+        (1, "warning", "older version 1"),
+        (99, "problem", "this one knows"),
+        (migrations()[-1][0], "ok", "sound"),
+    ],
+    ids=["older", "newer", "same"],
 )
 def test_a_store_of_another_version(
     version: int, state: str, said: str, tmp_path: Path, mosquitto: Mosquitto
@@ -304,6 +309,7 @@ def test_the_bundle_tells_no_secret(
         "retries": 1,
     }
     settings: dict[str, Any] = {
+        "MQTT__HOST": "127.0.0.1",  # named: the Supervisor is not asked
         "MQTT__USERNAME": "me",
         "MQTT__PASSWORD": secrets["password"],
         "DOWNLOADS__YTDLP_OPTIONS": json.dumps(options),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,20 +16,24 @@ USER = 12345
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def place() -> Iterator[Path]:
     """Where others may look in, with a `mediarip-mqtt` that tells how it was started."""
     if os.geteuid():
         pytest.fail("these tests become another user: run them as root")
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are for root alone
+        folder = Path(name)
         folder.chmod(0o755)
-    program = tmp_path / "bin" / "mediarip-mqtt"
+        _write_program(folder / "bin" / "mediarip-mqtt")
+        yield folder
+
+
+def _write_program(program: Path) -> None:
     program.parent.mkdir()
     program.write_text(
         '#!/bin/sh\nid -u; echo "$MEDIARIP__STORAGE__ROOT"; cat "$MEDIARIP_OPTIONS"; touch '
         '"$MEDIARIP__STORAGE__ROOT/written"\n'
     )
     program.chmod(0o755)
-    return tmp_path
 
 
 def run(place: Path, **variables: str) -> subprocess.CompletedProcess[str]:

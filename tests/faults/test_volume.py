@@ -195,12 +195,19 @@ def test_a_store_that_another_process_locks_is_told_and_used_again_afterwards(
 ) -> None:
     with running(tmp_path, mosquitto) as service:
         other = sqlite3.connect(service.root / ".mediarip" / "store.db", isolation_level=None)
+        running_one = client.download(media.url("/slow/500000/bytes/800000/slow.mp4"))
+        wait_for(lambda: client.json(f"job/{running_one}/progress").get("downloaded_bytes"))
         other.execute("BEGIN IMMEDIATE")
-        reply = client.request("download", 20, url=media.url("/bytes/1000/a.mp4"))
-        assert reply["error"]["code"] == "storage_unavailable"
+        for name in ("a", "b"):  # long enough for the job that ends meanwhile to be refused, too
+            reply = client.request("download", 30, url=media.url(f"/bytes/1000/{name}.mp4"))
+            assert reply["error"]["code"] == "storage_unavailable"
         other.execute("ROLLBACK")
         other.close()
         client.wait_status(client.download(media.url("/bytes/1000/b.mp4")), "completed")
+        # It ended while nothing could be written, and was not begun anew.
+        client.wait_status(running_one, "completed")
+        seen = client.statuses(running_one)
+        assert "queued" not in seen[seen.index("downloading") :]
 
 
 def test_a_damaged_store_is_said_loudly_and_the_broker_says_what_its_copy_says(

@@ -1,7 +1,8 @@
 """The examples of README and docs: every fenced block, and how it is to be run.
 
 A comment before a block says what can't be seen: ``<!-- example: KIND -->``, or
-``<!-- example: not run, REASON -->``.
+``<!-- example: not run, REASON -->``. What a console prints is compared, unless a comment says
+``console`` and why not; one that ``fails`` is one whose exit code is not 0.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from markdown_it import MarkdownIt
 from mediarip_mqtt.settings import sections
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_OUTSIDE = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "DOCS.md")]
+PAGES = [*_OUTSIDE, *sorted((ROOT / "docs").rglob("*.md"))]
 CHECKED = {"json", "settings", "compose", "homeassistant"}
-RUN = {"console", "service", "mosquitto.conf", "acl"}
+RUN = {"console", "fails", "service", "mosquitto.conf", "acl"}
 KINDS = CHECKED | RUN
 _NOTE = re.compile(r"<!-- example: ([\w. ]+?)(?:, (.+))? -->")
 
