@@ -16,6 +16,7 @@ from rich.table import Table
 from mediarip_mqtt import (
     __version__,
     cli_doctor,
+    cli_history,
     cli_jobs,
     commands,
     completion,
@@ -377,6 +378,8 @@ def _value(text: str, *, as_json: bool) -> Any:
 
 
 app.command()(cli_doctor.doctor)
+app.command(name="export")(cli_history.export)
+app.command(name="import")(cli_history.import_file)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
 import typer
+from rich.filesize import decimal
 
 from mediarip_mqtt.client import Client, Snapshot, open_client, reachable, refusal
 from mediarip_mqtt.display import job_table, plain_line, print_line, short_ids, title_of
@@ -138,6 +139,13 @@ def purge(  # noqa: PLR0913 - the options of a purge
     status: Annotated[
         list[Ended] | None, typer.Option(help="Only these; may be given again.")
     ] = None,
+    keep_newest: Annotated[
+        int | None, typer.Option(min=0, help="So many stay, the newest ones.")
+    ] = None,
+    max_total_size: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="The oldest go until the rest's files fit: 500G."),
+    ] = None,
     files: Annotated[
         bool | None,
         typer.Option("--files/--no-files", help="Their files, too; else the setting purge.files."),
@@ -146,8 +154,14 @@ def purge(  # noqa: PLR0913 - the options of a purge
     as_json: AsJson = False,
     config: Config = None,
 ) -> None:
-    """Remove finished jobs by age, and show which."""
-    given = {"older_than": older_than, "status": status or None, "files": files}
+    """Remove finished jobs by age, number or size, and show which."""
+    given = {
+        "older_than": older_than,
+        "keep_newest": keep_newest,
+        "max_total_size": max_total_size,
+        "status": status or None,
+        "files": files,
+    }
     carry_out(_purge(load(config, quiet=True), _present(given), dry_run=dry_run, as_json=as_json))
 
 
@@ -164,11 +178,13 @@ async def _purge(
     if as_json:
         print_json(reply)
         return Exit.OK
-    for job_id in (removed := reply["removed"])[:NAMED]:
+    for job_id in reply["removed"][:NAMED]:
         print_line(sys.stdout, f"{job_id}  {titles.get(job_id, '')}".rstrip())
-    if len(removed) > NAMED:
-        print_line(sys.stdout, f"... and {len(removed) - NAMED} more")
-    print_line(sys.stdout, f"{_count(len(removed))} {'would go' if dry_run else 'removed'}")
+    count = reply["count"]
+    if count > NAMED:
+        print_line(sys.stdout, f"... and {count - NAMED} more")
+    size = f" ({decimal(reply['freed'])})" if reply["freed"] else ""
+    print_line(sys.stdout, f"{_count(count)} {'would go' if dry_run else 'removed'}{size}")
     return Exit.OK
 
 

@@ -26,6 +26,7 @@ from pydantic import (
 from mediarip_mqtt.errors import CommandError, ErrorCode
 from mediarip_mqtt.frozen import Frozen
 from mediarip_mqtt.models import JobStatus, MediaType, Priority
+from mediarip_mqtt.records import Record
 from mediarip_mqtt.settings import parse_size
 from mediarip_mqtt.wanted import EmbedOption, SponsorBlockOption, SubtitlesOption
 
@@ -267,6 +268,16 @@ class Purge(Base):
     dry_run: bool = Field(default=False, description="Only tell which would go.")
 
 
+class Import(Base):
+    """Take finished jobs over as history: they own no files; what is known already is skipped."""
+
+    command: Literal["import"] = "import"
+    jobs: tuple[Record, ...] = Field(
+        min_length=1, max_length=200, description="Finished jobs, a playlist before its items."
+    )
+    dry_run: bool = Field(default=False, description="Only tell how many are new.")
+
+
 class UpdateYtdlp(Base):
     """Install and verify a newer yt-dlp, and switch to it when no download runs."""
 
@@ -298,6 +309,7 @@ Command = Annotated[
     | ChangeSettings
     | ManageCookies
     | Purge
+    | Import
     | UpdateYtdlp
     | Errors,
     Field(discriminator="command"),

@@ -192,10 +192,13 @@ class Dispatch:
             reply = wire.dumps(wire.refused(name, origin.request_id, error))
         except (StoreError, sqlite3.Error) as error:
             logger.error("%s: the store can't be used: %s", name, error)  # noqa: TRY400 - no traceback for a lost volume
+            done = (
+                "a part may be done" if isinstance(command, commands.Purge) else "nothing was done"
+            )
             failure = CommandError(
                 ErrorCode.STORAGE_UNAVAILABLE,
-                "The store on the volume can't be used right now; nothing was done. Try again when "
-                "the volume is back.",
+                f"The store on the volume can't be used right now; {done}. Try again when the "
+                "volume is back.",
             )
             reply = wire.dumps(wire.refused(name, origin.request_id, failure))
         except MediaripError:

@@ -16,6 +16,7 @@ from urllib.parse import quote_plus
 from mediarip_mqtt import commands, library, presets, wire
 from mediarip_mqtt.addresses import check_url
 from mediarip_mqtt.errors import CommandError, ErrorCode
+from mediarip_mqtt.importing import Importing
 from mediarip_mqtt.jobs import MANY, Jobs
 from mediarip_mqtt.models import ACTIVE, TERMINAL, WAITING, DownloadOptions, Job, JobStatus
 from mediarip_mqtt.preferences import PREFIX, Preferences
@@ -119,6 +120,9 @@ class Effects:
             case commands.Purge() as purge:
                 report = origin.purge(tx) if origin.purge else {}
                 return wire.accepted("purge", purge.request_id, **report)
+            case commands.Import() as one:
+                report = self._importing(one, origin).take(tx, one.jobs)
+                return wire.accepted("import", one.request_id, **report)
             case commands.Clear() as clear:
                 return self._clear(tx, clear, scope)
             case commands.Pause() as pause:
@@ -262,6 +266,16 @@ class Effects:
             name_of(command), command.request_id, job_ids=list(done), count=len(done)
         )
 
+    def _importing(self, command: commands.Import, origin: Origin) -> Importing:
+        return Importing(
+            self._settings,
+            self._topics.of(origin.session_id),
+            origin.session_id,
+            self.scope(origin.session_id),
+            now=origin.at,
+            dry_run=command.dry_run,
+        )
+
     def purge_rule(self, command: commands.Purge, origin: Origin) -> Rule:
         """Return which jobs a purge is about."""
         named = (command.status,) if isinstance(command.status, str) else command.status
@@ -324,9 +338,11 @@ class Effects:
         self, tx: Tx, command: commands.List, scope: str | None, name: str = "list"
     ) -> dict[str, Any]:
         statuses = command.status or ()
-        before = command.before
-        if isinstance(before, str):
-            before = self._jobs.find(tx, before, scope).created_at
+        before: datetime | Job | None = None
+        if isinstance(command.before, str):
+            before = self._jobs.find(tx, command.before, scope)
+        else:
+            before = command.before
         jobs = tx.jobs(
             statuses=(statuses,) if isinstance(statuses, JobStatus) else statuses,
             session_id=scope or command.session_id,

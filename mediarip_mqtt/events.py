@@ -108,6 +108,13 @@ class Purged(Event):
     kept: int = Field(ge=0)
 
 
+class Imported(Event):
+    """Finished jobs (``count``) were taken over from elsewhere."""
+
+    event_type: Literal["imported"] = "imported"
+    count: int = Field(ge=0)
+
+
 class YtdlpUpdated(Event):
     """An update of yt-dlp ended; where ``ok`` is false ``reason`` says why it did not come about.
 

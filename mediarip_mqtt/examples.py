@@ -25,6 +25,17 @@ COMMANDS: Final[dict[str, dict[str, Any]]] = {
     "settings": {"max_concurrent": 2, "default_quality": "1080p"},
     "cookies": {"delete": True},
     "purge": {"older_than": 604800, "status": "completed", "dry_run": True},
+    "import": {
+        "jobs": [
+            {
+                "url": "https://videos.example/film",
+                "title": "A film",
+                "status": "completed",
+                "filename": "films/A film.mp4",
+                "completed_at": "2026-01-02T03:04:05.678Z",
+            }
+        ]
+    },
     "update_ytdlp": {"check": True},
     "errors": {"limit": 10},
 }

@@ -121,6 +121,14 @@ def check_folder(folder: str) -> str:
     return "/".join(part for part in folder.split("/") if part)
 
 
+def below_root(name: str | None) -> str | None:
+    """Return a relative name that somebody claims, in its normal form; None where it leads out."""
+    try:
+        return check_folder(name) or None if name else None
+    except CommandError:
+        return None
+
+
 def _check_path(text: str, field: str) -> None:
     parts = text.split("/")
     if text.startswith(("/", "~")) or re.match(r"^[A-Za-z]:", text):

@@ -92,6 +92,23 @@ class Removed(Accepted):
     dry_run: bool
 
 
+class NotTaken(Frozen):
+    """A record that was not imported."""
+
+    index: int = Field(description="Its place in `jobs`, from 0.")
+    code: ErrorCode
+    message: str
+
+
+class ImportReport(Accepted):
+    """What became of records of history."""
+
+    imported: int = Field(description="Jobs that are new.")
+    skipped: int = Field(description="Jobs that were there already.")
+    refused: list[NotTaken]
+    dry_run: bool
+
+
 class UpdateStarted(Accepted):
     """Whether an update begins; the event `ytdlp_updated` tells how it ended."""
 
@@ -166,6 +183,7 @@ ACCEPTED: Final[dict[str, tuple[type[Accepted], ...]]] = {
     "settings": (SettingValues,),
     "cookies": (CookieState,),
     "purge": (Removed,),
+    "import": (ImportReport,),
     "update_ytdlp": (UpdateStarted,),
     "errors": (ErrorLog,),
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from rich.filesize import decimal
 
 from mediarip_mqtt.cli_jobs import parse_duration
 from tests.support.broker import Client, wait_for
@@ -125,10 +126,11 @@ def test_a_purge_shows_what_would_go_and_what_went(
     client.wait_status(bad, "failed")
     assert cli.run("purge", "--older-than", "1d").stdout == "0 jobs removed\n"
     would = cli.run("purge", "--older-than", "0", "--status", "completed", "--files", "--dry-run")
-    assert would.stdout == f"{good}  video\n1 job would go\n"
+    size = decimal((service.root / "video.mp4").stat().st_size)
+    assert would.stdout == f"{good}  video\n1 job would go ({size})\n"
     assert service.media() == ["video.mp4"]
     went = cli.run("purge", "--older-than", "0", "--status", "completed", "--files")
-    assert went.stdout == f"{good}  video\n1 job removed\n"
+    assert went.stdout == f"{good}  video\n1 job removed ({size})\n"
     assert service.media() == []
     reply = json.loads(cli.run("purge", "--older-than", "0s", "--json").stdout)
     assert reply["removed"] == [bad]

@@ -53,7 +53,7 @@ class Tx(Ledger):
         now = utc_iso(job.created_at)
         self._connection.execute(
             "INSERT INTO sessions (id, created_at, last_seen) VALUES (?, ?, ?) "
-            "ON CONFLICT (id) DO UPDATE SET last_seen = excluded.last_seen",
+            "ON CONFLICT (id) DO UPDATE SET last_seen = max(last_seen, excluded.last_seen)",
             (job.session_id, now, now),
         )
         values = _encode(job.model_dump(exclude={"items"}))
@@ -106,13 +106,16 @@ class Tx(Ledger):
         statuses: Collection[JobStatus] = (),
         session_id: str | None = None,
         parent_id: str | None = None,
-        before: datetime | None = None,
+        before: datetime | Job | None = None,
         prefix: str | None = None,
         top_level: bool = False,
         newest_first: bool = True,
         limit: int = 50,
     ) -> list[Job]:
-        """Return jobs that fit all given filters, by age; ``before`` is a creation time."""
+        """Return jobs that fit all given filters, by age; ``before`` is a creation time, or a job.
+
+        By the job before it no page leaves any out, also of those made in the same moment.
+        """
         clauses: list[str] = []
         values: list[Any] = []
         if statuses:
@@ -122,7 +125,10 @@ class Tx(Ledger):
             if value is not None:
                 clauses.append(f"{column} = ?")
                 values.append(value)
-        if before is not None:
+        if isinstance(before, Job):
+            clauses.append("(created_at, id) < (?, ?)")
+            values += [utc_iso(before.created_at), before.id]
+        elif before is not None:
             clauses.append("created_at < ?")
             values.append(utc_iso(before))
         if prefix is not None:

@@ -1,0 +1,119 @@
+"""The commands `export` and `import` of the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+
+from mediarip_mqtt import __version__, history, sources, wire
+from mediarip_mqtt.client import open_client, reachable
+from mediarip_mqtt.display import clean, print_line
+from mediarip_mqtt.models import utc_iso
+from mediarip_mqtt.settings import Settings
+from mediarip_mqtt.terminal import AsJson, Config, Exit, carry_out, load
+
+
+def export(
+    file: Annotated[
+        Path | None, typer.Argument(help="Where to; the standard output where left out.")
+    ] = None,
+    *,
+    config: Config = None,
+) -> None:
+    """Write all jobs of the running service as JSON lines."""
+    carry_out(_export(load(config, quiet=True), file))
+
+
+def import_file(  # noqa: PLR0913 - its options
+    file: Annotated[Path, typer.Argument(help="What `export`, MeTube or media.rip wrote.")],
+    *,
+    form: Annotated[
+        sources.Format, typer.Option("--format", help="Who wrote it.")
+    ] = sources.Format.AUTO,
+    pending: Annotated[
+        bool, typer.Option("--pending", help="Download what had not ended there.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what is new.")] = False,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Give the running service finished jobs as history; exit code 1 where some were refused.
+
+    Importing again adds nothing. Files are not moved, and never removed because of it.
+    """
+    read = partial(sources.read, file, form)
+    loaded = load(config, quiet=True)
+    carry_out(_import(loaded, read, pending=pending, dry_run=dry_run, as_json=as_json))
+
+
+async def _export(loaded: Settings, path: Path | None) -> int:
+    count = 0
+    async with open_client(reachable(loaded)) as client:
+        await client.check_online()
+        with _output(path) as file:
+            head = sources.header(utc_iso(datetime.now(UTC)), __version__)
+            print_line(file, wire.dumps(head))
+            async for job in history.export(client):
+                file.write(wire.dumps(job) + "\n")
+                count += 1
+    print_line(sys.stderr, f"{count} jobs exported.")
+    return Exit.OK
+
+
+@contextmanager
+def _output(path: Path | None) -> Iterator[IO[str]]:
+    """Open a file that gets its name once it is whole."""
+    if path is None:
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    unfinished = path.with_name(f"{path.name}.part")
+    try:
+        with unfinished.open("w", encoding="utf-8") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        raise sources.SourceError(f"{path}: can't be written: {error.strerror}.") from None
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+async def _import(
+    loaded: Settings, read: history.Read, *, pending: bool, dry_run: bool, as_json: bool
+) -> int:
+    async with open_client(reachable(loaded)) as client:
+        await client.check_online()
+        totals = await history.import_found(
+            client, read, limit=loaded.mqtt.max_payload, pending=pending, dry_run=dry_run
+        )
+    if as_json:
+        print_line(sys.stdout, json.dumps(asdict(totals), ensure_ascii=False))
+    else:
+        for reason in totals.reasons:
+            print_line(sys.stderr, clean(reason))
+        print_line(sys.stdout, _summary(totals, dry_run=dry_run))
+    return Exit.FAILED if totals.refused else Exit.OK
+
+
+def _summary(totals: history.Totals, *, dry_run: bool) -> str:
+    parts = [f"{totals.imported} jobs {'are new' if dry_run else 'imported'}"]
+    counts = {
+        "known already": totals.skipped,
+        "to download" if dry_run else "queued as downloads": totals.queued,
+        "unfinished ones left out (--pending downloads them)": totals.left_out,
+        "refused": totals.refused,
+    }
+    parts += [f"{count} {what}" for what, count in counts.items() if count]
+    return ", ".join(parts) + "."

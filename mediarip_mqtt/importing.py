@@ -1,0 +1,88 @@
+"""Takes finished jobs over from elsewhere: shown as history, and owners of no file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mediarip_mqtt import events, wire
+from mediarip_mqtt.addresses import check_url
+from mediarip_mqtt.errors import CommandError
+from mediarip_mqtt.jobs import new_id
+from mediarip_mqtt.models import TERMINAL
+from mediarip_mqtt.records import Record
+from mediarip_mqtt.settings import Settings
+from mediarip_mqtt.store import Tx
+
+
+@dataclass(frozen=True)
+class Importing:
+    """An import into one session; ``scope`` is the session beyond which nothing is seen."""
+
+    settings: Settings
+    topics: wire.Topics
+    session_id: str
+    scope: str | None
+    now: datetime
+    dry_run: bool = False
+
+    def take(self, tx: Tx, records: Sequence[Record]) -> dict[str, Any]:
+        """Add the jobs that are not there yet; return the counts, and why others were refused.
+
+        Nothing is written into the table of files, so that no end of such a job removes one.
+        """
+        imported, known = 0, 0
+        refused: list[dict[str, Any]] = []
+        for index, record in enumerate(records):
+            try:
+                url = self._url(record.url)
+            except CommandError as error:
+                refused.append({"index": index, "code": error.code, "message": error.message})
+                continue
+            job_id = self._free_id(tx, record)
+            if job_id is None:
+                known += 1
+                continue
+            imported += 1
+            if not self.dry_run:
+                self._add(tx, record, job_id, url)
+        if imported and not self.dry_run:
+            event = events.Imported(event_id=new_id(), at=self.now, count=imported)
+            tx.post(self.topics.event, wire.dumps(event.payload()), self.now)
+        return {
+            "imported": imported,
+            "skipped": known,
+            "refused": refused,
+            "dry_run": self.dry_run,
+        }
+
+    def _add(self, tx: Tx, record: Record, job_id: str, url: str) -> None:
+        parent = tx.job(record.parent_id) if record.parent_id else None
+        fits = (
+            parent is not None
+            and parent.items is not None
+            and parent.status in TERMINAL  # an item must not change what becomes of a playlist
+            and parent.session_id == self.session_id
+        )
+        job = record.job(job_id, self.session_id, url, self.now)
+        job = job if fits else job.model_copy(update={"parent_id": None})
+        tx.insert(job, is_playlist=record.is_playlist)
+
+    def _url(self, url: str) -> str:
+        """Return a URL that a retry may use, too; what a search was made of stays as it is."""
+        prefix = self.settings.downloads.search_prefix
+        if not prefix.startswith(("http://", "https://")) and url.startswith(prefix or "\0"):
+            return url
+        return check_url(url, self.settings.security)
+
+    def _free_id(self, tx: Tx, record: Record) -> str | None:
+        """Return the id that a job gets; None where it is there already."""
+        for job_id in record.ids(self.session_id):
+            known = tx.job(job_id)
+            if known is None:
+                return job_id
+            if self.scope in {None, known.session_id}:
+                return None
+        return None

@@ -1,0 +1,127 @@
+"""A finished job as a record of history: what an import takes, from anywhere."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AwareDatetime, BeforeValidator, Field, PlainSerializer, StringConstraints
+
+from mediarip_mqtt import library
+from mediarip_mqtt.frozen import Frozen
+from mediarip_mqtt.models import Job, MediaType, utc_iso
+from mediarip_mqtt.wanted import EmbedOption, SponsorBlockOption, SubtitlesOption
+
+NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "mediarip-mqtt/history")
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def _cut(limit: int, value: object) -> object:
+    """Return a text without what JSON and SQLite do not carry, at most so long."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-8", "ignore").decode().replace("\0", "").strip()[:limit] or None
+
+
+Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8192)]
+Line = Annotated[str | None, BeforeValidator(partial(_cut, 200))]
+Long = Annotated[str | None, BeforeValidator(partial(_cut, 1000))]
+Link = Annotated[str | None, BeforeValidator(partial(_cut, 4096))]
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Moment = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(2200, 1, 1, tzinfo=UTC)),
+    PlainSerializer(utc_iso, when_used="json"),
+]
+
+
+class Wanted(Frozen):
+    """What was asked for: the part of a record that a download takes, too."""
+
+    url: Url
+    media_type: MediaType = MediaType.VIDEO
+    quality: Annotated[str, StringConstraints(pattern=r"^(best|\d{3,4}p?)$")] | None = None
+    preset: Line = None
+    format_id: (
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]+$", max_length=100)] | None
+    ) = None
+    output_format: Literal["mp4", "mkv", "mp3", "m4a", "opus", "flac"] | None = None
+    folder: Long = None
+    playlist_items: (
+        Annotated[str, StringConstraints(pattern=r"^[0-9:,\-]+$", max_length=200)] | None
+    ) = None
+    subtitles: SubtitlesOption = None
+    sponsorblock: SponsorBlockOption = None
+    embed: EmbedOption = ()
+    split_chapters: bool = False
+    rate_limit: int | None = Field(None, ge=1024, le=2**63 - 1)
+    live_from_start: bool | None = None
+    category: Line = None
+    tags: tuple[Tag, ...] = Field((), max_length=20)
+    keep: bool = False
+
+
+class Record(Wanted):
+    """A finished job: ``filename`` is only shown, sizes are bytes, durations seconds.
+
+    Texts that are too long are cut. ``parent_id`` names the playlist that an item belongs to.
+    """
+
+    id: Line = None
+    status: Literal["completed", "failed", "cancelled"]
+    title: Long = None
+    thumbnail: Link = None
+    duration: float | None = Field(None, ge=0, le=1e9, allow_inf_nan=False)
+    extractor: Line = None
+    filename: Link = None
+    filesize: Count | None = None
+    error_code: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,64}$")] | None = None
+    error_message: Long = None
+    parent_id: Line = None
+    playlist_index: int | None = Field(None, ge=0, le=10**6)
+    is_playlist: bool = False
+    created_at: Moment | None = None
+    started_at: Moment | None = None
+    completed_at: Moment
+
+    def ids(self, session_id: str) -> list[str]:
+        """Return the ids that the job may get in a session: its own, else one that its facts give.
+
+        The same record gives the same ids at every import.
+        """
+        facts = f"{session_id}\n{self.url}\n{utc_iso(self.completed_at)}"
+        own = (self.id or "").lower()
+        made = str(uuid.uuid5(NAMESPACE, facts))
+        return [own, made] if _UUID.fullmatch(own) else [made]
+
+    def job(self, job_id: str, session_id: str, url: str, now: datetime) -> Job:
+        """Return the job; its times are not in the future, and its paths below the root."""
+        done = self.status == "completed"
+        ended = min(self.completed_at, now)
+        copied = self.model_dump(
+            exclude={"id", "is_playlist", "url", "created_at", "started_at", "completed_at"}
+        )
+        return Job(
+            **copied
+            | {
+                "id": job_id,
+                "session_id": session_id,
+                "url": url,
+                "filename": library.below_root(self.filename),
+                "folder": library.below_root(self.folder),
+                "progress_percent": 100.0 if done else 0.0,
+                "created_at": min(self.created_at or ended, ended),
+                "started_at": self.started_at and min(self.started_at, ended),
+                "completed_at": ended,
+            }
+        )
+
+
+def fields_of(job: dict[str, Any]) -> dict[str, Any]:
+    """Return what a record takes of a job as the service publishes it."""
+    known = {key: job[key] for key in Record.model_fields if job.get(key) is not None}
+    return known | {"is_playlist": job.get("items") is not None}
