@@ -20,11 +20,11 @@ from mediarip_mqtt import (
     cli_jobs,
     commands,
     completion,
+    configuration,
     health,
     library,
     redaction,
     schema,
-    settings,
     supervisor,
     wire,
     ytdlp_choice,
@@ -141,8 +141,8 @@ async def _serve_for(loaded: Settings, url: str, *, embedded: bool) -> int:
 def check_config(*, config: Config = None, as_json: AsJson = False) -> None:
     """Print the settings in force and where each comes from; exit code 2 where one is wrong."""
     loaded = load(config)
-    origins = settings.origins(config)
-    if supervisor.names_broker(settings.load(config)):
+    origins = configuration.origins(config)
+    if supervisor.names_broker(configuration.load(config)):
         origins |= {("mqtt", key): "the Supervisor" for key in supervisor.GIVEN}
     rows = [
         (".".join(place), value, origins[place])

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 from rich.text import Text
 
-from mediarip_mqtt import logs, presets, redaction, settings, supervisor
+from mediarip_mqtt import configuration, logs, presets, redaction, supervisor
 from mediarip_mqtt.display import clean, print_line
 from mediarip_mqtt.doctor import bundle as bundles
 from mediarip_mqtt.doctor.examine import examine
@@ -72,7 +72,7 @@ async def _doctor(
 
 
 def _load(config: Path | None) -> Settings:
-    loaded = settings.load(config)
+    loaded = configuration.load(config)
     presets.check_presets(loaded.downloads)
     options.check_options(loaded.downloads)
     return loaded

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mediarip_mqtt import commands, settings
+from mediarip_mqtt import commands, configuration, settings
 from mediarip_mqtt import presets as presets_module
 from mediarip_mqtt.errors import ConfigError
 
@@ -19,7 +19,7 @@ def presets(incomplete: str) -> list[str]:
     """Return the presets that begin so: the built-in ones, and those of this machine's settings."""
     config = os.environ.get("MEDIARIP_CONFIG")
     try:
-        downloads = settings.load(Path(config) if config else None).downloads
+        downloads = configuration.load(Path(config) if config else None).downloads
     except ConfigError:  # the command itself tells what is wrong
         downloads = settings.DownloadSettings()
     return [name for name in presets_module.preset_names(downloads) if name.startswith(incomplete)]

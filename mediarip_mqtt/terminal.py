@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from mediarip_mqtt import logs, presets, settings, supervisor
+from mediarip_mqtt import configuration, logs, presets, settings, supervisor
 from mediarip_mqtt.display import print_line
 from mediarip_mqtt.errors import ConfigError, MediaripError
 from mediarip_mqtt.settings import LogSettings, Settings
@@ -46,7 +46,7 @@ def load(config: Path | None, *, quiet: bool = False, broker: bool = True) -> Se
     Without ``broker`` the Supervisor, where there is one, is not asked for it.
     """
     try:
-        loaded = settings.load(config)
+        loaded = configuration.load(config)
         presets.check_presets(loaded.downloads)
         _configure_log(loaded, quiet=quiet)
         if broker:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from mediarip_mqtt import app, client, settings
+from mediarip_mqtt import app, client, configuration, settings
 from mediarip_mqtt.broker import embedded_broker
 from mediarip_mqtt.client import Snapshot, open_client
 from mediarip_mqtt.display import JobTable, ProgressBar
@@ -55,7 +55,7 @@ async def record(folder: Path) -> str:
         "security": {"allow_private_addresses": True},
         "downloads": {"rate_limit": 6_000_000},
     }
-    loaded = settings.load(None, overrides)
+    loaded = configuration.load(None, overrides)
     ready, stop = asyncio.Event(), asyncio.Event()
     async with embedded_broker(loaded.mqtt, folder / "data" / ".mediarip") as mqtt:
         served = loaded.model_copy(update={"mqtt": mqtt})

@@ -22,7 +22,7 @@ import pytest
 import trustme
 import yaml
 
-from mediarip_mqtt import commands, homeassistant, settings
+from mediarip_mqtt import commands, configuration, homeassistant
 from mediarip_mqtt.effects import UPDATE_KEY
 from tests.support.broker import Client, Mosquitto, free_port, wait_for
 from tests.support.examples import KINDS, PAGES, ROOT, RUN, Example, examples
@@ -55,7 +55,7 @@ def test_an_example_of_the_configuration_is_valid(one: Example, tmp_path: Path) 
     config = tmp_path / "config.yaml"
     secret = str(tmp_path / "password")
     config.write_text(re.sub(r"/(?:run/secrets/mqtt|etc/mediarip/password)", secret, one.text))
-    loaded = settings.load(config)
+    loaded = configuration.load(config)
     for section, values in yaml.safe_load(config.read_text()).items():
         for key in values:
             assert key in getattr(loaded, section).model_fields_set, f"{section}.{key}"

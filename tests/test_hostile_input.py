@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from mediarip_mqtt import commands, wire
-from mediarip_mqtt import settings as configuration
+from mediarip_mqtt import commands, configuration, wire
 from mediarip_mqtt.addresses import check_url
 from mediarip_mqtt.engine.base import Task
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine

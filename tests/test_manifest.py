@@ -13,7 +13,7 @@ import pytest
 import yaml
 from annotated_types import Ge, Le
 
-from mediarip_mqtt import __version__, settings
+from mediarip_mqtt import __version__, configuration, settings
 from mediarip_mqtt.settings import Section
 
 ROOT = Path(__file__).parent.parent
@@ -187,8 +187,8 @@ def test_the_manifest_is_of_this_version_and_the_only_one() -> None:
 def test_it_is_the_documented_default_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [one for one in os.environ if one.startswith("MEDIARIP")]:
         monkeypatch.delenv(name)
-    loaded = settings.load(ROOT / "config.yaml")
-    usual = settings.load()
+    loaded = configuration.load(ROOT / "config.yaml")
+    usual = configuration.load()
     for section, cls in SECTIONS.items():
         for key in cls.model_fields:
             if (section, key) not in DIFFERENT:

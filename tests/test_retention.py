@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mediarip_mqtt import settings as settings_module
-from mediarip_mqtt import wire
+from mediarip_mqtt import configuration, wire
 from mediarip_mqtt.errors import ConfigError
 from mediarip_mqtt.jobs import Jobs
 from mediarip_mqtt.models import Job, JobStatus, ProducedFile
@@ -186,9 +185,9 @@ def test_a_size_that_frees_nothing_is_refused_at_the_start(
 ) -> None:
     monkeypatch.setenv("MEDIARIP__PURGE__MAX_TOTAL_SIZE", "500G")
     with pytest.raises(ConfigError, match="frees nothing without `files: true`"):
-        settings_module.load()
+        configuration.load()
     monkeypatch.setenv("MEDIARIP__PURGE__FILES", "true")
-    assert settings_module.load().purge.max_total_size == 500 * 2**30
+    assert configuration.load().purge.max_total_size == 500 * 2**30
 
 
 async def full_store(path: Path, count: int) -> Store:

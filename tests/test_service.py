@@ -671,6 +671,7 @@ def test_the_reply_to_a_command_for_many_jobs_comes_before_their_events(
     for url in jobs[:-1]:
         client.publish("command", url)
     client.download(jobs[-1])
+    wait_for(lambda: len(client.events("queued")) == 60)
     client.messages.clear()
     assert client.request("cancel", id="all")["count"] == 60
     wait_for(lambda: len(client.events("cancelled")) == 60)

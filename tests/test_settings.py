@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mediarip_mqtt import settings
+from mediarip_mqtt import configuration, settings
 from mediarip_mqtt.errors import CommandError, ConfigError
 from mediarip_mqtt.preferences import PREFIX, Preferences
 
@@ -23,7 +23,7 @@ def test_the_environment_wins_over_the_file_and_the_file_over_defaults(
     path = written(tmp_path, "mqtt:\n  host: file\n  port: 1999\nstorage:\n  min_free: 2 GB\n")
     monkeypatch.setenv("MEDIARIP__MQTT__HOST", "environment")
     monkeypatch.setenv("MEDIARIP__SECURITY__ALLOWED_HOSTS", "nas.local, 10.0.0.0/8")
-    found = settings.load(path)
+    found = configuration.load(path)
     assert (found.mqtt.host, found.mqtt.port) == ("environment", 1999)
     assert found.mqtt.base_topic == "mediarip"
     assert found.storage.min_free == 2 * 1024**3
@@ -32,7 +32,7 @@ def test_the_environment_wins_over_the_file_and_the_file_over_defaults(
 
 def test_the_manifest_of_the_home_assistant_app_is_a_configuration_too(tmp_path: Path) -> None:
     path = written(tmp_path, "name: x\noptions:\n  mqtt:\n    host: core-mosquitto\n")
-    assert settings.load(path).mqtt.host == "core-mosquitto"
+    assert configuration.load(path).mqtt.host == "core-mosquitto"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_mistake_in_the_file_is_named_with_its_place(
     tmp_path: Path, text: str, place: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        settings.load(written(tmp_path, text))
+        configuration.load(written(tmp_path, text))
     assert place in caught.value.message
 
 
@@ -62,14 +62,14 @@ def test_a_mistake_in_the_environment_is_named_with_its_variable(
 ) -> None:
     monkeypatch.setenv(name, "nonsense")
     with pytest.raises(ConfigError) as caught:
-        settings.load()
+        configuration.load()
     assert name in caught.value.message
 
 
 def test_the_password_comes_from_a_file_and_is_shown_nowhere(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("hunter2\n")
     path = written(tmp_path, f"mqtt:\n  password_file: {tmp_path / 'secret'}\n")
-    found = settings.load(path)
+    found = configuration.load(path)
     assert found.mqtt.password is not None
     assert found.mqtt.password.get_secret_value() == "hunter2"
     assert "hunter2" not in repr(found)
@@ -80,7 +80,7 @@ def test_a_runtime_setting_has_bounds_and_knows_where_its_value_comes_from(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MEDIARIP__DOWNLOADS__MAX_ATTEMPTS", "5")
-    preferences = Preferences(settings.load())
+    preferences = Preferences(configuration.load())
     assert preferences.describe()["max_attempts"]["source"] == "environment"
     assert preferences.describe()["max_concurrent"]["source"] == "default"
     assert preferences.restore({PREFIX + "max_concurrent": "2", PREFIX + "gone": "1"}) == ["gone"]

@@ -17,7 +17,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt import __version__, redaction, settings
+from mediarip_mqtt import __version__, configuration, redaction
 from mediarip_mqtt.client import open_client, reachable
 from mediarip_mqtt.doctor import store
 from mediarip_mqtt.doctor.findings import attempt
@@ -61,7 +61,7 @@ async def _try(look: Any) -> Any:
 
 
 def _settings(loaded: Settings, config: Path | None) -> list[dict[str, Any]]:
-    origins = settings.origins(config)
+    origins = configuration.origins(config)
     return [
         {"setting": ".".join(place), "value": value, "source": origins[place]}
         for place, value in redaction.shown_settings(loaded).items()

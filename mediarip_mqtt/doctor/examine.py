@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt import client, library, settings
+from mediarip_mqtt import client, configuration, library
 from mediarip_mqtt.doctor import broker, machine, store, volume
 from mediarip_mqtt.doctor.findings import (
     Check,
@@ -47,7 +47,7 @@ async def examine(loaded: Settings, config: Path | None) -> list[Finding]:
 
 
 def _configuration(config: Path | None) -> Finding:
-    origins = settings.origins(config).values()
+    origins = configuration.origins(config).values()
     given = [one for one in origins if one != "default"]
     return ok("configuration", f"valid; {len(given)} settings are not left at their default")
 
