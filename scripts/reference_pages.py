@@ -154,7 +154,7 @@ def _topics() -> Iterable[str]:
 
 
 def _objects() -> list[str]:
-    """Return the names of all objects that are published, or that a reply holds."""
+    """Return the names of all objects that are published, or that a command or a reply holds."""
     inside: dict[str, None] = {}
     published = [one for topic in contract.topics() for one in topic.messages]
     todo: list[Any] = [
@@ -164,6 +164,7 @@ def _objects() -> list[str]:
             for all_ in replies.ACCEPTED.values()
             for one in all_
         ),
+        *(contract.definitions()[one.__name__] for one in commands.CLASSES.values()),
     ]
     while todo:
         for name in re.findall(rf"{re.escape(DEFS)}(\w+)", json.dumps(todo.pop(0))):
