@@ -29,13 +29,13 @@ from mediarip_mqtt.jobs import Jobs, new_id, now
 from mediarip_mqtt.library import OWN_FOLDER, fetched_folder
 from mediarip_mqtt.limits import Limits
 from mediarip_mqtt.link import LinkError
-from mediarip_mqtt.models import Facts
+from mediarip_mqtt.models import Facts, PauseReason
 from mediarip_mqtt.mqtt import Session
 from mediarip_mqtt.pictures import Pictures
 from mediarip_mqtt.preferences import Preferences
 from mediarip_mqtt.publisher import THUMBNAIL, YTDLP, Publisher
 from mediarip_mqtt.retention import Retention
-from mediarip_mqtt.runner import STORAGE_LOST, Runner
+from mediarip_mqtt.runner import Runner
 from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Changes, Store, Tx
 from mediarip_mqtt.store.lease import Lease
@@ -71,7 +71,7 @@ class App:
         self._cookies = Cookies(root / OWN_FOLDER / COOKIES_FOLDER, settings.downloads.cookies_file)
         self._engine = engine or _engine(self.settings, self._cookies)
         self._facts = Facts(ytdlp="unknown")
-        self._hold: str | None = None
+        self._held = False  # by a person
         self._stop = asyncio.Event()
         self._for_one = False  # it runs for one download
         self._switch = asyncio.Event()
@@ -115,7 +115,7 @@ class App:
         config = await self._store.read(lambda tx: tx.config())
         for key in self._preferences.restore(config):
             logger.warning("settings: the kept value of %s is not valid any more; ignored", key)
-        self._hold = config.get(PAUSED_KEY)
+        self._held = PAUSED_KEY in config
         self._build(lease)
         self._facts = await asyncio.to_thread(self._engine.facts)
         _tell_missing(self._facts)
@@ -346,16 +346,16 @@ class App:
 
     async def _read_hold(self) -> None:
         config = await self._store.read(lambda tx: tx.config())
-        self._hold = config.get(PAUSED_KEY)
+        self._held = PAUSED_KEY in config
         self._apply_hold()
 
     def _apply_hold(self) -> None:
         self._runner.hold = (
-            (STORAGE_LOST if self._lost else None)
-            or self._hold
-            or ("quiet_hours" if self._rests else None)
-            or ("disk_low" if self._upkeep.disk_low else None)
-            or ("updating" if self._switch.is_set() else None)
+            (PauseReason.STORAGE_LOST if self._lost else None)
+            or (PauseReason.USER if self._held else None)
+            or (PauseReason.QUIET_HOURS if self._rests else None)
+            or (PauseReason.DISK_LOW if self._upkeep.disk_low else None)
+            or (PauseReason.UPDATING if self._switch.is_set() else None)
         )
         self._runner.wake()
         self._publisher.changed(Changes(queue=True))

@@ -87,6 +87,16 @@ class Phase(StrEnum):
     MOVING = "moving"
 
 
+class PauseReason(StrEnum):
+    """Why nothing new begins."""
+
+    USER = "user"
+    QUIET_HOURS = "quiet_hours"
+    DISK_LOW = "disk_low"
+    STORAGE_LOST = "storage_lost"
+    UPDATING = "updating"
+
+
 class MediaType(StrEnum):
     """What is wanted of a page."""
 

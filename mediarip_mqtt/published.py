@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from mediarip_mqtt.frozen import Frozen
-from mediarip_mqtt.models import Items, JobStatus, Priority, Timestamp
+from mediarip_mqtt.models import Items, JobStatus, PauseReason, Priority, Timestamp
 
 
 class Current(Frozen):
@@ -46,7 +46,7 @@ class State(Frozen):
     current: Current
     speed: int = Field(ge=0, description="Bytes per second of all downloads.")
     paused: bool = Field(description="Whether nothing new begins.")
-    pause_reason: Literal["user", "disk_low", "storage_lost", "updating"] | None
+    pause_reason: PauseReason | None
     storage: str = Field(description="`ok`, or what is wrong with the volume.")
     disk_free: int | None = Field(description="Bytes.")
     disk_total: int | None = Field(description="Bytes.")

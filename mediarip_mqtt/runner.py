@@ -28,6 +28,7 @@ from mediarip_mqtt.models import (
     DownloadOptions,
     Job,
     JobStatus,
+    PauseReason,
     ProducedFile,
 )
 from mediarip_mqtt.preferences import Preferences
@@ -37,7 +38,6 @@ from mediarip_mqtt.slots import Slot
 from mediarip_mqtt.store import Changes, Store, Tx
 
 T = TypeVar("T")
-STORAGE_LOST: Final = "storage_lost"  # the reason to hold
 LOOKAHEAD: Final = 2  # extractions that run while all slots download
 READY_LIMIT: Final = 4  # pages kept for a slot
 LOST_AFTER: Final = 2.0  # seconds after its stop that a thread counts as lost
@@ -99,7 +99,7 @@ class Runner:
             ending=self._ending,
             clock=clock,
         )
-        self.hold: str | None = None
+        self.hold: PauseReason | None = None
         self.looked_at = time.monotonic()  # when the queue was last looked at
 
     @property
@@ -194,7 +194,7 @@ class Runner:
                     await self._start_jobs(group)
                 due = await self._store.read(partial(Tx.next_time, now=moment))
             except (StoreError, sqlite3.Error) as error:
-                log = logger.debug if self.hold == STORAGE_LOST else logger.warning
+                log = logger.debug if self.hold is PauseReason.STORAGE_LOST else logger.warning
                 log("runner: the store can't be used (%s); trying again", error)
                 due = None
                 await asyncio.sleep(STORE_RETRY)
