@@ -20,7 +20,7 @@ import pytest
 from mediarip_mqtt.doctor.machine import judge_age
 from mediarip_mqtt.redaction import scrub, scrub_text
 from mediarip_mqtt.store.database import migrations
-from tests.support.broker import Client, Mosquitto
+from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.cli import SECONDS, Cli
 from tests.support.server import MediaServer
 from tests.support.service import Service
@@ -95,6 +95,7 @@ def test_it_leaves_nothing_behind_and_disturbs_no_service(
 ) -> None:
     job = client.download(media.url("/slow/100000/bytes/300000/film.mp4"))
     cli = Cli(tmp_path, mosquitto.port, MEDIARIP__STORAGE__ROOT=str(service.root))
+    wait_for(service.temporary)
     before, log = sorted(service.root.glob(".mediarip/*")), len(service.log.splitlines())
     assert cli.run("doctor").returncode == 0
     assert client.wait_status(job, "completed", "failed")["status"] == "completed"
