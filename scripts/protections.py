@@ -241,8 +241,7 @@ PROTECTIONS = (
         "store/tx.py",
         "next_retry_at <= ? OR next_retry_at > ?",
         "next_retry_at <= ? OR next_retry_at > '9' || ?",
-        "tests/faults/test_clock.py",
-        "retry",
+        "tests/test_store.py::test_a_retry_that_is_further_away_than_any_is_due_the_clock_was_set_back",
     ),
     Protection(
         "6 a retained command is refused",

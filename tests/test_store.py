@@ -92,6 +92,19 @@ async def test_counts_are_right_at_any_history(tmp_path: Path) -> None:
     await store.close()
 
 
+async def test_a_retry_that_is_further_away_than_any_is_due_the_clock_was_set_back(
+    tmp_path: Path,
+) -> None:
+    store = await opened(tmp_path / "s.db")
+    soon, never = NOW + timedelta(hours=1), NOW + timedelta(days=400)
+    for number, moment in enumerate((soon, never), start=1):
+        one = job(number, status=JobStatus.RETRYING, next_retry_at=moment)
+        await store.write(lambda tx, one=one: tx.insert(one))  # type: ignore[misc] # bound in the loop
+    due = await store.read(lambda tx: tx.due(NOW, [], 5))
+    assert [one.next_retry_at for one in due] == [never]
+    await store.close()
+
+
 async def test_a_store_of_a_newer_program_is_refused_untouched(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     with sqlite3.connect(path) as connection:
