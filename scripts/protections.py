@@ -305,7 +305,7 @@ PROTECTIONS = (
         "engine/ytdlp.py",
         "        return library.safe_name(rendered)",
         "        return str(rendered)",
-        "tests/test_service.py::test_nothing_is_written_outside_the_root_whatever_a_page_says",
+        "tests/test_engine.py::test_a_page_s_title_makes_a_name_that_is_safe_everywhere",
     ),
     Protection(
         "6 a payload has a limit",
@@ -355,13 +355,6 @@ PROTECTIONS = (
         "self._post(topic, payload, now, correlation, urgent=True)",
         "self._post(topic, payload, now, correlation, urgent=False)",
         "tests/test_service.py::test_the_reply_to_a_command_for_many_jobs_comes_before_their_events",
-    ),
-    Protection(
-        "8 what a download leaves open is closed",
-        "engine/control.py",
-        "                _socket.socket.close(one)",
-        "                _KEPT.append(one)",
-        "tests/test_restart.py::test_cancelled_downloads_leave_no_thread_and_no_descriptor",
     ),
     Protection(
         "9 a job without progress is ended",

@@ -339,3 +339,13 @@ def test_a_site_has_its_own_arguments_for_extractors(tmp_path: Path) -> None:
     task = Task("job", "https://www.youtube.com/watch?v=x", tmp_path)
     built = build(task, Preset(), downloads, SecuritySettings(), None)
     assert built["extractor_args"] == {**arguments, "twitch": {"x": ["y"]}}
+
+
+def test_a_page_s_title_makes_a_name_that_is_safe_everywhere(get: Get, media: MediaServer) -> None:
+    title = '-.a:b?c*|&lt;"d\u202e\u200b \x07/../..'
+    video = '<video src="/media/video.mp4"></video>'
+    html = f"<html><head><title>{title}</title></head><body>{video}</body></html>"
+    (film,) = get(media.text("title.html", html))
+    assert film.filename.isprintable()
+    assert not set(film.filename) & set('/\\:*?"<>|')
+    assert not film.filename.startswith((".", "-", " "))
