@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
@@ -39,6 +39,14 @@ def run(tmp_path: Path, mosquitto: Mosquitto, client: Client) -> Iterator[Run]:
     yield run
     for one in begun:
         one.stop()
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    one = Store(tmp_path / "s.db", journal_mode="wal", exclusive=False)
+    await one.open()
+    yield one
+    await one.close()
 
 
 def limits(**downloads: object) -> Limits:
@@ -162,10 +170,8 @@ def test_the_least_of_all_rate_limits_counts() -> None:
     ],
 )
 async def test_a_premiere_is_waited_for_without_using_up_attempts(
-    tmp_path: Path, text: str, seconds: float
+    store: Store, text: str, seconds: float
 ) -> None:
-    store = Store(tmp_path / "s.db", journal_mode="wal", exclusive=False)
-    await store.open()
     clock = [NOW]
     jobs = Jobs(
         Topics("mediarip"),
@@ -193,7 +199,6 @@ async def test_a_premiere_is_waited_for_without_using_up_attempts(
     failed = await store.write(lambda tx: jobs.fail(tx, one.id, error))
     assert failed is not None
     assert failed.status == "failed"
-    await store.close()
 
 
 async def test_a_channel_that_is_not_live_is_not_waited_for() -> None:

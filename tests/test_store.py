@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -30,9 +30,21 @@ def job(number: int = 1, **fields: object) -> Job:
     )
 
 
+_OPENED: list[Store] = []
+
+
+@pytest.fixture(autouse=True)
+async def closed() -> AsyncIterator[None]:
+    """Close what a failed test left open: its thread would keep the tests from ending."""
+    yield
+    while _OPENED:
+        await _OPENED.pop().close()
+
+
 async def opened(path: Path, **options: object) -> Store:
     store = Store(path, journal_mode="wal", exclusive=False, **options)  # type: ignore[arg-type] # the constructor's
     await store.open()
+    _OPENED.append(store)
     return store
 
 
