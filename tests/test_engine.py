@@ -349,3 +349,24 @@ def test_a_page_s_title_makes_a_name_that_is_safe_everywhere(get: Get, media: Me
     assert film.filename.isprintable()
     assert not set(film.filename) & set('/\\:*?"<>|')
     assert not film.filename.startswith((".", "-", " "))
+
+
+@pytest.mark.parametrize(
+    ("setting", "wish", "from_start"),
+    [
+        ("now", None, False),
+        ("now", True, True),
+        ("from_start", None, True),
+        ("from_start", False, False),
+    ],
+)
+def test_a_live_stream_is_taken_from_its_start_where_that_is_wanted(
+    setting: Any,
+    wish: bool | None,  # noqa: FBT001 - a parameter of the test
+    from_start: bool,  # noqa: FBT001 - the same
+    tmp_path: Path,
+) -> None:
+    task = Task("job", "https://a.example/x", tmp_path, DownloadOptions(live_from_start=wish))
+    downloads = DownloadSettings(live_streams=setting)
+    built = build(task, Preset(), downloads, SecuritySettings(), None)
+    assert built.get("live_from_start", False) is from_start
