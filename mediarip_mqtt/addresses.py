@@ -88,7 +88,7 @@ def host_of(url: str) -> str | None:
 def site_of(host: str | None, sites: Iterable[str]) -> str | None:
     """Return the one of some sites to which a host belongs: the most exact."""
     host = (host or "").lower()
-    found = [site for site in sites if host == site or host.endswith(f".{site}")]
+    found = [site for site in sites if host == site.lower() or host.endswith(f".{site.lower()}")]
     return max(found, key=len, default=None)
 
 

@@ -330,7 +330,8 @@ class Jobs:
         if error.code is not ErrorCode.STORAGE_UNAVAILABLE:
             tx.forget_files(job_id)  # else the next attempt finishes the same move
         reason: dict[str, Any] = {"error_code": error.code, "error_message": error.message[:500]}
-        upcoming = error.begins and self._clock() - job.created_at < self._upcoming_wait
+        since = max(job.created_at, job.not_before or job.created_at)
+        upcoming = error.begins and self._clock() - since < self._upcoming_wait
         if upcoming or (error.transient and job.attempt < job.max_attempts):
             if upcoming:  # no failed attempt
                 reason["attempt"] = max(0, job.attempt - 1)

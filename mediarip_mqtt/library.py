@@ -221,7 +221,10 @@ def free_names(root: Path, filenames: Sequence[str], taken: Collection[str] = ()
         used |= {_fold(str(path.parent / name)) for name in _names(root / path.parent)}
     for number in range(1, MAX_COPIES):
         names = [_numbered(one, path.stem, number) for one in filenames]
-        if used.isdisjoint(_fold(name) for name in names):
+        folded = {_fold(name) for name in names}
+        if len(folded) < len(names):
+            raise ValueError(f"two files of one name: {names}")
+        if used.isdisjoint(folded):
             return names
     raise FileExistsError(errno.EEXIST, "too many files of this name", filenames[0])
 

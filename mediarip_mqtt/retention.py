@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -154,9 +154,9 @@ class Retention:
 
     def finish(self, tx: Tx, purge: Purge, topics: wire.Topics) -> dict[str, Any]:
         """Remove the last rows; post the event `purged` where anything went; return the report."""
-        purge.removed += self._delete(tx, purge.rest)
-        purge.rest = []
-        report = purge.report(tx.count_kept(purge.rule.statuses, purge.rule.session_id))
+        # In a copy: the transaction may be run a second time.
+        done = replace(purge, removed=[*purge.removed, *self._delete(tx, purge.rest)])
+        report = done.report(tx.count_kept(purge.rule.statuses, purge.rule.session_id))
         if report["count"] and not purge.dry_run:
             told = {key: report[key] for key in ("count", "files", "freed", "kept")}
             event = events.Purged(event_id=new_id(), at=self._clock(), **told)

@@ -243,6 +243,9 @@ class Runner:
         )
         if job is None or self._stopping:
             return False  # `put_all_back`, which waits behind the claim, puts it back
+        if self.hold is not None:  # since a moment ago
+            await self._store.write(lambda tx: self._jobs.put_back(tx, job.id))
+            return False
         slot = Slot(job, self._engine.control(), ahead=ahead, saved_percent=job.progress_percent)
         slot.control.limit(self._limits.rate(job, self._clock()))
         self._limits.started(job)
@@ -324,6 +327,7 @@ class Runner:
             if await self._take_extraction(slot, extraction):
                 return
         else:
+            slot.live = extraction.info.live_status == "is_live"
             await self._commit(
                 lambda tx: self._jobs.extracted(tx, job.id, extraction.info, JobStatus.DOWNLOADING)
             )
@@ -377,6 +381,8 @@ class Runner:
                     files = await self._choose_names(files)
                 placed = await self._commit(partial(self._jobs.placing, job_id=job_id, files=files))
             if placed is None:
+                moved = [file for file in files if file not in await self._to_move(files)]
+                await asyncio.to_thread(outcomes.remove, self._root, tuple(moved))
                 raise Stopped
             try:
                 await asyncio.to_thread(outcomes.move, self._root, files)
@@ -396,11 +402,22 @@ class Runner:
 
     async def _choose_names(self, files: Any) -> tuple[ProducedFile, ...]:
         taken = await self._store.read(lambda tx: tx.planned_names())
-        wanted = [file.filename for file in files]
+        waiting = await self._to_move(files)
+        wanted = [file.filename for file in waiting]
         names = await asyncio.to_thread(library.free_names, self._root, wanted, taken)
-        return tuple(
-            file.model_copy(update={"filename": name})
-            for file, name in zip(files, names, strict=True)
+        chosen = {
+            file.temp_path: file.model_copy(update={"filename": name})
+            for file, name in zip(waiting, names, strict=True)
+        }
+        return tuple(chosen.get(file.temp_path, file) for file in files)
+
+    async def _to_move(self, files: Any) -> list[ProducedFile]:
+        """Return the files that are not in their places yet; another's name may have stopped them.
+
+        A file that was moved keeps its name: it would not be found where it was made.
+        """
+        return await asyncio.to_thread(
+            lambda: [file for file in files if Path(file.temp_path).exists()]
         )
 
     # Threads

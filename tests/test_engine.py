@@ -323,6 +323,13 @@ def test_a_site_may_have_a_proxy_of_its_own_or_none(get: Get, media: MediaServer
     assert get(media.url("bytes/1000/y.mp4"), downloads=downloads)
 
 
+def test_metadata_are_embedded_behind_a_proxy_too(get: Get, media: MediaServer) -> None:
+    url = "http://films.example/media/video.mp4"
+    (film,) = get(url, embed=["metadata"], downloads={"proxy": media.url("")})
+    assert film.filesize > 1000
+    assert film.warning is None
+
+
 def test_a_stream_that_ffmpeg_records_does_not_go_round_the_proxy(
     get: Get, media: MediaServer
 ) -> None:

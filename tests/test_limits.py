@@ -167,6 +167,7 @@ def test_the_least_of_all_rate_limits_counts() -> None:
         ("Premieres in 3 hours", 3600.0),  # looked at once an hour at least
         ("This live event will begin in 20 minutes.", 1200.0),
         ("This live event will begin in a few moments.", 600.0),
+        ("This live event will begin in 0 minutes.", 60.0),
     ],
 )
 async def test_a_premiere_is_waited_for_without_using_up_attempts(

@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from yt_dlp.postprocessor import get_postprocessor
 from yt_dlp.postprocessor.sponsorblock import SponsorBlockPP
 
 from mediarip_mqtt import commands
 from mediarip_mqtt.engine.base import Task
+from mediarip_mqtt.engine.session import METADATA, OPTIONAL, SPLIT_CHAPTERS
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine
 from mediarip_mqtt.errors import DownloadError
 from mediarip_mqtt.models import DownloadOptions, ProducedFile
 from mediarip_mqtt.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.wanted import CATEGORIES, Embed, SponsorBlock, Subtitles
-from tests.support.broker import Client
+from tests.support.broker import Client, Mosquitto
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
@@ -68,7 +70,7 @@ def page_with_chapters(media: MediaServer) -> str:
         "@context": "https://schema.org",
         "@type": "VideoObject",
         "name": "A film",
-        "description": "Two people meet. " * 2000,
+        "description": "Two people meet. " * 20_000,
         "duration": "PT6S",
         "thumbnailUrl": media.url("media/cover.png"),
         "contentUrl": media.url("media/video.mp4"),
@@ -182,6 +184,59 @@ def test_a_film_is_split_by_its_chapters(media: MediaServer, get: Get) -> None:
 def test_what_has_no_chapters_is_not_split_and_says_so(media: MediaServer, get: Get) -> None:
     (film,) = get(media.url("media/video.mp4"), split_chapters=True)
     assert film.warning == "It has no chapters to split it by."
+
+
+def test_a_page_that_claims_thousands_of_chapters_is_not_split(
+    media: MediaServer, get: Get
+) -> None:
+    def many(info: dict[str, Any]) -> None:
+        info["chapters"] = [
+            {"start_time": n / 1000, "end_time": (n + 1) / 1000, "title": "x"} for n in range(5000)
+        ]
+
+    (film,) = get(media.url("media/video.mp4"), many, split_chapters=True)
+    assert film.warning == "It has more than 200 chapters and was not split."
+
+
+def test_what_is_optional_is_known_by_yt_dlp_s_names() -> None:
+    steps = {"FFmpegEmbedSubtitle", "FFmpegSubtitlesConvertor", "SponsorBlock", "EmbedThumbnail"}
+    assert {get_postprocessor(one).pp_key() for one in steps} == set(OPTIONAL)
+    assert get_postprocessor("FFmpegMetadata").pp_key() == METADATA
+    assert get_postprocessor("FFmpegSplitChapters").pp_key() == SPLIT_CHAPTERS
+
+
+@pytest.mark.parametrize("embed", [True, False])
+def test_a_film_is_not_lost_for_broken_subtitles(
+    embed: bool,  # noqa: FBT001 - a parameter of the test
+    media: MediaServer,
+    get: Get,
+) -> None:
+    media.text("broken.ttml", "<tt><body><p begin=", "application/ttml+xml")
+    track = '<track kind="subtitles" src="/text/broken.ttml" srclang="en">'
+    html = f'<video src="/media/video.mp4">{track}</video>'
+    page = media.text("broken.html", f"<html><title>x</title><body>{html}</body></html>")
+    film, *_ = get(page, subtitles={"languages": ["en"], "embed": embed})
+    assert streams(film.temp_path)[:2] == ["video", "audio"]
+    assert film.warning
+
+
+def test_a_film_is_not_lost_for_subtitles_by_another_protocol(media: MediaServer, get: Get) -> None:
+    track = '<track kind="subtitles" src="ftp://127.0.0.1/a.vtt" srclang="en">'
+    html = f'<video src="/media/video.mp4">{track}</video>'
+    page = media.text("ftp.html", f"<html><title>x</title><body>{html}</body></html>")
+    (film,) = get(page, subtitles="en")
+    assert film.warning == "The subtitles in en could not be had."
+
+
+def test_subtitles_of_one_name_are_one(media: MediaServer, get: Get) -> None:
+    media.text("a.vtt", VTT, "text/vtt")
+    tracks = "".join(
+        f'<track kind="subtitles" src="/text/a.vtt" srclang="{one}">' for one in ("en", "EN", "en.")
+    )
+    html = f'<video src="/media/video.mp4">{tracks}</video>'
+    page = media.text("twice.html", f"<html><title>x</title><body>{html}</body></html>")
+    _, *others = get(page, subtitles="all")
+    assert len(others) == 1
 
 
 def of_youtube(info: dict[str, Any]) -> None:
@@ -310,3 +365,34 @@ def test_what_could_not_be_had_is_told_with_the_job(
     assert job["status"] == "completed"
     assert "no subtitles" in job["warning"]
     assert service.running
+
+
+INTRUDER = """
+from mediarip_mqtt import cli, library
+inner, calls = library.place, []
+def place(root, source, filename):
+    calls.append(filename)
+    if len(calls) == 2:
+        (root / filename).write_text("another's")
+    return inner(root, source, filename)
+library.place = place
+cli.main()
+"""
+
+
+@pytest.mark.slow
+def test_a_name_that_is_taken_in_the_last_moment_costs_no_second_download(
+    tmp_path: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
+) -> None:
+    service = Service(tmp_path, mosquitto.port)
+    service.program = ["-c", INTRUDER]
+    service.start()
+    try:
+        job = client.wait_status(
+            client.download(page_with_tracks(media), subtitles="en"), "completed", "failed"
+        )
+        assert (job["status"], job["attempt"]) == ("completed", 1)
+        assert service.media() == ["A film (1).en (2).srt", "A film (1).en.srt", "A film (1).mp4"]
+        assert (service.root / "A film (1).en.srt").read_text() == "another's"
+    finally:
+        service.stop()

@@ -12,6 +12,7 @@ import errno
 import os
 import re
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path, PurePath
 from typing import Any, Final
 
@@ -74,6 +75,12 @@ def checked(
         url, limits = _limits(last, folder, proxied)
         return [texts[0], *limits, *texts[1:-1], url]
     return texts
+
+
+def opens_network(texts: list[str]) -> bool:
+    """Whether ffmpeg or ffprobe is to open a URL: behind ``-i``, or as ffprobe's last argument."""
+    inputs = [after for one, after in pairwise(texts) if one == "-i"]
+    return any("://" in one for one in [*inputs, *texts[-1:]])
 
 
 def _confined(

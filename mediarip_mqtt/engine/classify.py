@@ -35,6 +35,7 @@ MAX_READ: Final = 4000  # characters of a site's message that are looked at
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _BEGINS: Final = re.compile(r"(?:begin|premieres?|starts?|live) in (\d{1,4}) (minute|hour|day)")
 _SECONDS: Final = {"minute": 60.0, "hour": 3600.0, "day": 86400.0}
+UPCOMING_LEAST: Final = 60.0  # seconds between two looks at what is late
 UPCOMING_POLL: Final = 600.0  # seconds between two looks, where a site does not say when
 _URL: Final = re.compile(r"(https?://)(?:[^/\s@]*@)?([^\s?#'\"<>]*)(?:[?#][^\s'\"<>]*)?")
 _TAIL: Final = re.compile(
@@ -228,7 +229,7 @@ def _by_transport(error: BaseException) -> DownloadError:
 def _begins_in(text: str) -> float:
     """Return the seconds until something begins, as a text says it."""
     found = _BEGINS.search(text)
-    return float(found[1]) * _SECONDS[found[2]] if found else UPCOMING_POLL
+    return max(float(found[1]) * _SECONDS[found[2]], UPCOMING_LEAST) if found else UPCOMING_POLL
 
 
 def _timeout() -> DownloadError:

@@ -124,11 +124,12 @@ def _watched_popen_init(
     proxied = (lambda url: GuardProxy.of(control).plain(url)) if control.guards else None
     arguments = children.checked(arguments, named, control.folder, proxied)
     named["env"] = children.environment(named.get("env"))
-    if control.proxied and any("://" in one for one in arguments):
+    network = children.opens_network(arguments)
+    if control.proxied and network:
         raise children.ProgramRefusedError(
             "This stream is recorded by ffmpeg, which can't go through the proxy of the settings."
         )
-    if proxied and any("://" in one for one in arguments):
+    if proxied and network:
         named["env"] = _behind_proxy(named["env"], GuardProxy.of(control).url)
     named["start_new_session"] = True  # a group of its own, so that all of it can be ended
     named["stdin"] = named.get("stdin") or subprocess.DEVNULL

@@ -12,7 +12,7 @@ from mediarip_mqtt.errors import DownloadError, ErrorCode
 from mediarip_mqtt.models import ProducedFile
 
 CHAPTER_LIMIT: Final = 200  # a page may claim any number; each costs a run of ffmpeg
-_LANGUAGE: Final = re.compile(r"^[A-Za-z0-9_.-]{1,40}$")
+_LANGUAGE: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,38}[A-Za-z0-9])?")
 
 
 def collect(
@@ -38,8 +38,10 @@ def collect(
         )
     main = files[0].model_copy(update={"warning": warning})
     for path, tail in (*_subtitles(info), *_chapters(info)):
-        if size := _size(path):
-            final = library.beside(main.filename, tail)
+        final = library.beside(main.filename, tail)
+        # On some clients of a volume two names that differ only in case are one.
+        taken = {one.filename.casefold() for one in files}
+        if (size := _size(path)) and final.casefold() not in taken:
             files.append(ProducedFile(temp_path=path, filename=final, filesize=size, main=False))
     return (main, *files[1:])
 
@@ -66,4 +68,4 @@ def known_languages(subtitles: Any) -> dict[str, Any]:
     """Return a page's subtitles by languages that are fit to be part of a name."""
     if not isinstance(subtitles, dict):
         return {}
-    return {key: one for key, one in subtitles.items() if one and _LANGUAGE.match(str(key))}
+    return {key: one for key, one in subtitles.items() if one and _LANGUAGE.fullmatch(str(key))}

@@ -46,13 +46,17 @@ PROTOCOLS: Final = frozenset(
     )
 )
 SUBTITLE_LIMIT: Final = 50  # languages of one medium
+METADATA: Final = "Metadata"
+SPLIT_CHAPTERS: Final = "SplitChapters"
 TEXT_LIMIT: Final = 8000  # characters of a page's text that go into a file
-# Post-processors without which the medium is whole.
-_OPTIONAL: Final = {
+# What yt-dlp may raise where a page's data or files are not as they should be (XML: SyntaxError).
+_BROKEN: Final = (ValueError, SyntaxError, LookupError, TypeError, AttributeError)
+# Post-processors without which the medium is whole, by yt-dlp's `pp_key`.
+OPTIONAL: Final = {
     "SponsorBlock": "SponsorBlock could not be asked; nothing was marked or removed.",
     "EmbedThumbnail": "The thumbnail could not be embedded.",
-    "FFmpegEmbedSubtitle": "The subtitles could not be embedded.",
-    "FFmpegSubtitlesConvertor": "The subtitles could not be converted.",
+    "EmbedSubtitle": "The subtitles could not be embedded.",
+    "SubtitlesConvertor": "The subtitles could not be converted.",
 }
 _HANDLERS: Final = frozenset(("Requests", "Websockets"))
 _OUTSIDE_GUARD: Final = "CurlCFFI"  # has no sockets of Python
@@ -140,7 +144,7 @@ class Session(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
             alone = {**info_dict, "requested_subtitles": {language: one}}
             try:
                 written += super()._write_subtitles(alone, filename) or []
-            except (yt_dlp.utils.YoutubeDLError, OSError) as error:
+            except (yt_dlp.utils.YoutubeDLError, DownloadError, OSError, *_BROKEN) as error:
                 self._check_stop(error)
                 self.warnings.append(f"The subtitles in {language} could not be had.")
                 del wanted[language]
@@ -149,18 +153,18 @@ class Session(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
     def run_pp(self, pp: Any, infodict: dict[str, Any]) -> Any:
         """Run a post-processor; one that only adds something may fail."""
         kind = pp.pp_key()
-        if kind == "FFmpegMetadata":
+        if kind == METADATA:
             _shorten(infodict)
-        if kind == "FFmpegSplitChapters" and len(infodict.get("chapters") or ()) > CHAPTER_LIMIT:
+        if kind == SPLIT_CHAPTERS and len(infodict.get("chapters") or ()) > CHAPTER_LIMIT:
             self.warnings.append(f"It has more than {CHAPTER_LIMIT} chapters and was not split.")
             return infodict
         try:
             return super().run_pp(pp, infodict)
-        except PostProcessingError as error:
-            if kind not in _OPTIONAL:
+        except (PostProcessingError, *_BROKEN) as error:
+            if kind not in OPTIONAL:
                 raise
             self._check_stop(error)
-            self.warnings.append(_OPTIONAL[kind])
+            self.warnings.append(OPTIONAL[kind])
             return infodict
 
     def post_process(self, *arguments: Any, **named: Any) -> Any:

@@ -22,7 +22,7 @@ from mediarip_mqtt import library
 from mediarip_mqtt.addresses import check_link, check_url, host_of, site_of
 from mediarip_mqtt.engine import options, patches, picture, tools
 from mediarip_mqtt.engine.base import Control, Extraction, Report, Task
-from mediarip_mqtt.engine.classify import UPCOMING_POLL, classify
+from mediarip_mqtt.engine.classify import UPCOMING_LEAST, UPCOMING_POLL, classify
 from mediarip_mqtt.engine.control import WorkControl
 from mediarip_mqtt.engine.cookies import Cookies
 from mediarip_mqtt.engine.produced import collect
@@ -393,7 +393,7 @@ def _refuse_upcoming(info: dict[str, Any]) -> None:
         ErrorCode.NOT_YET_LIVE,
         "It has not begun yet.",
         begins=True,
-        retry_after=max(begins - time.time(), 0.0) if begins else UPCOMING_POLL,
+        retry_after=max(begins - time.time(), UPCOMING_LEAST) if begins else UPCOMING_POLL,
     )
 
 
