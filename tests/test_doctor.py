@@ -104,7 +104,7 @@ def test_it_leaves_nothing_behind_and_disturbs_no_service(
     assert not any(
         " ERROR" in line or " WARNING" in line for line in service.log.splitlines()[log:]
     )
-    kept = [topic for topic in client.retained if "/doctor/" in topic]
+    kept = [topic for topic in list(client.retained) if "/doctor/" in topic]
     assert kept == []
     assert client.payloads("status").count("offline") == 0
 

@@ -78,7 +78,7 @@ def test_a_playlist_goes_with_all_its_items(
     assert len(service.media()) == 3
     assert client.request("purge", older_than=0, files=True)["removed"] == [feed]
     assert service.media() == []
-    wait_for(lambda: not [one for one in client.retained if "/job/" in one])
+    wait_for(lambda: not [one for one in list(client.retained) if "/job/" in one])
 
 
 def test_a_repeated_request_purges_once(

@@ -40,7 +40,7 @@ def equal(service: Service, client: Client) -> bool:
     store.close()
     shown = {
         topic.split("/")[2]: json.loads(payload)["status"]
-        for topic, payload in client.retained.items()
+        for topic, payload in dict(client.retained).items()
         if topic.endswith("/state") and "/job/" in topic
     }
     return shown == rows

@@ -76,7 +76,7 @@ def check_nothing_lost(
     store.close()
     assert len(rows) == count
     wait_for(lambda: all(client.job(one).get("status") == rows[one] for one in rows), 5)
-    assert {topic.split("/")[2] for topic in client.retained if "/job/" in topic} == set(rows)
+    assert {topic.split("/")[2] for topic in list(client.retained) if "/job/" in topic} == set(rows)
     assert sorted(names) == service.media()
     assert not [name for name in names if "(" in name]  # no second copy
     for number in range(count):
