@@ -251,7 +251,8 @@ class Publisher:
                 and await self._store.read(lambda tx: tx.never_ran(key.name))
             ):
                 return  # nothing is retained there that would have to be cleared
-            await link.publish(topic, payload, qos=0 if key.kind == "progress" else 1, retain=True)
+            qos = 0 if topic.endswith("/progress") else 1
+            await link.publish(topic, payload, qos=qos, retain=True)
             self.published_at = time.monotonic()
         except (LinkError, asyncio.CancelledError):
             self._dirty[key] = None  # the broker did not take it
