@@ -168,6 +168,8 @@ class Client:
             properties.ResponseTopic = response_topic
             properties.CorrelationData = correlation
         data = json.dumps(payload) if isinstance(payload, dict) else payload
+        if wait:
+            wait_for(self._client.is_connected, what="the test's own connection")
         info = self._client.publish(f"{self.base}/{topic}", data, qos, retain, properties)
         if wait:
             info.wait_for_publish(10)
