@@ -117,7 +117,9 @@ class Link:
             self._disconnect_reason = next(
                 (one for one in arguments if hasattr(one, "packetType")), None
             )
-            inner_disconnect(*arguments)
+            # Where connecting was cancelled, aiomqtt asks the cancelled future what it says.
+            with contextlib.suppress(asyncio.CancelledError):
+                inner_disconnect(*arguments)
 
         self._paho.on_message, self._paho.on_connect = on_message, on_connect
         self._paho.on_disconnect = on_disconnect
