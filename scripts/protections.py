@@ -8,8 +8,10 @@ some twenty minutes. Exit code 1 where a protection is missed by its test.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -420,22 +422,26 @@ def _is_noticed(one: Protection, copy: Path) -> str | None:
     chosen = ["-k", one.only] if one.only else []
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-o", "addopts=", *plugins, one.test]
     try:
-        done = subprocess.run(  # noqa: S603 - our own tests
+        with subprocess.Popen(  # noqa: S603 - our own tests
             [*command, *chosen],
             cwd=copy,
             env={**os.environ, "PYTHONPATH": str(copy)},
-            capture_output=True,
+            stdout=subprocess.PIPE,
             text=True,
-            timeout=LIMIT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"{one.test} (did not end)"
+            start_new_session=True,
+        ) as done:
+            try:
+                printed, _ = done.communicate(timeout=LIMIT)
+            except subprocess.TimeoutExpired:
+                return f"{one.test} (did not end)"
+            finally:
+                with contextlib.suppress(ProcessLookupError):  # also what the tests have started
+                    os.killpg(done.pid, signal.SIGKILL)
     finally:
         path.write_text(text, "utf-8")
-    lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    lines = [line for line in printed.splitlines() if line.startswith(("FAILED", "ERROR"))]
     if done.returncode not in {0, 1}:
-        raise SystemExit(f"{one.name}: pytest ended with {done.returncode}\n{done.stdout[-2000:]}")
+        raise SystemExit(f"{one.name}: pytest ended with {done.returncode}\n{printed[-2000:]}")
     return lines[0].split(" - ")[0].split(" ", 1)[1] if lines else None
 
 
