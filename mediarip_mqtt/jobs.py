@@ -7,7 +7,7 @@ are committed together. None of them waits for anything.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -216,9 +216,9 @@ class Jobs:
         *,
         extracted: Callable[[str], bool],
         depth: int = 1,
-        busy_sites: Sequence[str] = (),
+        busy_sites: Mapping[str, bool] | None = None,
     ) -> Job | None:
-        """Take the next due job out of the queue for an attempt; none of ``busy_sites``.
+        """Take the next due job out of the queue for an attempt; none of a busy site.
 
         With a ``depth``, take that of the first so many jobs whose page was not read yet.
         """
@@ -330,8 +330,8 @@ class Jobs:
         if error.code is not ErrorCode.STORAGE_UNAVAILABLE:
             tx.forget_files(job_id)  # else the next attempt finishes the same move
         reason: dict[str, Any] = {"error_code": error.code, "error_message": error.message[:500]}
-        since = max(job.created_at, job.not_before or job.created_at)
-        upcoming = error.begins and self._clock() - since < self._upcoming_wait
+        waited = self._clock() - (job.started_at or self._clock())
+        upcoming = error.begins and waited < self._upcoming_wait
         if upcoming or (error.transient and job.attempt < job.max_attempts):
             if upcoming:  # no failed attempt
                 reason["attempt"] = max(0, job.attempt - 1)
@@ -388,7 +388,8 @@ class Jobs:
         )
 
     def _requeue_one(self, tx: Tx, job: Job) -> Job:
-        queued = self._move(tx, job, JobStatus.QUEUED, attempt=0, not_before=None, **_FRESH)
+        begun: dict[str, Any] = {"attempt": 0, "started_at": None, "not_before": None}
+        queued = self._move(tx, job, JobStatus.QUEUED, **begun, **_FRESH)
         self._emit(tx, events.JobQueued, queued)
         if job.parent_id and (parent := tx.job(job.parent_id)) and parent.status in TERMINAL:
             tx.update(parent.id, status=JobStatus.DOWNLOADING, **_FRESH)

@@ -46,15 +46,15 @@ class Limits:
         if site := self._site(job):
             self._started[site] = time.monotonic()
 
-    def busy_sites(self, running: Iterable[Job]) -> list[str]:
-        """Return the sites of which no other download may begin now."""
+    def busy_sites(self, running: Iterable[Job]) -> dict[str, bool]:
+        """Return of each site whether no other download may begin there now; empty if all may."""
         count = Counter(self._site(job) for job in running)
-        return [
-            site
-            for site, limit in self._sites.items()
-            if (limit.max_concurrent and count[site] >= limit.max_concurrent)
+        busy = {
+            site: bool(limit.max_concurrent and count[site] >= limit.max_concurrent)
             or self._rest_of_pause(site) > 0
-        ]
+            for site, limit in self._sites.items()
+        }
+        return busy if any(busy.values()) else {}
 
     def next_start(self) -> float | None:
         """Return the seconds until the first site's pause ends; None where there is none."""

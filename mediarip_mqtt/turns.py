@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -27,7 +27,7 @@ class Turns:
         now: datetime,
         excluded: Sequence[str],
         limit: int,
-        busy_sites: Sequence[str] = (),
+        busy_sites: Mapping[str, bool] | None = None,
     ) -> list[Job]:
         """Return the jobs that run next: of the session with the fewest under way, and in turn."""
         if not self._fair:

@@ -22,7 +22,7 @@ from tests.support.media import make
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
-JOBS = 40  # a round
+JOBS = 40  # a round, unless told otherwise
 FINAL = {"completed", "failed", "cancelled"}
 
 
@@ -35,10 +35,13 @@ class Sample:
     threads: int
     descriptors: int
     sockets: int
+    left: int  # temporary files of jobs, which are all over
 
 
-def soak(folder: Path, seconds: float, say: Callable[[str], None] = print) -> list[Sample]:
-    """Give the service work for so long; return a sample of each round."""
+def soak(
+    folder: Path, seconds: float, jobs: int = JOBS, say: Callable[[str], None] = print
+) -> list[Sample]:
+    """Give the service work for so long, in rounds of so many jobs; return a sample of each."""
     chance = random.Random(4)  # noqa: S311 - the same faults in every run
     media = MediaServer(make(folder / "media")).start()
     broker = Mosquitto(folder / "broker").start()
@@ -54,8 +57,10 @@ def soak(folder: Path, seconds: float, say: Callable[[str], None] = print) -> li
     end = time.monotonic() + seconds
     try:
         while time.monotonic() < end:
-            _round(len(samples), chance, client, media, broker)
-            samples.append(_sample((len(samples) + 1) * JOBS, service))
+            _round(
+                range(len(samples) * jobs, (len(samples) + 1) * jobs), chance, client, media, broker
+            )
+            samples.append(_sample((len(samples) + 1) * jobs, service))
             say(", ".join(f"{key} {value:.5g}" for key, value in asdict(samples[-1]).items()))
     finally:
         service.stop()
@@ -66,8 +71,9 @@ def soak(folder: Path, seconds: float, say: Callable[[str], None] = print) -> li
 
 
 def _round(
-    number: int, chance: random.Random, client: Client, media: MediaServer, broker: Mosquitto
+    keys: range, chance: random.Random, client: Client, media: MediaServer, broker: Mosquitto
 ) -> None:
+    number = keys.start // len(keys)
     ways: list[Callable[[str], str]] = [
         lambda key: f"/bytes/{chance.randrange(1000, 200_000)}/{key}.mp4",
         lambda key: f"/unknown/bytes/50000/{key}.mp4",
@@ -81,7 +87,7 @@ def _round(
     ]
     ids = [
         client.download(media.url(chance.choices(ways, [8, 2, 2, 2, 1, 0.3, 1, 1, 0.5])[0](str(i))))
-        for i in range(number * JOBS, (number + 1) * JOBS)
+        for i in keys
     ]
     for job_id in chance.sample(ids, 5):
         client.request("cancel", id=job_id)  # or it is over already, which is an answer, too
@@ -111,6 +117,7 @@ def _sample(jobs: int, service: Service) -> Sample:
             threads=process.num_threads(),
             descriptors=process.num_fds(),
             sockets=len(process.net_connections("inet")),
+            left=len(service.temporary()),
         )
 
 
@@ -118,9 +125,10 @@ def main() -> None:
     """Run it for as many minutes as asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=15)
-    minutes = parser.parse_args().minutes
+    parser.add_argument("--jobs", type=int, default=JOBS, help="in a round")
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        soak(Path(name), minutes * 60)
+        soak(Path(name), given.minutes * 60, given.jobs)
     sys.stdout.flush()
 
 

@@ -202,5 +202,44 @@ async def test_a_premiere_is_waited_for_without_using_up_attempts(
     assert failed.status == "failed"
 
 
+async def test_a_premiere_is_waited_for_again_after_a_retry_of_an_old_job(store: Store) -> None:
+    clock = [NOW]
+    jobs = Jobs(
+        Topics("mediarip"), Preferences(Settings()), upcoming_wait=86400, clock=lambda: clock[0]
+    )
+    soon = classify(ExtractorError("Premieres in 3 hours", expected=True))
+    url = "https://example.com/x"
+    one = await store.write(lambda tx: jobs.add(tx, url, DownloadOptions(), session_id="default"))
+    await store.write(lambda tx: jobs.cancel(tx, one))
+    clock[0] += timedelta(days=30)
+    await store.write(lambda tx: jobs.retry(tx, jobs.find(tx, one.id)))
+    began = await store.write(lambda tx: jobs.claim(tx, [], extracted=lambda _: False))
+    assert began is not None
+    assert began.started_at == clock[0]
+    waiting = await store.write(lambda tx: jobs.fail(tx, one.id, soon))
+    assert waiting is not None
+    assert waiting.status == "retrying"
+
+
+async def test_a_site_below_a_busy_one_that_has_limits_of_its_own_is_not_held_up(
+    store: Store,
+) -> None:
+    jobs = Jobs(Topics("mediarip"), Preferences(Settings()))
+    mine = limits(
+        sites={
+            "a.example": {"max_concurrent": 1},
+            "b.a.example": {"max_concurrent": 2},
+            "c.b.a.example": {"max_concurrent": 1},
+        }
+    )
+    running = [job("https://www.a.example/1"), job("https://c.b.a.example/1")]
+    for host in ("a.example", "x.a.example", "c.b.a.example", "B.a.example", "xa.example"):
+        url = f"https://{host}/2"
+        await store.write(lambda tx: jobs.add(tx, url, DownloadOptions(), session_id="default"))  # noqa: B023 - awaited in the loop
+    busy = mine.busy_sites(running)
+    due = await store.read(lambda tx: tx.due(datetime.now(UTC), [], 9, busy_sites=busy))
+    assert [one.url for one in due] == ["https://B.a.example/2", "https://xa.example/2"]
+
+
 async def test_a_channel_that_is_not_live_is_not_waited_for() -> None:
     assert not classify(ExtractorError("The channel is not currently live", expected=True)).begins

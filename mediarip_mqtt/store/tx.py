@@ -256,18 +256,22 @@ class Tx(Ledger):
         excluded: Collection[str],
         limit: int,
         sessions: Collection[str] | None = None,
-        busy_sites: Collection[str] = (),
+        busy_sites: Mapping[str, bool] | None = None,
     ) -> list[Job]:
         """Return the jobs that run next, by priority, then age.
 
-        Left out are those of the ids ``excluded``, and those of hosts that are ``busy_sites`` or
-        below them.
+        Left out are those of the ids ``excluded``, and those of hosts whose site is busy: the most
+        exact of ``busy_sites`` that the host is, or is below.
         """
         # A retry is never further away: the clock was set back since.
         moment, far = utc_iso(now), utc_iso(now + FARTHEST_RETRY)
         whose = "" if sessions is None else f"AND session_id IN ({', '.join('?' * len(sessions))}) "
-        site = " AND NOT (host IS ? OR ifnull(host, '') LIKE '%.' || ?)" * len(busy_sites)
-        sites = [one for one in busy_sites for _ in range(2)]
+        site, sites = "", []
+        if busy_sites:
+            cases = " WHEN host = lower(?) OR host LIKE '%.' || ? THEN ?" * len(busy_sites)
+            site = f" AND NOT CASE{cases} ELSE 0 END"
+            exact = sorted(busy_sites.items(), key=lambda one: -len(one[0]))
+            sites = [value for name, busy in exact for value in (name, name, busy)]
         found: list[sqlite3.Row] = []
         for status, extra in (
             ("queued", ""),
