@@ -23,6 +23,7 @@ from mediarip_mqtt import (
     configuration,
     health,
     library,
+    payloads,
     redaction,
     schema,
     supervisor,
@@ -193,7 +194,7 @@ def download_command(  # noqa: PLR0913 - the options of a download
     """Download over the running service; exit code 0 only if the file is there."""
     loaded = load(config, quiet=True)
     arguments = {
-        ("url" if commands.repair_url(url) else "query"): url,
+        ("url" if payloads.repair_url(url) else "query"): url,
         "preset": preset,
         "quality": quality,
         "format_id": format_id,

@@ -1,13 +1,10 @@
 """The commands: what a payload may say, as a discriminated union of models.
 
-A new command is its class here and its ``case`` in `mediarip_mqtt.dispatch`.
+A new command is its class here and its ``case`` in `mediarip_mqtt.effects`.
 """
 
 from __future__ import annotations
 
-import json
-import re
-import unicodedata
 from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import (
@@ -18,19 +15,14 @@ from pydantic import (
     Field,
     SecretStr,
     StringConstraints,
-    TypeAdapter,
-    ValidationError,
     model_validator,
 )
 
-from mediarip_mqtt.errors import CommandError, ErrorCode
 from mediarip_mqtt.frozen import Frozen
 from mediarip_mqtt.models import JobStatus, MediaType, Priority
 from mediarip_mqtt.records import Record
 from mediarip_mqtt.settings import parse_size
 from mediarip_mqtt.wanted import EmbedOption, SponsorBlockOption, SubtitlesOption
-
-MAX_DEPTH_ERROR: Final = "The JSON is nested too deeply."
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8192)]
@@ -322,221 +314,3 @@ MAIN_ARGUMENT: Final = {
     name: next((key for key in ("url", "id", "action", "content") if key in cls.model_fields), None)
     for name, cls in CLASSES.items()
 }
-_ADAPTER: Final[TypeAdapter[Command]] = TypeAdapter(Command)
-_CASE_FREE: Final = ("quality", "media_type", "output_format", "priority", "on_duplicate", "status")
-
-_URL_IN_TEXT: Final = re.compile(r"https?://\S+", re.IGNORECASE)
-_BROKEN_SCHEME: Final = re.compile(r"^(https?)(?::/?|/{1,2}|//:)(?=[^/:\s])", re.IGNORECASE)
-_BARE_HOST: Final = re.compile(r"^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}/\S+$")
-_OTHER_SCHEME: Final = re.compile(
-    r"^(?:[a-z][a-z0-9+.-]*:/|(?:file|data|javascript|about|blob|mailto|ftp|[a-z0-9]*search\w*):)",
-    re.IGNORECASE,
-)
-_TRAILING: Final = ".,;:!?\"')>]}"
-
-
-class ParseError(CommandError):
-    """A payload that is no command; carries what could be learnt of it for the reply."""
-
-    def __init__(
-        self, error: CommandError, command: str | None = None, request_id: str | None = None
-    ) -> None:
-        super().__init__(error.code, error.message, field=error.field)
-        self.command = command
-        self.request_id = request_id
-
-
-def parse(payload: bytes, name: str | None) -> Base:
-    """Return the command that a payload is; ``name`` is what its topic says.
-
-    Raises `ParseError`.
-    """
-    try:
-        text = payload.decode("utf-8").removeprefix("\ufeff").strip()
-    except UnicodeDecodeError:
-        raise ParseError(
-            CommandError(ErrorCode.INVALID_PAYLOAD, "The payload is not UTF-8 text."), name
-        ) from None
-    if "\x00" in text:
-        raise ParseError(
-            CommandError(ErrorCode.INVALID_PAYLOAD, "The payload holds a NUL character."), name
-        )
-    value = _json(text, name)
-    return _from_object(value, name) if isinstance(value, dict) else _from_text(value, name)
-
-
-def _json(text: str, name: str | None) -> dict[str, Any] | str:
-    """Return an object where the text is one; else the text, out of its quotes."""
-    if not text.startswith(("{", "[", '"')):
-        return text
-    try:
-        value = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        if not text.startswith("{"):
-            return text  # "[Official] some title" are search words
-        place = (
-            f" at line {error.lineno}, column {error.colno}"
-            if isinstance(error, json.JSONDecodeError)
-            else ""
-        )
-        raise ParseError(
-            CommandError(ErrorCode.INVALID_JSON, f"The payload is not valid JSON{place}."), name
-        ) from None
-    if isinstance(value, str):
-        return value.strip()
-    if not isinstance(value, dict):
-        raise ParseError(
-            CommandError(ErrorCode.INVALID_PAYLOAD, "The payload must be text or a JSON object."),
-            name,
-        )
-    if not _encodable(value):
-        raise ParseError(
-            CommandError(ErrorCode.INVALID_PAYLOAD, "The payload holds text that is not Unicode."),
-            name,
-        )
-    return value
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(name)
-
-
-def _encodable(value: dict[str, Any]) -> bool:
-    """Whether all texts can be written as UTF-8 and hold no NUL."""
-    try:
-        encoded = json.dumps(value, ensure_ascii=False)
-        encoded.encode("utf-8")
-    except (ValueError, RecursionError):
-        return False
-    return "\\u0000" not in encoded
-
-
-def _from_text(text: str, name: str | None) -> Base:
-    name = name or "download"
-    if name not in CLASSES:
-        raise ParseError(_unknown(name), name)
-    main: str | None = MAIN_ARGUMENT[name]
-    if not text:
-        return _validate({"command": name}, name, None)
-    if main is None:
-        raise ParseError(
-            CommandError(
-                ErrorCode.INVALID_PAYLOAD, f"`{name}` takes no plain text, only a JSON object."
-            ),
-            name,
-        )
-    if main == "url":
-        url = repair_url(text)
-        if url is not None:
-            return _validate({"command": name, "url": url}, name, None)
-        main = "query" if name == "download" else "url"
-    return _validate({"command": name, main: text}, name, None)
-
-
-def _from_object(value: dict[str, Any], name: str | None) -> Base:  # noqa: C901 - one check after the other
-    request_id = value.get("request_id")
-    if isinstance(request_id, int | float) and not isinstance(request_id, bool):
-        request_id = str(request_id)
-    if not isinstance(request_id, str) or not 1 <= len(request_id) <= 128:  # noqa: PLR2004 - RequestId's bounds
-        request_id = None
-    named = value.get("command", name or "download")
-    if not isinstance(named, str):
-        raise ParseError(
-            CommandError(ErrorCode.INVALID_PAYLOAD, "`command` must be text.", field="command"),
-            name,
-            request_id,
-        )
-    if name is not None and named != name:
-        raise ParseError(
-            CommandError(
-                ErrorCode.INVALID_PAYLOAD,
-                f"The topic says `{name}` and the payload `{named[:40]}`.",
-                field="command",
-            ),
-            name,
-            request_id,
-        )
-    if named not in CLASSES:
-        raise ParseError(_unknown(named), named[:64], request_id)
-    if named == "settings":
-        return _validate(_settings_object(value), named, request_id)
-    fields = {**value, "command": named}
-    for key in _CASE_FREE:
-        if isinstance(fields.get(key), str):
-            fields[key] = fields[key].strip().lower()
-    if isinstance(fields.get("url"), str):
-        fields["url"] = repair_url(fields["url"]) or fields["url"]
-    if isinstance(fields.get("quality"), int):
-        fields["quality"] = str(fields["quality"])
-    return _validate(fields, named, request_id)
-
-
-def _settings_object(value: dict[str, Any]) -> dict[str, Any]:
-    own = ("command", "request_id")
-    values = {key: one for key, one in value.items() if key not in own}
-    return {
-        **{key: value[key] for key in own if key in value},
-        "command": "settings",
-        "values": values,
-    }
-
-
-def _validate(fields: dict[str, Any], name: str, request_id: str | None) -> Base:
-    try:
-        command = _ADAPTER.validate_python(fields)
-    except ValidationError as error:
-        raise ParseError(_explain(error, name), name, request_id) from None
-    if isinstance(command, Download) and (command.url is None) == (command.query is None):
-        text = "A download needs a `url`, or search words as `query`"
-        both = command.url is not None
-        raise ParseError(
-            CommandError(
-                ErrorCode.INVALID_PAYLOAD, f"{text}{', not both' if both else ''}.", field="url"
-            ),
-            name,
-            request_id,
-        )
-    return command
-
-
-def _explain(error: ValidationError, name: str) -> CommandError:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    place = [str(part) for part in first["loc"][1:]]
-    key = place[0] if place else name
-    known = ", ".join(sorted(CLASSES[name].model_fields))
-    if first["type"] == "extra_forbidden":
-        text = f"`{name}` does not know {key[:64]!r}. It knows: {known}."
-    elif first["type"] == "missing":
-        text = f"`{name}` needs {key!r}."
-    else:
-        text = f"{key}: {first['msg']}."
-    return CommandError(ErrorCode.INVALID_PAYLOAD, text, field=key[:64])
-
-
-def _unknown(name: str) -> CommandError:
-    return CommandError(
-        ErrorCode.UNKNOWN_COMMAND,
-        f"There is no command {name[:64]!r}. There are: {', '.join(sorted(CLASSES))}.",
-        field="command",
-    )
-
-
-def repair_url(text: str) -> str | None:
-    """Return the one URL that a text can mean; None where it is something else, as search words.
-
-    Voice and phones send ``https//host``, a missing scheme, a shared "title https://…".
-    """
-    text = unicodedata.normalize("NFC", text).strip().strip("<>").strip()
-    if _OTHER_SCHEME.match(text) and not text.lower().startswith(("http:/", "https:/")):
-        return text  # kept as it is: the check of URLs says what is wrong with it
-    found = _URL_IN_TEXT.findall(text)
-    if len(found) == 1 and not text.lower().startswith(("http://", "https://")):
-        return str(found[0]).rstrip(_TRAILING)
-    if text.lower().startswith(("http://", "https://")):
-        return text.split()[0].rstrip(",;\"'>") if len(found) == 1 else text
-    if not re.search(r"\s", text):
-        if match := _BROKEN_SCHEME.match(text):
-            return f"{match[1].lower()}://{text[match.end() :]}"
-        if _BARE_HOST.match(text):
-            return f"https://{text}"
-    return None

@@ -20,7 +20,7 @@ from mediarip_mqtt import commands, wire
 from mediarip_mqtt.errors import BrokerError, StoreError
 from mediarip_mqtt.homeassistant import ORIGIN, device_config
 from mediarip_mqtt.link import Link, Message, connect
-from mediarip_mqtt.publisher import retained
+from mediarip_mqtt.retained import retained
 from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Store
 

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from mediarip_mqtt import commands, library, threads, wire
+from mediarip_mqtt import commands, library, payloads, threads, wire
 from mediarip_mqtt.effects import Effects, Origin, name_of
 from mediarip_mqtt.engine.cookies import Cookies
 from mediarip_mqtt.errors import CommandError, ErrorCode, MediaripError, StoreError
@@ -92,10 +92,10 @@ class Dispatch:
             command = (
                 self._setting(target.key, message.payload)
                 if isinstance(target, wire.SettingTopic)
-                else commands.parse(message.payload, name)
+                else payloads.parse(message.payload, name)
             )
         except CommandError as error:
-            if isinstance(error, commands.ParseError):
+            if isinstance(error, payloads.ParseError):
                 name, request_id = error.command or name, error.request_id
             origin = self._origin(message, session_id or wire.ROOT_SESSION, request_id)
             await self._answer(origin, wire.refused(_bounded(name), request_id, error))

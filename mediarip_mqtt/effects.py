@@ -29,6 +29,8 @@ MAX_BUCKETS: Final = 1000
 PAUSED_KEY: Final = "paused"
 UPDATE_KEY: Final = "ytdlp_update"  # set while an update is asked for and not done
 UPDATE_CHECK: Final = "check"  # its value where only a look at the package index is
+# What names a format: where a sender uses none of them, the defaults hold.
+_CHOOSING: Final = ("preset", "quality", "format_id", "media_type", "output_format")
 _RETRIED: Final = {JobStatus.FAILED, JobStatus.CANCELLED}
 
 
@@ -166,33 +168,18 @@ class Effects:
         url = self._url(command)
         if command.output_template:
             library.check_template(command.output_template)
-        options = DownloadOptions(
-            media_type=command.media_type
-            or presets.media_type(
-                command.preset or self._preferences.default_preset, self._settings.downloads
-            ),
-            preset=command.preset,
-            quality=command.quality,
-            format_id=command.format_id,
-            output_format=command.output_format,
-            output_template=command.output_template,
-            folder=library.check_folder(command.folder) if command.folder else None,
-            playlist_items=command.playlist_items,
-            subtitles=command.subtitles,
-            sponsorblock=command.sponsorblock,
-            embed=command.embed,
-            split_chapters=command.split_chapters,
-            rate_limit=command.rate_limit,
-            live_from_start=command.live_from_start,
+        asked = command.model_dump(include=set(DownloadOptions.model_fields))
+        preset = command.preset or self._preferences.default_preset
+        asked["media_type"] = command.media_type or presets.media_type(
+            preset, self._settings.downloads
         )
-        if options.preset is None and not (
-            command.quality or command.format_id or command.media_type or command.output_format
-        ):
-            preset = self._preferences.default_preset
-            quality = presets.capped(
+        asked["folder"] = library.check_folder(command.folder) if command.folder else None
+        if not any(getattr(command, one) for one in _CHOOSING):
+            asked["preset"] = preset
+            asked["quality"] = presets.capped(
                 preset, self._preferences.default_quality, self._settings.downloads
             )
-            options = options.model_copy(update={"preset": preset, "quality": quality})
+        options = DownloadOptions(**asked)
         presets.check(options, self._settings.downloads)
         return self._jobs.add(
             tx,

@@ -27,7 +27,8 @@ from mediarip_mqtt.link import (
     connect,
     open_link,
 )
-from mediarip_mqtt.publisher import INFO, JOBS, STATE, Publisher, scan
+from mediarip_mqtt.publisher import INFO, JOBS, STATE, Publisher
+from mediarip_mqtt.retained import scan
 from mediarip_mqtt.settings import MqttSettings
 
 BACKOFF_FIRST: Final = 0.2

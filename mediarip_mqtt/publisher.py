@@ -8,7 +8,6 @@ so the newest state always follows. Replies and events are a queue instead: the 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import logging
 import sqlite3
@@ -24,24 +23,23 @@ from mediarip_mqtt.activity import Activity
 from mediarip_mqtt.errors import StoreError
 from mediarip_mqtt.frozen import Frozen
 from mediarip_mqtt.link import Link, LinkError
-from mediarip_mqtt.models import TERMINAL, Job, JobStatus, Progress, utc_iso
+from mediarip_mqtt.models import Job, JobStatus, Progress, utc_iso
 from mediarip_mqtt.preferences import PREFIX, Preferences
-from mediarip_mqtt.published import Info, JobBrief, JobList, LastJob, State, Ytdlp
+from mediarip_mqtt.published import Info, State, Ytdlp
+from mediarip_mqtt.retained import digest
 from mediarip_mqtt.store import Changes, Outgoing, Store, Tx
+from mediarip_mqtt.summaries import last_job, render_jobs, status_of
 
 T = TypeVar("T")
 WORKERS: Final = 8
 OUTBOX_BATCH: Final = 200
 STORE_RETRY: Final = 2.0  # seconds
-JOBS_LIMIT: Final = 16 * 1024  # bytes; Home Assistant records no larger attributes
-JOBS_COUNT: Final = 50
 PROGRESS_INTERVAL: Final = 0.2  # seconds; at most five messages a second for a job
 PROGRESS_STEP: Final = 1.0  # percent
 PROGRESS_AGE: Final = 2.0  # seconds
 SUMMARY_INTERVAL: Final = 0.5  # seconds between two of `state` or `jobs`
 STATE_INTERVAL: Final = 2.0  # seconds between two states of a job that only progressed
 HEARTBEAT: Final = 30.0  # seconds
-SCAN_QUIET: Final = 0.5  # seconds without a retained topic that end a scan
 SCAN_PAGE: Final = 200
 
 logger = logging.getLogger(__name__)
@@ -345,8 +343,8 @@ class Publisher:
             return [job for job in tx.running() if job.items is None], {
                 "counts": tx.counts(),
                 "completed_today": tx.completed_since(midnight),
-                "last_completed": _last(tx.finished(JobStatus.COMPLETED, 1, whose)),
-                "last_failed": _last(tx.finished(JobStatus.FAILED, 1, whose)),
+                "last_completed": last_job(tx.finished(JobStatus.COMPLETED, 1, whose)),
+                "last_failed": last_job(tx.finished(JobStatus.FAILED, 1, whose)),
             }
 
         try:
@@ -359,7 +357,7 @@ class Publisher:
         speed = sum(one.speed or 0.0 for one in self._live.values())
         service = self._state()
         shown = {
-            "status": _status(len(running), service),
+            "status": status_of(len(running), service),
             "active": len(running),
             **found,
             "current": self._activity.current(
@@ -415,129 +413,9 @@ class Publisher:
             logger.info("mqtt: clearing %d retained topics of jobs that are gone", len(orphans))
 
 
-async def scan(link: Link, topics: wire.Topics) -> dict[str, str]:
-    """Return the retained job topics of the broker with a digest of each payload."""
-    return await retained(link, *topics.retained_jobs, keep=digest)
-
-
-async def retained(link: Link, *filters: str, keep: Callable[[bytes], T]) -> dict[str, T]:
-    """Return what the broker retains on some topics: topic to what ``keep`` makes of the payload.
-
-    The connection must be one of its own: what arrives on it is taken.
-    """
-    found: dict[str, T] = {}
-    arrived = asyncio.Event()
-
-    async def collect() -> None:
-        async for message in link.messages():
-            if message.payload:
-                found[message.topic] = keep(message.payload)
-            arrived.set()
-
-    collector = asyncio.create_task(collect(), name="scan")
-    try:
-        # QoS 0: of more than max_queued_messages (1000) QoS 1 ones Mosquitto drops the rest.
-        await link.subscribe(*filters, qos=0)
-        while True:
-            arrived.clear()
-            try:
-                await asyncio.wait_for(arrived.wait(), SCAN_QUIET)
-            except TimeoutError:
-                return found
-    finally:
-        collector.cancel()
-        await asyncio.gather(collector, return_exceptions=True)
-
-
-def digest(payload: str | bytes) -> str:
-    """Return what a payload is recognised by."""
-    data = payload.encode() if isinstance(payload, str) else payload
-    return hashlib.blake2b(data, digest_size=12).hexdigest()
-
-
-def render_jobs(tx: Tx, session_id: str | None = None) -> str:
-    """Return the payload of `jobs`, of a session or of all: bounded in count, and to 16 KiB."""
-    active = tx.running(session_id)[:JOBS_COUNT]
-    queued = tx.queue(JOBS_COUNT, session_id)
-    finished = tx.finished(None, JOBS_COUNT, session_id)
-    groups = {
-        "active": [_brief(job) for job in active],
-        "queued": [_brief(job) for job in queued],
-        "finished": [_brief(job) for job in finished],
-    }
-    counts = tx.counts(session_id)
-    sizes = {name: [len(_known(one).encode()) + 1 for one in jobs] for name, jobs in groups.items()}
-    total = sum(sum(one) for one in sizes.values()) + 600
-    for name in ("finished", "queued", "active"):
-        keep = 5 if name == "finished" else 0
-        while total > JOBS_LIMIT and len(groups[name]) > keep:
-            groups[name].pop()
-            total -= sizes[name].pop()
-    while total > JOBS_LIMIT and groups["finished"]:
-        groups["finished"].pop()
-        total -= sizes["finished"].pop()
-    return _known(JobList.model_validate({**groups, "counts": counts}))
-
-
-def _status(active: int, service: dict[str, Any]) -> str:
-    """Return what the service does, in one word; see `homeassistant.STATUSES`."""
-    if service["pause_reason"] == "storage_lost":
-        return "storage_lost"
-    if service["lost_threads"]:
-        return "error"
-    if active:
-        return "downloading"
-    return "paused" if service["paused"] else "idle"
-
-
 def _page(tx: Tx, after: str) -> list[tuple[Job, Progress | None]]:
     return [(job, tx.progress(job.id)) for job in tx.page(after, SCAN_PAGE)]
 
 
 def _json(model: Frozen | None) -> str:
     return "" if model is None else model.model_dump_json()
-
-
-def _known(model: JobBrief | JobList) -> str:
-    """Return a payload without the keys that `_brief` left out."""
-    return model.model_dump_json(exclude_unset=True)
-
-
-def _last(jobs: list[Job]) -> dict[str, Any] | None:
-    for job in jobs:
-        last = LastJob(
-            id=job.id,
-            at=job.completed_at,
-            title=(job.title or job.url)[:250],
-            filename=job.filename,
-            error_code=job.error_code,
-            error_message=job.error_message,
-            thumbnail=job.thumbnail,
-        )
-        return last.model_dump()
-    return None
-
-
-def _brief(job: Job) -> JobBrief:
-    brief: dict[str, Any] = {
-        "id": job.id,
-        "status": job.status,
-        "title": (job.title or job.url)[:120],
-        "progress_percent": round(job.progress_percent, 1),
-        "created_at": job.created_at,
-    }
-    if job.status not in TERMINAL:
-        brief |= {"speed": job.speed, "eta": job.eta, "priority": job.priority}
-    optional = {
-        "thumbnail": job.thumbnail if job.thumbnail and len(job.thumbnail) <= 300 else None,  # noqa: PLR2004 - a URL of a usual length
-        "filename": job.filename,
-        "filesize": job.filesize,
-        "error_code": job.error_code,
-        "error_message": job.error_message[:160] if job.error_message else None,
-        "parent_id": job.parent_id,
-        "items": job.items,
-        "next_retry_at": job.next_retry_at,
-        "completed_at": job.completed_at,
-    }
-    known = {key: value for key, value in optional.items() if value is not None}
-    return JobBrief.model_validate(brief | known)

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from mediarip_mqtt import commands
-from mediarip_mqtt.commands import ParseError, parse, repair_url
+from mediarip_mqtt.payloads import ParseError, parse, repair_url
 
 
 def refusal(payload: bytes | str, name: str | None = None) -> ParseError:
@@ -158,5 +158,5 @@ def test_no_command_takes_an_unknown_key(name: str) -> None:
     ],
 )
 def test_plain_text_means_a_command_s_main_argument(name: str, text: str, field: str) -> None:
-    value = getattr(commands.parse(text.encode(), name), field)
+    value = getattr(parse(text.encode(), name), field)
     assert (value.get_secret_value() if isinstance(value, SecretStr) else value) == text

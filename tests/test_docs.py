@@ -22,7 +22,7 @@ import pytest
 import trustme
 import yaml
 
-from mediarip_mqtt import commands, configuration, homeassistant
+from mediarip_mqtt import commands, configuration, homeassistant, payloads
 from mediarip_mqtt.effects import UPDATE_KEY
 from tests.support.broker import Client, Mosquitto, free_port, wait_for
 from tests.support.examples import KINDS, PAGES, ROOT, RUN, Example, examples
@@ -45,7 +45,7 @@ def test_every_example_is_of_a_kind_that_is_run_or_says_why_not() -> None:
 @pytest.mark.parametrize("one", examples("json"), ids=str)
 def test_a_json_example_is_a_command_that_is_understood(one: Example) -> None:
     name = one.heading if one.heading in commands.CLASSES else None
-    assert commands.parse(one.text.encode(), name)
+    assert payloads.parse(one.text.encode(), name)
 
 
 @pytest.mark.parametrize("one", examples("settings", "service"), ids=str)
@@ -69,7 +69,7 @@ def test_an_example_for_home_assistant_names_entities_there_are(one: Example) ->
     assert named or "subtype:" in one.text
     for message in _messages(yaml.safe_load(one.text)):
         if "{{" not in message:
-            assert commands.parse(message.encode(), None)
+            assert payloads.parse(message.encode(), None)
     for trigger in re.findall(r"subtype: (\w+)", one.text):
         assert trigger in homeassistant.TRIGGERS
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator, Draft202012Validator
 
-from mediarip_mqtt import commands, contract, events, examples, replies
+from mediarip_mqtt import commands, contract, events, examples, payloads, replies
 from mediarip_mqtt.error_guide import GUIDE
 from mediarip_mqtt.errors import ErrorCode
 from mediarip_mqtt.settings import runtime_fields, sections
@@ -108,7 +108,7 @@ def test_each_command_event_and_code_has_its_section_and_each_command_its_exampl
     for name, payload in examples.COMMANDS.items():
         schema = json.loads((DOCS / "schemas" / f"command.{name}.json").read_text("utf-8"))
         assert Draft202012Validator(schema).is_valid(payload)
-        assert commands.parse(json.dumps(payload).encode(), name)
+        assert payloads.parse(json.dumps(payload).encode(), name)
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.stem)
@@ -147,11 +147,11 @@ def test_the_schema_of_commands_and_the_service_agree(
     assert Draft202012Validator(schema).is_valid(payload) is good
     accepted = True
     try:
-        command = commands.parse(json.dumps(payload).encode(), None)
+        command = payloads.parse(json.dumps(payload).encode(), None)
         if isinstance(command, commands.ChangeSettings):
             accepted = (
                 set(command.values) <= set(runtime_fields()) and 99 not in command.values.values()
             )
-    except commands.ParseError:
+    except payloads.ParseError:
         accepted = False
     assert accepted is good

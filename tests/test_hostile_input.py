@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from mediarip_mqtt import commands, configuration, wire
+from mediarip_mqtt import commands, configuration, payloads, wire
 from mediarip_mqtt.addresses import check_url
 from mediarip_mqtt.engine.base import Task
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine
@@ -43,8 +43,8 @@ COMMANDS = st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=10), ANY_JSO
 
 def parse(payload: bytes, name: str | None) -> None:
     try:
-        command = commands.parse(payload, name)
-    except commands.ParseError as error:
+        command = payloads.parse(payload, name)
+    except payloads.ParseError as error:
         refusal = wire.refused(error.command, error.request_id, error)
         json.loads(wire.dumps(refusal))
         wire.dumps(refusal).encode()

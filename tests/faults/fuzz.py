@@ -11,7 +11,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["mediarip_mqtt"]):
-    from mediarip_mqtt import commands, library, wire
+    from mediarip_mqtt import commands, library, payloads, wire
     from mediarip_mqtt.addresses import check_url
     from mediarip_mqtt.engine.classify import classify, clean
     from mediarip_mqtt.errors import CommandError
@@ -33,7 +33,7 @@ def one_input(data: bytes) -> None:
     with contextlib.suppress(CommandError):
         match door:
             case 0 | 1 | 2:
-                commands.parse(payload, NAMES[data[0] % len(NAMES)])
+                payloads.parse(payload, NAMES[data[0] % len(NAMES)])
             case 3:
                 check_url(text, SECURITY)
             case 4:

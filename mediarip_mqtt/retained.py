@@ -1,0 +1,54 @@
+"""What the broker retains: read once, on a connection of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from mediarip_mqtt import wire
+from mediarip_mqtt.link import Link
+
+T = TypeVar("T")
+SCAN_QUIET: Final = 0.5  # seconds without a retained topic that end a scan
+
+
+async def scan(link: Link, topics: wire.Topics) -> dict[str, str]:
+    """Return the retained job topics of the broker with a digest of each payload."""
+    return await retained(link, *topics.retained_jobs, keep=digest)
+
+
+async def retained(link: Link, *filters: str, keep: Callable[[bytes], T]) -> dict[str, T]:
+    """Return what the broker retains on some topics: topic to what ``keep`` makes of the payload.
+
+    The connection must be one of its own: what arrives on it is taken.
+    """
+    found: dict[str, T] = {}
+    arrived = asyncio.Event()
+
+    async def collect() -> None:
+        async for message in link.messages():
+            if message.payload:
+                found[message.topic] = keep(message.payload)
+            arrived.set()
+
+    collector = asyncio.create_task(collect(), name="scan")
+    try:
+        # QoS 0: of more than max_queued_messages (1000) QoS 1 ones Mosquitto drops the rest.
+        await link.subscribe(*filters, qos=0)
+        while True:
+            arrived.clear()
+            try:
+                await asyncio.wait_for(arrived.wait(), SCAN_QUIET)
+            except TimeoutError:
+                return found
+    finally:
+        collector.cancel()
+        await asyncio.gather(collector, return_exceptions=True)
+
+
+def digest(payload: str | bytes) -> str:
+    """Return what a payload is recognised by."""
+    data = payload.encode() if isinstance(payload, str) else payload
+    return hashlib.blake2b(data, digest_size=12).hexdigest()
