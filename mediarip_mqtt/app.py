@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt import __version__, commands, events, filesystem, presets, wire
+from mediarip_mqtt import __version__, commands, events, filesystem, presets, threads, wire
 from mediarip_mqtt.discovery import Discovery
 from mediarip_mqtt.dispatch import Dispatch
 from mediarip_mqtt.effects import PAUSED_KEY, UPDATE_KEY, Effects
@@ -405,6 +405,7 @@ async def serve(
     settings: Settings, *, ready: asyncio.Event | None = None, stop: asyncio.Event | None = None
 ) -> bool:
     """Run the service; see `App.serve`. Return whether the program shall start itself anew."""
+    threads.share_heaps()
     app = App(settings)
     await app.serve(ready=ready, stop=stop)
     return app.restart

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -36,18 +37,18 @@ def with_partials(tx: Tx) -> set[str]:
     return {job.id for job in found} | {job.id for job in failed if resumable(job)}
 
 
-def still_there(root: Path, files: list[ProducedFile]) -> bool:
+def still_there(root: Path, files: Sequence[ProducedFile]) -> bool:
     """Whether files are where they were made, or in their places already."""
     return all(Path(one.temp_path).exists() or (root / one.filename).exists() for one in files)
 
 
-def move(root: Path, files: tuple[ProducedFile, ...]) -> None:
+def move(root: Path, files: Sequence[ProducedFile]) -> None:
     """Move files to their names below the root."""
     for one in files:
         library.place(root, Path(one.temp_path), one.filename)
 
 
-def remove(root: Path, files: tuple[ProducedFile, ...]) -> None:
+def remove(root: Path, files: Sequence[ProducedFile]) -> None:
     """Remove files that are in their places."""
     for one in files:
         library.remove(root, one.filename)

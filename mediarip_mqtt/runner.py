@@ -29,8 +29,8 @@ from mediarip_mqtt.models import (
     Job,
     JobStatus,
     PauseReason,
-    ProducedFile,
 )
+from mediarip_mqtt.placing import Placing
 from mediarip_mqtt.preferences import Preferences
 from mediarip_mqtt.probing import Probing
 from mediarip_mqtt.publisher import Publisher
@@ -44,7 +44,6 @@ LOST_AFTER: Final = 2.0  # seconds after its stop that a thread counts as lost
 FLUSH_INTERVAL: Final = 1.0
 STORE_RETRY: Final = 2.0
 WATCH_INTERVAL: Final = 5.0  # seconds between two looks for stalled jobs
-NAME_TRIES: Final = 5
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +83,7 @@ class Runner:
         self._wake = asyncio.Event()
         self._clean = asyncio.Event()
         self._moved = asyncio.Event()
-        self._placing = asyncio.Lock()
+        self._placing = Placing(store, jobs, root, self._commit)
         self._idle = asyncio.Event()
         self._ending = asyncio.Event()
         self._stopping = False
@@ -314,7 +313,7 @@ class Runner:
         planned = await self._store.read(lambda tx: tx.files(job.id, planned=True))
         if planned:  # killed between the commit of the names and the end of the move
             if await asyncio.to_thread(outcomes.still_there, self._root, planned):
-                await self._place(slot, planned, chosen=True)
+                await self._placing.place(job.id, planned, named=True)
                 return
             await self._commit(lambda tx: tx.forget_files(job.id))
         temp = await asyncio.to_thread(library.job_temp, self._temp, job.id)
@@ -335,7 +334,7 @@ class Runner:
         files = await self._in_thread(
             slot, lambda: self._engine.download(task, extraction, slot.control, report)
         )
-        await self._place(slot, files, chosen=False)
+        await self._placing.place(job.id, files)
 
     async def _take_extraction(self, slot: Slot, extraction: Extraction) -> bool:
         """Commit what the page says; return whether this run of the job ends with it."""
@@ -366,58 +365,6 @@ class Runner:
             options=DownloadOptions(**job.model_dump(include=set(DownloadOptions.model_fields))),
             playlist_limit=self._preferences.playlist_limit,
             session_id=job.session_id,
-        )
-
-    async def _place(self, slot: Slot, files: Any, *, chosen: bool) -> None:
-        """Commit the final names, move the files there, and complete the job.
-
-        The names are committed first and the move can be repeated, so that a kill in between makes
-        neither a second copy nor a half file under a final name.
-        """
-        job_id = slot.job.id
-        for _ in range(NAME_TRIES):
-            async with self._placing:
-                if not chosen:
-                    files = await self._choose_names(files)
-                placed = await self._commit(partial(self._jobs.placing, job_id=job_id, files=files))
-            if placed is None:
-                moved = [file for file in files if file not in await self._to_move(files)]
-                await asyncio.to_thread(outcomes.remove, self._root, tuple(moved))
-                raise Stopped
-            try:
-                await asyncio.to_thread(outcomes.move, self._root, files)
-            except FileExistsError:
-                chosen = False
-                continue
-            if await self._commit(lambda tx: self._jobs.complete(tx, job_id)) is None:
-                await asyncio.to_thread(
-                    outcomes.remove, self._root, files
-                )  # cancelled in the last moment
-            return
-        raise DownloadError(
-            ErrorCode.STORAGE_UNAVAILABLE,
-            "No free name was found for the file. Try again.",
-            transient=True,
-        )
-
-    async def _choose_names(self, files: Any) -> tuple[ProducedFile, ...]:
-        taken = await self._store.read(lambda tx: tx.planned_names())
-        waiting = await self._to_move(files)
-        wanted = [file.filename for file in waiting]
-        names = await asyncio.to_thread(library.free_names, self._root, wanted, taken)
-        chosen = {
-            file.temp_path: file.model_copy(update={"filename": name})
-            for file, name in zip(waiting, names, strict=True)
-        }
-        return tuple(chosen.get(file.temp_path, file) for file in files)
-
-    async def _to_move(self, files: Any) -> list[ProducedFile]:
-        """Return the files that are not in their places yet; another's name may have stopped them.
-
-        A file that was moved keeps its name: it would not be found where it was made.
-        """
-        return await asyncio.to_thread(
-            lambda: [file for file in files if Path(file.temp_path).exists()]
         )
 
     # Threads
@@ -505,14 +452,14 @@ class Runner:
             logger.exception("runner: progress not saved")
             return
         saved = {one.id: one for one in progress}
+        running: dict[str, str] = {}
         for slot in slots:
             if one := saved.get(slot.job.id):
                 slot.saved(one)
                 if not slot.stopped.is_set() and slot.job.id in self._slots:
+                    running[slot.job.id] = slot.job.session_id
                     self._publisher.progressed(one, slot.job.session_id)
-        self._publisher.saved(
-            {slot.job.id: slot.job.session_id for slot in slots if slot.job.id in saved}
-        )
+        self._publisher.saved(running)  # of one that has ended it would keep a note for ever
 
     async def _end_stalled(self) -> None:
         """End attempts that make no progress: no bytes, no new phase, no growing file."""

@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
+import os
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 T = TypeVar("T")
+HEAPS: Final = 2
+_M_ARENA_MAX: Final = -8  # of glibc's malloc.h
+
+
+def share_heaps() -> None:
+    """Let all threads share two heaps, where the C library is glibc.
+
+    By default it begins one for each of many threads and returns little of any: with a thread for
+    each piece of work the process grew from 153 to 185 MiB over 2,240 short downloads, of which it
+    used 41; with two it is 126 and 132. `MALLOC_ARENA_MAX` is the same from outside.
+    """
+    if "MALLOC_ARENA_MAX" not in os.environ:
+        with contextlib.suppress(AttributeError, OSError):  # macOS, musl
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, HEAPS)
 
 
 def start(function: Callable[[], T], name: str) -> asyncio.Future[T]:

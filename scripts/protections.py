@@ -318,7 +318,7 @@ PROTECTIONS = (
     ),
     Protection(
         "6 deep nesting is refused",
-        "commands.py",
+        "payloads.py",
         "    except (ValueError, RecursionError) as error:",
         "    except json.JSONDecodeError as error:",
         "tests/test_hostile_input.py::test_deep_nesting_is_refused",

@@ -1,0 +1,43 @@
+"""Many threads and little memory."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = """
+import ctypes, sys, threading
+from mediarip_mqtt import threads
+
+threads.share_heaps()
+gate = threading.Barrier(16)
+
+
+def work():
+    gate.wait()
+    kept = [bytearray(1000) for _ in range(1000)]
+    gate.wait()
+
+
+begun = [threading.Thread(target=work) for _ in range(16)]
+[one.start() for one in begun]
+[one.join() for one in begun]
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+file = ctypes.c_void_p(libc.fopen(sys.argv[1].encode(), b"w"))
+libc.malloc_info(0, file)
+libc.fclose(file)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="only glibc has arenas")
+def test_all_threads_share_two_heaps(tmp_path: Path) -> None:
+    told = tmp_path / "malloc.xml"
+    others = {key: one for key, one in os.environ.items() if key != "MALLOC_ARENA_MAX"}
+    subprocess.run([sys.executable, "-c", PROGRAM, str(told)], check=True, env=others)
+    assert 1 <= told.read_text().count("<heap nr=") <= 2
