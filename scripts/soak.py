@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -127,8 +128,10 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--jobs", type=int, default=JOBS, help="in a round")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        soak(Path(name), given.minutes * 60, given.jobs)
+    folder = Path(tempfile.mkdtemp(prefix="soak-"))
+    print(f"everything is in {folder}, and stays there where this fails")
+    soak(folder, given.minutes * 60, given.jobs)
+    shutil.rmtree(folder)
     sys.stdout.flush()
 
 
