@@ -18,8 +18,8 @@ run: .venv/.ready-run ## run the service with a broker of its own; URL=... downl
 test: .venv/.ready-dev ## run the tests; ARGS="-k name" runs some
 	@.venv/bin/python -m pytest -n auto $(ARGS)
 
-test-slow: .venv/.ready-dev ## run those that take longer: the command line, restarts, updates of yt-dlp
-	@.venv/bin/python -m pytest -n auto -m slow $(ARGS)
+test-slow: .venv/.ready-dev ## run those that take longer: the command line, restarts, any input
+	@.venv/bin/python -m pytest -n auto -m 'slow or hypothesis' --hypothesis-profile thorough $(ARGS)
 
 test-faults: .venv/.ready-dev ## run the tests that kill, cut, fill and flood
 	@.venv/bin/python -m pytest -n auto -m faults tests/faults $(ARGS)

@@ -8,12 +8,18 @@ from pathlib import Path
 
 import pytest
 import trustme
+from hypothesis import settings
 
 from tests.support.broker import Client, Mosquitto
 from tests.support.cli import Cli
 from tests.support.media import make
 from tests.support.server import MediaServer
 from tests.support.service import Service
+
+# `make test-slow` takes the thorough one.
+settings.register_profile("quick", max_examples=20, deadline=None, database=None)
+settings.register_profile("thorough", max_examples=300, deadline=None, database=None)
+settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mediarip_mqtt.addresses import check_address, check_url
@@ -186,7 +186,6 @@ INSIDE = [
 
 
 @pytest.mark.parametrize("clothes", CLOTHES)
-@settings(deadline=None)
 @given(data=st.data())
 def test_an_inside_address_is_refused_in_all_its_ipv6_clothes(
     clothes: str, data: st.DataObject
@@ -226,7 +225,6 @@ def test_an_outside_address_is_reached_in_its_ipv6_clothes(clothes: str) -> None
         "ff00::/8",
     ],
 )
-@settings(deadline=None)
 @given(data=st.data())
 def test_every_address_that_is_not_of_the_internet_is_refused(
     network: str, data: st.DataObject

@@ -117,6 +117,7 @@ def test_a_request_that_comes_again_does_not_bring_old_cookies_back(
     assert stored(service) == []
 
 
+@pytest.mark.slow
 def test_a_file_of_the_configuration_serves_who_has_sent_none(
     tmp_path: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
 ) -> None:
@@ -133,6 +134,7 @@ def test_a_file_of_the_configuration_serves_who_has_sent_none(
         service.stop()
 
 
+@pytest.mark.slow
 def test_a_session_s_cookies_are_its_own(
     tmp_path: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
 ) -> None:

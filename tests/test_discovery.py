@@ -85,6 +85,7 @@ def test_an_entity_that_is_gone_is_removed_once_and_then_left_out(
     assert "old" not in final["components"]
 
 
+@pytest.mark.slow
 def test_a_new_node_id_or_prefix_takes_the_old_announcement_back(
     run: Callable[..., Service], discovery: Client
 ) -> None:
@@ -100,6 +101,7 @@ def test_a_new_node_id_or_prefix_takes_the_old_announcement_back(
     wait_for(lambda: not discovery.kept("device/attic/config"))
 
 
+@pytest.mark.slow
 def test_discovery_switched_off_leaves_nothing_behind(
     run: Callable[..., Service], discovery: Client
 ) -> None:
@@ -122,6 +124,7 @@ def test_what_an_earlier_version_announced_is_removed_and_what_is_another_s_kept
     assert discovery.kept("sensor/mediarip/other/config")
 
 
+@pytest.mark.slow
 def test_two_services_on_one_broker_announce_two_devices(
     run: Callable[..., Service], tmp_path: Path, mosquitto: Mosquitto, discovery: Client
 ) -> None:

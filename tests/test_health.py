@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 from mediarip_mqtt.health import Signs, examine
 from tests.support.broker import Client, wait_for
 from tests.support.service import Service
@@ -40,6 +42,7 @@ def test_each_failure_is_told_by_its_name() -> None:
     assert failing(lost_threads=2) == ["threads"]
 
 
+@pytest.mark.slow
 def test_a_service_that_was_killed_is_not_healthy_and_one_that_runs_is(
     service: Service, client: Client
 ) -> None:

@@ -91,6 +91,7 @@ def other(mosquitto: Mosquitto, second: Service) -> Iterator[Client]:
     one.close()
 
 
+@pytest.mark.slow
 def test_a_history_comes_back_whole_and_only_once(
     service: Service,
     second: Service,
@@ -139,6 +140,7 @@ def test_what_was_deleted_can_be_imported_again(
     assert imported(mosquitto.port, path).imported == 1
 
 
+@pytest.mark.slow
 def test_an_export_has_no_gaps_or_repeats_while_jobs_come_and_go(
     service: Service, client: Client, mosquitto: Mosquitto, media: MediaServer
 ) -> None:

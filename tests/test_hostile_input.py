@@ -64,7 +64,6 @@ def test_any_text_is_a_command_or_a_refusal(payload: str, name: str | None) -> N
 
 
 @given(content=COMMANDS, name=st.none() | st.sampled_from(NAMES))
-@settings(max_examples=300)
 def test_any_object_is_a_command_or_a_refusal(content: Any, name: str | None) -> None:
     parse(json.dumps(content).encode("utf-8", "surrogatepass"), name)
 
@@ -84,7 +83,6 @@ def test_any_topic_is_one_of_ours_or_none(topic: str) -> None:
 
 
 @given(key=st.sampled_from(sorted(Preferences(Settings()).values())) | st.text(), value=ANY_JSON)
-@settings(max_examples=300)
 def test_any_value_of_a_setting_is_taken_or_refused(key: str, value: Any) -> None:
     preferences = Preferences(Settings())
     try:
@@ -95,7 +93,6 @@ def test_any_value_of_a_setting_is_taken_or_refused(key: str, value: Any) -> Non
 
 
 @given(url=st.text(max_size=100) | st.from_regex(r"https?://[^/\s]{0,40}(:[0-9]*)?/\S{0,20}"))
-@settings(max_examples=300)
 def test_any_url_is_accepted_in_its_normal_form_or_refused(url: str) -> None:
     security = SecuritySettings()
     try:
@@ -128,7 +125,6 @@ INFO: SearchStrategy[Any] = st.dictionaries(st.sampled_from(INFO_KEYS), ANY_JSON
     formats=st.none() | st.lists(INFO, max_size=3),
     entries=st.none() | st.lists(INFO, max_size=3),
 )
-@settings(max_examples=300)
 def test_any_page_s_data_become_what_can_be_stored_or_a_failure(
     info: dict[str, Any], formats: Any, entries: Any
 ) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -161,7 +161,6 @@ hostile = st.text(
 )
 
 
-@settings(max_examples=300, deadline=None, database=None)
 @given(hostile)
 @example("....//....//x")
 @example(". .-.con.mp4")
@@ -182,7 +181,6 @@ def test_whatever_a_page_says_the_name_is_safe(rendered: str) -> None:
     assert path.suffix[1:].lower() not in {"exe", "html", "desktop", "lnk", "sh", "py", "url"}
 
 
-@settings(max_examples=50, deadline=None, database=None)
 @given(hostile)
 def test_whatever_a_page_says_the_file_lands_below_the_root(
     tmp_path_factory: pytest.TempPathFactory, rendered: str
@@ -205,7 +203,6 @@ def relative_names() -> SearchStrategy[str]:
     return st.lists(parts, min_size=1, max_size=4).map("/".join)
 
 
-@settings(max_examples=150, deadline=None, database=None)
 @given(relative_names())
 def test_no_name_at_all_leads_out_of_the_root(
     tmp_path_factory: pytest.TempPathFactory, filename: str

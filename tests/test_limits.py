@@ -63,6 +63,7 @@ def local(clock: str) -> datetime:
     return datetime.now().astimezone().replace(hour=int(hour), minute=int(minute))
 
 
+@pytest.mark.slow
 def test_one_download_can_be_slowed_by_its_sender(
     service: Service, client: Client, media: MediaServer
 ) -> None:
@@ -75,6 +76,7 @@ def test_one_download_can_be_slowed_by_its_sender(
     assert service.running
 
 
+@pytest.mark.slow
 def test_a_new_rate_limit_is_that_of_running_downloads_too(
     service: Service, client: Client, media: MediaServer
 ) -> None:
@@ -86,6 +88,7 @@ def test_a_new_rate_limit_is_that_of_running_downloads_too(
     assert service.media() == ["x.mp4"]
 
 
+@pytest.mark.slow
 def test_a_site_has_its_own_number_of_downloads_at_once(
     run: Run, client: Client, media: MediaServer
 ) -> None:
@@ -102,6 +105,7 @@ def test_a_site_has_its_own_number_of_downloads_at_once(
     client.request("cancel", id="all")
 
 
+@pytest.mark.slow
 def test_a_site_has_a_pause_from_one_download_to_the_next(
     run: Run, client: Client, media: MediaServer
 ) -> None:
@@ -113,6 +117,7 @@ def test_a_site_has_a_pause_from_one_download_to_the_next(
     assert all(gap > 1.9 for gap in gaps), gaps
 
 
+@pytest.mark.slow
 def test_downloads_rest_in_the_quiet_hours_and_go_on_after_them(
     service: Service, client: Client, media: MediaServer
 ) -> None:

@@ -94,6 +94,7 @@ def streams(path: str) -> list[str]:
     return [one["codec_type"] for one in look(path)["streams"]]
 
 
+@pytest.mark.slow
 def test_subtitles_lie_beside_the_film_under_its_name(media: MediaServer, get: Get) -> None:
     film, *others = get(page_with_tracks(media), subtitles="en,de")
     assert [one.filename for one in others] == ["A film (1).en.srt", "A film (1).de.srt"]
@@ -340,6 +341,7 @@ def test_a_live_stream_is_refused_where_the_settings_say_so(media: MediaServer, 
     assert caught.value.code == "unavailable"
 
 
+@pytest.mark.slow
 def test_files_that_belong_together_are_named_and_removed_together(
     service: Service, client: Client, media: MediaServer
 ) -> None:

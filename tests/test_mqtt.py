@@ -83,6 +83,7 @@ def test_a_user_name_and_a_password_file(
         broker.stop()
 
 
+@pytest.mark.slow
 def test_tls_with_an_authority_of_one_s_own_and_websockets(
     run: Callable[..., Service], tmp_path: Path, media: MediaServer, authority: trustme.CA
 ) -> None:
@@ -185,6 +186,7 @@ async def test_a_message_is_delivered_again_until_it_is_acknowledged(
                 await anext(link.messages())
 
 
+@pytest.mark.slow
 def test_a_command_delivered_again_after_a_kill_acts_once_and_is_answered(
     run: Callable[..., Service], mosquitto: Mosquitto, client: Client
 ) -> None:
@@ -201,6 +203,7 @@ def test_a_command_delivered_again_after_a_kill_acts_once_and_is_answered(
     assert client.request("list")["count"] == 1
 
 
+@pytest.mark.slow
 def test_a_second_service_with_the_same_id_does_not_start_a_war(
     run: Callable[..., Service], mosquitto: Mosquitto, client: Client, tmp_path: Path
 ) -> None:

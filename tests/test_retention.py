@@ -33,6 +33,7 @@ def finished(client: Client, media: MediaServer, name: str, **fields: object) ->
     return job_id
 
 
+@pytest.mark.slow
 def test_the_newest_stay(service: Service, client: Client, media: MediaServer) -> None:
     ids = [finished(client, media, f"/bytes/1000/{name}.mp4") for name in "abcd"]
     assert client.request("purge", keep_newest=4)["removed"] == []
@@ -47,6 +48,7 @@ def test_the_newest_stay(service: Service, client: Client, media: MediaServer) -
     assert told == {"count": 2, "files": 2, "freed": 2000, "kept": 0}
 
 
+@pytest.mark.slow
 def test_the_oldest_go_until_the_files_of_the_rest_fit(
     service: Service, client: Client, media: MediaServer
 ) -> None:
@@ -65,6 +67,7 @@ def test_the_oldest_go_until_the_files_of_the_rest_fit(
         assert (refused["code"], refused["field"]) == ("invalid_payload", "max_total_size")
 
 
+@pytest.mark.slow
 def test_a_job_goes_if_any_rule_says_so_and_rules_not_named_say_nothing(
     service: Service, client: Client, media: MediaServer
 ) -> None:
@@ -77,6 +80,7 @@ def test_a_job_goes_if_any_rule_says_so_and_rules_not_named_say_nothing(
     assert len(service.media()) == 3  # without `files` they stay
 
 
+@pytest.mark.slow
 def test_a_playlist_counts_as_one_job_with_the_bytes_of_its_items(
     service: Service, client: Client, media: MediaServer
 ) -> None:

@@ -84,6 +84,7 @@ def test_audio_is_extracted_in_the_wanted_format(
     assert second["filename"].endswith(".mp3")
 
 
+@pytest.mark.slow
 def test_hls_is_downloaded_and_its_parts_are_merged(
     service: Service, client: Client, media: MediaServer
 ) -> None:
@@ -202,6 +203,7 @@ def test_the_queue_can_be_held_and_ordered(
     assert order == [third, second, first]
 
 
+@pytest.mark.slow
 def test_a_transient_failure_is_tried_again_and_a_permanent_one_is_not(
     service: Service, client: Client, media: MediaServer
 ) -> None:
@@ -389,6 +391,7 @@ def test_the_topics_of_a_service_say_what_it_is(service: Service, client: Client
     wait_for(lambda: client.kept("status") == "offline")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_downloads_go_on_where_they_were_after_a_restart(
     how: str, service: Service, client: Client, media: MediaServer
@@ -432,6 +435,7 @@ def test_retained_topics_equal_the_store_after_a_restart(
     client.wait_status(job_id, "completed")
 
 
+@pytest.mark.slow
 def test_the_broker_may_come_and_go(
     service: Service, client: Client, mosquitto: Mosquitto, media: MediaServer
 ) -> None:

@@ -170,6 +170,7 @@ def test_a_user_s_commands_have_a_rate(isolated: Service, connect: Callable[...,
     assert isolated.running
 
 
+@pytest.mark.slow
 def test_a_change_of_the_mode_leaves_no_topic_where_it_does_not_belong(
     tmp_path: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
 ) -> None:
