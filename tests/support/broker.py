@@ -59,6 +59,7 @@ class Mosquitto:
         self.extra = extra
         self.anonymous = anonymous
         self.persistence = True
+        self.saves_each_change = True  # else a kill takes what came since its start
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Mosquitto:
@@ -72,7 +73,7 @@ class Mosquitto:
         if self.persistence:
             kept = f"persistence true\npersistence_location {self.folder}/\n"
             saved = "autosave_on_changes true\nautosave_interval 1\n"
-            config.write_text(config.read_text() + kept + saved)
+            config.write_text(config.read_text() + kept + saved * self.saves_each_change)
         if Path("/root").exists() and self.folder.owner() == "root":
             config.write_text(f"user root\n{config.read_text()}")
         with (self.folder / "mosquitto.log").open("ab") as log:
