@@ -21,7 +21,7 @@ test: .venv/.ready-dev ## run the tests; ARGS="-k name" runs some
 test-slow: .venv/.ready-dev ## run those that take longer: the command line, restarts, any input
 	@.venv/bin/python -m pytest -n auto -m 'slow or hypothesis' --hypothesis-profile thorough $(ARGS)
 
-test-faults: .venv/.ready-dev ## run the tests that kill, cut, fill and flood
+test-faults: .venv/.ready-faults ## run the tests that kill, cut, fill and flood
 	@.venv/bin/python -m pytest -n auto -m faults tests/faults $(ARGS)
 
 test-ha: .venv/.ready-ha ## run the tests in real Home Assistants; HA_VERSIONS="2025.4.4" takes one
@@ -52,6 +52,9 @@ clean: ## remove .venv and all caches, not your data
 
 .venv/.ready-dev: $(LOCKED)
 	@scripts/setup dev && touch $@
+
+.venv/.ready-faults: $(LOCKED)
+	@scripts/setup faults && touch $@ .venv/.ready-dev
 
 .venv/.ready-docs: $(LOCKED)
 	@scripts/setup docs && touch $@

@@ -23,6 +23,7 @@ from mediarip_mqtt.models import (
     WAITING,
     DownloadOptions,
     Entry,
+    Items,
     Job,
     JobStatus,
     MediaInfo,
@@ -430,30 +431,10 @@ class Jobs:
             return
         if parent.status is JobStatus.PAUSED:
             parent = self._move(tx, parent, JobStatus.DOWNLOADING)
-        ended: dict[str, Any] = {"completed_at": self._clock(), "progress_percent": 100.0}
-        if items.total and items.failed == items.total:
-            failed = self._move(
-                tx,
-                parent,
-                JobStatus.FAILED,
-                error_code=ErrorCode.UNAVAILABLE,
-                error_message="None of the items could be downloaded; each one says why.",
-                completed_at=self._clock(),
-            )
-            self._emit(tx, events.JobFailed, failed)
-        elif items.total and items.cancelled == items.total:
-            cancelled = self._move(
-                tx,
-                parent,
-                JobStatus.CANCELLED,
-                error_code=ErrorCode.CANCELLED,
-                error_message="All items were cancelled.",
-                completed_at=self._clock(),
-            )
-            self._emit(tx, events.JobCancelled, cancelled)
-        else:
-            done = self._move(tx, parent, JobStatus.COMPLETED, **ended)
-            self._emit(tx, events.PlaylistCompleted, done)
+        status, kind, why = _end_of_playlist(items)
+        percent = percent if why else 100.0
+        columns = {**why, "completed_at": self._clock(), "progress_percent": percent}
+        self._emit(tx, kind, self._move(tx, parent, status, **columns))
 
     def _refuse_full_queue(self, tx: Tx, session_id: str | None, setting: str) -> None:
         counts = tx.counts(session_id)
@@ -494,6 +475,20 @@ _FRESH: Final[dict[str, Any]] = {
     "completed_at": None,
     "cleared_at": None,
 }
+
+
+def _end_of_playlist(
+    items: Items,
+) -> tuple[JobStatus, type[events.JobEvent], dict[str, str]]:
+    """Return how a playlist ends, of which all items have: its status, event, and error."""
+    if items.total and items.failed == items.total:
+        text = "None of the items could be downloaded; each one says why."
+        why = {"error_code": ErrorCode.UNAVAILABLE, "error_message": text}
+        return JobStatus.FAILED, events.JobFailed, why
+    if items.total and items.cancelled == items.total:
+        why = {"error_code": ErrorCode.CANCELLED, "error_message": "All items were cancelled."}
+        return JobStatus.CANCELLED, events.JobCancelled, why
+    return JobStatus.COMPLETED, events.PlaylistCompleted, {}
 
 
 def new_id() -> str:

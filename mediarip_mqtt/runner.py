@@ -8,6 +8,7 @@ report and ends.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
 import time
@@ -151,12 +152,7 @@ class Runner:
 
     async def drain(self, seconds: float) -> None:
         """Wait until nothing runs, at most so long; `hold` keeps new work away."""
-        try:
-            async with asyncio.timeout(seconds):
-                while self._slots:
-                    self._idle.clear()
-                    await self._idle.wait()
-        except TimeoutError:
+        if not await self._until_idle(seconds):
             logger.info("runner: %d downloads go on after the switch", len(self._slots))
 
     async def shutdown(self, grace: float) -> None:
@@ -167,17 +163,21 @@ class Runner:
         self._clean.set()
         for slot in list(self._slots.values()):
             slot.stop()
-        try:
-            async with asyncio.timeout(grace):
-                while self._slots:
-                    self._idle.clear()
-                    await self._idle.wait()
-        except TimeoutError:
+        if not await self._until_idle(grace):
             logger.warning("runner: %d threads did not stop in time", len(self._slots))
         try:
             await self._store.write(self._jobs.put_all_back)
         except (StoreError, sqlite3.Error) as error:
             logger.warning("runner: the next start puts the jobs back: %s", error)
+
+    async def _until_idle(self, seconds: float) -> bool:
+        """Wait until nothing runs, at most so long; return whether it is so."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._slots:
+                    self._idle.clear()
+                    await self._idle.wait()
+        return not self._slots
 
     # The queue
 

@@ -5,9 +5,7 @@ The service runs under libfaketime, whose offset a file tells; monotonic time go
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,14 +22,10 @@ LIBRARIES = ("/usr/lib/*/faketime/libfaketime.so.1", "/opt/homebrew/lib/faketime
 
 
 def library() -> str:
-    def found() -> list[Path]:
-        return [one for pattern in LIBRARIES for one in Path("/").glob(pattern[1:])]
-
-    if not found() and shutil.which("apt-get"):
-        subprocess.run(["apt-get", "install", "-y", "-qq", "faketime"], check=True, stdout=2)
-    if not found():
-        pytest.fail("libfaketime is missing: apt-get install faketime")
-    return str(found()[0])
+    found = [one for pattern in LIBRARIES for one in Path("/").glob(pattern[1:])]
+    if not found:
+        pytest.fail("libfaketime is missing: `scripts/setup faults` installs it")
+    return str(found[0])
 
 
 class Clock:

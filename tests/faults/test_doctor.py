@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +14,12 @@ import pytest
 
 from tests.support.broker import Mosquitto, wait_for
 from tests.support.cli import Cli
+from tests.support.mounts import mount
 
 
 @pytest.fixture
-def point(tmp_path: Path) -> Iterator[Path]:
-    if os.geteuid() or not shutil.which("mount"):
-        pytest.fail("these tests mount volumes: run them as root on Linux")
-    one = tmp_path / "volume"
-    one.mkdir()
-    yield one
-    while not subprocess.run(
-        ["umount", "-l", str(one)], capture_output=True, check=False
-    ).returncode:
-        pass
-
-
-@pytest.fixture
-def cli(tmp_path: Path, point: Path, mosquitto: Mosquitto) -> Cli:
-    return Cli(tmp_path, mosquitto.port, MEDIARIP__STORAGE__ROOT=str(point))
+def cli(tmp_path: Path, mount_point: Path, mosquitto: Mosquitto) -> Cli:
+    return Cli(tmp_path, mosquitto.port, MEDIARIP__STORAGE__ROOT=str(mount_point))
 
 
 def states(cli: Cli) -> dict[str, dict[str, Any]]:
@@ -42,12 +28,8 @@ def states(cli: Cli) -> dict[str, dict[str, Any]]:
     return {one["name"]: one for one in json.loads(done.stdout)["checks"]}
 
 
-def mount(*arguments: str) -> None:
-    subprocess.run(["mount", *arguments], check=True)
-
-
-def test_a_read_only_volume(cli: Cli, point: Path) -> None:
-    mount("-t", "tmpfs", "-o", "ro", "tmpfs", str(point))
+def test_a_read_only_volume(cli: Cli, mount_point: Path) -> None:
+    mount("-t", "tmpfs", "-o", "ro", "tmpfs", str(mount_point))
     found = states(cli)
     assert found["volume"]["state"] == "problem"
     assert "read-only" in found["volume"]["found"]
@@ -55,9 +37,9 @@ def test_a_read_only_volume(cli: Cli, point: Path) -> None:
     assert found["broker"]["state"] == "ok"
 
 
-def test_a_full_volume(cli: Cli, point: Path) -> None:
-    mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", str(point))
-    with (point / "film").open("wb", buffering=0) as file:
+def test_a_full_volume(cli: Cli, mount_point: Path) -> None:
+    mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", str(mount_point))
+    with (mount_point / "film").open("wb", buffering=0) as file:
         try:
             while file.write(bytes(65536)):
                 pass
@@ -69,19 +51,19 @@ def test_a_full_volume(cli: Cli, point: Path) -> None:
     assert "purge" in found["volume"]["remedy"]
 
 
-def test_a_volume_without_room_for_more_files(cli: Cli, point: Path) -> None:
-    mount("-t", "tmpfs", "-o", "size=1m,nr_inodes=5", "tmpfs", str(point))
+def test_a_volume_without_room_for_more_files(cli: Cli, mount_point: Path) -> None:
+    mount("-t", "tmpfs", "-o", "size=1m,nr_inodes=5", "tmpfs", str(mount_point))
     for number in range(4):
-        (point / str(number)).touch()
+        (mount_point / str(number)).touch()
     assert states(cli)["volume"]["state"] == "problem"
 
 
-def test_a_temporary_folder_in_memory(cli: Cli, tmp_path: Path, point: Path) -> None:
-    mount("-t", "tmpfs", "tmpfs", str(point))
+def test_a_temporary_folder_in_memory(cli: Cli, tmp_path: Path, mount_point: Path) -> None:
+    mount("-t", "tmpfs", "tmpfs", str(mount_point))
     disk = tmp_path / "disk"
     disk.mkdir()
     cli.environment["MEDIARIP__STORAGE__ROOT"] = str(disk)
-    cli.environment["MEDIARIP__STORAGE__TEMP_DIR"] = str(point / "tmp")
+    cli.environment["MEDIARIP__STORAGE__TEMP_DIR"] = str(mount_point / "tmp")
     done = cli.run("doctor", "--json")
     found = {one["name"]: one for one in json.loads(done.stdout)["checks"]}
     assert done.returncode == 0
@@ -90,13 +72,13 @@ def test_a_temporary_folder_in_memory(cli: Cli, tmp_path: Path, point: Path) -> 
 
 
 def test_a_hanging_volume_is_told_and_hangs_no_doctor(
-    cli: Cli, tmp_path: Path, point: Path
+    cli: Cli, tmp_path: Path, mount_point: Path
 ) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    server = subprocess.Popen(["bindfs", "-f", str(disk), str(point)])
+    server = subprocess.Popen(["bindfs", "-f", str(disk), str(mount_point)])
     try:
-        wait_for(lambda: os.path.ismount(point), what="bindfs (is there a /dev/fuse?)")
+        wait_for(lambda: os.path.ismount(mount_point), what="bindfs (is there a /dev/fuse?)")
         server.send_signal(signal.SIGSTOP)
         began = time.monotonic()
         found = states(cli)

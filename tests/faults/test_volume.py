@@ -16,34 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.support.broker import Client, Mosquitto, wait_for
+from tests.support.mounts import mount, umount
 from tests.support.server import MediaServer
 from tests.support.server import content as made_up
 from tests.support.service import Service
-
-
-def mount(*arguments: str) -> None:
-    subprocess.run(["mount", *arguments], check=True)
-
-
-@pytest.fixture(autouse=True)
-def root_only() -> None:
-    if os.geteuid() or not shutil.which("mount"):
-        pytest.fail("these tests mount volumes: run them as root on Linux")
-
-
-@pytest.fixture
-def unmounted(tmp_path: Path) -> Iterator[Path]:
-    """The mount point of the volume; what is mounted there is gone after the test."""
-    point = tmp_path / "volume"
-    point.mkdir()
-    yield point
-    while not subprocess.run(
-        ["umount", "-l", str(point)], capture_output=True, check=False
-    ).returncode:
-        pass
 
 
 @contextmanager
@@ -93,39 +70,39 @@ def check_lost_and_back(
 
 
 def test_a_volume_that_is_unmounted_is_noticed_and_its_mount_point_stays_empty(
-    tmp_path: Path, unmounted: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
+    tmp_path: Path, mount_point: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
 ) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount("--bind", str(disk), str(unmounted))
+    mount("--bind", str(disk), str(mount_point))
     with running(tmp_path, mosquitto) as service:
 
         def away() -> None:
-            subprocess.run(["umount", "-l", str(unmounted)], check=True)
+            assert umount(mount_point)
 
         def back() -> None:
-            assert list(unmounted.iterdir()) == []
-            mount("--bind", str(disk), str(unmounted))
+            assert list(mount_point.iterdir()) == []
+            mount("--bind", str(disk), str(mount_point))
 
         check_lost_and_back(service, client, media, away, back)
 
 
 def test_a_volume_that_becomes_read_only_is_noticed(
-    tmp_path: Path, unmounted: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
+    tmp_path: Path, mount_point: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
 ) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount("--bind", str(disk), str(unmounted))
+    mount("--bind", str(disk), str(mount_point))
     with running(tmp_path, mosquitto) as service:
 
         def again(*options: str) -> Callable[[], None]:
             # A remount in place is refused while files are open: the kernel's own, after an error
             # of the disk, can't be had here.
             def remount() -> None:
-                subprocess.run(["umount", "-l", str(unmounted)], check=True)
-                mount("--bind", str(disk), str(unmounted))
+                assert umount(mount_point)
+                mount("--bind", str(disk), str(mount_point))
                 for option in options:
-                    mount("-o", f"remount,bind,{option}", str(unmounted))
+                    mount("-o", f"remount,bind,{option}", str(mount_point))
 
             return remount
 
@@ -133,14 +110,12 @@ def test_a_volume_that_becomes_read_only_is_noticed(
 
 
 def test_a_volume_that_hangs_stops_nothing_but_itself(
-    tmp_path: Path, unmounted: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
+    tmp_path: Path, mount_point: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
 ) -> None:
-    if not shutil.which("bindfs"):
-        subprocess.run(["apt-get", "install", "-y", "-qq", "bindfs"], check=False, stdout=2)
     disk = tmp_path / "disk"
     disk.mkdir()
-    server = subprocess.Popen(["bindfs", "-f", str(disk), str(unmounted)])
-    wait_for(lambda: os.path.ismount(unmounted), what="bindfs (is there a /dev/fuse?)")
+    server = subprocess.Popen(["bindfs", "-f", str(disk), str(mount_point)])
+    wait_for(lambda: os.path.ismount(mount_point), what="bindfs (is there a /dev/fuse?)")
     try:
         with running(tmp_path, mosquitto) as service:
             check_lost_and_back(
@@ -158,15 +133,15 @@ def test_a_volume_that_hangs_stops_nothing_but_itself(
             service.process.wait(20)
     finally:
         server.send_signal(signal.SIGCONT)
-        subprocess.run(["umount", "-l", str(unmounted)], check=False)
+        umount(mount_point)
         server.kill()
         server.wait(10)
 
 
 def test_a_full_volume_fails_the_download_with_its_reason_and_everything_else_goes_on(
-    tmp_path: Path, unmounted: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
+    tmp_path: Path, mount_point: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
 ) -> None:
-    mount("-t", "tmpfs", "-o", "size=12m", "tmpfs", str(unmounted))
+    mount("-t", "tmpfs", "-o", "size=12m", "tmpfs", str(mount_point))
     with running(tmp_path, mosquitto) as service:
         big = client.download(media.url("/bytes/30000000/big.mp4"))
         job = client.wait_status(big, "failed", "completed", timeout=40)
@@ -176,9 +151,9 @@ def test_a_full_volume_fails_the_download_with_its_reason_and_everything_else_go
         wait_for(lambda: not service.temporary())
         # To the last byte: commands are taken, as the store has a reserve, and what comes of them
         # is kept; when there is space again all goes on.
-        filler = unmounted / "filler"
+        filler = mount_point / "filler"
         subprocess.run(["dd", "if=/dev/zero", f"of={filler}"], capture_output=True, check=False)
-        assert shutil.disk_usage(unmounted).free == 0
+        assert shutil.disk_usage(mount_point).free == 0
         more = client.download(media.url("/bytes/9000000/more.mp4"))
         assert client.wait_status(more, "failed")["error_code"] == "disk_full"
         assert client.request("list")["ok"]
@@ -187,7 +162,7 @@ def test_a_full_volume_fails_the_download_with_its_reason_and_everything_else_go
         client.wait_status(more, "completed", timeout=30)
         assert service.running
         assert "takes its reserve" in service.log
-        wait_for((unmounted / ".mediarip" / "reserve").exists, 30, "the reserve to be renewed")
+        wait_for((mount_point / ".mediarip" / "reserve").exists, 30, "the reserve to be renewed")
 
 
 def test_a_store_that_another_process_locks_is_told_and_used_again_afterwards(

@@ -12,12 +12,6 @@ from typing import Any
 
 import pytest
 
-PACKAGES = [
-    "user-mode-linux", "kmod", "nfs-kernel-server", "rpcbind", "cifs-utils", "samba", "diod",
-    "sshfs", "openssh-sftp-server",
-]  # fmt: skip
-PROGRAMS = ("linux.uml", "modprobe", "smbd", "diod", "sshfs", "exportfs", "mount.cifs")
-SFTP_SERVER = Path("/usr/lib/openssh/sftp-server")
 REPO = Path(__file__).parents[3]
 FILESYSTEMS = {"nfs4", "nfs", "cifs", "9p", "fuse.sshfs"}
 
@@ -26,11 +20,6 @@ FILESYSTEMS = {"nfs4", "nfs", "cifs", "9p", "fuse.sshfs"}
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     if sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("apt-get"):
         pytest.skip("mounting network filesystems takes root on a Debian")
-    if not all(map(shutil.which, PROGRAMS)) or not SFTP_SERVER.exists():
-        command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *PACKAGES]
-        subprocess.run(
-            command, check=True, stdout=2, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        )
     work = tmp_path_factory.mktemp("netfs")
     started = subprocess.run(
         [
