@@ -215,8 +215,9 @@ class Link:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, aiomqtt.MqttError):
                     await task
-            if disconnected.done() and not disconnected.cancelled():
-                disconnected.exception()  # seen; it would be logged as never retrieved
+            for one in (task, disconnected):
+                if one.done() and not one.cancelled():
+                    one.exception()  # seen; it would be logged as never retrieved
 
     def _lost(self, error: Exception | None) -> LinkError:
         if getattr(self._disconnect_reason, "value", None) == 142:  # noqa: PLR2004 - MQTT 5: session taken over

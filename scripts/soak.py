@@ -66,6 +66,8 @@ def soak(
             )
             samples.append(_sample((len(samples) + 1) * jobs, service))
             say(", ".join(f"{key} {value:.5g}" for key, value in asdict(samples[-1]).items()))
+            if "Traceback" in service.log:
+                raise RuntimeError(f"the service logged a traceback:\n{service.log[-5000:]}")
     finally:
         service.stop()
         client.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import json
 import socket
 import subprocess
@@ -11,11 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import aiomqtt
 import pytest
 import trustme
 
 from mediarip_mqtt.errors import BrokerError
-from mediarip_mqtt.link import CredentialsError, connect, open_link
+from mediarip_mqtt.link import CredentialsError, Link, LinkError, connect, open_link
 from mediarip_mqtt.settings import MqttSettings
 from tests.support.broker import Client, Mosquitto, free_port, wait_for
 from tests.support.server import MediaServer
@@ -45,6 +48,22 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Service]]:
 
 def downloads(client: Client, media: MediaServer) -> None:
     client.wait_status(client.download(media.url("/bytes/1000/x.mp4")), "completed")
+
+
+async def test_a_publication_that_fails_while_it_is_cancelled_logs_no_traceback() -> None:
+    logged: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(context))
+    link = Link(aiomqtt.Client("127.0.0.1"), "5")  # not connected: it fails at once
+    for steps in range(6):
+        publication = asyncio.create_task(link.publish("a", "b"))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        publication.cancel()
+        with contextlib.suppress(asyncio.CancelledError, LinkError):
+            await publication
+        del publication
+        gc.collect()
+    assert logged == []
 
 
 def test_an_older_broker_s_mqtt_3_1_1_will_do(
