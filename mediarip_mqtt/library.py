@@ -217,8 +217,14 @@ def free_names(root: Path, filenames: Sequence[str], taken: Collection[str] = ()
     """
     path = PurePosixPath(filenames[0])
     used = {_fold(name) for name in taken}
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        used |= {_fold(str(path.parent / name)) for name in _names(root / path.parent)}
+    # Of a folder that may be great only the names are kept that a copy could have.
+    begin = tuple({_fold(_own_stem(one, path.stem)) for one in filenames})
+    with (
+        contextlib.suppress(FileNotFoundError, NotADirectoryError),
+        os.scandir(root / path.parent) as entries,
+    ):
+        there = (_fold(entry.name) for entry in entries)
+        used |= {_fold(str(path.parent / name)) for name in there if name.startswith(begin)}
     for number in range(1, MAX_COPIES):
         names = [_numbered(one, path.stem, number) for one in filenames]
         folded = {_fold(name) for name in names}
@@ -229,16 +235,18 @@ def free_names(root: Path, filenames: Sequence[str], taken: Collection[str] = ()
     raise FileExistsError(errno.EEXIST, "too many files of this name", filenames[0])
 
 
+def _own_stem(filename: str, stem: str) -> str:
+    """Return what of a file's name the number stands behind."""
+    path = PurePosixPath(filename)
+    return stem if path.name.startswith(stem) else path.stem
+
+
 def _numbered(filename: str, stem: str, number: int) -> str:
     path = PurePosixPath(filename)
     if number == 1:
         return filename
-    own = stem if path.name.startswith(stem) else path.stem
+    own = _own_stem(filename, stem)
     return str(path.parent / f"{own} ({number}){path.name.removeprefix(own)}")
-
-
-def _names(folder: Path) -> list[str]:
-    return os.listdir(folder)  # noqa: PTH208 - names are enough, of a folder that may be great
 
 
 def _fold(name: str) -> str:
