@@ -33,7 +33,7 @@ from mediarip_mqtt.models import Facts, PauseReason
 from mediarip_mqtt.mqtt import Session
 from mediarip_mqtt.pictures import Pictures
 from mediarip_mqtt.preferences import Preferences
-from mediarip_mqtt.publisher import THUMBNAIL, YTDLP, Publisher
+from mediarip_mqtt.publisher import INFO, THUMBNAIL, YTDLP, Publisher
 from mediarip_mqtt.retention import Retention
 from mediarip_mqtt.runner import Runner
 from mediarip_mqtt.settings import Settings
@@ -204,7 +204,7 @@ class App:
             self._session.respond,
             now,
             cookies=self._cookies,
-            settings_changed=self._apply_limits,
+            settings_changed=self._settings_changed,
             retention=retention,
         )
         self._health = Health(
@@ -290,6 +290,11 @@ class App:
             if rests:
                 self._runner.interrupt(live=False)
 
+    def _settings_changed(self) -> None:
+        """Let new settings have their effect, and `info` tell of them."""
+        self._apply_limits()
+        self._publisher.mark(INFO)
+
     async def _lose_volume(self, problem: str) -> None:
         """Hold everything, and say so; the store's own event follows when it is back."""
         logger.error(
@@ -309,8 +314,7 @@ class App:
 
     async def _regain_volume(self) -> None:
         """Open the store on the volume that has come back, and go on."""
-        self._lease.unlock()
-        self._lease.lock()
+        await threads.start(self._lock_again, "lock")
         await self._store.reopen()
         await self._lease.take(now())
         told = [*self._untold, events.StorageRestored(event_id=new_id(), at=now())]
@@ -321,17 +325,28 @@ class App:
                 tx.post(self._topics.event, wire.dumps(event.payload()), event.at)
 
         await self._store.write(go_on)
+        config = await self._store.read(lambda tx: tx.config())
         self._untold.clear()
         self._lost = None
         logger.info("storage: the volume is back; the queue goes on")
-        await self._read_hold()
-        self._publisher.mark_all()
+        # It may be an older copy of the store: all that was known of it is learnt anew.
+        self._held = PAUSED_KEY in config
+        self._preferences.restore(config)
+        self._settings_changed()
+        self._apply_hold()
+        self._session.compare()
+
+    def _lock_again(self) -> None:
+        self._lease.unlock()
+        self._lease.lock()
 
     async def _switch_when_idle(self) -> None:
         """Once a new yt-dlp is chosen: end in order at a quiet moment, to start anew with it."""
         await self._switch.wait()
         self._apply_hold()
         await self._runner.drain(SWITCH_WAIT)
+        while self._lost:  # noqa: ASYNC110 - a start would find no store, and begin another one
+            await asyncio.sleep(VOLUME_INTERVAL)
         self.restart = True
         self._stop.set()
 

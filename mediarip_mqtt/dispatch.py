@@ -30,6 +30,7 @@ from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Store, Tx
 
 MAX_RESPONSE_TOPIC: Final = 512
+MAX_RESPONSE_LEVELS: Final = 30  # Mosquitto takes 200, other brokers fewer
 
 logger = logging.getLogger(__name__)
 
@@ -163,8 +164,9 @@ class Dispatch:
         """
         if not topic or len(topic) > MAX_RESPONSE_TOPIC or set(topic) & set("+#"):
             return None
-        if not topic.isprintable():
-            return None  # the broker would end the connection, again and again
+        # For these the broker would end the connection, again and again.
+        if not topic.isprintable() or topic.count("/") >= MAX_RESPONSE_LEVELS:
+            return None
         own = topic == self._topics.base or topic.startswith(f"{self._topics.base}/")
         replies = topic.startswith(f"{self._topics.of(session_id).response}/")
         if self._effects.scope(session_id) not in {None, wire.ROOT_SESSION}:

@@ -123,6 +123,27 @@ class Link:
 
         self._paho.on_message, self._paho.on_connect = on_message, on_connect
         self._paho.on_disconnect = on_disconnect
+        self._prepare_writing()
+
+    def _prepare_writing(self) -> None:
+        def on_writable(client: Any, _: Any, socket: Any) -> None:
+            loop.call_soon_threadsafe(register, client, socket)  # from any thread
+
+        def register(client: Any, socket: Any) -> None:
+            # aiomqtt would do so also where the socket was closed since, and fail aloud.
+            if socket.fileno() >= 0:
+                loop.add_writer(socket.fileno(), write, client)
+
+        def write(client: Any) -> None:
+            try:
+                client.loop_write()
+            except Exception as error:  # noqa: BLE001 - as aiomqtt does: the connection broke
+                disconnected: asyncio.Future[None] = self._client._disconnected  # noqa: SLF001 - told to nobody else
+                if not disconnected.done():
+                    disconnected.set_exception(error)
+
+        loop = asyncio.get_running_loop()
+        self._paho.on_socket_register_write = on_writable
 
     async def subscribe(self, *topics: str, qos: int = 1) -> None:
         """Subscribe; messages keep the retain flag they were published with where MQTT 5 allows."""

@@ -68,7 +68,9 @@ MOVES: Final[dict[JobStatus, frozenset[JobStatus]]] = {
     JobStatus.REVIEW: frozenset({JobStatus.COMPLETED, JobStatus.CANCELLED, JobStatus.QUEUED}),
     JobStatus.PAUSED: _UNFINISHED_MOVES
     | {JobStatus.QUEUED, JobStatus.DOWNLOADING, JobStatus.COMPLETED},
-    JobStatus.RETRYING: _UNFINISHED_MOVES | {JobStatus.QUEUED, JobStatus.EXTRACTING},
+    # To DOWNLOADING: its page was read ahead.
+    JobStatus.RETRYING: _UNFINISHED_MOVES
+    | {JobStatus.QUEUED, JobStatus.EXTRACTING, JobStatus.DOWNLOADING},
     JobStatus.COMPLETED: frozenset(),
     JobStatus.FAILED: frozenset({JobStatus.QUEUED, JobStatus.DOWNLOADING}),
     JobStatus.CANCELLED: frozenset({JobStatus.QUEUED, JobStatus.DOWNLOADING}),

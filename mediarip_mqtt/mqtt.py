@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from mediarip_mqtt import wire
 from mediarip_mqtt.discovery import Discovery
-from mediarip_mqtt.errors import BrokerError
+from mediarip_mqtt.errors import BrokerError, StoreError
 from mediarip_mqtt.link import (
     CredentialsError,
     Link,
@@ -36,6 +37,7 @@ BACKOFF_LIMIT: Final = 30.0
 BACKOFF_REFUSED: Final = 60.0  # after refused credentials, or when another client took over
 WAR: Final = 3  # short connections in a row that look like two clients with one id
 STABLE: Final = 10.0  # seconds of a connection after which the backoff starts anew
+STORE_RETRY: Final = 2.0
 DRAIN_TIME: Final = 3.0  # seconds for the last publications at shutdown
 
 logger = logging.getLogger(__name__)
@@ -66,6 +68,7 @@ class Session:
         self._intake_open = True
         self._intake_task: asyncio.Task[None] | None = None
         self._finish = asyncio.Event()
+        self._stale = asyncio.Event()
         self.online = asyncio.Event()
         self.lost_at: float | None = time.monotonic()  # None while there is a connection
 
@@ -125,6 +128,11 @@ class Session:
         if self._intake_task is not None and not self._intake_task.done():
             self._intake_task.cancel()
 
+    def compare(self) -> None:
+        """Compare what is retained with the store, at once or at the next connection."""
+        self._publisher.mark_all()
+        self._stale.set()
+
     async def finish(self) -> None:
         """Publish what is left, say `offline`, and end `run`."""
         self._finish.set()
@@ -174,13 +182,28 @@ class Session:
                 raise _first(lost)
 
     async def _announce(self, link: Link) -> None:
-        """Show the truth first, then `online`; clear what is retained of jobs that are gone."""
+        """Show the truth first, then `online`; clear what is retained of jobs that are gone.
+
+        The comparison is made again whenever the store may be another one.
+        """
         self._publisher.mark_all()
         for key in (INFO, STATE, JOBS):
             await self._publisher.publish(link, key)
         await link.publish(self._topics.status, wire.ONLINE, retain=True)
         self.online.set()
         await self._discovery.announce(link)
+        self._stale.set()
+        while True:
+            await self._stale.wait()
+            self._stale.clear()
+            try:
+                await self._compare(link)
+            except (StoreError, sqlite3.Error) as error:
+                logger.debug("mqtt: the store can't be compared (%s); trying again", error)
+                self._stale.set()
+                await asyncio.sleep(STORE_RETRY)
+
+    async def _compare(self, link: Link) -> None:
         # A connection of its own: the scan's messages are none of the intake's.
         try:
             async with connect(self._settings, prefer=link.protocol) as other:

@@ -41,6 +41,7 @@ SUMMARY_INTERVAL: Final = 0.5  # seconds between two of `state` or `jobs`
 STATE_INTERVAL: Final = 2.0  # seconds between two states of a job that only progressed
 HEARTBEAT: Final = 30.0  # seconds
 SCAN_PAGE: Final = 200
+TRIES: Final = 5  # on as many connections, after which a message that ended all is left out
 
 logger = logging.getLogger(__name__)
 
@@ -110,6 +111,7 @@ class Publisher:
         self.published_at: float | None = None  # by time.monotonic
         self._publishing = 0
         self._sending = asyncio.Lock()
+        self._unsent: dict[int, int] = {}  # outbox rows to how often sending them was tried
         self._wake = asyncio.Event()
         self._outbox_wake = asyncio.Event()
 
@@ -209,9 +211,14 @@ class Publisher:
             raise lost.exceptions[0]
 
     async def publish(self, link: Link, key: Key) -> None:
-        """Publish one key now."""
+        """Publish one key now, or leave it marked where the store can't be read."""
         self._dirty.pop(key, None)
-        topic, payload = await self._render(key)
+        try:
+            topic, payload = await self._render(key)
+        except (StoreError, sqlite3.Error) as error:
+            self.mark(key)
+            logger.debug("publisher: the store can't be read (%s); trying again", error)
+            return
         await link.publish(topic, payload, retain=True)
         self.published_at = time.monotonic()
 
@@ -286,17 +293,40 @@ class Publisher:
             await self._send_rows(link)
 
     async def _send_rows(self, link: Link) -> None:
-        while rows := await self._store.read(partial(Tx.outbox, limit=OUTBOX_BATCH)):
+        while rows := await self._store.read(
+            # One by one where one of them may be what ends the connections.
+            partial(Tx.outbox, limit=1 if self._unsent else OUTBOX_BATCH)
+        ):
+            done = {row.id for row in rows if self._given_up(row)}
             # paho sends in the order of the calls; the acknowledgements are awaited together.
             results = await asyncio.gather(
-                *(self._send(link, row) for row in rows), return_exceptions=True
+                *(self._send(link, row) for row in rows if row.id not in done),
+                return_exceptions=True,
             )
-            sent = [row.id for row, one in zip(rows, results, strict=True) if one is None]
-            if sent:
-                await self._store.write(partial(Tx.sent, ids=sent))
+            waiting = [row.id for row in rows if row.id not in done]
+            done |= {key for key, one in zip(waiting, results, strict=True) if one is None}
+            if done:
+                await self._store.write(partial(Tx.sent, ids=done))
+                self._unsent = {key: one for key, one in self._unsent.items() if key not in done}
             for one in results:
                 if isinstance(one, BaseException):
                     raise one
+
+        self._unsent.clear()
+
+    def _given_up(self, row: Outgoing) -> bool:
+        """Count the tries to send a row; return whether it was what ended the connections."""
+        tries = self._unsent.get(row.id, 0)
+        self._unsent[row.id] = tries + 1
+        if tries < TRIES:
+            return False
+        logger.error(
+            "mqtt: a message for %s was left out: the broker closed %d connections on which it was "
+            "sent",
+            row.topic[:100],
+            tries,
+        )
+        return True
 
     async def _send(self, link: Link, row: Outgoing) -> None:
         await link.publish(row.topic, row.payload, correlation=row.correlation)

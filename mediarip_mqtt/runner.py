@@ -197,6 +197,11 @@ class Runner:
                 log("runner: the store can't be used (%s); trying again", error)
                 due = None
                 await asyncio.sleep(STORE_RETRY)
+            except Exception:
+                # One job's row must not end all the others.
+                logger.exception("runner: the queue could not be looked at")
+                due = None
+                await asyncio.sleep(STORE_RETRY)
             await self._wait(due)
 
     async def _wait(self, due: datetime | None) -> None:
@@ -310,6 +315,7 @@ class Runner:
 
     async def _attempt(self, slot: Slot) -> None:
         job = slot.job
+        extraction = self._ready.pop(job.id, None)  # used once, whatever comes of it
         planned = await self._store.read(lambda tx: tx.files(job.id, planned=True))
         if planned:  # killed between the commit of the names and the end of the move
             if await asyncio.to_thread(outcomes.still_there, self._root, planned):
@@ -318,7 +324,6 @@ class Runner:
             await self._commit(lambda tx: tx.forget_files(job.id))
         temp = await asyncio.to_thread(library.job_temp, self._temp, job.id)
         task = self._task(job, temp)
-        extraction = self._ready.pop(job.id, None)
         if extraction is None:
             extraction = await self._in_thread(
                 slot, lambda: self._engine.extract(task, slot.control)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import sqlite3
 import subprocess
@@ -301,6 +302,60 @@ def test_an_mqtt5_request_gets_its_reply_on_its_own_topic(
     client.publish("command/list", "", response_topic="mediarip/command", correlation=b"c1")
     wait_for(lambda: len(client.payloads("response")) == 2)
     assert len(client.payloads("command")) == 0
+
+
+@pytest.mark.parametrize("command", ["pause", "list", "nonsense"])
+def test_a_reply_topic_that_no_broker_takes_is_not_used(
+    command: str, service: Service, client: Client
+) -> None:
+    client.publish(f"command/{command}", "", response_topic="a/" * 220 + "b", correlation=b"c")
+    wait_for(lambda: client.payloads("response"))
+    assert client.request("resume")["ok"]
+    assert "lost" not in service.log
+
+
+@pytest.mark.slow
+def test_a_message_for_which_the_broker_ends_the_connection_is_left_out_in_the_end(
+    service: Service, client: Client, media: MediaServer
+) -> None:
+    service.stop()
+    with contextlib.closing(sqlite3.connect(service.root / ".mediarip" / "store.db")) as store:
+        store.execute(
+            "INSERT INTO outbox (topic, payload, created_at) VALUES (?, 'x', '2026-01-01')",
+            ("a/" * 220 + "b",),
+        )
+        store.commit()
+    service.start()
+    wait_for(lambda: "was left out" in service.log, 90, "the message to be left out")
+    assert client.request("list", timeout=60)["ok"]
+    client.wait_status(client.download(media.url("/bytes/1000/a.mp4")), "completed")
+    wait_for(lambda: client.events("completed"))
+    assert "Traceback" not in service.log
+
+
+@pytest.mark.slow
+def test_a_lost_temporary_folder_ends_no_more_than_the_attempt(
+    tmp_path: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
+) -> None:
+    scratch = tmp_path / "scratch"
+    options = {"DOWNLOADS__MAX_CONCURRENT": "1", "STORAGE__TEMP_DIR": str(scratch)}
+    service = Service(tmp_path, mosquitto.port, **options).start()
+    try:
+        first = client.download(media.url("/slow/100000/bytes/9000000/first.mp4"))
+        client.wait_status(first, "downloading")
+        second = client.download(media.url("/bytes/9000/second.mp4"))
+        wait_for(lambda: client.job(second).get("title"), what="the page to be read ahead")
+        [folder] = scratch.iterdir()
+        away = folder.rename(tmp_path / "away")
+        folder.symlink_to("nowhere")
+        client.request("cancel", id=first)
+        wait_for(lambda: client.job(second)["status"] == "retrying")
+        folder.unlink()
+        away.rename(folder)
+        client.wait_status(second, "completed")
+        assert service.running
+    finally:
+        service.stop()
 
 
 def test_a_retained_command_is_refused_also_while_the_service_runs(

@@ -39,7 +39,8 @@ class Lease:
         self._store = store
         self._network = network
         self._patience = patience
-        self._lock = FileLock(folder / "lock")
+        # Of the process, not of a thread: the volume may hang, so it is locked in one of its own.
+        self._lock = FileLock(folder / "lock", thread_local=False)
         self._owner = uuid.uuid4().hex
         self._host = socket.gethostname()
 

@@ -87,6 +87,33 @@ def test_a_volume_that_is_unmounted_is_noticed_and_its_mount_point_stays_empty(
         check_lost_and_back(service, client, media, away, back)
 
 
+def test_a_broker_that_comes_back_while_the_volume_is_lost_finds_the_service_alive(
+    tmp_path: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
+) -> None:
+    """As when a NAS that holds both starts anew."""
+    with running(tmp_path, mosquitto) as service:
+        job_id = client.download(media.url("/bytes/1000/film.mp4"))
+        client.wait_status(job_id, "completed")
+        elsewhere = tmp_path / "elsewhere"
+        service.root.rename(elsewhere)
+        wait_for(lambda: lost(client), 20, "the loss to be noticed")
+        mosquitto.stop()
+        mosquitto.start()
+        wait_for(lambda: service.log.count("connected to") > 1, 20, "the service to reconnect")
+        client.publish(f"job/{job_id}/state", "{}", retain=True)  # a lie, for the comparison
+        fresh = Client(mosquitto.port)
+        wait_for(lambda: fresh.kept("status") == "online", 20)
+        wait_for(lambda: lost(fresh), 20)
+        assert not service.root.exists()
+        elsewhere.rename(service.root)
+        wait_for(lambda: client.events("storage_restored"), 30)
+        wait_for(lambda: fresh.job(job_id).get("status") == "completed", 20, "the truth")
+        late = fresh.download(media.url("/bytes/1000/late.mp4"))
+        fresh.wait_status(late, "completed")
+        fresh.close()
+        assert "Traceback" not in service.log
+
+
 def test_a_volume_that_becomes_read_only_is_noticed(
     tmp_path: Path, mount_point: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
 ) -> None:
