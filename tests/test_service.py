@@ -338,7 +338,10 @@ def test_a_lost_temporary_folder_ends_no_more_than_the_attempt(
     tmp_path: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
 ) -> None:
     scratch = tmp_path / "scratch"
-    options = {"DOWNLOADS__MAX_CONCURRENT": "1", "STORAGE__TEMP_DIR": str(scratch)}
+    options: dict[str, Any] = {
+        "DOWNLOADS__MAX_CONCURRENT": "1",
+        "STORAGE__TEMP_DIR": str(scratch),
+    }
     service = Service(tmp_path, mosquitto.port, **options).start()
     try:
         first = client.download(media.url("/slow/100000/bytes/9000000/first.mp4"))
