@@ -176,6 +176,7 @@ class Dispatch:
     async def _carry_out(self, command: commands.Base, origin: Origin) -> None:
         name = name_of(command)
         try:
+            await self._admit(command, origin)
             if isinstance(command, commands.List | commands.Get | commands.Errors):
                 reply = await self._store.read(lambda tx: self._read(tx, command, origin))
             else:
@@ -194,9 +195,8 @@ class Dispatch:
             reply = wire.dumps(wire.refused(name, origin.request_id, error))
         except (StoreError, sqlite3.Error) as error:
             logger.error("%s: the store can't be used: %s", name, error)  # noqa: TRY400 - no traceback for a lost volume
-            done = (
-                "a part may be done" if isinstance(command, commands.Purge) else "nothing was done"
-            )
+            begun = isinstance(command, commands.Purge | commands.Delete | commands.ManageCookies)
+            done = "a part may be done" if begun else "nothing was done"
             failure = CommandError(
                 ErrorCode.STORAGE_UNAVAILABLE,
                 f"The store on the volume can't be used right now; {done}. Try again when the "
@@ -210,6 +210,13 @@ class Dispatch:
             failure = CommandError(ErrorCode.INTERNAL, "The service failed at this; see its log.")
             reply = wire.dumps(wire.refused(name, origin.request_id, failure))
         await self._answer(origin, reply)
+
+    async def _admit(self, command: commands.Base, origin: Origin) -> None:
+        """Refuse what an isolated session may not, before anything is done or written."""
+        if self._effects.scope(origin.session_id) in {None, wire.ROOT_SESSION}:
+            return
+        if await self._store.read(lambda tx: self._known_reply(tx, origin)) is None:
+            self._effects.admit(command, origin.session_id)
 
     async def _restore_preferences(self) -> None:
         try:

@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -168,6 +169,28 @@ def test_a_user_s_commands_have_a_rate(isolated: Service, connect: Callable[...,
     assert bob.request("list")["ok"]
     assert root.request("list")["ok"]
     assert isolated.running
+
+
+def test_what_is_refused_for_its_rate_was_not_begun_and_may_be_asked_again(
+    isolated: Service, connect: Callable[..., Client], media: MediaServer
+) -> None:
+    alice, root = connect("alice"), connect("homeassistant", "mediarip")
+    job_id = alice.download(media.url("/bytes/1000/film.mp4"))
+    name = alice.wait_status(job_id, "completed")["filename"]
+    assert root.request("settings", session_rate=3)["ok"]
+    wait_for(lambda: not alice.request("list")["ok"])
+    wanted: dict[str, Any] = {"id": job_id, "files": True, "request_id": "again"}
+    assert alice.request("delete", **wanted)["error"]["code"] == "rate_limited"
+    assert name in isolated.media()
+    assert root.request("settings", session_rate=600)["ok"]
+
+    def taken() -> bool:
+        alice.publish("command/delete", wanted)
+        wait_for(lambda: alice.replies("again"))
+        return any(one["ok"] for one in alice.replies("again"))
+
+    wait_for(taken)
+    wait_for(lambda: name not in isolated.media())
 
 
 @pytest.mark.slow
