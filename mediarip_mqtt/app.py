@@ -24,7 +24,7 @@ from mediarip_mqtt.engine.base import Engine
 from mediarip_mqtt.engine.cookies import Cookies
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine
 from mediarip_mqtt.errors import ConfigError, StoreError
-from mediarip_mqtt.health import Health, place
+from mediarip_mqtt.health import Health, end_when_frozen, place
 from mediarip_mqtt.jobs import Jobs, new_id, now
 from mediarip_mqtt.library import OWN_FOLDER, fetched_folder
 from mediarip_mqtt.limits import Limits
@@ -51,6 +51,7 @@ VOLUME_INTERVAL: Final = 3.0  # seconds between two looks at the volume
 CLOSE_TIME: Final = 2.0
 LAST_RESORT: Final = 8.0  # seconds after which the process ends whatever hangs in a lost volume
 END_TIME: Final = 5.0  # seconds for the last words to the broker
+LONGEST_END: Final = 14.0  # seconds of an end in order, where everything takes as long as it may
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ class App:
         self._rests = False  # whether downloads rest because of the hour
         self._lost: str | None = None  # what is wrong with the volume
         self._untold: list[events.Event] = []  # what happened while the store was away
+        self._last_resort: threading.Timer | None = None
         self.restart = False  # whether the program shall start itself anew
 
     async def serve(
@@ -109,6 +111,8 @@ class App:
             self._lease.unlock()
             if self._lost == HANGING:
                 _die()
+            if self._lost is None and self._last_resort is not None:
+                self._last_resort.cancel()
 
     async def _serve_store(self, lease: Lease, ready: asyncio.Event | None) -> None:
         await lease.take(now())
@@ -181,7 +185,14 @@ class App:
             retention=retention,
         )
         discovery = Discovery(settings, topics, self._store, self._entity_options, now)
-        self._session = Session(settings.mqtt, topics, self._publisher, discovery, self._handle)
+        self._session = Session(
+            settings.mqtt,
+            topics,
+            self._publisher,
+            discovery,
+            self._handle,
+            lambda: self._dispatch.new_session(),  # noqa: PLW0108 - made below
+        )
         self._updates = Updates(
             settings,
             self._store,
@@ -243,13 +254,13 @@ class App:
             switch = group.create_task(self._switch_when_idle(), name="switch")
             volume = group.create_task(self._watch_volume(), name="volume")
             hours = group.create_task(self._watch_hours(), name="hours")
+            guard = group.create_task(end_when_frozen(), name="guard")
             await self._stop.wait()
             logger.info("ending: the next start goes on from here")
-            if self._lost:
-                # Threads that hang in the volume would keep the process from ending.
-                timer = threading.Timer(LAST_RESORT, _die)
-                timer.daemon = True
-                timer.start()
+            # Threads that hang in the volume would keep the process from ending.
+            self._last_resort = threading.Timer(LAST_RESORT if self._lost else LONGEST_END, _die)
+            self._last_resort.daemon = True
+            self._last_resort.start()
             await self._session.stop_intake()
             await self._runner.shutdown(GRACE)
             await self._session.finish()
@@ -257,7 +268,7 @@ class App:
             session.cancel()
             runner.cancel()
             pictures.cancel()
-            for task in (health, updates, switch, volume, hours):
+            for task in (health, updates, switch, volume, hours, guard):
                 task.cancel()
             relay.cancel()  # without a broker it would wait for ever
 

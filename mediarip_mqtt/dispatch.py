@@ -71,6 +71,13 @@ class Dispatch:
         self._retention = retention
         self._root: Path = settings.storage.root
 
+    async def new_session(self) -> None:
+        """Forget what was delivered in a session that the broker has lost."""
+        try:
+            await self._store.write(lambda tx: tx.forget_deliveries())
+        except (StoreError, sqlite3.Error) as error:
+            logger.warning("mqtt: old deliveries could not be forgotten: %s", error)
+
     async def handle(self, message: Message) -> None:
         """Carry out what a message asks; returns once that is committed and the reply is safe.
 
@@ -199,7 +206,9 @@ class Dispatch:
             done = "a part may be done" if begun else "nothing was done"
             failure = CommandError(
                 ErrorCode.STORAGE_UNAVAILABLE,
-                f"The store on the volume can't be used right now; {done}. Try again when the "
+                f"The volume is full; {done}. Free some space, then try again."
+                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+                else f"The store on the volume can't be used right now; {done}. Try again when the "
                 "volume is back.",
             )
             reply = wire.dumps(wire.refused(name, origin.request_id, failure))

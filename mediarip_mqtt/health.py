@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import hashlib
 import logging
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,6 +26,7 @@ from mediarip_mqtt.settings import Settings
 INTERVAL: Final = 5.0
 STALE: Final = 20.0  # seconds without a sign after which the event loop counts as stuck
 WORKER_STALE: Final = 150.0  # the queue is looked at every minute, `state` goes out every half
+FROZEN: Final = 90.0  # seconds without a step of the event loop after which the process ends
 BROKER_GRACE: Final = 30.0  # seconds of a lost broker that are a normal restart of it
 STORE_TIME: Final = 5.0
 
@@ -56,6 +59,20 @@ def place(settings: Settings) -> Path:
     root = settings.storage.root.expanduser().absolute()
     name = hashlib.blake2b(f"{settings.mqtt.node_id}\0{root}".encode(), digest_size=8).hexdigest()
     return Path(tempfile.gettempdir()) / f"mediarip-mqtt-{os.getuid()}" / f"{name}.json"
+
+
+async def end_when_frozen() -> None:
+    """End the process with a traceback where the event loop takes no more steps.
+
+    Nothing else can where a regular expression, run on a hostile page, keeps Python's global lock:
+    no cancel, no signal, no keepalive. What was accepted is in the store.
+    """
+    try:
+        while True:
+            faulthandler.dump_traceback_later(FROZEN, exit=True, file=sys.__stderr__ or 2)
+            await asyncio.sleep(INTERVAL)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 class Health:

@@ -50,6 +50,10 @@ class ProtocolVersionError(LinkError):
     """The broker does not speak this version of MQTT."""
 
 
+class SilentError(ProtocolVersionError):
+    """The broker gave no answer: it does not know this version of MQTT, or it is slow."""
+
+
 class TakenOverError(LinkError):
     """Another client with the same id connected, and the broker dropped this one."""
 
@@ -381,8 +385,9 @@ def _explain(error: aiomqtt.MqttError, settings: MqttSettings, protocol: str) ->
     reason = getattr(error, "rc", None)
     code = getattr(reason, "value", reason)
     # A broker that knows only 3.1.1 may also say nothing to a CONNECT of MQTT 5.
-    silent = protocol == "5" and str(error) == "Operation timed out"
-    if code in _WRONG_VERSION or silent:
+    if protocol == "5" and str(error) == "Operation timed out":
+        return SilentError(f"The broker at {where} gives no answer to MQTT 5.")
+    if code in _WRONG_VERSION:
         return ProtocolVersionError(f"The broker at {where} does not speak MQTT 5.")
     if code in _REFUSED:
         return CredentialsError(

@@ -23,6 +23,7 @@ from mediarip_mqtt.link import (
     LinkError,
     Message,
     ProtocolVersionError,
+    SilentError,
     TakenOverError,
     Will,
     connect,
@@ -50,20 +51,23 @@ class _Finished(Exception):  # noqa: N818 - not an error: ends the group of task
 class Session:
     """Keeps a connection and runs intake and publication on it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it joins
         self,
         settings: MqttSettings,
         topics: wire.Topics,
         publisher: Publisher,
         discovery: Discovery,
         handle: Callable[[Message], Awaitable[None]],
+        new_session: Callable[[], Awaitable[None]],
     ) -> None:
         self._settings = settings
         self._topics = topics
         self._publisher = publisher
         self._discovery = discovery
         self._handle = handle
+        self._new_session = new_session
         self._protocol: str = settings.protocol
+        self._silent = False  # whether the broker gave no answer to MQTT 5 the last time
         self._link: Link | None = None
         self._intake_open = True
         self._intake_task: asyncio.Task[None] | None = None
@@ -87,9 +91,7 @@ class Session:
             try:
                 await self._connection(returned=lost)
             except ProtocolVersionError as error:
-                if self._protocol == "5":
-                    logger.warning("mqtt: %s Going on with MQTT 3.1.1.", error.message)
-                    self._protocol = "3.1.1"
+                if self._other_version(error):
                     continue
                 self._say(error, again=lost)
             except (CredentialsError, TakenOverError) as error:
@@ -104,6 +106,8 @@ class Session:
             finally:
                 self._link = None
                 self.lost_at = self.lost_at or time.monotonic()
+            # After silence 3.1.1 was only a guess.
+            self._protocol = self._settings.protocol if self._silent else self._protocol
             lost = True
             brief = self.online.is_set() and time.monotonic() - began < STABLE
             short = short + 1 if brief else 0
@@ -121,6 +125,18 @@ class Session:
                 backoff = BACKOFF_FIRST
             await self._sleep(max(floor, backoff) * random.uniform(0.5, 1))  # noqa: S311 - jitter
             backoff = min(backoff * 2, BACKOFF_LIMIT)
+
+    def _other_version(self, error: ProtocolVersionError) -> bool:
+        """Choose what to try at once; return False where nothing is left."""
+        if self._protocol != "5":
+            return False
+        if isinstance(error, SilentError) and not self._silent:
+            self._silent = True
+            logger.warning("mqtt: %s Perhaps it is slow: once more.", error.message)
+        else:
+            logger.warning("mqtt: %s Going on with MQTT 3.1.1.", error.message)
+            self._protocol = "3.1.1"
+        return True
 
     async def stop_intake(self) -> None:
         """Take no more commands; the one at hand is carried out."""
@@ -146,6 +162,10 @@ class Session:
             will=will,
             persistent=True,
         ) as link:
+            if link.protocol == "5":
+                self._silent = False
+            if not link.session_present:
+                await self._new_session()
             # First: a disconnect right behind CONNACK goes unnoticed, a lost SUBACK does not.
             await link.subscribe(*self._topics.intake, *self._discovery.intake)
             self._link, self.lost_at = link, None

@@ -44,22 +44,23 @@ class Pictures:
         current, last = state["current"], state["last_completed"] or {}
         shown = current if current["id"] else last
         wanted = (shown.get("id"), shown.get("thumbnail"))
-        if wanted[0] and wanted != self._wanted:
+        if wanted != self._wanted:
             self._wanted = wanted
             self._wake.set()
 
     async def run(self) -> None:
         """Fetch what is wanted, again and again."""
-        url: str | None = ""
+        shown: tuple[bool, str | None] | None = None
         while True:
             await self._wake.wait()
             self._wake.clear()
-            wanted = self._wanted[1] if self._wanted else None
-            if wanted == url:
+            job_id, url = self._wanted or (None, None)
+            if shown == (job_id is not None, url):
                 continue
-            url = wanted
+            shown = (job_id is not None, url)
             picture = (await self._fetch(url) if url else None) or BLANK
-            self.picture = base64.b64encode(picture).decode()
+            # Of no job nothing stays: also not after it was deleted, or forgotten for privacy.
+            self.picture = base64.b64encode(picture).decode() if job_id else None
             self._changed()
 
     async def _fetch(self, url: str) -> bytes | None:

@@ -27,6 +27,12 @@ def share_heaps() -> None:
             ctypes.CDLL(None).mallopt(_M_ARENA_MAX, HEAPS)
 
 
+def give_back() -> None:
+    """Return memory to the system that the heaps hold and do not use (some milliseconds)."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def start(function: Callable[[], T], name: str) -> asyncio.Future[T]:
     """Run ``function`` in a new thread; the future takes its result or exception."""
     loop = asyncio.get_running_loop()

@@ -30,6 +30,7 @@ CLOCK_INTERVAL: Final = 5.0
 CLOCK_JUMP: Final = 3.0  # seconds
 DAY: Final = 86400.0
 PRIVACY_INTERVAL: Final = 20
+GIVE_BACK_INTERVAL: Final = 10  # minutes
 KEEP_REPLIES: Final = timedelta(days=14)
 
 logger = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ class Upkeep:
         self._add(self._beat, "interval", seconds=HEARTBEAT)
         self._add(self._measure, "interval", seconds=SPACE_INTERVAL)
         self._add(self._forget, "interval", hours=1)
+        self._add(_give_back, "interval", minutes=GIVE_BACK_INTERVAL)
         interval, _ = self._backups
         if interval:
             jitter = min(60, interval / 10)
@@ -134,8 +136,8 @@ class Upkeep:
     async def _first_backup(self) -> None:
         """Copy the store where the newest copy is older than the interval."""
         interval, _ = self._backups
-        newest = await asyncio.to_thread(backup.copies, self._store.path)
-        if not newest or time.time() - newest[0].stat().st_mtime > interval:
+        age = await threads.start(partial(backup.age, self._store.path), "store-copies")
+        if age is None or age > interval:
             await self._backup()
 
     async def _backup(self) -> None:
@@ -217,6 +219,10 @@ class Upkeep:
             await self._store.write(forget)
         except (StoreError, sqlite3.Error) as error:
             logger.warning("store: old replies could not be removed: %s", error)
+
+
+async def _give_back() -> None:
+    await threads.start(threads.give_back, "give-back")
 
 
 async def _until_the_end(work: Callable[[], Awaitable[None]]) -> None:

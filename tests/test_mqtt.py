@@ -7,6 +7,7 @@ import contextlib
 import gc
 import json
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from mediarip_mqtt.errors import BrokerError
 from mediarip_mqtt.link import CredentialsError, Link, LinkError, connect, open_link
 from mediarip_mqtt.settings import MqttSettings
 from tests.support.broker import Client, Mosquitto, free_port, wait_for
+from tests.support.proxy import FreezingProxy
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
@@ -160,6 +162,46 @@ async def test_a_broker_that_knows_only_3_1_1_is_spoken_to_in_3_1_1(
     finally:
         broker.kill()
         await broker.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("silent", "version"), [(1, "5"), (2, "3.1.1")])
+def test_a_broker_that_is_slow_once_is_asked_again_for_mqtt_5(
+    silent: int, version: str, tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    proxy = FreezingProxy(mosquitto.port).start()
+    proxy.silent = silent
+    service = Service(tmp_path, proxy.port)
+    patched = "import mediarip_mqtt.link as link; link.CONNECT_TIMEOUT = 1.0"
+    service.program = ["-c", f"{patched}\nfrom mediarip_mqtt.cli import main\nmain()"]
+    try:
+        service.start()
+        assert f"(MQTT {version})" in service.log
+        mosquitto.stop()
+        mosquitto.start()
+        wait_for(lambda: service.log.count("connected to") > 1)
+        assert "(MQTT 5)" in service.log  # a guess does not last
+    finally:
+        service.stop()
+        proxy.stop()
+
+
+def test_what_was_delivered_is_forgotten_with_the_broker_s_session(
+    run: Callable[..., Service], mosquitto: Mosquitto, client: Client
+) -> None:
+    service = run(mosquitto.port)
+
+    def known() -> int:
+        with contextlib.closing(sqlite3.connect(service.root / ".mediarip" / "store.db")) as store:
+            return int(store.execute("SELECT count(*) FROM deliveries").fetchone()[0])
+
+    client.publish("command/pause", "")
+    wait_for(lambda: known() == 1)
+    mosquitto.stop()
+    (mosquitto.folder / "mosquitto.db").unlink()
+    mosquitto.start()
+    wait_for(lambda: known() == 0)
+    wait_for(lambda: service.log.count("connected to") > 1)
 
 
 def answers(port: int) -> bool:

@@ -426,6 +426,7 @@ def test_settings_are_kept_and_bad_ones_are_refused(service: Service, client: Cl
     details = reply["details"]["max_concurrent"]
     assert (details["default"], details["minimum"], details["source"]) == (3, 1, "runtime")
     wait_for(lambda: client.kept("setting/max_concurrent") == "2")
+    wait_for(lambda: client.json("info")["settings"]["max_concurrent"]["value"] == 2)
     assert client.request("settings", max_concurrent=99)["error"]["field"] == "max_concurrent"
     client.publish("setting/rate_limit/set", "500000")
     wait_for(lambda: client.kept("setting/rate_limit") == "500000")
@@ -680,6 +681,9 @@ def test_the_picture_of_the_current_or_last_job_is_a_small_jpeg(
     # A job without a picture does not keep the last one's.
     client.wait_status(client.download(media.url("/bytes/1000/plain.mp4")), "completed")
     wait_for(lambda: base64.b64decode(client.kept("thumbnail") or "") == BLANK)
+    # Nor does the broker keep that of a job that is gone.
+    assert client.request("delete", id="all")["ok"]
+    wait_for(lambda: client.kept("thumbnail") is None)
     assert service.running
 
 

@@ -41,3 +41,31 @@ def test_all_threads_share_two_heaps(tmp_path: Path) -> None:
     others = {key: one for key, one in os.environ.items() if key != "MALLOC_ARENA_MAX"}
     subprocess.run([sys.executable, "-c", PROGRAM, str(told)], check=True, env=others)
     assert 1 <= told.read_text().count("<heap nr=") <= 2
+
+
+GIVING_BACK = """
+import ctypes
+from mediarip_mqtt import threads
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1])
+
+
+kept = [libc.malloc(50_000) for _ in range(2000)]
+[ctypes.memset(one, 1, 50_000) for one in kept]
+[libc.free(one) for one in kept[:-1]]
+before = resident()
+threads.give_back()
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="only glibc has it")
+def test_what_is_not_used_is_given_back() -> None:
+    program = [sys.executable, "-c", GIVING_BACK]
+    done = subprocess.run(program, check=True, capture_output=True, text=True)
+    assert int(done.stdout) > 10_000  # pages of 4 KiB

@@ -58,6 +58,12 @@ def copies(path: Path) -> list[Path]:
     return sorted(found, key=lambda one: one.name, reverse=True)
 
 
+def age(path: Path) -> float | None:
+    """Return how many seconds old a store's newest copy is; None where there is none."""
+    found = copies(path)
+    return time.time() - found[0].stat().st_mtime if found else None
+
+
 def sound(path: Path) -> bool:
     """Whether a file is a store without damage."""
     try:

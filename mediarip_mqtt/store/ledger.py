@@ -110,6 +110,10 @@ class Ledger:
             (mid, digest, reply, utc_iso(now)),
         )
 
+    def forget_deliveries(self) -> None:
+        """Drop the replies to packet ids: the broker has begun to count anew."""
+        self._connection.execute("DELETE FROM deliveries")
+
     def forget_requests(self, before: datetime) -> None:
         """Drop replies that nobody asks for any more."""
         for table in ("requests", "deliveries"):

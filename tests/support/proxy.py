@@ -20,6 +20,7 @@ class FreezingProxy:
         self.port = int(self._listener.getsockname()[1])
         self._frozen: list[threading.Event] = []
         self._ending = threading.Event()
+        self.silent = 0  # so many connections get nothing through
         self.cut = False  # the connections end, and new ones do at once
 
     def start(self) -> FreezingProxy:
@@ -48,6 +49,9 @@ class FreezingProxy:
                     client.close()
                     continue
                 frozen = threading.Event()
+                if self.silent:
+                    self.silent -= 1
+                    frozen.set()
                 self._frozen.append(frozen)
                 threading.Thread(target=self._pump, args=(client, frozen), daemon=True).start()
 
