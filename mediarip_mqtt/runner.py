@@ -42,7 +42,8 @@ T = TypeVar("T")
 LOOKAHEAD: Final = 2  # extractions that run while all slots download
 READY_LIMIT: Final = 4  # pages kept for a slot
 LOST_AFTER: Final = 2.0  # seconds after its stop that a thread counts as lost
-FLUSH_INTERVAL: Final = 1.0
+FLUSH_INTERVAL: Final = 0.2  # seconds; progress may be published five times a second
+SLOW_FLUSH_INTERVAL: Final = 1.0  # where each commit waits for the disk, or for a NAS
 STORE_RETRY: Final = 2.0
 WATCH_INTERVAL: Final = 5.0  # seconds between two looks for stalled jobs
 
@@ -430,17 +431,18 @@ class Runner:
         self._moved.set()
 
     async def _flush(self) -> None:
-        """Write progress to the store, all jobs' in one transaction, at most once a second.
+        """Write progress to the store, all jobs' in one transaction, some times a second.
 
         It is published behind the commit: a kill in between would else make it fall.
         """
+        interval = FLUSH_INTERVAL if self._store.has_log else SLOW_FLUSH_INTERVAL
         while not self._stopping:
             await self._moved.wait()
             self._moved.clear()
             moved = [slot for slot in self._slots.values() if slot.unsaved]
             if moved:
                 await self._save(*moved)
-            await asyncio.sleep(FLUSH_INTERVAL)
+            await asyncio.sleep(interval)
             if any(slot.unsaved for slot in self._slots.values()):
                 self._moved.set()
 
@@ -449,7 +451,7 @@ class Runner:
         if not progress:
             return
         try:
-            await self._store.write(lambda tx: tx.save_progress(progress))
+            await self._store.write(lambda tx: tx.save_progress(progress), durable=False)
         except (StoreError, sqlite3.Error) as error:
             logger.debug("runner: progress not saved: %s", error)
             return

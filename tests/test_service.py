@@ -8,6 +8,7 @@ import json
 import sqlite3
 import subprocess
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -292,6 +293,19 @@ def test_a_request_id_acts_once_and_is_answered_again(
     client.publish("session/kitchen/command", {"url": url, "request_id": "r1"})
     wait_for(lambda: len(client.replies("r1")) == 3)
     assert client.replies("r1")[2]["job"]["session_id"] == "kitchen"
+
+
+def test_progress_is_told_several_times_a_second_and_never_falls(
+    service: Service, client: Client, media: MediaServer
+) -> None:
+    job_id = client.download(media.url("/slow/1000000/bytes/4000000/x.mp4"))  # some four seconds
+    client.wait_status(job_id, "completed")
+    told = [json.loads(one) for one in client.payloads(f"job/{job_id}/progress") if one]
+    percents = [one["progress_percent"] for one in told]
+    assert percents == sorted(percents)
+    assert len(set(percents)) >= 10
+    at = [datetime.fromisoformat(one["updated_at"]) for one in told]
+    assert len(told) <= 5 * ((at[-1] - at[0]).total_seconds() + 1) + 3
 
 
 def test_an_mqtt5_request_gets_its_reply_on_its_own_topic(

@@ -36,6 +36,9 @@ _sleep = time.sleep
 _kill = os.kill
 _open = FileDownloader.sanitize_open
 _slow_down = FileDownloader.slow_down
+_best_block_size = FileDownloader.best_block_size
+_BLOCK_TIME: Final = 0.15  # seconds
+_LEAST_BLOCK: Final = 16 * 1024
 _COUNTED: Final = "_mediarip_counted"
 
 
@@ -57,6 +60,17 @@ def install() -> None:
         os.kill = _harmless_kill
         FileDownloader.sanitize_open = _watched_open
         FileDownloader.slow_down = _paced
+        FileDownloader.best_block_size = staticmethod(_block_size)
+
+
+def _block_size(elapsed: float, count: int) -> int:
+    """Return how many bytes are read next: no more than come in a moment.
+
+    yt-dlp reads what comes in a second, and reports once in that time.
+    """
+    best: int = _best_block_size(elapsed, count)
+    moment = int(count / max(elapsed, 0.001) * _BLOCK_TIME)
+    return min(best, max(moment, _LEAST_BLOCK))
 
 
 def _watched_socket_init(self: socket.socket, *arguments: Any, **named: Any) -> None:

@@ -74,6 +74,11 @@ class Store:
         self.recovered: str | None = None  # what was done about a damaged file
 
     @property
+    def has_log(self) -> bool:
+        """Whether there is a write-ahead log, where commits need not wait for the disk."""
+        return self.journal_mode == "wal"
+
+    @property
     def _address(self) -> str:
         # unix-excl takes the lock once and needs no shared memory: the one way that works on NFS,
         # CIFS, 9p and sshfs alike.
@@ -155,17 +160,21 @@ class Store:
         finally:
             source.close()
 
-    async def write(self, function: Callable[[Tx], T]) -> T:
+    async def write(self, function: Callable[[Tx], T], *, durable: bool = True) -> T:
         """Run ``function`` in a transaction; committed once this returns, undone where it raises.
 
         A cancelled caller does not undo it: the transaction runs to its end in the thread, and its
-        changes are announced all the same.
+        changes are announced all the same. One that is not ``durable`` survives the end of the
+        process and perhaps not a power cut; where there is a write-ahead log it waits for no disk.
         """
-        return await asyncio.shield(asyncio.ensure_future(self._write(function)))
+        return await asyncio.shield(asyncio.ensure_future(self._write(function, durable)))
 
-    async def _write(self, function: Callable[[Tx], T]) -> T:
+    async def _write(self, function: Callable[[Tx], T], durable: bool) -> T:  # noqa: FBT001 - as `write`
         result: T
-        result, changes = await self._hop(self._transaction, function)
+        if durable or not self.has_log:
+            result, changes = await self._hop(self._transaction, function)
+        else:
+            result, changes = await self._hop(self._quick_transaction, function)
         if changes and self._committed:
             self._committed(changes)
         return result
@@ -190,6 +199,15 @@ class Store:
         if database is None:
             raise StoreError("The store is closed.")
         return await _hop(database, function, *arguments)
+
+    def _quick_transaction(
+        self, connection: sqlite3.Connection, function: Callable[[Tx], T]
+    ) -> tuple[T, Changes]:
+        connection.execute("PRAGMA synchronous=NORMAL")
+        try:
+            return self._transaction(connection, function)
+        finally:
+            connection.execute("PRAGMA synchronous=FULL")
 
     def _transaction(
         self, connection: sqlite3.Connection, function: Callable[[Tx], T]
