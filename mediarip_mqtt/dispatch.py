@@ -30,6 +30,7 @@ from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Store, Tx
 
 MAX_RESPONSE_TOPIC: Final = 512
+LATER: Final = ""  # the reply to a delivery that is answered later
 MAX_RESPONSE_LEVELS: Final = 30  # Mosquitto takes 200, other brokers fewer
 
 logger = logging.getLogger(__name__)
@@ -260,13 +261,17 @@ class Dispatch:
                     tx.changes.settings.update(
                         PREFIX + key for key in command.values if key in shown
                     )
-            if result is None:
-                return  # a probe: answered when it is done
+            if result is None:  # a probe: answered when it is done, and once
+                if origin.mid is not None:
+                    tx.remember_delivery(origin.mid, origin.digest, LATER, self._clock())
+                return
             known = wire.dumps(result)
             if origin.request_id:
                 tx.remember_request(origin.session_id, origin.request_id, known, self._clock())
             if origin.mid is not None:
                 tx.remember_delivery(origin.mid, origin.digest, known, self._clock())
+        if known == LATER:
+            return
         tx.reply(self._topics.of(origin.session_id).response, known, self._clock())
         if origin.response_topic:
             tx.reply(origin.response_topic, known, self._clock(), origin.correlation)

@@ -265,6 +265,23 @@ def test_a_command_delivered_again_after_a_kill_acts_once_and_is_answered(
 
 
 @pytest.mark.slow
+def test_a_probe_delivered_again_after_a_kill_is_answered_once(
+    run: Callable[..., Service], mosquitto: Mosquitto, client: Client, media: MediaServer
+) -> None:
+    service = run(mosquitto.port, wait=False)
+    service.kill()
+    service.program = ["-c", KILLED_BEFORE_THE_ACKNOWLEDGEMENT]
+    service.start()
+    client.publish("command/probe", media.url("/bytes/1000/x.mp4"))
+    wait_for(lambda: not service.running)
+    service.program = ["-m", "mediarip_mqtt"]
+    service.start()
+    wait_for(lambda: client.payloads("response"))
+    assert client.request("list")["ok"]
+    assert len([one for one in client.payloads("response") if '"probe"' in one]) == 1
+
+
+@pytest.mark.slow
 def test_a_second_service_with_the_same_id_does_not_start_a_war(
     run: Callable[..., Service], mosquitto: Mosquitto, client: Client, tmp_path: Path
 ) -> None:
