@@ -20,7 +20,7 @@ from yt_dlp.version import __version__ as ytdlp_version
 
 from mediarip_mqtt import library
 from mediarip_mqtt.addresses import check_link, check_url, host_of, site_of
-from mediarip_mqtt.engine import options, patches, picture, tools
+from mediarip_mqtt.engine import naming, options, patches, picture, tools
 from mediarip_mqtt.engine.base import Control, Extraction, Report, Task
 from mediarip_mqtt.engine.classify import UPCOMING_LEAST, UPCOMING_POLL, classify
 from mediarip_mqtt.engine.control import WorkControl
@@ -215,15 +215,9 @@ class YtdlpEngine:
         return " ".join(found) or None
 
     def _name(self, task: Task, session: Any, info: dict[str, Any], extension: str) -> str:
-        """Return the final name: the template filled in, each value kept within its level."""
+        """Return the final name: the template filled in, below the sender's folder."""
         template = task.options.output_template or self._site_template(info, task.url)
-        title = info.get("title") or info.get("id") or "download"
-        values = {**info, "title": title, "ext": extension}
-        rendered = session.evaluate_outtmpl(
-            template, {key: _value(value) for key, value in values.items()}
-        )
-        if not rendered.endswith(f".{extension}"):
-            rendered = f"{rendered}.{extension}"
+        rendered = naming.fill(session, template, info, extension)
         if task.options.folder:
             rendered = f"{task.options.folder}/{rendered}"
         return library.safe_name(rendered)
@@ -395,11 +389,6 @@ def _refuse_upcoming(info: dict[str, Any]) -> None:
         begins=True,
         retry_after=max(begins - time.time(), UPCOMING_LEAST) if begins else UPCOMING_POLL,
     )
-
-
-def _value(value: Any) -> Any:
-    """Return a field's value such that it can't make or leave a folder."""
-    return library.one_level(value) if isinstance(value, str) else value
 
 
 def _format(one: dict[str, Any]) -> FormatInfo:
