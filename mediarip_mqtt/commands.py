@@ -24,8 +24,9 @@ from mediarip_mqtt.records import Record
 from mediarip_mqtt.settings import parse_size
 from mediarip_mqtt.wanted import EmbedOption, SponsorBlockOption, SubtitlesOption
 
+MAX_TEXT: Final = 8192  # characters of a URL, and of plain text
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8192)]
+Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT)]
 Ref = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Size = Annotated[

@@ -37,13 +37,15 @@ SUPERVISOR_TOKEN: Final = "SUPERVISOR_TOKEN"  # noqa: S105 - a variable's name
 SECRET_VARIABLES: Final = ("MEDIARIP", SUPERVISOR_TOKEN, "HASSIO_TOKEN")
 TOPIC_LEVEL: Final = r"^[^+#\x00/]+(/[^+#\x00/]+)*$"
 _SIZE: Final = re.compile(
-    r"^\s*(\d{1,18}(?:\.\d{1,18})?)\s*([kmgt]?)i?b?(?:/s)?\s*$", re.IGNORECASE
+    r"^(\d{1,18}(?:\.\d{1,18})?)\s*([kmgt]?)i?b?(?:/s)?$", re.ASCII | re.IGNORECASE
 )
+_SIZE_LENGTH: Final = 40  # characters, white space around it included
 
 
 def parse_size(value: object) -> object:
     """Return bytes for ``"500M"`` or ``"2MiB/s"`` (powers of 1024); else the value itself."""
-    if isinstance(value, str) and (match := _SIZE.match(value)):
+    short = isinstance(value, str) and len(value) <= _SIZE_LENGTH
+    if short and (match := _SIZE.match(str(value).strip())):
         return int(float(match[1]) * 1024 ** " kmgt".index(match[2].lower() or " "))
     return value
 
