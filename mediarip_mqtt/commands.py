@@ -22,7 +22,12 @@ from mediarip_mqtt.frozen import Frozen
 from mediarip_mqtt.models import JobStatus, MediaType, Priority
 from mediarip_mqtt.records import Record
 from mediarip_mqtt.settings import parse_size
-from mediarip_mqtt.wanted import EmbedOption, SponsorBlockOption, SubtitlesOption
+from mediarip_mqtt.wanted import (
+    EmbedOption,
+    PlaylistItems,
+    SponsorBlockOption,
+    SubtitlesOption,
+)
 
 MAX_TEXT: Final = 8192  # characters of a URL, and of plain text
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -96,9 +101,9 @@ class Download(Base):
     folder: str | None = Field(
         None, min_length=1, max_length=300, description="Folder below the root."
     )
-    playlist_items: (
-        Annotated[str, StringConstraints(pattern=r"^[0-9:,\-]+$", max_length=200)] | None
-    ) = Field(None, description="Items of a playlist to take, as yt-dlp's `-I`: `1:5,8`.")
+    playlist_items: PlaylistItems | None = Field(
+        None, description="Items of a playlist to take, as yt-dlp's `-I`: `1:5,8`."
+    )
     subtitles: SubtitlesOption = Field(
         None,
         description="`true`, languages (`en,de`), or an object: `languages`, `automatic`, `embed`, "

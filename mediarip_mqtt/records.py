@@ -13,7 +13,12 @@ from pydantic import AwareDatetime, BeforeValidator, Field, PlainSerializer, Str
 from mediarip_mqtt import library
 from mediarip_mqtt.frozen import Frozen
 from mediarip_mqtt.models import Job, MediaType, utc_iso
-from mediarip_mqtt.wanted import EmbedOption, SponsorBlockOption, SubtitlesOption
+from mediarip_mqtt.wanted import (
+    EmbedOption,
+    PlaylistItems,
+    SponsorBlockOption,
+    SubtitlesOption,
+)
 
 NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "mediarip-mqtt/history")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -51,9 +56,7 @@ class Wanted(Frozen):
     ) = None
     output_format: Literal["mp4", "mkv", "mp3", "m4a", "opus", "flac"] | None = None
     folder: Long = None
-    playlist_items: (
-        Annotated[str, StringConstraints(pattern=r"^[0-9:,\-]+$", max_length=200)] | None
-    ) = None
+    playlist_items: PlaylistItems | None = None
     subtitles: SubtitlesOption = None
     sponsorblock: SponsorBlockOption = None
     embed: EmbedOption = ()

@@ -32,6 +32,7 @@ from mediarip_mqtt.errors import CommandError, DownloadError, ErrorCode, Stopped
 from mediarip_mqtt.models import Entry, Facts, FormatInfo, MediaInfo, ProducedFile
 from mediarip_mqtt.presets import check_presets, effective
 from mediarip_mqtt.settings import DownloadSettings, SecuritySettings
+from mediarip_mqtt.wanted import MAX_PLACE
 
 HANDLE_AGE: Final = 600.0  # seconds after which a page is read anew: its URLs expire
 TEXT_LIMIT: Final = 300
@@ -310,7 +311,8 @@ class YtdlpEngine:
         url = str(link or "").encode("utf-8", "replace").decode("utf-8")
         items = None
         if not url or url in (task.url, page.get("webpage_url")):
-            url, items = task.url, str(one.get("playlist_index") or number)
+            place = _number(one.get("playlist_index"))
+            url, items = task.url, str(int(place) if place and 1 <= place <= MAX_PLACE else number)
         return Entry(
             url=url[:4096],
             title=_text(one.get("title")),
