@@ -57,7 +57,9 @@ def parse_list(value: object) -> object:
     return value
 
 
-ByteSize = Annotated[int, Field(ge=0), BeforeValidator(parse_size)]
+# The greatest whole number that every reader of JSON keeps, and more than any disk holds.
+MAX_BYTES: Final = 2**53
+ByteSize = Annotated[int, Field(ge=0, le=MAX_BYTES), BeforeValidator(parse_size)]
 PROXY: Final = r"^((https?|socks[45][ah]?)://[^\s/]+/?)?$"
 LanguageList = Annotated[tuple[Language, ...], NoDecode, BeforeValidator(parse_list)]
 HostList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(parse_list)]
@@ -117,8 +119,8 @@ class MqttSettings(Section):
         le=0xFFFFFFFE,
         description="Seconds the broker keeps commands for a service that is down.",
     )
-    max_payload: ByteSize = Field(
-        256 * 1024, ge=1024, le=8 * 2**20, description="Bytes of the largest command accepted."
+    max_payload: Annotated[int, Field(ge=1024, le=8 * 2**20), BeforeValidator(parse_size)] = Field(
+        256 * 1024, description="Bytes of the largest command accepted."
     )
 
 
