@@ -5,6 +5,7 @@ A new command is its class here and its ``case`` in `mediarip_mqtt.effects`.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import (
@@ -21,17 +22,27 @@ from pydantic import (
 from mediarip_mqtt.frozen import Frozen
 from mediarip_mqtt.models import JobStatus, MediaType, Priority
 from mediarip_mqtt.records import Record
-from mediarip_mqtt.settings import parse_size
-from mediarip_mqtt.wanted import EmbedOption, SponsorBlockOption, SubtitlesOption
+from mediarip_mqtt.settings import MAX_BYTES, parse_size
+from mediarip_mqtt.wanted import (
+    EmbedOption,
+    PlaylistItems,
+    SponsorBlockOption,
+    SubtitlesOption,
+)
 
+MAX_TEXT: Final = 8192  # characters of a URL, and of plain text
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8192)]
+Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT)]
 Ref = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Size = Annotated[
-    int, BeforeValidator(parse_size, json_schema_input_type=int | str), Field(ge=0, le=2**63)
+    int, BeforeValidator(parse_size, json_schema_input_type=int | str), Field(ge=0, le=MAX_BYTES)
 ]
-
+# Years near 1 and 9999 can't be turned into UTC.
+When = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(2130, 1, 1, tzinfo=UTC)),
+]
 
 EndedStatus = Literal["completed", "failed", "cancelled"]
 
@@ -95,9 +106,9 @@ class Download(Base):
     folder: str | None = Field(
         None, min_length=1, max_length=300, description="Folder below the root."
     )
-    playlist_items: (
-        Annotated[str, StringConstraints(pattern=r"^[0-9:,\-]+$", max_length=200)] | None
-    ) = Field(None, description="Items of a playlist to take, as yt-dlp's `-I`: `1:5,8`.")
+    playlist_items: PlaylistItems | None = Field(
+        None, description="Items of a playlist to take, as yt-dlp's `-I`: `1:5,8`."
+    )
     subtitles: SubtitlesOption = Field(
         None,
         description="`true`, languages (`en,de`), or an object: `languages`, `automatic`, `embed`, "
@@ -110,14 +121,14 @@ class Download(Base):
         (), description="What is written into the file: `metadata`, `chapters`, `thumbnail`."
     )
     split_chapters: bool = Field(default=False, description="A file for each chapter, too.")
-    rate_limit: Annotated[int, BeforeValidator(parse_size), Field(ge=1024)] | None = Field(
-        None, description="Bytes per second, or `2M`."
+    rate_limit: Annotated[int, BeforeValidator(parse_size), Field(ge=1024, le=MAX_BYTES)] | None = (
+        Field(None, description="Bytes per second, or `2M`.")
     )
     live_from_start: bool | None = Field(
         None, description="Record a live stream from its start, where the site can."
     )
     priority: Priority = Field(Priority.NORMAL, description="Who goes first.")
-    not_before: AwareDatetime | None = Field(None, description="ISO time before which it waits.")
+    not_before: When | None = Field(None, description="ISO time before which it waits.")
     category: Text | None = Field(None, description="A category of your own.")
     tags: tuple[Text, ...] = Field((), max_length=20, description="Tags of your own.")
     keep: bool = Field(default=False, description="Retention leaves it alone, see `keep`.")
@@ -194,7 +205,7 @@ class List(Base):
     status: tuple[JobStatus, ...] | JobStatus | None = Field(None, description="One, or a list.")
     session_id: Text | None = Field(None, description="Only this session's.")
     limit: int = Field(50, ge=1, le=200, description="How many.")
-    before: AwareDatetime | Ref | None = Field(
+    before: When | Ref | None = Field(
         None, description="Older than this: a time, or a job's id (for the next page)."
     )
 

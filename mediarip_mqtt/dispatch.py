@@ -90,28 +90,31 @@ class Dispatch:
         if message.retain and not message.payload:
             return  # someone clears a retained command: nothing is asked
         name = "settings" if isinstance(target, wire.SettingTopic) else target.name
-        session_id = (
-            wire.ROOT_SESSION
-            if isinstance(target, wire.SettingTopic)
-            else self._session(target.session_id)
-        )
+        sid = wire.ROOT_SESSION if isinstance(target, wire.SettingTopic) else target.session_id
+        session_id = self._session(sid, message.topic)
         request_id: str | None = None
         try:
-            self._refuse_outright(message, session_id)
+            self._refuse_outright(message)
             command = (
                 self._setting(target.key, message.payload)
                 if isinstance(target, wire.SettingTopic)
                 else payloads.parse(message.payload, name)
             )
+            if session_id is None:
+                raise payloads.ParseError(_nobody(sid), name_of(command), command.request_id)
         except CommandError as error:
             if isinstance(error, payloads.ParseError):
                 name, request_id = error.command or name, error.request_id
+            reply = wire.refused(_bounded(name), request_id, error)
+            if session_id is None and self._topics.isolated:
+                await self._answer_nobody(sid, reply)
+                return
             origin = self._origin(message, session_id or wire.ROOT_SESSION, request_id)
-            await self._answer(origin, wire.refused(_bounded(name), request_id, error))
+            await self._answer(origin, reply)
             return
-        await self._carry_out(command, self._origin(message, str(session_id), command.request_id))
+        await self._carry_out(command, self._origin(message, session_id, command.request_id))
 
-    def _refuse_outright(self, message: Message, session_id: str | None) -> None:
+    def _refuse_outright(self, message: Message) -> None:
         if message.retain:
             logger.warning("refused a retained command on %s", message.topic)
             raise CommandError(
@@ -125,15 +128,14 @@ class Dispatch:
                 f"The payload has {len(message.payload)} bytes; {self._settings.mqtt.max_payload} "
                 "are allowed.",
             )
-        if session_id is None:
-            raise CommandError(
-                ErrorCode.INVALID_PAYLOAD,
-                "A session's name has 1 to 64 letters, digits and `_ . @ -`.",
-                field="session_id",
-            )
 
-    def _session(self, sid: str) -> str | None:
-        if not wire.SESSION_ID.match(sid):
+    def _session(self, sid: str, topic: str) -> str | None:
+        """Return whose command it is; None where the topic names a session that can't be."""
+        named = topic.startswith(f"{self._topics.base}/session/")
+        # A user of that name would be the root's own session, from which nobody is kept apart.
+        if named and self._topics.isolated and sid == wire.ROOT_SESSION:
+            return None
+        if not wire.SESSION_ID.fullmatch(sid):
             return None
         return wire.ROOT_SESSION if self._settings.session.mode == "open" else sid
 
@@ -234,6 +236,12 @@ class Dispatch:
             self._settings_changed()
         except (StoreError, sqlite3.Error) as error:
             logger.warning("settings: committed, and in force at the next start: %s", error)
+
+    async def _answer_nobody(self, sid: str, reply: dict[str, Any]) -> None:
+        """Answer a sender without a session where he may listen, and on no topic that he chose."""
+        payload = wire.dumps(reply)
+        logger.info("refused: %s", payload[:400])
+        await self._respond(f"{self._topics.base}/session/{sid}/response", payload, None)
 
     async def _answer(self, origin: Origin, reply: dict[str, Any] | str) -> None:
         payload = reply if isinstance(reply, str) else wire.dumps(reply)
@@ -342,6 +350,22 @@ class Dispatch:
                 ErrorCode.STORAGE_UNAVAILABLE,
                 f"The cookies can't be stored on the volume: {error.strerror}.",
             ) from None
+
+
+def _nobody(sid: str) -> CommandError:
+    """Return why a session can't be one."""
+    if sid == wire.ROOT_SESSION:
+        return CommandError(
+            ErrorCode.FORBIDDEN,
+            f"The session `{wire.ROOT_SESSION}` is the service's own. Use a session of another "
+            "name: at the broker, a user of another name.",
+            field="session_id",
+        )
+    return CommandError(
+        ErrorCode.INVALID_PAYLOAD,
+        "A session's name has 1 to 64 letters, digits and `_ . @ -`.",
+        field="session_id",
+    )
 
 
 def _bounded(name: str | None) -> str | None:

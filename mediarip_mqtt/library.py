@@ -85,9 +85,11 @@ _DANGEROUS: Final = frozenset(
         "xhtml",
     )
 )
-# Widths of 3 digits at most: `%(title)999999999s` would fill the memory.
+# Widths of 3 digits at most: `%(title)999999999s` would fill the memory. Within a field `%` stands
+# only for a part of a date, `%(upload_date>%Y-%m)s`: without a width, and one without a slash.
 _FIELD: Final = re.compile(
-    r"%\([^()%/\\]{1,120}\)[-+ #0]{0,5}\d{0,3}(?:\.\d{1,3})?[sdifBjhlqUDSNc]"
+    r"%\((?:[^()%/\\]|%[aAbBdGHIjmMpSuUVwWyY]){1,120}\)"
+    r"[-+ #0]{0,5}\d{0,3}(?:\.\d{1,3})?[sdifBjhlqUDSNc]"
 )
 # The same by yt-dlp's replacement, `%(title&{:>999999999})s`.
 _FORMAT_SPEC: Final = re.compile(r"&[^)]*\{[^)}]*[:!.\[]")

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from mediarip_mqtt.commands import CLASSES, MAIN_ARGUMENT, Base, Command, Download
+from mediarip_mqtt.commands import CLASSES, MAIN_ARGUMENT, MAX_TEXT, Base, Command, Download
 from mediarip_mqtt.errors import CommandError, ErrorCode
 
 _ADAPTER: Final[TypeAdapter[Command]] = TypeAdapter(Command)
@@ -17,9 +17,13 @@ _CASE_FREE: Final = ("quality", "media_type", "output_format", "priority", "on_d
 
 _URL_IN_TEXT: Final = re.compile(r"https?://\S+", re.IGNORECASE)
 _BROKEN_SCHEME: Final = re.compile(r"^(https?)(?::/?|/{1,2}|//:)(?=[^/:\s])", re.IGNORECASE)
-_BARE_HOST: Final = re.compile(r"^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}/\S+$")
+_BARE_HOST: Final = re.compile(
+    r"^(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,30}[A-Za-z]{2,63}/\S+$"
+)
+# Bounded, for a sender chooses the text: else "searchsearch..." would be tried at every "search".
 _OTHER_SCHEME: Final = re.compile(
-    r"^(?:[a-z][a-z0-9+.-]*:/|(?:file|data|javascript|about|blob|mailto|ftp|[a-z0-9]*search\w*):)",
+    r"^(?:[a-z][a-z0-9+.-]{0,30}:/"
+    r"|(?:file|data|javascript|about|blob|mailto|ftp|[a-z0-9]{0,20}search\w{0,20}):)",
     re.IGNORECASE,
 )
 _TRAILING: Final = ".,;:!?\"')>]}"
@@ -116,7 +120,8 @@ def _from_text(text: str, name: str | None) -> Base:
             name,
         )
     if main == "url":
-        url = repair_url(text)
+        # What is too long for a URL is refused as one, before anything is looked for in it.
+        url = repair_url(text) if len(text) <= MAX_TEXT else text
         if url is not None:
             return _validate({"command": name, "url": url}, name, None)
         main = "query" if name == "download" else "url"
@@ -154,7 +159,7 @@ def _from_object(value: dict[str, Any], name: str | None) -> Base:  # noqa: C901
     for key in _CASE_FREE:
         if isinstance(fields.get(key), str):
             fields[key] = fields[key].strip().lower()
-    if isinstance(fields.get("url"), str):
+    if isinstance(fields.get("url"), str) and len(fields["url"]) <= MAX_TEXT:
         fields["url"] = repair_url(fields["url"]) or fields["url"]
     if isinstance(fields.get("quality"), int):
         fields["quality"] = str(fields["quality"])
@@ -214,7 +219,8 @@ def _unknown(name: str) -> CommandError:
 def repair_url(text: str) -> str | None:
     """Return the one URL that a text can mean; None where it is something else, as search words.
 
-    Voice and phones send ``https//host``, a missing scheme, a shared "title https://…".
+    Voice and phones send ``https//host``, a missing scheme, a shared "title https://…". The text
+    has at most `MAX_TEXT` characters: a normal form takes the square of that.
     """
     text = unicodedata.normalize("NFC", text).strip().strip("<>").strip()
     if _OTHER_SCHEME.match(text) and not text.lower().startswith(("http:/", "https:/")):

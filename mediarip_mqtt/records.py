@@ -13,7 +13,13 @@ from pydantic import AwareDatetime, BeforeValidator, Field, PlainSerializer, Str
 from mediarip_mqtt import library
 from mediarip_mqtt.frozen import Frozen
 from mediarip_mqtt.models import Job, MediaType, utc_iso
-from mediarip_mqtt.wanted import EmbedOption, SponsorBlockOption, SubtitlesOption
+from mediarip_mqtt.settings import MAX_BYTES
+from mediarip_mqtt.wanted import (
+    EmbedOption,
+    PlaylistItems,
+    SponsorBlockOption,
+    SubtitlesOption,
+)
 
 NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "mediarip-mqtt/history")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -32,6 +38,7 @@ Long = Annotated[str | None, BeforeValidator(partial(_cut, 1000))]
 Link = Annotated[str | None, BeforeValidator(partial(_cut, 4096))]
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+# Bounded, for years near 1 and 9999 can't be turned into UTC.
 Moment = Annotated[
     AwareDatetime,
     Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(2200, 1, 1, tzinfo=UTC)),
@@ -51,14 +58,12 @@ class Wanted(Frozen):
     ) = None
     output_format: Literal["mp4", "mkv", "mp3", "m4a", "opus", "flac"] | None = None
     folder: Long = None
-    playlist_items: (
-        Annotated[str, StringConstraints(pattern=r"^[0-9:,\-]+$", max_length=200)] | None
-    ) = None
+    playlist_items: PlaylistItems | None = None
     subtitles: SubtitlesOption = None
     sponsorblock: SponsorBlockOption = None
     embed: EmbedOption = ()
     split_chapters: bool = False
-    rate_limit: int | None = Field(None, ge=1024, le=2**63 - 1)
+    rate_limit: int | None = Field(None, ge=1024, le=MAX_BYTES)
     live_from_start: bool | None = None
     category: Line = None
     tags: tuple[Tag, ...] = Field((), max_length=20)

@@ -37,13 +37,15 @@ SUPERVISOR_TOKEN: Final = "SUPERVISOR_TOKEN"  # noqa: S105 - a variable's name
 SECRET_VARIABLES: Final = ("MEDIARIP", SUPERVISOR_TOKEN, "HASSIO_TOKEN")
 TOPIC_LEVEL: Final = r"^[^+#\x00/]+(/[^+#\x00/]+)*$"
 _SIZE: Final = re.compile(
-    r"^\s*(\d{1,18}(?:\.\d{1,18})?)\s*([kmgt]?)i?b?(?:/s)?\s*$", re.IGNORECASE
+    r"^(\d{1,18}(?:\.\d{1,18})?)\s*([kmgt]?)i?b?(?:/s)?$", re.ASCII | re.IGNORECASE
 )
+_SIZE_LENGTH: Final = 40  # characters, white space around it included
 
 
 def parse_size(value: object) -> object:
     """Return bytes for ``"500M"`` or ``"2MiB/s"`` (powers of 1024); else the value itself."""
-    if isinstance(value, str) and (match := _SIZE.match(value)):
+    short = isinstance(value, str) and len(value) <= _SIZE_LENGTH
+    if short and (match := _SIZE.match(str(value).strip())):
         return int(float(match[1]) * 1024 ** " kmgt".index(match[2].lower() or " "))
     return value
 
@@ -55,7 +57,9 @@ def parse_list(value: object) -> object:
     return value
 
 
-ByteSize = Annotated[int, Field(ge=0), BeforeValidator(parse_size)]
+# The greatest whole number that every reader of JSON keeps, and more than any disk holds.
+MAX_BYTES: Final = 2**53
+ByteSize = Annotated[int, Field(ge=0, le=MAX_BYTES), BeforeValidator(parse_size)]
 PROXY: Final = r"^((https?|socks[45][ah]?)://[^\s/]+/?)?$"
 LanguageList = Annotated[tuple[Language, ...], NoDecode, BeforeValidator(parse_list)]
 HostList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(parse_list)]
@@ -115,8 +119,8 @@ class MqttSettings(Section):
         le=0xFFFFFFFE,
         description="Seconds the broker keeps commands for a service that is down.",
     )
-    max_payload: ByteSize = Field(
-        256 * 1024, ge=1024, le=8 * 2**20, description="Bytes of the largest command accepted."
+    max_payload: Annotated[int, Field(ge=1024, le=8 * 2**20), BeforeValidator(parse_size)] = Field(
+        256 * 1024, description="Bytes of the largest command accepted."
     )
 
 

@@ -10,7 +10,8 @@ import re
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from mediarip_mqtt.frozen import Frozen
 
@@ -18,6 +19,9 @@ from mediarip_mqtt.frozen import Frozen
 Language = Annotated[
     str, StringConstraints(pattern=r"^(?:all|[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,12}){0,3}\*?)$")
 ]
+MAX_PLACE: Final = 100_000  # the last item of a playlist that can be named
+MAX_PLACES: Final = 50
+_PLACES: Final = re.compile(r"(-?\d{1,6})?(?:[:-](-?\d{1,6})?(?::(\d{1,6}))?)?", re.ASCII)
 # SponsorBlock's categories, as its API names them.
 Category = Literal[
     "sponsor",
@@ -71,6 +75,25 @@ class SponsorBlock(Frozen):
         return self
 
 
+def _playlist_items(text: str) -> str:
+    """Refuse what yt-dlp would count through for ever: it goes from start to stop step by step."""
+    segments = text.split(",")
+    if len(segments) <= MAX_PLACES and all(map(_is_place, segments)):
+        return text
+    raise PydanticCustomError(
+        "playlist_items",
+        f"Name at most {MAX_PLACES} items or ranges, as 1:5,8,-1 or 1:20:2, with numbers up to "
+        f"{MAX_PLACE} and steps from 1 on",
+    )
+
+
+def _is_place(segment: str) -> bool:
+    found = _PLACES.fullmatch(segment) if segment else None
+    if found is None or (found[3] is not None and int(found[3]) == 0):
+        return False
+    return all(abs(int(one)) <= MAX_PLACE for one in found.groups() if one)
+
+
 def _words(value: Any) -> Any:
     return [one for one in re.split(r"[,\s]+", value) if one] if isinstance(value, str) else value
 
@@ -108,6 +131,12 @@ def _embed(value: Any) -> Any:
     return _words(value)
 
 
+# yt-dlp's `-I`; negative numbers count from the end.
+PlaylistItems = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9:,\-]+$", max_length=200),
+    AfterValidator(_playlist_items),
+]
 SubtitlesOption = Annotated[Subtitles | None, BeforeValidator(_subtitles)]
 SponsorBlockOption = Annotated[SponsorBlock | None, BeforeValidator(_sponsorblock)]
 EmbedOption = Annotated[tuple[Embed, ...], BeforeValidator(_embed), Field(max_length=len(Embed))]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from yt_dlp.utils import PlaylistEntries
 
 from mediarip_mqtt import commands
 from mediarip_mqtt.payloads import ParseError, parse, repair_url
@@ -160,3 +161,71 @@ def test_no_command_takes_an_unknown_key(name: str) -> None:
 def test_plain_text_means_a_command_s_main_argument(name: str, text: str, field: str) -> None:
     value = getattr(parse(text.encode(), name), field)
     assert (value.get_secret_value() if isinstance(value, SecretStr) else value) == text
+
+
+@pytest.mark.parametrize(
+    "items", ["1", "1:5,8", "1-5", "-1", ":-2", "2:", ":5", "::2", "-5::2", "1:100000", "3,1,2"]
+)
+def test_items_of_a_playlist_are_named_as_for_yt_dlp(items: str) -> None:
+    command = parse(
+        json.dumps({"url": "https://a.example", "playlist_items": items}).encode(), None
+    )
+    assert isinstance(command, commands.Download)
+    assert command.playlist_items == items
+    assert list(PlaylistEntries.parse_playlist_items(items))
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        "99999999999:1:-1",
+        "100001",
+        "1:100001",
+        "-100001:",
+        "1:5:0",
+        "5:1:-1",
+        "::-1",
+        "1:5:999999",
+        "1,,2",
+        ",",
+        "1:2:3:4",
+        "1,2," * 25 + "1",
+    ],
+)
+def test_items_that_would_be_counted_for_ever_are_refused(items: str) -> None:
+    wanted = {"url": "https://a.example/feed", "playlist_items": items}
+    error = refusal(json.dumps(wanted))
+    assert (error.code, error.field) == ("invalid_payload", "playlist_items")
+    assert "1:5,8" in error.message
+    ended = wanted | {"status": "completed", "completed_at": "2026-01-02T03:04:05Z"}
+    assert refusal(json.dumps({"jobs": [ended]}), "import").code == "invalid_payload"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("rate_limit", 10**30),
+        ("rate_limit", 2**63),
+        ("rate_limit", 2**53 + 1),
+        ("rate_limit", 1e300),
+        ("rate_limit", "9999999999999T"),
+        ("not_before", "9999-12-31T23:59:59-14:00"),
+        ("not_before", "0001-01-01T00:00:00+14:00"),
+        ("not_before", "1969-12-31T23:59:59Z"),
+        ("not_before", "2200-01-01T00:00:00Z"),
+        ("not_before", 10**15),
+        ("not_before", "2026-01-02T03:04:05"),
+    ],
+)
+def test_a_number_or_time_that_nothing_can_hold_is_refused(key: str, value: Any) -> None:
+    error = refusal(json.dumps({"url": "https://a.example", key: value}))
+    assert (error.code, error.field) == ("invalid_payload", key)
+
+
+def test_a_purge_and_a_list_take_no_numbers_out_of_range_either() -> None:
+    assert refusal(json.dumps({"max_total_size": 2**63}), "purge").field == "max_total_size"
+    assert refusal(json.dumps({"before": 10**15}), "list").field == "before"
+    for moment in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        listing = parse(json.dumps({"before": moment}).encode(), "list")
+        assert isinstance(listing, commands.List)
+        assert listing.before == moment  # the id of no job

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -72,6 +74,47 @@ def test_any_object_is_a_command_or_a_refusal(content: Any, name: str | None) ->
 @settings(max_examples=20)
 def test_deep_nesting_is_refused(depth: int, name: str | None) -> None:
     parse(b'{"url":' + b"[" * depth + b"]" * depth + b"}", name)
+
+
+SIZE = 250_000
+GREAT = {
+    "search": "search" * (SIZE // 6),
+    "letters": "a" * SIZE,
+    "labels": "a." * (SIZE // 2),
+    "dashes": "a-" * (SIZE // 2),
+    "schemes": "https:" * (SIZE // 6),
+    "urls": "https://a.example/ " * (SIZE // 19),
+    "spaces": f"1{' ' * SIZE}x",
+    "digits": "1" * SIZE,
+    "marks": "a" + "\u0301\u0327" * (SIZE // 4),
+    "brackets": "[" * SIZE,
+    "quotes": '"' * SIZE,
+    "commas": "en," * (SIZE // 3),
+}
+TEXT_KEYS = ["url", "query", "rate_limit", "quality", "playlist_items", "subtitles", "not_before"]
+
+
+@pytest.mark.parametrize("kind", GREAT)
+def test_a_great_payload_of_any_kind_is_answered_at_once(kind: str) -> None:
+    text = GREAT[kind]
+    objects = [{"url": "https://a.example/x", key: text} for key in (*TEXT_KEYS, text)]
+    for payload in (text, json.dumps(text), *map(json.dumps, objects)):
+        for name in (None, "probe", "cancel"):
+            began = time.perf_counter()
+            with pytest.raises(payloads.ParseError):
+                payloads.parse(payload.encode(), name)
+            assert time.perf_counter() - began < 2
+    began = time.perf_counter()
+    with pytest.raises(CommandError):
+        Preferences(Settings()).check("rate_limit", text)
+    assert time.perf_counter() - began < 2
+
+
+@pytest.mark.parametrize("kind", GREAT)
+def test_the_longest_text_that_is_looked_at_takes_no_time(kind: str) -> None:
+    began = time.perf_counter()
+    payloads.repair_url(GREAT[kind][:8192])
+    assert time.perf_counter() - began < 0.5
 
 
 @given(topic=st.text(max_size=60))

@@ -15,7 +15,7 @@ from tests.support.server import MediaServer
 from tests.support.service import Service
 
 ACL = Path(__file__).parent.parent / "docs" / "mosquitto-isolated.acl"
-USERS = ("mediarip", "homeassistant", "alice", "bob")
+USERS = ("mediarip", "homeassistant", "alice", "bob", "default", "no name")
 
 
 @pytest.fixture
@@ -136,6 +136,34 @@ def test_a_reply_goes_nowhere_that_the_user_could_not_write(
     assert alice.request("list")["ok"]
     seen = {topic for topic, payload in root.messages if '"request_id":"r' in payload}
     assert seen == {"mediarip/session/alice/response", "mediarip/session/alice/response/mine"}
+    assert isolated.running
+
+
+@pytest.mark.parametrize(
+    ("user", "code"), [("default", "forbidden"), ("no name", "invalid_payload")]
+)
+def test_a_user_whose_name_is_no_session_s_gets_none_not_the_service_s_own(
+    user: str, code: str, isolated: Service, connect: Callable[..., Client], media: MediaServer
+) -> None:
+    home, intruder = connect("homeassistant", "mediarip"), connect(user)
+    root = connect("mediarip", "mediarip")
+    job_id = home.download(media.url("/stall/1000/bytes/90000/a.mp4"))
+    home.wait_status(job_id, "downloading")
+    for command, fields in (
+        ("list", {}),
+        ("cancel", {"id": "all"}),
+        ("settings", {"max_concurrent": 1}),
+        ("download", {"url": media.url("/bytes/1000/b.mp4")}),
+    ):
+        reply = intruder.request(command, **fields)
+        assert (reply["error"]["code"], reply["error"]["field"]) == (code, "session_id"), command
+        assert "name" in reply["error"]["message"]
+    elsewhere: Any = {"response_topic": "reply/anywhere", "correlation": b"c"}
+    intruder.publish("command/list", {"request_id": "r"}, **elsewhere)
+    wait_for(lambda: intruder.replies("r"))
+    assert home.request("list")["count"] == 1
+    assert home.job(job_id)["status"] == "downloading"
+    assert not [topic for topic, _ in root.messages if topic == "reply/anywhere"]
     assert isolated.running
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from mediarip_mqtt import configuration, settings
 from mediarip_mqtt.errors import CommandError, ConfigError
@@ -90,6 +91,20 @@ def test_a_runtime_setting_has_bounds_and_knows_where_its_value_comes_from(
         with pytest.raises(CommandError) as caught:
             preferences.check(key, value)
         assert (caught.value.code, caught.value.field) == ("invalid_payload", key)
+
+
+@pytest.mark.parametrize("key", ["rate_limit", "quiet_rate_limit"])
+@pytest.mark.parametrize(
+    "value", [2**53 + 1, 10**30, pytest.param(10**400, id="endless"), 1e300, "9999999999999T", -1]
+)
+def test_a_size_is_a_number_that_every_reader_of_json_keeps(key: str, value: object) -> None:
+    preferences = Preferences(settings.Settings())
+    with pytest.raises(CommandError) as caught:
+        preferences.check(key, value)
+    assert (caught.value.code, caught.value.field) == ("invalid_payload", key)
+    assert preferences.check(key, 2**53) == 2**53
+    with pytest.raises(ValidationError):
+        settings.SiteSettings.model_validate({"rate_limit": value})
 
 
 def test_every_setting_says_what_it_is() -> None:

@@ -20,7 +20,7 @@ from yt_dlp.version import __version__ as ytdlp_version
 
 from mediarip_mqtt import library
 from mediarip_mqtt.addresses import check_link, check_url, host_of, site_of
-from mediarip_mqtt.engine import options, patches, picture, tools
+from mediarip_mqtt.engine import naming, options, patches, picture, tools
 from mediarip_mqtt.engine.base import Control, Extraction, Report, Task
 from mediarip_mqtt.engine.classify import UPCOMING_LEAST, UPCOMING_POLL, classify
 from mediarip_mqtt.engine.control import WorkControl
@@ -32,6 +32,7 @@ from mediarip_mqtt.errors import CommandError, DownloadError, ErrorCode, Stopped
 from mediarip_mqtt.models import Entry, Facts, FormatInfo, MediaInfo, ProducedFile
 from mediarip_mqtt.presets import check_presets, effective
 from mediarip_mqtt.settings import DownloadSettings, SecuritySettings
+from mediarip_mqtt.wanted import MAX_PLACE
 
 HANDLE_AGE: Final = 600.0  # seconds after which a page is read anew: its URLs expire
 TEXT_LIMIT: Final = 300
@@ -215,15 +216,9 @@ class YtdlpEngine:
         return " ".join(found) or None
 
     def _name(self, task: Task, session: Any, info: dict[str, Any], extension: str) -> str:
-        """Return the final name: the template filled in, each value kept within its level."""
+        """Return the final name: the template filled in, below the sender's folder."""
         template = task.options.output_template or self._site_template(info, task.url)
-        title = info.get("title") or info.get("id") or "download"
-        values = {**info, "title": title, "ext": extension}
-        rendered = session.evaluate_outtmpl(
-            template, {key: _value(value) for key, value in values.items()}
-        )
-        if not rendered.endswith(f".{extension}"):
-            rendered = f"{rendered}.{extension}"
+        rendered = naming.fill(session, template, info, extension)
         if task.options.folder:
             rendered = f"{task.options.folder}/{rendered}"
         return library.safe_name(rendered)
@@ -316,7 +311,8 @@ class YtdlpEngine:
         url = str(link or "").encode("utf-8", "replace").decode("utf-8")
         items = None
         if not url or url in (task.url, page.get("webpage_url")):
-            url, items = task.url, str(one.get("playlist_index") or number)
+            place = _number(one.get("playlist_index"))
+            url, items = task.url, str(int(place) if place and 1 <= place <= MAX_PLACE else number)
         return Entry(
             url=url[:4096],
             title=_text(one.get("title")),
@@ -395,11 +391,6 @@ def _refuse_upcoming(info: dict[str, Any]) -> None:
         begins=True,
         retry_after=max(begins - time.time(), UPCOMING_LEAST) if begins else UPCOMING_POLL,
     )
-
-
-def _value(value: Any) -> Any:
-    """Return a field's value such that it can't make or leave a folder."""
-    return library.one_level(value) if isinstance(value, str) else value
 
 
 def _format(one: dict[str, Any]) -> FormatInfo:

@@ -1,0 +1,84 @@
+"""A file's final name: an output template filled in with what a page tells of its medium.
+
+yt-dlp's template language reaches into all that is known of a page, also where it only chooses,
+does sums or replaces; and among that are cookies, headers and signed URLs. So a template gets to
+see nothing but what is listed here. A new field of yt-dlp is unknown until somebody has looked at
+it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from mediarip_mqtt import library
+from mediarip_mqtt.errors import DownloadError, ErrorCode
+
+VALUE_LIMIT: Final = 1000  # characters of a value; a name has at most 255 bytes
+LIST_LIMIT: Final = 100
+# What yt-dlp raises where a template and a page's values don't fit together.
+_UNFIT: Final = (ValueError, TypeError, LookupError, ArithmeticError, AssertionError)
+# Of what yt-dlp documents under OUTPUT TEMPLATE all but URLs, which may hold tokens.
+FIELDS: Final = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        id title fulltitle ext alt_title description display_id location license
+        uploader uploader_id creator creators channel channel_id channel_follower_count
+        channel_is_verified categories tags cast language media_type
+        timestamp upload_date release_timestamp release_date release_year
+        modified_timestamp modified_date epoch
+        duration duration_string start_time end_time age_limit
+        view_count concurrent_view_count like_count dislike_count repost_count save_count
+        average_rating comment_count
+        live_status is_live was_live playable_in_embed availability
+        extractor extractor_key webpage_url_basename webpage_url_domain autonumber video_autonumber
+        n_entries playlist playlist_id playlist_title playlist_count playlist_index
+        playlist_autonumber playlist_uploader playlist_uploader_id playlist_channel
+        playlist_channel_id
+        chapter chapter_number chapter_id
+        section_title section_number section_start section_end
+        series series_id season season_number season_id episode episode_number episode_id
+        track track_number track_id artist artists genre genres composer composers
+        album album_type album_artist album_artists disc_number
+        format format_id format_note width height aspect_ratio resolution dynamic_range
+        tbr abr vbr acodec vcodec asr audio_channels fps container filesize filesize_approx
+        protocol stretched_ratio
+        """,
+    )
+)
+
+
+def fill(session: Any, template: str, info: dict[str, Any], extension: str) -> str:
+    """Return a template filled in, with the extension; each value is kept within its level."""
+    title = info.get("title") or info.get("id") or "download"
+    values = harmless({**info, "title": title, "ext": extension})
+    try:
+        rendered = str(session.evaluate_outtmpl(template, values))
+    except _UNFIT as error:
+        raise DownloadError(
+            ErrorCode.UNSAFE_PATH,
+            "The output template can't be filled in with what this page tells; fields look like "
+            "%(title)s or %(title).100B. Send the download again with another one.",
+        ) from error
+    return rendered if rendered.endswith(f".{extension}") else f"{rendered}.{extension}"
+
+
+def harmless(info: dict[str, Any]) -> dict[str, Any]:
+    """Return what a template may see of a page."""
+    return {key: _value(one) for key, one in info.items() if key in FIELDS}
+
+
+def _value(value: Any) -> Any:
+    """Return a value, or what of a list are values, so short that nothing takes long."""
+    if isinstance(value, list | tuple):
+        return [_scalar(one) for one in value[:LIST_LIMIT] if isinstance(one, str | int | float)]
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, str):
+        return library.one_level(value[:VALUE_LIMIT])
+    if isinstance(value, int | float):  # greater ones than a page needs can't be printed
+        return value if abs(value) < 2**63 else None
+    return None
