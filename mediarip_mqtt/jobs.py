@@ -109,27 +109,25 @@ class Jobs:
         return job
 
     def cancel(self, tx: Tx, job: Job) -> Job:
-        """Stop a job for good; a playlist with its items."""
-        # The playlist first: its last item's end would otherwise complete it.
+        """Stop a job for good; a playlist with all below it."""
+        # A playlist before its items: the last one's end would otherwise complete it.
         cancelled = self._cancel_one(tx, job)
-        for item in tx.jobs(parent_id=job.id, statuses=ACTIVE | WAITING, limit=MANY):
+        for item in tx.descendants(job.id, ACTIVE | WAITING):
             self._cancel_one(tx, item)
         return tx.job(job.id) or cancelled
 
     def retry(self, tx: Tx, job: Job) -> Job:
-        """Put a failed or cancelled job back in the queue; a playlist's failed items."""
-        if job.status not in {JobStatus.FAILED, JobStatus.CANCELLED}:
-            items = self._failed_items(tx, job)
-            if not items:
-                raise _wrong_move(job, "retried", "Only failed and cancelled jobs can be.")
-        items = self._failed_items(tx, job)
+        """Put a failed or cancelled job back in the queue; of a playlist what failed below it."""
+        items = _to_retry(tx, job)
+        if not items and job.status not in _RETRIED:
+            raise _wrong_move(job, "retried", "Only failed and cancelled jobs can be.")
+        if not items:
+            return self._requeue_one(tx, job)
         for item in items:
             self._requeue_one(tx, item)
-        if items:
-            renewed = tx.update(job.id, status=JobStatus.DOWNLOADING, **_FRESH)
-            self._emit(tx, events.JobQueued, renewed)
-            return renewed
-        return self._requeue_one(tx, job)
+        renewed = tx.job(job.id) or job
+        self._emit(tx, events.JobQueued, renewed)
+        return renewed
 
     def delete(self, tx: Tx, job: Job) -> Job:
         """Remove a finished job; return it as it was."""
@@ -142,8 +140,8 @@ class Jobs:
         return job
 
     def keep(self, tx: Tx, job: Job, *, keep: bool) -> Job:
-        """Let retention and `delete all` leave a job alone, or not any more; a playlist's items."""
-        for item in tx.jobs(parent_id=job.id, limit=MANY):
+        """Let retention and `delete all` leave a job alone, or not any more; with all below it."""
+        for item in tx.descendants(job.id):
             tx.update(item.id, keep=keep)
         return tx.update(job.id, keep=keep)
 
@@ -153,29 +151,27 @@ class Jobs:
             return job
         if job.status in TERMINAL or job.status is JobStatus.REVIEW:
             raise _wrong_move(job, "paused", "It is not running or waiting.")
-        for item in tx.jobs(parent_id=job.id, statuses=ACTIVE | WAITING, limit=MANY):
-            if item.status is not JobStatus.PAUSED:
-                self._pause_one(tx, item)
+        for item in tx.descendants(job.id, (ACTIVE | WAITING) - {JobStatus.PAUSED}):
+            self._pause_one(tx, item)
         return self._pause_one(tx, job)
 
     def resume(self, tx: Tx, job: Job) -> Job:
         """Let a held job go on."""
         if job.status is not JobStatus.PAUSED:
             raise _wrong_move(job, "resumed", "Only paused jobs can be.")
-        items = tx.jobs(parent_id=job.id, statuses={JobStatus.PAUSED}, limit=MANY)
-        for item in items:
-            self._move(tx, item, JobStatus.QUEUED)
-        if tx.is_playlist(job.id):
-            self._move(tx, job, JobStatus.DOWNLOADING)
-            self._settle_parent(tx, job.id)
-            return tx.job(job.id) or job
-        return self._move(tx, job, JobStatus.QUEUED)
+        held = [job, *tx.descendants(job.id, {JobStatus.PAUSED})]
+        for one in held:
+            playlist = one.items is not None
+            self._move(tx, one, JobStatus.DOWNLOADING if playlist else JobStatus.QUEUED)
+        for one in reversed(held):
+            self._settle_parent(tx, one.id)  # its items may have ended meanwhile
+        return tx.job(job.id) or job
 
     def prioritize(self, tx: Tx, job: Job, priority: Priority) -> Job:
         """Change a job's place in the queue."""
         if job.status in TERMINAL:
             raise _wrong_move(job, "prioritized", "It has ended.")
-        for item in tx.jobs(parent_id=job.id, statuses=WAITING, limit=MANY):
+        for item in tx.descendants(job.id, ACTIVE | WAITING):
             tx.update(item.id, priority=priority)
         return tx.update(job.id, priority=priority)
 
@@ -383,17 +379,13 @@ class Jobs:
         self._settle_parent(tx, job.parent_id)
         return cancelled
 
-    def _failed_items(self, tx: Tx, job: Job) -> list[Job]:
-        return tx.jobs(
-            parent_id=job.id, statuses={JobStatus.FAILED, JobStatus.CANCELLED}, limit=MANY
-        )
-
     def _requeue_one(self, tx: Tx, job: Job) -> Job:
         begun: dict[str, Any] = {"attempt": 0, "started_at": None, "not_before": None}
-        queued = self._move(tx, job, JobStatus.QUEUED, **begun, **_FRESH)
+        queued = self._move(tx, job, JobStatus.QUEUED, warning=None, **begun, **_FRESH)
         self._emit(tx, events.JobQueued, queued)
-        if job.parent_id and (parent := tx.job(job.parent_id)) and parent.status in TERMINAL:
-            tx.update(parent.id, status=JobStatus.DOWNLOADING, **_FRESH)
+        for parent in tx.ancestors(job):
+            if parent.status in TERMINAL:
+                tx.update(parent.id, status=JobStatus.DOWNLOADING, **_FRESH)
         return queued
 
     def _add_item(self, tx: Tx, parent: Job, entry: Entry) -> None:
@@ -420,7 +412,7 @@ class Jobs:
         )
 
     def _settle_parent(self, tx: Tx, parent_id: str | None) -> None:
-        """End a playlist once all its items have ended."""
+        """End a playlist once all its items have ended; then perhaps the one it is an item of."""
         parent = tx.job(parent_id) if parent_id else None
         if parent is None or parent.items is None or parent.status in TERMINAL:
             return
@@ -428,13 +420,17 @@ class Jobs:
         percent = round(tx.mean_progress(parent.id), 1)
         if items.completed + items.failed + items.cancelled < items.total:
             tx.update(parent.id, progress_percent=percent)
-            return
-        if parent.status is JobStatus.PAUSED:
-            parent = self._move(tx, parent, JobStatus.DOWNLOADING)
+        else:
+            self._end_playlist(tx, parent, items, percent)
+        self._settle_parent(tx, parent.parent_id)
+
+    def _end_playlist(self, tx: Tx, job: Job, items: Items, percent: float) -> None:
+        if job.status is JobStatus.PAUSED:
+            job = self._move(tx, job, JobStatus.DOWNLOADING)
         status, kind, why = _end_of_playlist(items)
         percent = percent if why else 100.0
         columns = {**why, "completed_at": self._clock(), "progress_percent": percent}
-        self._emit(tx, kind, self._move(tx, parent, status, **columns))
+        self._emit(tx, kind, self._move(tx, job, status, **columns))
 
     def _refuse_full_queue(self, tx: Tx, session_id: str | None, setting: str) -> None:
         counts = tx.counts(session_id)
@@ -467,10 +463,10 @@ class Jobs:
 
 
 _NOBODY: Final = {"last": "There is no job yet.", "current": "No job is running now."}
+_RETRIED: Final = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 _FRESH: Final[dict[str, Any]] = {
     "error_code": None,
     "error_message": None,
-    "warning": None,
     "next_retry_at": None,
     "completed_at": None,
     "cleared_at": None,
@@ -489,6 +485,16 @@ def _end_of_playlist(
         why = {"error_code": ErrorCode.CANCELLED, "error_message": "All items were cancelled."}
         return JobStatus.CANCELLED, events.JobCancelled, why
     return JobStatus.COMPLETED, events.PlaylistCompleted, {}
+
+
+def _to_retry(tx: Tx, job: Job) -> list[Job]:
+    """Return what failed or was cancelled below a playlist, but for playlists of such items."""
+    family = tx.descendants(job.id)
+    above: set[str | None] = set()
+    for item in reversed(family):  # children before parents
+        if item.status in _RETRIED or item.id in above:
+            above.add(item.parent_id)
+    return [item for item in family if item.status in _RETRIED and item.id not in above]
 
 
 def new_id() -> str:

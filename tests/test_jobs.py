@@ -1,0 +1,212 @@
+"""What a person does to a playlist holds for all in it, however deep: a channel has tabs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from mediarip_mqtt.errors import DownloadError, ErrorCode
+from mediarip_mqtt.jobs import Jobs
+from mediarip_mqtt.models import (
+    DownloadOptions,
+    Entry,
+    Job,
+    JobStatus,
+    MediaInfo,
+    Priority,
+    ProducedFile,
+)
+from mediarip_mqtt.preferences import Preferences
+from mediarip_mqtt.settings import Settings
+from mediarip_mqtt.store import Store, Tx
+from mediarip_mqtt.wire import Topics
+from tests.support.broker import Client, wait_for
+from tests.support.server import MediaServer
+from tests.support.service import Service
+
+GONE = DownloadError(ErrorCode.NOT_FOUND, "gone")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    one = Store(tmp_path / "s.db", journal_mode="wal", exclusive=False)
+    await one.open()
+    yield one
+    await one.close()
+
+
+@pytest.fixture
+def jobs() -> Jobs:
+    return Jobs(Topics("mediarip"), Preferences(Settings()))
+
+
+def page(*urls: str) -> MediaInfo:
+    entries = tuple(Entry(url=url, index=number) for number, url in enumerate(urls, start=1))
+    return MediaInfo(url="https://e.com", is_playlist=True, entries=entries)
+
+
+def begin(jobs: Jobs, tx: Tx, url: str) -> Job:
+    """Take the job of a URL out of the queue."""
+    others = [job.id for job in tx.queue(1000) if job.url != url]
+    job = jobs.claim(tx, others, extracted=lambda _: False)
+    assert job is not None
+    return job
+
+
+def channel(jobs: Jobs, tx: Tx) -> Job:
+    """A channel with two tabs of two videos each, all of which wait."""
+    top = jobs.add(tx, "channel", DownloadOptions(), session_id="default")
+    jobs.expand(tx, begin(jobs, tx, "channel").id, page("one", "two"))
+    for tab in ("one", "two"):
+        jobs.expand(tx, begin(jobs, tx, tab).id, page(f"{tab}/a", f"{tab}/b"))
+    return tx.job(top.id) or top
+
+
+def by_url(tx: Tx) -> dict[str, Job]:
+    return {job.url: job for job in tx.jobs(limit=1000)}
+
+
+def statuses(tx: Tx) -> dict[str, str]:
+    return {url: job.status.value for url, job in by_url(tx).items()}
+
+
+def finish(jobs: Jobs, tx: Tx, url: str) -> Job:
+    job = begin(jobs, tx, url)
+    name = url.replace("/", "-")
+    jobs.placing(tx, job.id, [ProducedFile(temp_path="t", filename=name, filesize=10)])
+    done = jobs.complete(tx, job.id)
+    assert done is not None
+    return done
+
+
+VIDEOS = ("one/a", "one/b", "two/a", "two/b")
+
+
+async def test_a_cancelled_channel_leaves_nothing_in_the_queue(store: Store, jobs: Jobs) -> None:
+    def run(tx: Tx) -> None:
+        top = channel(jobs, tx)
+        finish(jobs, tx, "one/a")
+        jobs.cancel(tx, top)
+        found = statuses(tx)
+        assert found.pop("one/a") == "completed"
+        assert set(found.values()) == {"cancelled"}
+
+    await store.write(run)
+
+
+async def test_a_channel_ends_with_its_last_video(store: Store, jobs: Jobs) -> None:
+    def run(tx: Tx) -> None:
+        channel(jobs, tx)
+        for url in VIDEOS[:-1]:
+            finish(jobs, tx, url)
+        assert statuses(tx)["channel"] == "downloading"
+        assert by_url(tx)["channel"].progress_percent == 75
+        jobs.fail(tx, begin(jobs, tx, "two/b").id, GONE)
+        assert statuses(tx)["channel"] == statuses(tx)["two"] == "completed"
+
+    await store.write(run)
+
+
+async def test_a_channel_is_deleted_and_purged_with_all_below_it_and_their_files(
+    store: Store, jobs: Jobs
+) -> None:
+    def run(tx: Tx) -> None:
+        top = channel(jobs, tx)
+        for url in VIDEOS:
+            finish(jobs, tx, url)
+        assert len(tx.owned_files([top.id])) == 4
+        assert [(one.id, one.size) for one in tx.ended({JobStatus.COMPLETED}, None)] == [
+            (top.id, 40)
+        ]
+        everything = {job.id for job in tx.jobs()}
+        tx.changes.jobs.clear()
+        jobs.delete(tx, tx.job(top.id) or top)
+        assert tx.jobs() == []
+        assert tx.changes.jobs.keys() == everything  # their topics are cleared
+        assert sum(tx.counts().values()) == 0
+
+    await store.write(run)
+
+
+async def test_a_channel_of_which_one_video_is_kept_stays_whole(store: Store, jobs: Jobs) -> None:
+    def run(tx: Tx) -> None:
+        top = channel(jobs, tx)
+        for url in VIDEOS:
+            finish(jobs, tx, url)
+        jobs.keep(tx, by_url(tx)["one/a"], keep=True)
+        assert tx.is_kept(top.id)
+        assert tx.kept() == {job.id for job in tx.jobs()}
+        assert tx.ended({JobStatus.COMPLETED}, None) == []
+        assert tx.count_kept({JobStatus.COMPLETED}, None) == 1
+        jobs.keep(tx, by_url(tx)["channel"], keep=False)
+        assert not tx.is_kept(top.id)
+        assert tx.kept() == set()
+
+    await store.write(run)
+
+
+async def test_a_channel_is_paused_prioritized_and_resumed_with_all_below_it(
+    store: Store, jobs: Jobs
+) -> None:
+    def run(tx: Tx) -> None:
+        top = channel(jobs, tx)
+        finish(jobs, tx, "one/a")
+        jobs.pause(tx, top)
+        found = statuses(tx)
+        assert found.pop("one/a") == "completed"
+        assert set(found.values()) == {"paused"}
+        jobs.prioritize(tx, by_url(tx)["channel"], Priority.HIGH)
+        assert by_url(tx)["two/b"].priority is Priority.HIGH
+        jobs.resume(tx, by_url(tx)["channel"])
+        found = statuses(tx)
+        assert {found[one] for one in ("channel", "one", "two")} == {"downloading"}
+        assert {found[one] for one in VIDEOS[1:]} == {"queued"}
+
+    await store.write(run)
+
+
+async def test_a_channel_s_failed_videos_are_tried_again(store: Store, jobs: Jobs) -> None:
+    def run(tx: Tx) -> None:
+        channel(jobs, tx)
+        for url in VIDEOS[:-1]:
+            jobs.fail(tx, begin(jobs, tx, url).id, GONE)
+        finish(jobs, tx, "two/b")
+        assert statuses(tx) | {"one": "failed", "two": "completed"} == statuses(tx)
+        jobs.retry(tx, by_url(tx)["channel"])
+        found = statuses(tx)
+        assert {found[one] for one in ("channel", "one", "two")} == {"downloading"}
+        assert [found[one] for one in VIDEOS] == ["queued", "queued", "queued", "completed"]
+        for url in VIDEOS[:-1]:
+            finish(jobs, tx, url)
+        assert set(statuses(tx).values()) == {"completed"}
+
+    await store.write(run)
+
+
+async def test_a_video_that_is_tried_again_opens_all_above_it(store: Store, jobs: Jobs) -> None:
+    def run(tx: Tx) -> None:
+        channel(jobs, tx)
+        for url in VIDEOS:
+            jobs.fail(tx, begin(jobs, tx, url).id, GONE)
+        assert statuses(tx)["channel"] == "failed"
+        jobs.retry(tx, by_url(tx)["one/b"])
+        assert statuses(tx) | {"channel": "downloading", "one": "downloading"} == statuses(tx)
+        assert statuses(tx)["two"] == "failed"
+        finish(jobs, tx, "one/b")
+        assert statuses(tx)["channel"] == statuses(tx)["one"] == "completed"
+
+    await store.write(run)
+
+
+def test_a_feed_of_feeds_goes_with_its_files_and_topics(
+    service: Service, client: Client, media: MediaServer
+) -> None:
+    inner = media.feed("inner", [media.url(f"/bytes/1000/{name}.mp4") for name in "ab"])
+    top = client.download(media.feed("outer", [inner, media.url("/bytes/1000/c.mp4")]))
+    assert client.wait_status(top, "completed", "failed")["items"]["completed"] == 2
+    assert len(service.media()) == 3
+    assert client.request("delete", id=top, files=True)["ok"]
+    assert service.media() == []
+    wait_for(lambda: not [one for one in list(client.retained) if "/job/" in one])
