@@ -380,8 +380,7 @@ class Jobs:
         return cancelled
 
     def _requeue_one(self, tx: Tx, job: Job) -> Job:
-        begun: dict[str, Any] = {"attempt": 0, "started_at": None, "not_before": None}
-        queued = self._move(tx, job, JobStatus.QUEUED, warning=None, **begun, **_FRESH)
+        queued = self._move(tx, job, JobStatus.QUEUED, **_UNBEGUN, **_FRESH)
         self._emit(tx, events.JobQueued, queued)
         for parent in tx.ancestors(job):
             if parent.status in TERMINAL:
@@ -463,6 +462,14 @@ class Jobs:
 
 
 _NOBODY: Final = {"last": "There is no job yet.", "current": "No job is running now."}
+# A playlist, too, is one only once its page is read again.
+_UNBEGUN: Final[dict[str, Any]] = {
+    "attempt": 0,
+    "started_at": None,
+    "not_before": None,
+    "warning": None,
+    "is_playlist": False,
+}
 _RETRIED: Final = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 _FRESH: Final[dict[str, Any]] = {
     "error_code": None,

@@ -210,3 +210,28 @@ def test_a_feed_of_feeds_goes_with_its_files_and_topics(
     assert client.request("delete", id=top, files=True)["ok"]
     assert service.media() == []
     wait_for(lambda: not [one for one in list(client.retained) if "/job/" in one])
+
+
+@pytest.mark.parametrize("then", ["a restart", "a pause"])
+async def test_a_playlist_without_items_that_is_tried_again_is_read_again(
+    then: str, store: Store, jobs: Jobs
+) -> None:
+    def run(tx: Tx) -> None:
+        top = jobs.add(tx, "list", DownloadOptions(), session_id="default")
+        jobs.expand(tx, begin(jobs, tx, "list").id, page("gone"))
+        jobs.fail(tx, begin(jobs, tx, "gone").id, GONE)
+        jobs.delete(tx, by_url(tx)["gone"])
+        assert statuses(tx) == {"list": "failed"}
+        jobs.retry(tx, by_url(tx)["list"])
+        begin(jobs, tx, "list")
+        if then == "a restart":
+            jobs.put_all_back(tx)
+        else:
+            jobs.resume(tx, jobs.pause(tx, by_url(tx)["list"]))
+        assert statuses(tx) == {"list": "queued"}
+        jobs.expand(tx, begin(jobs, tx, "list").id, page("again"))
+        finish(jobs, tx, "again")
+        assert tx.job(top.id) == by_url(tx)["list"]
+        assert statuses(tx) == {"list": "completed", "again": "completed"}
+
+    await store.write(run)
