@@ -374,7 +374,6 @@ class Jobs:
             error_code=ErrorCode.CANCELLED,
             error_message="Cancelled on request.",
         )
-        tx.forget_files(job.id)
         self._emit(tx, events.JobCancelled, cancelled)
         self._settle_parent(tx, job.parent_id)
         return cancelled

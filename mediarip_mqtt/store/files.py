@@ -39,10 +39,9 @@ class Files(Ledger):
         return [_decode(row) for row in rows]
 
     def owned_files(self, job_ids: Collection[str]) -> list[ProducedFile]:
-        """Return the files in their places that belong to jobs, or to what is below them."""
+        """Return the files of jobs, and of what is below them; also those on their way."""
         rows = self._rows(
-            f"{BELOW} SELECT files.* FROM below JOIN files ON job_id = below.id "  # noqa: S608 - a text of our own
-            "WHERE temp_path IS NULL",
+            f"{BELOW} SELECT files.* FROM below JOIN files ON job_id = below.id",  # noqa: S608 - a text of our own
             json.dumps(list(job_ids)),
         )
         return [_decode(row) for row in rows]
@@ -61,7 +60,14 @@ class Files(Ledger):
 
     def forget_files(self, job_id: str) -> None:
         """Drop a plan that is not followed."""
-        self._connection.execute("DELETE FROM files WHERE job_id = ?", (job_id,))
+        self._connection.execute(
+            "DELETE FROM files WHERE job_id = ? AND temp_path IS NOT NULL", (job_id,)
+        )
+
+    def planned_jobs(self) -> set[str]:
+        """Return the ids of jobs that have a plan."""
+        rows = self._rows("SELECT DISTINCT job_id FROM files WHERE temp_path IS NOT NULL")
+        return {row["job_id"] for row in rows}
 
     def planned_names(self) -> set[str]:
         """Return the names that files on their way will get."""
