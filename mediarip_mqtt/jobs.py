@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import uuid_utils
 
-from mediarip_mqtt import events, wire
+from mediarip_mqtt import events, playlists, wire
 from mediarip_mqtt.addresses import host_of
 from mediarip_mqtt.errors import CommandError, DownloadError, ErrorCode
 from mediarip_mqtt.models import (
@@ -22,7 +22,6 @@ from mediarip_mqtt.models import (
     TERMINAL,
     WAITING,
     DownloadOptions,
-    Entry,
     Items,
     Job,
     JobStatus,
@@ -38,6 +37,11 @@ from mediarip_mqtt.turns import Turns
 PREFIX_LENGTH: Final = 4  # characters of an id that may stand for it
 RETRY_LIMIT: Final = 900.0
 MANY: Final = 1_000_000
+CRASHES: Final = 3  # of the process, while it reads a page
+_CRASHED: Final = (
+    "The service ended three times while it read this page: killed, out of memory, or frozen. "
+    "See its log; `retry` tries the page again."
+)
 
 
 def now() -> datetime:
@@ -118,8 +122,8 @@ class Jobs:
 
     def retry(self, tx: Tx, job: Job) -> Job:
         """Put a failed or cancelled job back in the queue; of a playlist what failed below it."""
-        items = _to_retry(tx, job)
-        if not items and job.status not in _RETRIED:
+        items = playlists.to_retry(tx, job)
+        if not items and job.status not in playlists.RETRIED:
             raise _wrong_move(job, "retried", "Only failed and cancelled jobs can be.")
         if not items:
             return self._requeue_one(tx, job)
@@ -256,6 +260,7 @@ class Jobs:
             job,
             status,
             attempt=attempt,
+            crashes=0,
             title=info.title or job.title,
             thumbnail=info.thumbnail or job.thumbnail,
             duration=info.duration if info.duration is not None else job.duration,
@@ -270,6 +275,7 @@ class Jobs:
         tx.update(
             job.id,
             is_playlist=True,
+            crashes=0,
             title=info.title or job.title,
             thumbnail=info.thumbnail or job.thumbnail,
             extractor=info.extractor,
@@ -279,7 +285,7 @@ class Jobs:
         known = {(item.url, item.playlist_items) for item in existing}
         for entry in info.entries:
             if (entry.url, entry.items) not in known:
-                self._add_item(tx, job, entry)
+                tx.insert(playlists.item_of(job, entry, new_id(), self._clock()))
         parent = self._move(tx, tx.job(job.id) or job, JobStatus.DOWNLOADING)
         self._settle_parent(tx, job.id)
         return parent
@@ -355,6 +361,16 @@ class Jobs:
         found = [job for job in tx.running() if job.items is None]
         return [put for job in found if (put := self.put_back(tx, job.id))]
 
+    def recover(self, tx: Tx) -> list[Job]:
+        """Return what ran when the process died to the queue.
+
+        A page of which it died again and again is given up: it would be for ever.
+        """
+        for job in tx.running():
+            if job.status is JobStatus.EXTRACTING and tx.count_crash(job.id) >= CRASHES:
+                self.fail(tx, job.id, DownloadError(ErrorCode.INTERNAL, _CRASHED))
+        return self.put_all_back(tx)
+
     # Inside
 
     def _pause_one(self, tx: Tx, job: Job) -> Job:
@@ -386,29 +402,6 @@ class Jobs:
                 tx.update(parent.id, status=JobStatus.DOWNLOADING, **_FRESH)
         return queued
 
-    def _add_item(self, tx: Tx, parent: Job, entry: Entry) -> None:
-        inherited = parent.model_dump(
-            include={
-                *DownloadOptions.model_fields,
-                *("session_id", "priority", "category", "tags", "keep"),
-            }
-        )
-        inherited["playlist_items"] = entry.items
-        tx.insert(
-            Job(
-                id=new_id(),
-                url=entry.url,
-                title=entry.title,
-                duration=entry.duration,
-                thumbnail=entry.thumbnail,
-                playlist_index=entry.index,
-                parent_id=parent.id,
-                max_attempts=parent.max_attempts,
-                created_at=self._clock(),
-                **inherited,
-            )
-        )
-
     def _settle_parent(self, tx: Tx, parent_id: str | None) -> None:
         """End a playlist once all its items have ended; then perhaps the one it is an item of."""
         parent = tx.job(parent_id) if parent_id else None
@@ -425,7 +418,7 @@ class Jobs:
     def _end_playlist(self, tx: Tx, job: Job, items: Items, percent: float) -> None:
         if job.status is JobStatus.PAUSED:
             job = self._move(tx, job, JobStatus.DOWNLOADING)
-        status, kind, why = _end_of_playlist(items)
+        status, kind, why = playlists.end_of(items)
         percent = percent if why else 100.0
         columns = {**why, "completed_at": self._clock(), "progress_percent": percent}
         self._emit(tx, kind, self._move(tx, job, status, **columns))
@@ -468,8 +461,8 @@ _UNBEGUN: Final[dict[str, Any]] = {
     "not_before": None,
     "warning": None,
     "is_playlist": False,
+    "crashes": 0,
 }
-_RETRIED: Final = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 _FRESH: Final[dict[str, Any]] = {
     "error_code": None,
     "error_message": None,
@@ -477,30 +470,6 @@ _FRESH: Final[dict[str, Any]] = {
     "completed_at": None,
     "cleared_at": None,
 }
-
-
-def _end_of_playlist(
-    items: Items,
-) -> tuple[JobStatus, type[events.JobEvent], dict[str, str]]:
-    """Return how a playlist ends, of which all items have: its status, event, and error."""
-    if items.total and items.failed == items.total:
-        text = "None of the items could be downloaded; each one says why."
-        why = {"error_code": ErrorCode.UNAVAILABLE, "error_message": text}
-        return JobStatus.FAILED, events.JobFailed, why
-    if items.total and items.cancelled == items.total:
-        why = {"error_code": ErrorCode.CANCELLED, "error_message": "All items were cancelled."}
-        return JobStatus.CANCELLED, events.JobCancelled, why
-    return JobStatus.COMPLETED, events.PlaylistCompleted, {}
-
-
-def _to_retry(tx: Tx, job: Job) -> list[Job]:
-    """Return what failed or was cancelled below a playlist, but for playlists of such items."""
-    family = tx.descendants(job.id)
-    above: set[str | None] = set()
-    for item in reversed(family):  # children before parents
-        if item.status in _RETRIED or item.id in above:
-            above.add(item.parent_id)
-    return [item for item in family if item.status in _RETRIED and item.id not in above]
 
 
 def new_id() -> str:

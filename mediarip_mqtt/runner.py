@@ -120,7 +120,7 @@ class Runner:
 
     async def recover(self) -> None:
         """Put back what ran when the service ended, and remove what belongs to no job."""
-        put = await self._store.write(self._jobs.put_all_back)
+        put = await self._store.write(self._jobs.recover)
         if put:
             logger.info("runner: %d jobs go on that ran when the service ended", len(put))
         self._leftovers |= await self._store.read(Tx.planned_jobs)  # of some that ended

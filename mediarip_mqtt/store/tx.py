@@ -344,6 +344,11 @@ class Tx(Files):
         )
         return datetime.fromisoformat(row["due"]) if row and row["due"] else None
 
+    def count_crash(self, job_id: str) -> int:
+        """Note that the process died while it read a job's page; return how often it did."""
+        sql = "UPDATE jobs SET crashes = crashes + 1 WHERE id = ? RETURNING crashes"
+        return int(self._rows(sql, job_id)[0]["crashes"])
+
     def is_playlist(self, job_id: str) -> bool:
         """Whether a job has items instead of a file."""
         row = self._row("SELECT is_playlist FROM jobs WHERE id = ?", job_id)
