@@ -210,6 +210,35 @@ async def test_what_is_kept_of_sessions_does_not_grow_with_their_number(tmp_path
     await store.close()
 
 
+async def test_a_copy_before_an_upgrade_that_does_not_come_to_its_end_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s.db"
+    steps = database.migrations()
+    monkeypatch.setattr(database, "migrations", lambda: steps[:-1])
+    store = await opened(path)
+    await store.write(lambda tx: tx.insert(job()))
+    await store.close()
+    monkeypatch.setattr(database, "migrations", lambda: steps)
+    monkeypatch.setattr(backup, "LONGEST", -1.0)  # as on a volume where each page waits
+    with pytest.raises(StoreError, match="could not be copied"):
+        await opened(path)
+    assert _names(tmp_path) == {"s.db", "backups"}  # it was not taken for damaged
+    assert _names(tmp_path / "backups") == set()
+    monkeypatch.undo()
+    store = await opened(path)
+    assert await store.read(lambda tx: tx.job(job().id))
+    (copy,) = _names(tmp_path / "backups")
+    assert copy.startswith(f"store-v{steps[-2][0]}-")
+    assert backup.sound(tmp_path / "backups" / copy)
+    await store.close()
+
+
+def _names(folder: Path) -> set[str]:
+    names = {one.name for one in folder.iterdir()}
+    return {one for one in names if not one.endswith(("-wal", "-shm"))}
+
+
 @pytest.mark.parametrize("damage", ["garbage", "a page", "its end"])
 async def test_a_damaged_store_goes_aside_and_its_last_sound_copy_comes_back(
     damage: str, tmp_path: Path
