@@ -105,9 +105,7 @@ class Jobs:
         scope = session_id if self._topics.isolated else None
         if reuse and (known := tx.duplicate_of(url, job, scope)):
             return self.keep(tx, known, keep=True) if keep else known
-        self._refuse_full_queue(tx, None, "queue_limit")
-        if scope not in {None, wire.ROOT_SESSION}:
-            self._refuse_full_queue(tx, scope, "session_queue_limit")
+        self._refuse_full_queue(tx, session_id)
         tx.insert(job)
         self._emit(tx, events.JobQueued, job)
         return job
@@ -268,10 +266,18 @@ class Jobs:
         )
 
     def expand(self, tx: Tx, job_id: str, info: MediaInfo) -> Job | None:
-        """Make a playlist of a job: one job for each entry."""
+        """Make a playlist of a job: one job for each entry, as far as they may wait."""
         job = self._active(tx, job_id)
         if job is None:
             return None
+        known = {(item.url, item.playlist_items) for item in tx.jobs(parent_id=job.id, limit=MANY)}
+        entries = [one for one in info.entries if (one.url, one.items) not in known]
+        room, setting = self._room(tx, job.session_id)
+        if len(tx.ancestors(job)) >= playlists.DEPTH:
+            return self.fail(tx, job.id, playlists.too_deep())
+        if entries and room <= 0 and not known:
+            return self.fail(tx, job.id, playlists.no_room(setting))
+        taken = entries[: max(0, room)]
         tx.update(
             job.id,
             is_playlist=True,
@@ -280,12 +286,10 @@ class Jobs:
             thumbnail=info.thumbnail or job.thumbnail,
             extractor=info.extractor,
             phase=None,
+            warning=playlists.warning(len(taken), len(entries), setting),
         )
-        existing = tx.jobs(parent_id=job.id, limit=MANY)
-        known = {(item.url, item.playlist_items) for item in existing}
-        for entry in info.entries:
-            if (entry.url, entry.items) not in known:
-                tx.insert(playlists.item_of(job, entry, new_id(), self._clock()))
+        for entry in taken:
+            tx.insert(playlists.item_of(job, entry, new_id(), self._clock()))
         parent = self._move(tx, tx.job(job.id) or job, JobStatus.DOWNLOADING)
         self._settle_parent(tx, job.id)
         return parent
@@ -423,14 +427,25 @@ class Jobs:
         columns = {**why, "completed_at": self._clock(), "progress_percent": percent}
         self._emit(tx, kind, self._move(tx, job, status, **columns))
 
-    def _refuse_full_queue(self, tx: Tx, session_id: str | None, setting: str) -> None:
-        counts = tx.counts(session_id)
-        waiting = sum(counts[status] for status in WAITING)
-        if waiting >= getattr(self._preferences, setting):
+    def _room(self, tx: Tx, session_id: str) -> tuple[int, str]:
+        """Return how many more jobs of a session may wait, and the setting that says so."""
+        bounds: list[tuple[str | None, str]] = [(None, "queue_limit")]
+        if self._topics.isolated and session_id != wire.ROOT_SESSION:
+            bounds.append((session_id, "session_queue_limit"))
+        rooms = []
+        for scope, setting in bounds:
+            counts = tx.counts(scope)
+            waiting = sum(counts[status] for status in WAITING)
+            rooms.append((getattr(self._preferences, setting) - waiting, setting))
+        return min(rooms)
+
+    def _refuse_full_queue(self, tx: Tx, session_id: str) -> None:
+        room, setting = self._room(tx, session_id)
+        if room <= 0:
             raise CommandError(
                 ErrorCode.QUEUE_FULL,
-                f"{waiting} jobs wait already, which is the limit. Wait, cancel some, or raise the "
-                f"setting {setting}.",
+                f"{getattr(self._preferences, setting) - room} jobs wait already, which is the "
+                f"limit. Wait, cancel some, or raise the setting {setting}.",
             )
 
     def _backoff(self, attempt: int, retry_after: float | None) -> float:

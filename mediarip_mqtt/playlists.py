@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from mediarip_mqtt import events
-from mediarip_mqtt.errors import ErrorCode
+from mediarip_mqtt.errors import DownloadError, ErrorCode
 from mediarip_mqtt.models import DownloadOptions, Entry, Items, Job, JobStatus
 from mediarip_mqtt.store import Tx
 
@@ -33,6 +33,34 @@ def item_of(parent: Job, entry: Entry, job_id: str, created_at: datetime) -> Job
         max_attempts=parent.max_attempts,
         created_at=created_at,
         **inherited,
+    )
+
+
+def too_deep() -> DownloadError:
+    """Return why a playlist is not made one."""
+    return DownloadError(
+        ErrorCode.UNSUPPORTED_URL,
+        f"It is a playlist in a playlist in a playlist in a playlist; {DEPTH} levels are followed. "
+        "Download its URL by itself.",
+    )
+
+
+def no_room(setting: str) -> DownloadError:
+    """Return why a playlist has to wait of which no item may."""
+    return DownloadError(
+        ErrorCode.QUEUE_FULL,
+        f"No item of the playlist may wait: the queue is full ({setting}). Retry it later.",
+        transient=True,
+    )
+
+
+def warning(taken: int, found: int, setting: str) -> str | None:
+    """Return what is said of a playlist that is longer than the queue."""
+    if taken == found:
+        return None
+    return (
+        f"Only {taken} of {found} items were added: no more jobs may wait ({setting}). Download "
+        "the others later, by `playlist_items`."
     )
 
 

@@ -281,3 +281,76 @@ def test_a_page_that_kills_the_service_is_given_up(
         service.stop()
         service.start()
     client.wait_status(job_id, "extracting")
+
+
+def limited(**downloads: int) -> Jobs:
+    settings = Settings.model_validate({"downloads": downloads})
+    return Jobs(Topics("mediarip"), Preferences(settings))
+
+
+async def test_playlists_of_playlists_end_at_a_depth(store: Store, jobs: Jobs) -> None:
+    def run(tx: Tx) -> None:
+        jobs.add(tx, "0", DownloadOptions(), session_id="default")
+        for depth in range(3):
+            jobs.expand(tx, begin(jobs, tx, str(depth)).id, page(str(depth + 1)))
+        jobs.expand(tx, begin(jobs, tx, "3").id, page("4"))
+        deepest = by_url(tx)["3"]
+        assert (deepest.status, deepest.error_code) == ("failed", "unsupported_url")
+        assert "playlist" in (deepest.error_message or "")
+        assert set(statuses(tx).values()) == {"failed"}
+        assert len(statuses(tx)) == 4
+
+    await store.write(run)
+
+
+async def test_a_playlist_adds_no_more_items_than_may_wait_and_says_so(store: Store) -> None:
+    jobs = limited(queue_limit=3)
+
+    def run(tx: Tx) -> None:
+        jobs.add(tx, "other", DownloadOptions(), session_id="default")
+        jobs.add(tx, "list", DownloadOptions(), session_id="default")
+        jobs.expand(tx, begin(jobs, tx, "list").id, page(*"abcd"))
+        top = by_url(tx)["list"]
+        assert top.items is not None
+        assert (top.status, top.items.total) == ("downloading", 2)
+        assert "2 of 4 items" in (top.warning or "")
+        assert "queue_limit" in (top.warning or "")
+        for url in "ab":
+            finish(jobs, tx, url)
+        assert statuses(tx)["list"] == "completed"
+        assert by_url(tx)["list"].warning == top.warning
+
+    await store.write(run)
+
+
+async def test_a_playlist_of_which_no_item_may_wait_is_tried_again(store: Store) -> None:
+    jobs = limited(queue_limit=2, max_attempts=2)
+
+    def run(tx: Tx) -> None:
+        for url in ("list", "other"):
+            jobs.add(tx, url, DownloadOptions(), session_id="default")
+        job = begin(jobs, tx, "list")
+        jobs.add(tx, "another", DownloadOptions(), session_id="default")
+        jobs.expand(tx, job.id, page("a"))
+        waiting = by_url(tx)["list"]
+        assert (waiting.status, waiting.error_code) == ("retrying", "queue_full")
+        tx.update(job.id, status=JobStatus.EXTRACTING, attempt=2)
+        jobs.expand(tx, job.id, page("a"))
+        assert statuses(tx)["list"] == "failed"
+        assert "a" not in statuses(tx)
+
+    await store.write(run)
+
+
+async def test_an_isolated_session_s_playlist_keeps_to_the_session_s_limit(store: Store) -> None:
+    settings = Settings.model_validate({"session": {"session_queue_limit": 2}})
+    jobs = Jobs(Topics("mediarip", isolated=True), Preferences(settings))
+
+    def run(tx: Tx) -> None:
+        jobs.add(tx, "list", DownloadOptions(), session_id="ann")
+        jobs.add(tx, "bob's", DownloadOptions(), session_id="bob")
+        jobs.expand(tx, begin(jobs, tx, "list").id, page(*"abc"))
+        assert "session_queue_limit" in (by_url(tx)["list"].warning or "")
+        assert sum(tx.counts("ann").values()) == 3
+
+    await store.write(run)
