@@ -24,6 +24,7 @@ from mediarip_mqtt.effects import Effects, Origin, name_of
 from mediarip_mqtt.engine.cookies import Cookies
 from mediarip_mqtt.errors import CommandError, ErrorCode, MediaripError, StoreError
 from mediarip_mqtt.link import Message
+from mediarip_mqtt.models import ProducedFile
 from mediarip_mqtt.preferences import PREFIX, Preferences
 from mediarip_mqtt.retention import Retention
 from mediarip_mqtt.settings import Settings
@@ -302,19 +303,20 @@ class Dispatch:
     async def _remove_files(self, command: commands.Delete, origin: Origin) -> None:
         """Remove the files before the rows that name them: a kill between leaves no orphan."""
 
-        def names(tx: Tx) -> list[str]:
+        def owned(tx: Tx) -> list[ProducedFile]:
             if self._known_reply(tx, origin) is not None:
                 return []  # it has acted already; `last` may be another job by now
             ids = self._effects.deleted_with_files(tx, command, origin)
-            return [file.filename for file in tx.owned_files(ids)]
+            return tx.owned_files(ids)
 
-        for name in await self._store.read(names):
+        for file in await self._store.read(owned):
             try:
-                await asyncio.to_thread(library.remove, self._root, name)
+                await asyncio.to_thread(library.remove_owned, self._root, file)
             except OSError as error:
                 raise CommandError(
                     ErrorCode.STORAGE_UNAVAILABLE,
-                    f"The file {name!r} can't be removed: {error.strerror}. The jobs were kept.",
+                    f"The file {file.filename!r} can't be removed: {error.strerror}. The jobs were "
+                    "kept.",
                 ) from None
 
     async def _with_purge(self, command: commands.Purge, origin: Origin) -> Origin:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import uuid_utils
 
-from mediarip_mqtt import events, wire
+from mediarip_mqtt import events, playlists, wire
 from mediarip_mqtt.addresses import host_of
 from mediarip_mqtt.errors import CommandError, DownloadError, ErrorCode
 from mediarip_mqtt.models import (
@@ -22,7 +22,6 @@ from mediarip_mqtt.models import (
     TERMINAL,
     WAITING,
     DownloadOptions,
-    Entry,
     Items,
     Job,
     JobStatus,
@@ -38,6 +37,11 @@ from mediarip_mqtt.turns import Turns
 PREFIX_LENGTH: Final = 4  # characters of an id that may stand for it
 RETRY_LIMIT: Final = 900.0
 MANY: Final = 1_000_000
+CRASHES: Final = 3  # of the process, while it reads a page
+_CRASHED: Final = (
+    "The service ended three times while it read this page: killed, out of memory, or frozen. "
+    "See its log; `retry` tries the page again."
+)
 
 
 def now() -> datetime:
@@ -101,35 +105,31 @@ class Jobs:
         scope = session_id if self._topics.isolated else None
         if reuse and (known := tx.duplicate_of(url, job, scope)):
             return self.keep(tx, known, keep=True) if keep else known
-        self._refuse_full_queue(tx, None, "queue_limit")
-        if scope not in {None, wire.ROOT_SESSION}:
-            self._refuse_full_queue(tx, scope, "session_queue_limit")
+        self._refuse_full_queue(tx, session_id)
         tx.insert(job)
         self._emit(tx, events.JobQueued, job)
         return job
 
     def cancel(self, tx: Tx, job: Job) -> Job:
-        """Stop a job for good; a playlist with its items."""
-        # The playlist first: its last item's end would otherwise complete it.
+        """Stop a job for good; a playlist with all below it."""
+        # A playlist before its items: the last one's end would otherwise complete it.
         cancelled = self._cancel_one(tx, job)
-        for item in tx.jobs(parent_id=job.id, statuses=ACTIVE | WAITING, limit=MANY):
+        for item in tx.descendants(job.id, ACTIVE | WAITING):
             self._cancel_one(tx, item)
         return tx.job(job.id) or cancelled
 
     def retry(self, tx: Tx, job: Job) -> Job:
-        """Put a failed or cancelled job back in the queue; a playlist's failed items."""
-        if job.status not in {JobStatus.FAILED, JobStatus.CANCELLED}:
-            items = self._failed_items(tx, job)
-            if not items:
-                raise _wrong_move(job, "retried", "Only failed and cancelled jobs can be.")
-        items = self._failed_items(tx, job)
+        """Put a failed or cancelled job back in the queue; of a playlist what failed below it."""
+        items = playlists.to_retry(tx, job)
+        if not items and job.status not in playlists.RETRIED:
+            raise _wrong_move(job, "retried", "Only failed and cancelled jobs can be.")
+        if not items:
+            return self._requeue_one(tx, job)
         for item in items:
             self._requeue_one(tx, item)
-        if items:
-            renewed = tx.update(job.id, status=JobStatus.DOWNLOADING, **_FRESH)
-            self._emit(tx, events.JobQueued, renewed)
-            return renewed
-        return self._requeue_one(tx, job)
+        renewed = tx.job(job.id) or job
+        self._emit(tx, events.JobQueued, renewed)
+        return renewed
 
     def delete(self, tx: Tx, job: Job) -> Job:
         """Remove a finished job; return it as it was."""
@@ -142,8 +142,8 @@ class Jobs:
         return job
 
     def keep(self, tx: Tx, job: Job, *, keep: bool) -> Job:
-        """Let retention and `delete all` leave a job alone, or not any more; a playlist's items."""
-        for item in tx.jobs(parent_id=job.id, limit=MANY):
+        """Let retention and `delete all` leave a job alone, or not any more; with all below it."""
+        for item in tx.descendants(job.id):
             tx.update(item.id, keep=keep)
         return tx.update(job.id, keep=keep)
 
@@ -153,29 +153,27 @@ class Jobs:
             return job
         if job.status in TERMINAL or job.status is JobStatus.REVIEW:
             raise _wrong_move(job, "paused", "It is not running or waiting.")
-        for item in tx.jobs(parent_id=job.id, statuses=ACTIVE | WAITING, limit=MANY):
-            if item.status is not JobStatus.PAUSED:
-                self._pause_one(tx, item)
+        for item in tx.descendants(job.id, (ACTIVE | WAITING) - {JobStatus.PAUSED}):
+            self._pause_one(tx, item)
         return self._pause_one(tx, job)
 
     def resume(self, tx: Tx, job: Job) -> Job:
         """Let a held job go on."""
         if job.status is not JobStatus.PAUSED:
             raise _wrong_move(job, "resumed", "Only paused jobs can be.")
-        items = tx.jobs(parent_id=job.id, statuses={JobStatus.PAUSED}, limit=MANY)
-        for item in items:
-            self._move(tx, item, JobStatus.QUEUED)
-        if tx.is_playlist(job.id):
-            self._move(tx, job, JobStatus.DOWNLOADING)
-            self._settle_parent(tx, job.id)
-            return tx.job(job.id) or job
-        return self._move(tx, job, JobStatus.QUEUED)
+        held = [job, *tx.descendants(job.id, {JobStatus.PAUSED})]
+        for one in held:
+            playlist = one.items is not None
+            self._move(tx, one, JobStatus.DOWNLOADING if playlist else JobStatus.QUEUED)
+        for one in reversed(held):
+            self._settle_parent(tx, one.id)  # its items may have ended meanwhile
+        return tx.job(job.id) or job
 
     def prioritize(self, tx: Tx, job: Job, priority: Priority) -> Job:
         """Change a job's place in the queue."""
         if job.status in TERMINAL:
             raise _wrong_move(job, "prioritized", "It has ended.")
-        for item in tx.jobs(parent_id=job.id, statuses=WAITING, limit=MANY):
+        for item in tx.descendants(job.id, ACTIVE | WAITING):
             tx.update(item.id, priority=priority)
         return tx.update(job.id, priority=priority)
 
@@ -260,6 +258,7 @@ class Jobs:
             job,
             status,
             attempt=attempt,
+            crashes=0,
             title=info.title or job.title,
             thumbnail=info.thumbnail or job.thumbnail,
             duration=info.duration if info.duration is not None else job.duration,
@@ -267,23 +266,30 @@ class Jobs:
         )
 
     def expand(self, tx: Tx, job_id: str, info: MediaInfo) -> Job | None:
-        """Make a playlist of a job: one job for each entry."""
+        """Make a playlist of a job: one job for each entry, as far as they may wait."""
         job = self._active(tx, job_id)
         if job is None:
             return None
+        known = {(item.url, item.playlist_items) for item in tx.jobs(parent_id=job.id, limit=MANY)}
+        entries = [one for one in info.entries if (one.url, one.items) not in known]
+        room, setting = self._room(tx, job.session_id)
+        if len(tx.ancestors(job)) >= playlists.DEPTH:
+            return self.fail(tx, job.id, playlists.too_deep())
+        if entries and room <= 0 and not known:
+            return self.fail(tx, job.id, playlists.no_room(setting))
+        taken = entries[: max(0, room)]
         tx.update(
             job.id,
             is_playlist=True,
+            crashes=0,
             title=info.title or job.title,
             thumbnail=info.thumbnail or job.thumbnail,
             extractor=info.extractor,
             phase=None,
+            warning=playlists.warning(len(taken), len(entries), setting),
         )
-        existing = tx.jobs(parent_id=job.id, limit=MANY)
-        known = {(item.url, item.playlist_items) for item in existing}
-        for entry in info.entries:
-            if (entry.url, entry.items) not in known:
-                self._add_item(tx, job, entry)
+        for entry in taken:
+            tx.insert(playlists.item_of(job, entry, new_id(), self._clock()))
         parent = self._move(tx, tx.job(job.id) or job, JobStatus.DOWNLOADING)
         self._settle_parent(tx, job.id)
         return parent
@@ -359,6 +365,16 @@ class Jobs:
         found = [job for job in tx.running() if job.items is None]
         return [put for job in found if (put := self.put_back(tx, job.id))]
 
+    def recover(self, tx: Tx) -> list[Job]:
+        """Return what ran when the process died to the queue.
+
+        A page of which it died again and again is given up: it would be for ever.
+        """
+        for job in tx.running():
+            if job.status is JobStatus.EXTRACTING and tx.count_crash(job.id) >= CRASHES:
+                self.fail(tx, job.id, DownloadError(ErrorCode.INTERNAL, _CRASHED))
+        return self.put_all_back(tx)
+
     # Inside
 
     def _pause_one(self, tx: Tx, job: Job) -> Job:
@@ -378,49 +394,20 @@ class Jobs:
             error_code=ErrorCode.CANCELLED,
             error_message="Cancelled on request.",
         )
-        tx.forget_files(job.id)
         self._emit(tx, events.JobCancelled, cancelled)
         self._settle_parent(tx, job.parent_id)
         return cancelled
 
-    def _failed_items(self, tx: Tx, job: Job) -> list[Job]:
-        return tx.jobs(
-            parent_id=job.id, statuses={JobStatus.FAILED, JobStatus.CANCELLED}, limit=MANY
-        )
-
     def _requeue_one(self, tx: Tx, job: Job) -> Job:
-        begun: dict[str, Any] = {"attempt": 0, "started_at": None, "not_before": None}
-        queued = self._move(tx, job, JobStatus.QUEUED, **begun, **_FRESH)
+        queued = self._move(tx, job, JobStatus.QUEUED, **_UNBEGUN, **_FRESH)
         self._emit(tx, events.JobQueued, queued)
-        if job.parent_id and (parent := tx.job(job.parent_id)) and parent.status in TERMINAL:
-            tx.update(parent.id, status=JobStatus.DOWNLOADING, **_FRESH)
+        for parent in tx.ancestors(job):
+            if parent.status in TERMINAL:
+                tx.update(parent.id, status=JobStatus.DOWNLOADING, **_FRESH)
         return queued
 
-    def _add_item(self, tx: Tx, parent: Job, entry: Entry) -> None:
-        inherited = parent.model_dump(
-            include={
-                *DownloadOptions.model_fields,
-                *("session_id", "priority", "category", "tags", "keep"),
-            }
-        )
-        inherited["playlist_items"] = entry.items
-        tx.insert(
-            Job(
-                id=new_id(),
-                url=entry.url,
-                title=entry.title,
-                duration=entry.duration,
-                thumbnail=entry.thumbnail,
-                playlist_index=entry.index,
-                parent_id=parent.id,
-                max_attempts=parent.max_attempts,
-                created_at=self._clock(),
-                **inherited,
-            )
-        )
-
     def _settle_parent(self, tx: Tx, parent_id: str | None) -> None:
-        """End a playlist once all its items have ended."""
+        """End a playlist once all its items have ended; then perhaps the one it is an item of."""
         parent = tx.job(parent_id) if parent_id else None
         if parent is None or parent.items is None or parent.status in TERMINAL:
             return
@@ -428,22 +415,37 @@ class Jobs:
         percent = round(tx.mean_progress(parent.id), 1)
         if items.completed + items.failed + items.cancelled < items.total:
             tx.update(parent.id, progress_percent=percent)
-            return
-        if parent.status is JobStatus.PAUSED:
-            parent = self._move(tx, parent, JobStatus.DOWNLOADING)
-        status, kind, why = _end_of_playlist(items)
+        else:
+            self._end_playlist(tx, parent, items, percent)
+        self._settle_parent(tx, parent.parent_id)
+
+    def _end_playlist(self, tx: Tx, job: Job, items: Items, percent: float) -> None:
+        if job.status is JobStatus.PAUSED:
+            job = self._move(tx, job, JobStatus.DOWNLOADING)
+        status, kind, why = playlists.end_of(items)
         percent = percent if why else 100.0
         columns = {**why, "completed_at": self._clock(), "progress_percent": percent}
-        self._emit(tx, kind, self._move(tx, parent, status, **columns))
+        self._emit(tx, kind, self._move(tx, job, status, **columns))
 
-    def _refuse_full_queue(self, tx: Tx, session_id: str | None, setting: str) -> None:
-        counts = tx.counts(session_id)
-        waiting = sum(counts[status] for status in WAITING)
-        if waiting >= getattr(self._preferences, setting):
+    def _room(self, tx: Tx, session_id: str) -> tuple[int, str]:
+        """Return how many more jobs of a session may wait, and the setting that says so."""
+        bounds: list[tuple[str | None, str]] = [(None, "queue_limit")]
+        if self._topics.isolated and session_id != wire.ROOT_SESSION:
+            bounds.append((session_id, "session_queue_limit"))
+        rooms = []
+        for scope, setting in bounds:
+            counts = tx.counts(scope)
+            waiting = sum(counts[status] for status in WAITING)
+            rooms.append((getattr(self._preferences, setting) - waiting, setting))
+        return min(rooms)
+
+    def _refuse_full_queue(self, tx: Tx, session_id: str) -> None:
+        room, setting = self._room(tx, session_id)
+        if room <= 0:
             raise CommandError(
                 ErrorCode.QUEUE_FULL,
-                f"{waiting} jobs wait already, which is the limit. Wait, cancel some, or raise the "
-                f"setting {setting}.",
+                f"{getattr(self._preferences, setting) - room} jobs wait already, which is the "
+                f"limit. Wait, cancel some, or raise the setting {setting}.",
             )
 
     def _backoff(self, attempt: int, retry_after: float | None) -> float:
@@ -467,28 +469,22 @@ class Jobs:
 
 
 _NOBODY: Final = {"last": "There is no job yet.", "current": "No job is running now."}
+# A playlist, too, is one only once its page is read again.
+_UNBEGUN: Final[dict[str, Any]] = {
+    "attempt": 0,
+    "started_at": None,
+    "not_before": None,
+    "warning": None,
+    "is_playlist": False,
+    "crashes": 0,
+}
 _FRESH: Final[dict[str, Any]] = {
     "error_code": None,
     "error_message": None,
-    "warning": None,
     "next_retry_at": None,
     "completed_at": None,
     "cleared_at": None,
 }
-
-
-def _end_of_playlist(
-    items: Items,
-) -> tuple[JobStatus, type[events.JobEvent], dict[str, str]]:
-    """Return how a playlist ends, of which all items have: its status, event, and error."""
-    if items.total and items.failed == items.total:
-        text = "None of the items could be downloaded; each one says why."
-        why = {"error_code": ErrorCode.UNAVAILABLE, "error_message": text}
-        return JobStatus.FAILED, events.JobFailed, why
-    if items.total and items.cancelled == items.total:
-        why = {"error_code": ErrorCode.CANCELLED, "error_message": "All items were cancelled."}
-        return JobStatus.CANCELLED, events.JobCancelled, why
-    return JobStatus.COMPLETED, events.PlaylistCompleted, {}
 
 
 def new_id() -> str:

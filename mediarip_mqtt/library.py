@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
 from mediarip_mqtt.errors import CommandError, ErrorCode
+from mediarip_mqtt.models import ProducedFile
 from mediarip_mqtt.settings import Settings
 
 OWN_FOLDER: Final = ".mediarip"
@@ -296,6 +297,29 @@ def remove(root: Path, filename: str) -> bool:
     return True
 
 
+def withdraw(root: Path, source: Path, filename: str, size: int) -> bool:
+    """Undo a move, or what a kill left of it; return whether a file was removed.
+
+    Another's file may have the name. It is the one that was moved only where what it was made of
+    is gone and its size is right, or where both are still the same file.
+    """
+    try:
+        with _parent(root, filename, create=False) as (folder, name):
+            hidden = _hidden_name(source, name)
+            ours = _was_moved(source, name, folder, size) or _is_reservation(name, hidden, folder)
+            _discard(hidden, folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return ours and remove(root, filename)
+
+
+def remove_owned(root: Path, file: ProducedFile) -> bool:
+    """Remove a job's file, in its place or on its way there; return whether one was removed."""
+    if file.temp_path:
+        return withdraw(root, Path(file.temp_path), file.filename, file.filesize)
+    return remove(root, file.filename)
+
+
 def job_temp(base: Path, job_id: str) -> Path:
     """Return a job's own temporary folder; it is made where it is not there.
 
@@ -454,6 +478,17 @@ def _discard(name: str, folder: int) -> None:
 def _is_reservation(name: str, hidden: str, folder: int) -> bool:
     with _opened(name, folder) as there:
         return there is not None and there.read(len(hidden) + 1) == hidden.encode()
+
+
+def _was_moved(source: Path, name: str, folder: int, size: int) -> bool:
+    with _opened(name, folder) as there:
+        if there is None:
+            return False
+        status = os.fstat(there.fileno())
+    try:
+        return os.path.samestat(status, source.lstat())
+    except (FileNotFoundError, NotADirectoryError):
+        return status.st_size == size
 
 
 def _same_content(source: Path, name: str, folder: int) -> bool:

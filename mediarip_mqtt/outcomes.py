@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +35,9 @@ def with_partials(tx: Tx) -> set[str]:
     unfinished = [status for status in JobStatus if status not in TERMINAL]
     found = tx.jobs(statuses=unfinished, limit=1_000_000)
     failed = tx.jobs(statuses={JobStatus.FAILED}, limit=10_000)
-    return {job.id for job in found} | {job.id for job in failed if resumable(job)}
+    kept = {job.id for job in failed if resumable(job)}
+    # Of what was to be moved, what was made tells later whose the file at its new place is.
+    return {job.id for job in found} | kept | tx.planned_jobs()
 
 
 def still_there(root: Path, files: Sequence[ProducedFile]) -> bool:
@@ -43,9 +46,21 @@ def still_there(root: Path, files: Sequence[ProducedFile]) -> bool:
 
 
 def move(root: Path, files: Sequence[ProducedFile]) -> None:
-    """Move files to their names below the root."""
+    """Move files to their names below the root; none stays there where another try can't help."""
+    try:
+        for one in files:
+            library.place(root, Path(one.temp_path), one.filename)
+    except OSError as error:
+        if not storage_failure(error).transient:
+            with contextlib.suppress(OSError):
+                withdraw(root, files)
+        raise
+
+
+def withdraw(root: Path, files: Sequence[ProducedFile]) -> None:
+    """Undo what was done of a move; another's file of the same name stays."""
     for one in files:
-        library.place(root, Path(one.temp_path), one.filename)
+        library.remove_owned(root, one)
 
 
 def remove(root: Path, files: Sequence[ProducedFile]) -> None:

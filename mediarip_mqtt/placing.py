@@ -63,6 +63,16 @@ class Placing:
             transient=True,
         )
 
+    async def give_up(self, job_id: str) -> None:
+        """Undo a move that was begun for a job that has ended; raises `OSError`, `StoreError`.
+
+        Before its temporary files go: what is there of them tells whose a file at its name is.
+        """
+        planned = await self._store.read(lambda tx: tx.files(job_id, planned=True))
+        if planned:
+            await asyncio.to_thread(outcomes.withdraw, self._root, planned)
+            await self._store.write(lambda tx: tx.forget_files(job_id))
+
     async def _remove(self, files: Sequence[ProducedFile]) -> None:
         await asyncio.to_thread(outcomes.remove, self._root, files)
 

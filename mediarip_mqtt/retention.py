@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from mediarip_mqtt import events, library, wire
 from mediarip_mqtt.jobs import Jobs, new_id
-from mediarip_mqtt.models import TERMINAL, Job, JobStatus
+from mediarip_mqtt.models import TERMINAL, Job, JobStatus, ProducedFile
 from mediarip_mqtt.settings import PurgeSettings
 from mediarip_mqtt.store import Store, Tx
 
@@ -147,7 +147,8 @@ class Retention:
         ids = await self._store.read(rule.choose)
         purge = Purge(rule, files, dry_run=True, removed=ids)
         if files:
-            found = await self._store.read(lambda tx: tx.owned_files(ids))
+            owned = await self._store.read(lambda tx: tx.owned_files(ids))
+            found = [file for file in owned if not file.temp_path]
             purge.files_removed = len(found)
             purge.freed = sum(file.filesize for file in found)
         return purge
@@ -169,20 +170,18 @@ class Retention:
         Return whether the job may go.
         """
 
-        def files(tx: Tx) -> list[tuple[str, int]]:
-            if self._purgeable(tx, job_id) is None:
-                return []
-            return [(file.filename, file.filesize) for file in tx.owned_files([job_id])]
+        def owned(tx: Tx) -> list[ProducedFile]:
+            return tx.owned_files([job_id]) if self._purgeable(tx, job_id) else []
 
-        for name, size in await self._store.read(files):
+        for file in await self._store.read(owned):
             try:
-                gone = await asyncio.to_thread(library.remove, self._root, name)
+                gone = await asyncio.to_thread(library.remove_owned, self._root, file)
             except OSError as error:
-                logger.warning("purge: %s can't be removed: %s", name, error.strerror)
+                logger.warning("purge: %s can't be removed: %s", file.filename, error.strerror)
                 purge.failed += 1
                 return False
             purge.files_removed += gone
-            purge.freed += size * gone
+            purge.freed += file.filesize * gone
         return True
 
     def _delete(self, tx: Tx, job_ids: list[str]) -> list[str]:

@@ -121,9 +121,11 @@ class Runner:
 
     async def recover(self) -> None:
         """Put back what ran when the service ended, and remove what belongs to no job."""
-        put = await self._store.write(self._jobs.put_all_back)
+        put = await self._store.write(self._jobs.recover)
         if put:
             logger.info("runner: %d jobs go on that ran when the service ended", len(put))
+        self._leftovers |= await self._store.read(Tx.planned_jobs)  # of some that ended
+        self._clean.set()
         keep = await self._store.read(outcomes.with_partials)
         try:
             await asyncio.to_thread(library.sweep_temp, self._temp, keep)
@@ -518,6 +520,7 @@ class Runner:
                     job = await self._store.read(partial(Tx.job, job_id=job_id))
                     if job is None or (job.status in TERMINAL and not outcomes.resumable(job)):
                         self._ready.pop(job_id, None)
+                        await self._placing.give_up(job_id)
                         await asyncio.to_thread(library.discard_temp, self._temp, job_id)
                 except (OSError, StoreError, sqlite3.Error) as error:
                     self._leftovers.add(job_id)  # tried again with the next change

@@ -31,7 +31,7 @@ CLOCK_JUMP: Final = 3.0  # seconds
 DAY: Final = 86400.0
 PRIVACY_INTERVAL: Final = 20
 GIVE_BACK_INTERVAL: Final = 10  # minutes
-KEEP_REPLIES: Final = timedelta(days=14)
+KEEP_REPLIES: Final = timedelta(days=14)  # and sessions without jobs
 
 logger = logging.getLogger(__name__)
 
@@ -214,6 +214,7 @@ class Upkeep:
 
         def forget(tx: Tx) -> None:
             tx.forget_requests(self._clock() - KEEP_REPLIES)
+            tx.forget_sessions(self._clock() - KEEP_REPLIES)
 
         try:
             await self._store.write(forget)

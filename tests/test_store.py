@@ -21,13 +21,8 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 
 
 def job(number: int = 1, **fields: object) -> Job:
-    return Job(
-        id=f"0199-{number:04d}",
-        session_id="default",
-        url=f"https://example.com/{number}",
-        created_at=NOW + timedelta(seconds=number),
-        **fields,
-    )
+    values = {"session_id": "default", "created_at": NOW + timedelta(seconds=number), **fields}
+    return Job(id=f"0199-{number:04d}", url=f"https://example.com/{number}", **values)
 
 
 _OPENED: list[Store] = []
@@ -156,6 +151,92 @@ async def test_an_upgrade_keeps_a_copy_and_a_failed_one_changes_nothing(
     assert connection.execute("SELECT count(*) FROM jobs").fetchone()[0] == 1
     assert connection.execute("PRAGMA user_version").fetchone()[0] == newest
     connection.close()
+
+
+async def test_a_store_of_version_4_is_upgraded_and_forgets_counts_of_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = database.migrations()
+    monkeypatch.setattr(database, "migrations", lambda: steps[:4])
+    store = await opened(tmp_path / "s.db")
+    await store.close()
+    connection = sqlite3.connect(tmp_path / "s.db")
+    with connection:
+        connection.execute("INSERT INTO sessions VALUES ('default', '2026', '2026')")
+        for status in ("queued", "extracting"):
+            connection.execute(
+                "INSERT INTO jobs (id, session_id, url, status, created_at) VALUES "
+                "(?, 'default', 'https://e.com', ?, '2026-01-02T03:04:05.678Z')",
+                (f"was {status}", status),
+            )
+        connection.execute("UPDATE jobs SET status = 'failed'")
+    connection.close()
+    monkeypatch.setattr(database, "migrations", lambda: steps)
+    store = await opened(tmp_path / "s.db")
+    assert len(await store.read(lambda tx: tx.jobs(statuses={JobStatus.FAILED}))) == 2
+    assert (await store.read(Tx.counts))["failed"] == 2
+    assert _counted(tmp_path / "s.db") == [("default", "failed", 2)]
+    assert await store.write(lambda tx: tx.count_crash("was queued")) == 1
+    await store.close()
+
+
+def _counted(path: Path) -> list[tuple[str, str, int]]:
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute("SELECT * FROM job_counts").fetchall()
+    finally:
+        connection.close()
+
+
+async def test_what_is_kept_of_sessions_does_not_grow_with_their_number(tmp_path: Path) -> None:
+    store = await opened(tmp_path / "s.db")
+
+    def come_and_go(tx: Tx) -> None:
+        for number in range(20):
+            one = job(number, session_id=f"s{number}")
+            tx.insert(one)
+            tx.update(one.id, status=JobStatus.CANCELLED)
+            if number:
+                tx.delete(one)
+        tx.forget_sessions(NOW + timedelta(seconds=15))
+
+    await store.write(come_and_go)
+    assert _counted(tmp_path / "s.db") == [("s0", "cancelled", 1)]
+    connection = sqlite3.connect(tmp_path / "s.db")
+    left = {row[0] for row in connection.execute("SELECT id FROM sessions")}
+    connection.close()
+    assert left == {"s0", *(f"s{number}" for number in range(15, 20))}
+    await store.write(lambda tx: tx.insert(job(99, session_id="s1")))  # it comes again
+    await store.close()
+
+
+async def test_a_copy_before_an_upgrade_that_does_not_come_to_its_end_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s.db"
+    steps = database.migrations()
+    monkeypatch.setattr(database, "migrations", lambda: steps[:-1])
+    store = await opened(path)
+    await store.write(lambda tx: tx.insert(job()))
+    await store.close()
+    monkeypatch.setattr(database, "migrations", lambda: steps)
+    monkeypatch.setattr(backup, "LONGEST", -1.0)  # as on a volume where each page waits
+    with pytest.raises(StoreError, match="could not be copied"):
+        await opened(path)
+    assert _names(tmp_path) == {"s.db", "backups"}  # it was not taken for damaged
+    assert _names(tmp_path / "backups") == set()
+    monkeypatch.undo()
+    store = await opened(path)
+    assert await store.read(lambda tx: tx.job(job().id))
+    (copy,) = _names(tmp_path / "backups")
+    assert copy.startswith(f"store-v{steps[-2][0]}-")
+    assert backup.sound(tmp_path / "backups" / copy)
+    await store.close()
+
+
+def _names(folder: Path) -> set[str]:
+    names = {one.name for one in folder.iterdir()}
+    return {one for one in names if not one.endswith(("-wal", "-shm"))}
 
 
 @pytest.mark.parametrize("damage", ["garbage", "a page", "its end"])

@@ -16,40 +16,49 @@ from urllib.parse import quote
 FOLDER: Final = "backups"
 PAGES: Final = 512  # copied in one step
 LONGEST: Final = 900.0  # seconds that a copy may take
+UPGRADES: Final = 3  # copies from before an upgrade that are kept
 
 logger = logging.getLogger(__name__)
 
 
 def save(path: Path, source: sqlite3.Connection, keep: int) -> Path:
-    """Copy a store that is in use; keep the newest copies. Blocks; run it in a thread.
+    """Copy a store that is in use; keep the newest copies. Blocks; run it in a thread."""
+    target = copy(path, source, f"store-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.db")
+    for old in copies(path)[keep:]:
+        old.unlink(missing_ok=True)
+    return target
 
-    The copy gets its name when it is whole and checked.
-    """
+
+def before_upgrade(path: Path, source: sqlite3.Connection, version: int) -> None:
+    """Keep a copy of a store of an older version beside it, and few of earlier upgrades."""
+    target = copy(path, source, f"store-v{version}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db")
+    for old in sorted(target.parent.glob("store-v*.db"))[:-UPGRADES]:
+        old.unlink(missing_ok=True)
+
+
+def copy(path: Path, source: sqlite3.Connection, name: str) -> Path:
+    """Copy a store beside itself. The copy gets its name when it is whole and checked."""
     folder = path.parent / FOLDER
     folder.mkdir(exist_ok=True)
     for left in folder.glob("*.half*"):  # of a copy that the end of a service interrupted
         left.unlink(missing_ok=True)
-    target = folder / f"store-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.db"
-    half = target.with_suffix(".half")
+    half = (folder / name).with_suffix(".half")
     try:
         # SQLite's usual locks fail on CIFS, where a copy would be tried again for ever.
-        copy = sqlite3.connect(_address(half, "vfs=unix-excl"), uri=True)
+        made = sqlite3.connect(_address(half, "vfs=unix-excl"), uri=True)
         try:
-            source.backup(copy, pages=PAGES, progress=_in_time())
+            source.backup(made, pages=PAGES, progress=_in_time())
             # The copy is one file: it has no business with a write-ahead log.
-            copy.execute("PRAGMA journal_mode=DELETE")
+            made.execute("PRAGMA journal_mode=DELETE")
         finally:
-            copy.close()
+            made.close()
         if not sound(half):
             raise sqlite3.DatabaseError("the copy is damaged")
         with half.open("rb") as file:
             os.fsync(file.fileno())
-        half.replace(target)
+        return half.replace(folder / name)
     finally:
         half.unlink(missing_ok=True)
-    for old in copies(path)[keep:]:
-        old.unlink(missing_ok=True)
-    return target
 
 
 def copies(path: Path) -> list[Path]:

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import sqlite3
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -26,7 +25,6 @@ from mediarip_mqtt.store.tx import Tx
 T = TypeVar("T")
 BUSY_TIMEOUT: Final = 5.0  # seconds another process may hold the file
 CLOSE_TIME: Final = 2.0
-RECENT: Final = 3  # copies from before an upgrade that are kept
 MIGRATION_PACKAGE: Final = "mediarip_mqtt.migrations"
 
 logger = logging.getLogger(__name__)
@@ -282,17 +280,14 @@ class Store:
             logger.info("store: migrated to version %d", number)
 
     def _copy(self, connection: sqlite3.Connection, version: int) -> None:
-        """Keep a copy from before an upgrade beside the store."""
-        folder = self.path.parent / "backups"
-        folder.mkdir(exist_ok=True)
-        target = folder / f"store-v{version}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db"
-        copy = sqlite3.connect(target)
         try:
-            connection.backup(copy)
-        finally:
-            copy.close()
-        for old in sorted(folder.glob("store-v*.db"))[:-RECENT]:
-            old.unlink()
+            backup.before_upgrade(self.path, connection, version)
+        except (OSError, sqlite3.Error) as error:
+            # Not the store's fault: it must not be taken for a damaged one.
+            raise StoreError(
+                f"The store {self.path} could not be copied before its upgrade: {error}. See that "
+                "its volume has space and can be written, then start again."
+            ) from None
 
 
 async def _hop(database: aiosqlite.Connection, function: Callable[..., T], *arguments: Any) -> T:

@@ -122,6 +122,14 @@ class Ledger:
                 (utc_iso(before),),
             )
 
+    def forget_sessions(self, before: datetime) -> None:
+        """Drop sessions without jobs that were not seen any more."""
+        self._connection.execute(
+            "DELETE FROM sessions WHERE last_seen < ? "
+            "AND NOT EXISTS (SELECT 1 FROM jobs WHERE session_id = sessions.id)",
+            (utc_iso(before),),
+        )
+
     def forget_errors(self, before: datetime) -> None:
         """Drop rows of the error log and of the unsupported URLs."""
         for table in ("error_log", "unsupported_urls"):

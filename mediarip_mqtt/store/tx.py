@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,11 +18,10 @@ from mediarip_mqtt.models import (
     JobStatus,
     Phase,
     Priority,
-    ProducedFile,
     Progress,
     utc_iso,
 )
-from mediarip_mqtt.store.ledger import Ledger
+from mediarip_mqtt.store.files import BELOW, Files
 
 _PRIORITIES: Final = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
 _PRIORITY_NAMES: Final = {number: name for name, number in _PRIORITIES.items()}
@@ -31,7 +30,12 @@ _JOB_COLUMNS: Final = tuple(name for name in Job.model_fields if name != "items"
 FARTHEST_RETRY: Final = timedelta(seconds=4500)  # `jobs.RETRY_LIMIT` fourfold, and its jitter
 
 
-_KEPT: Final = "SELECT coalesce(parent_id, id) FROM jobs WHERE keep = 1"
+# Single jobs, and playlists of which anything is kept.
+_KEPT: Final = (
+    "WITH RECURSIVE above (id, parent_id) AS (SELECT id, parent_id FROM jobs WHERE keep = 1 "
+    "UNION SELECT jobs.id, jobs.parent_id FROM above JOIN jobs ON jobs.id = above.parent_id) "
+    "SELECT id FROM above WHERE parent_id IS NULL"
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Ended:
     size: int
 
 
-class Tx(Ledger):
+class Tx(Files):
     """A transaction on the store: jobs, their progress and files."""
 
     # Jobs
@@ -87,12 +91,11 @@ class Tx(Ledger):
         self.changes.queue = True
 
     def delete(self, job: Job) -> None:
-        """Remove a job with its items."""
-        for row in self._rows("SELECT id FROM jobs WHERE parent_id = ?", job.id):
-            self.changes.jobs[row["id"]] = job.session_id
+        """Remove a job with all below it."""
+        for one in reversed([job, *self.descendants(job.id)]):
+            self.changes.jobs[one.id] = job.session_id
             # One by one, so that the triggers count.
-            self._connection.execute("DELETE FROM jobs WHERE id = ?", (row["id"],))
-        self._connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
+            self._connection.execute("DELETE FROM jobs WHERE id = ?", (one.id,))
         self.touch(job)
 
     def job(self, job_id: str) -> Job | None:
@@ -145,6 +148,26 @@ class Tx(Ledger):
         )
         return [self._decode(row) for row in rows]
 
+    def descendants(self, job_id: str, statuses: Collection[JobStatus] = ()) -> list[Job]:
+        """Return a playlist's items, theirs, and so on: parents before children, then by age."""
+        which = f"WHERE status IN ({', '.join('?' * len(statuses))}) " if statuses else ""
+        rows = self._rows(
+            "WITH RECURSIVE below (id, depth) AS (SELECT id, 1 FROM jobs WHERE parent_id = ? "  # noqa: S608 - clauses are ours
+            "UNION ALL SELECT jobs.id, depth + 1 FROM below JOIN jobs ON parent_id = below.id) "
+            f"SELECT jobs.* FROM below JOIN jobs USING (id) {which}"
+            "ORDER BY depth, created_at, id",
+            job_id,
+            *statuses,
+        )
+        return [self._decode(row) for row in rows]
+
+    def ancestors(self, job: Job) -> list[Job]:
+        """Return the playlist that a job is an item of, the one that this is an item of, ..."""
+        found: list[Job] = []
+        while job.parent_id and (parent := self.job(job.parent_id)):
+            found.append(job := parent)
+        return found
+
     def finished(
         self, status: JobStatus | None, limit: int, session_id: str | None = None
     ) -> list[Job]:
@@ -165,8 +188,10 @@ class Tx(Ledger):
         Without what is kept, and without playlists' items: they go with the playlist.
         """
         sizes = self._rows(
-            "SELECT coalesce(parent_id, jobs.id) AS top, sum(files.filesize) AS size "
-            "FROM files JOIN jobs ON jobs.id = job_id WHERE temp_path IS NULL GROUP BY top"
+            "WITH RECURSIVE below (id, top) AS (SELECT id, id FROM jobs WHERE parent_id IS NULL "
+            "UNION ALL SELECT jobs.id, top FROM below JOIN jobs ON parent_id = below.id) "
+            "SELECT top, sum(filesize) AS size FROM files JOIN below ON job_id = below.id "
+            "WHERE temp_path IS NULL GROUP BY top"
         )
         size = {row["top"]: row["size"] for row in sizes}
         whose = "" if session_id is None else " AND session_id = ?"
@@ -183,13 +208,15 @@ class Tx(Ledger):
         ]
 
     def kept(self) -> set[str]:
-        """Return the ids of what is kept: single jobs, and playlists of which anything is."""
-        return {row[0] for row in self._rows(_KEPT)}
+        """Return the ids of what is kept: single jobs, and of a playlist all if anything is."""
+        tops = [row[0] for row in self._rows(_KEPT)]
+        sql = f"{BELOW} SELECT id FROM below"  # noqa: S608 - a text of our own
+        return {row[0] for row in self._rows(sql, json.dumps(tops))}
 
     def is_kept(self, job_id: str) -> bool:
         """Whether a single job, or anything of a playlist, is kept."""
-        sql = "SELECT 1 FROM jobs WHERE keep = 1 AND (id = ? OR parent_id = ?)"
-        return self._row(sql, job_id, job_id) is not None
+        sql = f"{BELOW} SELECT 1 FROM below JOIN jobs USING (id) WHERE keep = 1"  # noqa: S608 - a text of our own
+        return self._row(sql, json.dumps([job_id])) is not None
 
     def count_kept(self, statuses: Collection[JobStatus], session_id: str | None) -> int:
         """Return how many jobs of some statuses are kept, playlists as one."""
@@ -317,6 +344,11 @@ class Tx(Ledger):
         )
         return datetime.fromisoformat(row["due"]) if row and row["due"] else None
 
+    def count_crash(self, job_id: str) -> int:
+        """Note that the process died while it read a job's page; return how often it did."""
+        sql = "UPDATE jobs SET crashes = crashes + 1 WHERE id = ? RETURNING crashes"
+        return int(self._rows(sql, job_id)[0]["crashes"])
+
     def is_playlist(self, job_id: str) -> bool:
         """Whether a job has items instead of a file."""
         row = self._row("SELECT is_playlist FROM jobs WHERE id = ?", job_id)
@@ -415,73 +447,7 @@ class Tx(Ledger):
         row = self._row("SELECT started_at FROM jobs WHERE id = ?", job_id)
         return row is not None and row["started_at"] is None
 
-    # Files
-
-    def plan_files(self, job_id: str, files: Sequence[ProducedFile]) -> None:
-        """Write down which files a job has made, and the names they shall get."""
-        self._connection.execute("DELETE FROM files WHERE job_id = ?", (job_id,))
-        self._connection.executemany(
-            "INSERT INTO files (job_id, filename, filesize, temp_path, main) "
-            "VALUES (?, ?, ?, ?, ?)",
-            [(job_id, one.filename, one.filesize, one.temp_path, int(one.main)) for one in files],
-        )
-
-    def files(self, job_id: str, *, planned: bool | None = None) -> list[ProducedFile]:
-        """Return a job's files; ``planned`` only those not yet (or already) in their place."""
-        clause = {None: "", True: "AND temp_path IS NOT NULL", False: "AND temp_path IS NULL"}
-        return [
-            ProducedFile(
-                temp_path=row["temp_path"] or "",
-                filename=row["filename"],
-                filesize=row["filesize"],
-                main=bool(row["main"]),
-            )
-            for row in self._rows(
-                f"SELECT * FROM files WHERE job_id = ? {clause[planned]} ORDER BY id",  # noqa: S608 - clauses are ours
-                job_id,
-            )
-        ]
-
-    def owned_files(self, job_ids: Collection[str]) -> list[ProducedFile]:
-        """Return the files in their places that belong to jobs, or to their items."""
-        chosen = "(SELECT value FROM json_each(?))"
-        ids = json.dumps(list(job_ids))
-        rows = self._rows(
-            "SELECT files.filename, files.filesize, main FROM jobs JOIN files ON job_id = jobs.id "  # noqa: S608 - clauses are ours
-            f"WHERE (jobs.id IN {chosen} OR parent_id IN {chosen}) AND temp_path IS NULL",
-            ids,
-            ids,
-        )
-        return [
-            ProducedFile(
-                temp_path="",
-                filename=row["filename"],
-                filesize=row["filesize"],
-                main=bool(row["main"]),
-            )
-            for row in rows
-        ]
-
-    def files_placed(self, job_id: str) -> None:
-        """Note that a job's files are in their places, and nobody else's any more.
-
-        The names were free: what another job had there is gone.
-        """
-        self._connection.execute(
-            "DELETE FROM files WHERE job_id <> ? "
-            "AND filename IN (SELECT filename FROM files WHERE job_id = ?)",
-            (job_id, job_id),
-        )
-        self._connection.execute("UPDATE files SET temp_path = NULL WHERE job_id = ?", (job_id,))
-
-    def forget_files(self, job_id: str) -> None:
-        """Drop a plan that is not followed."""
-        self._connection.execute("DELETE FROM files WHERE job_id = ?", (job_id,))
-
-    def planned_names(self) -> set[str]:
-        """Return the names that files on their way will get."""
-        rows = self._rows("SELECT filename FROM files WHERE temp_path IS NOT NULL")
-        return {row["filename"] for row in rows}
+    # Inside
 
     def _decode(self, row: sqlite3.Row) -> Job:
         values = {name: row[name] for name in _JOB_COLUMNS}

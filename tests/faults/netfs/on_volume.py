@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mediarip_mqtt.filesystem import mount_of
+from mediarip_mqtt.store import database
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.server import MediaServer
 from tests.support.service import Service
@@ -28,6 +29,7 @@ def report(volume: Path, folder: Path) -> dict[str, Any]:
     service = Service(folder, broker.port, fresh=True)
     service.root = volume / "media"
     service.root.mkdir()
+    _older_store(service.root / ".mediarip" / "store.db", folder)
     service.environment["MEDIARIP__STORAGE__ROOT"] = str(service.root)
     try:
         service.start(wait=False)
@@ -46,8 +48,9 @@ def report(volume: Path, folder: Path) -> dict[str, Any]:
             "jobs": [client.job(one)["status"] for one in (first, second)],
             "messages": [client.job(one)["error_message"] for one in (first, second)],
             "resumed": any(one.range for one in media.requests if "second" in one.path),
+            "upgraded_from": len(list(service.root.glob(".mediarip/backups/store-v1-*.db"))),
             "copies": len(
-                wait_for(lambda: list(service.root.glob(".mediarip/backups/*.db")), TIMEOUT)
+                wait_for(lambda: list(service.root.glob(".mediarip/backups/store-2*.db")), TIMEOUT)
             ),
         }
         seen["end"] = service.stop()
@@ -61,6 +64,16 @@ def report(volume: Path, folder: Path) -> dict[str, Any]:
         client.close()
         broker.stop()
         media.stop()
+
+
+def _older_store(path: Path, folder: Path) -> None:
+    """Leave a store as the first version of the service did."""
+    made = folder / "older.db"  # where SQLite's locks work
+    connection = sqlite3.connect(made)
+    connection.executescript(database.migrations()[0][1] + "PRAGMA user_version=1;")
+    connection.close()
+    path.parent.mkdir()
+    shutil.copy(made, path)
 
 
 def _check(store: Path, folder: Path) -> str:

@@ -54,4 +54,5 @@ def test_the_service_works_on_a_network_filesystem_and_survives_a_kill(
     assert seen["left"] == []
     assert seen["check"] == "ok"
     assert seen["copies"] >= 1
+    assert seen["upgraded_from"] == 1
     assert seen["end"] < 10

@@ -1,0 +1,84 @@
+"""The part of a transaction about files: which a job has, and the names they get or have."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from mediarip_mqtt.models import ProducedFile
+from mediarip_mqtt.store.ledger import Ledger
+
+# The jobs of a JSON list of ids, and all below them.
+BELOW: Final = (
+    "WITH RECURSIVE below (id) AS (SELECT value FROM json_each(?) "
+    "UNION SELECT jobs.id FROM below JOIN jobs ON parent_id = below.id)"
+)
+
+
+class Files(Ledger):
+    """The files of jobs."""
+
+    def plan_files(self, job_id: str, files: Sequence[ProducedFile]) -> None:
+        """Write down which files a job has made, and the names they shall get."""
+        self._connection.execute("DELETE FROM files WHERE job_id = ?", (job_id,))
+        self._connection.executemany(
+            "INSERT INTO files (job_id, filename, filesize, temp_path, main) "
+            "VALUES (?, ?, ?, ?, ?)",
+            [(job_id, one.filename, one.filesize, one.temp_path, int(one.main)) for one in files],
+        )
+
+    def files(self, job_id: str, *, planned: bool | None = None) -> list[ProducedFile]:
+        """Return a job's files; ``planned`` only those not yet (or already) in their place."""
+        clause = {None: "", True: "AND temp_path IS NOT NULL", False: "AND temp_path IS NULL"}
+        rows = self._rows(
+            f"SELECT * FROM files WHERE job_id = ? {clause[planned]} ORDER BY id",  # noqa: S608 - clauses are ours
+            job_id,
+        )
+        return [_decode(row) for row in rows]
+
+    def owned_files(self, job_ids: Collection[str]) -> list[ProducedFile]:
+        """Return the files of jobs, and of what is below them; also those on their way."""
+        rows = self._rows(
+            f"{BELOW} SELECT files.* FROM below JOIN files ON job_id = below.id",  # noqa: S608 - a text of our own
+            json.dumps(list(job_ids)),
+        )
+        return [_decode(row) for row in rows]
+
+    def files_placed(self, job_id: str) -> None:
+        """Note that a job's files are in their places, and nobody else's any more.
+
+        The names were free: what another job had there is gone.
+        """
+        self._connection.execute(
+            "DELETE FROM files WHERE job_id <> ? "
+            "AND filename IN (SELECT filename FROM files WHERE job_id = ?)",
+            (job_id, job_id),
+        )
+        self._connection.execute("UPDATE files SET temp_path = NULL WHERE job_id = ?", (job_id,))
+
+    def forget_files(self, job_id: str) -> None:
+        """Drop a plan that is not followed."""
+        self._connection.execute(
+            "DELETE FROM files WHERE job_id = ? AND temp_path IS NOT NULL", (job_id,)
+        )
+
+    def planned_jobs(self) -> set[str]:
+        """Return the ids of jobs that have a plan."""
+        rows = self._rows("SELECT DISTINCT job_id FROM files WHERE temp_path IS NOT NULL")
+        return {row["job_id"] for row in rows}
+
+    def planned_names(self) -> set[str]:
+        """Return the names that files on their way will get."""
+        rows = self._rows("SELECT filename FROM files WHERE temp_path IS NOT NULL")
+        return {row["filename"] for row in rows}
+
+
+def _decode(row: sqlite3.Row) -> ProducedFile:
+    return ProducedFile(
+        temp_path=row["temp_path"] or "",
+        filename=row["filename"],
+        filesize=row["filesize"],
+        main=bool(row["main"]),
+    )
