@@ -84,6 +84,16 @@ class Effects:
         if len(self._buckets) > MAX_BUCKETS:
             self._buckets.pop(next(iter(self._buckets)))
 
+    def admit(self, command: commands.Base, session_id: str) -> None:
+        """Raise `rate_limited` or `forbidden` where an isolated session may not ask for this now.
+
+        Not part of `carry_out`, whose replies are remembered: who waits as told and asks again with
+        the same request id must get through.
+        """
+        if self.scope(session_id) not in {None, wire.ROOT_SESSION}:
+            self._refuse_too_many(session_id)
+            _refuse_for_all(command)
+
     def scope(self, session_id: str) -> str | None:
         """Return the session beyond which nothing is seen or touched; None where there is none."""
         return session_id if self._topics.isolated else None
@@ -93,9 +103,6 @@ class Effects:
     ) -> dict[str, Any] | None:
         """Do what a command says; return its reply, or None where that comes later."""
         scope = self.scope(origin.session_id)
-        if scope not in {None, wire.ROOT_SESSION}:
-            self._refuse_too_many(origin.session_id)
-            _refuse_for_all(command)
         match cast("commands.Command", command):
             case commands.Download() as download:
                 return _with_job(download, self._download(tx, download, origin))
