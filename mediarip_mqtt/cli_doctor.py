@@ -95,9 +95,7 @@ def _wrong(error: ConfigError) -> Finding:
 
 def _report(findings: list[Finding], secrets: frozenset[str]) -> dict[str, Any]:
     def plain(text: str) -> str:
-        for secret in secrets:
-            text = text.replace(secret, redaction.HIDDEN)
-        return logs.redact(text)
+        return logs.redact(text, secrets)
 
     states = [one.state for one in findings]
     return {

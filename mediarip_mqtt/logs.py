@@ -30,7 +30,8 @@ _QUIET: Final = {
 }
 _HIDDEN: Final = "***"
 _LEAST_SECRET: Final = 4  # shorter ones would blank out ordinary text
-_CREDENTIALS: Final = re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
+# Up to the last `@`: a password may hold others; a key may stand alone before it.
+_CREDENTIALS: Final = re.compile(r"(?<=://)[^/?#\s]+(?=@)")
 _PARAMETERS: Final = re.compile(
     r"(?i)([?&;](?:[\w-]*(?:token|password|passwd|secret|signature|api_?key|auth)|sig|key)=)[^&\s\"']+"
 )
@@ -38,7 +39,7 @@ _PARAMETERS: Final = re.compile(
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """Return a text without ``secrets`` and what looks like one in a URL."""
-    for secret in secrets:
+    for secret in sorted(secrets, key=len, reverse=True):  # one may be a part of another
         if len(secret) >= _LEAST_SECRET:
             text = text.replace(secret, _HIDDEN)
     return _PARAMETERS.sub(rf"\1{_HIDDEN}", _CREDENTIALS.sub(_HIDDEN, text))

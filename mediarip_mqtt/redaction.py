@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
-from pydantic import SecretStr
-
 from mediarip_mqtt import logs
 from mediarip_mqtt.settings import SECRET_VARIABLES, Settings, sections
 
@@ -20,7 +18,12 @@ LEAST: Final = 4  # characters of a secret; shorter ones would blank out ordinar
 PLAIN_OPTIONS: Final = frozenset(
     ("format_sort", "geo_bypass_country", "geo_bypass_ip_block", "source_address")
 )
+# Headers whose values are ordinary words.
+HARMLESS_HEADERS: Final = frozenset(("accept", "accept-encoding", "accept-language", "user-agent"))
+LEAST_PIECE: Final = 8  # characters of a part of a secret
 
+_WORD: Final = re.compile(r"[a-z][a-z_-]*")  # as an argument that is a choice: `web_safari`
+_PROXY_USER: Final = re.compile(r"(?<=://).+(?=@)")  # also where it is not a URL's: `a:b#c@host`
 _SECRET_KEY: Final = re.compile(
     r"(?i)pass(word|wd|phrase)|secret|token|cookie|authorization|api_?key|credential|proxy"
 )
@@ -40,22 +43,30 @@ _NAMED: Final = re.compile(
 def shown_settings(settings: Settings) -> dict[tuple[str, str], Any]:
     """Return each setting's value as JSON has it, without secrets; by section and key."""
     return {
-        (section, key): _shown_setting(key, getattr(getattr(settings, section), key))
-        for section, cls in sections()
-        for key in cls.model_fields
+        (section, key): _shown(key, value)
+        for section, _ in sections()
+        for key, value in getattr(settings, section).model_dump().items()
     }
 
 
-def _shown_setting(key: str, value: Any) -> Any:
-    if isinstance(value, SecretStr):
-        return HIDDEN
-    if key == "ytdlp_options":
-        return {name: one if _is_plain(name, one) else HIDDEN for name, one in value.items()}
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, str):
-        return logs.redact(value)
-    return list(value) if isinstance(value, tuple) else value
+def _shown(key: str, value: Any) -> Any:  # noqa: PLR0911 - one case for each kind of value
+    """Return a setting, or a part of one, as it may be seen; what is of no known kind is hidden."""
+    match key, value:
+        case _, None | bool() | int() | float():
+            return value
+        case "ytdlp_options", dict():
+            return {name: one if _is_plain(name, one) else HIDDEN for name, one in value.items()}
+        case "extractor_args", dict():
+            return {name: dict.fromkeys(one, HIDDEN) for name, one in value.items()}
+        case "proxy", str():
+            return _PROXY_USER.sub(HIDDEN, value)
+        case _, str() | Path():
+            return logs.redact(str(value))
+        case _, dict():
+            return {logs.redact(str(name)): _shown(str(name), one) for name, one in value.items()}
+        case _, list() | tuple():
+            return [_shown(key, one) for one in value]
+    return HIDDEN
 
 
 def _is_plain(name: str, value: Any) -> bool:
@@ -64,39 +75,59 @@ def _is_plain(name: str, value: Any) -> bool:
 
 def secrets_of(settings: Settings) -> frozenset[str]:
     """Return what must stand in no text, wherever it comes from: passwords and parts of options."""
+    downloads = settings.downloads
     found = {os.environ.get(name, "") for name in SECRET_VARIABLES}
     if settings.mqtt.password is not None:
         found.add(settings.mqtt.password.get_secret_value())
-    for name, value in settings.downloads.ytdlp_options.items():
+    for name, value in downloads.ytdlp_options.items():
         if not _is_plain(name, value):
-            for text in _texts(value):
-                found |= {text, *text.split(), *_credentials(text)}
-    for text in (settings.updates.index_url or "", settings.downloads.search_prefix):
-        found |= set(_credentials(text))
+            found |= _parts(name, value)
+    for site in downloads.sites.values():
+        found |= _parts("extractor_args", site.extractor_args)
+    for proxy in (downloads.proxy, *(site.proxy for site in downloads.sites.values())):
+        found |= set(_credentials(proxy or ""))
+    for text in (settings.updates.index_url, downloads.search_prefix, downloads.sponsorblock_api):
+        found |= set(_credentials(text or ""))
     return frozenset(
         one for secret in found for one in (secret, quote(secret, safe="")) if len(one) >= LEAST
     )
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Yield all texts in a value."""
+def _parts(name: str, value: Any) -> set[str]:
+    """Return an option's texts, and what may stand in a text without the rest of it."""
+    found: set[str] = set()
+    for key, text in _texts(value, name):
+        harmless = key.lower() in HARMLESS_HEADERS
+        named = name != "extractor_args" or _SECRET_KEY.search(key)
+        if harmless or (not named and _WORD.fullmatch(text)):
+            continue
+        pieces = {one for one in re.split(r"[\s,;=+]+", text) if len(one) >= LEAST_PIECE}
+        found |= {text, *text.split(), *pieces, *_credentials(text)}
+    return found
+
+
+def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
+    """Yield all texts in a value, each with the key it stands under."""
     if isinstance(value, Mapping):
-        for one in value.values():
-            yield from _texts(one)
+        for name, one in value.items():
+            yield from _texts(one, str(name))
     elif isinstance(value, list | tuple):
         for one in value:
-            yield from _texts(one)
+            yield from _texts(one, key)
     elif isinstance(value, str):
-        yield value
+        yield key, value
 
 
 def _credentials(url: str) -> Iterator[str]:
-    """Yield the password of a URL, as it stands there and decoded."""
+    """Yield what stands before a URL's host, and its password, as they are and decoded.
+
+    Not a user beside a password: a name may be an ordinary word.
+    """
     for match in _URL.finditer(url):
-        user, at, _ = _AUTHORITY_END.split(match[2], maxsplit=1)[0].rpartition("@")
-        if at and (password := user.partition(":")[2]):
-            yield password
-            yield unquote(password)
+        whole, at, _ = _AUTHORITY_END.split(match[2], maxsplit=1)[0].rpartition("@")
+        user, _, password = whole.partition(":")
+        for one in (whole, password or user) if at else ():
+            yield from (one, unquote(one))
 
 
 def scrub(value: Any, secrets: Iterable[str]) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Coroutine
 from enum import IntEnum
@@ -14,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from mediarip_mqtt import configuration, logs, presets, settings, supervisor
+from mediarip_mqtt import configuration, logs, presets, redaction, supervisor
 from mediarip_mqtt.display import print_line
 from mediarip_mqtt.errors import ConfigError, MediaripError
 from mediarip_mqtt.settings import LogSettings, Settings
@@ -61,11 +60,7 @@ def load(config: Path | None, *, quiet: bool = False, broker: bool = True) -> Se
 
 def _configure_log(loaded: Settings, *, quiet: bool) -> None:
     log = LogSettings(level="warning", format=loaded.log.format) if quiet else loaded.log
-    password = loaded.mqtt.password
-    secrets = [password.get_secret_value()] if password else []
-    if token := os.environ.get(settings.SUPERVISOR_TOKEN):
-        secrets.append(token)
-    logs.configure(log, secrets=secrets, console=err)
+    logs.configure(log, secrets=redaction.secrets_of(loaded), console=err)
 
 
 def carry_out(coroutine: Coroutine[Any, Any, int]) -> NoReturn:

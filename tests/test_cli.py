@@ -157,6 +157,21 @@ def test_check_config_tells_values_and_their_origin_without_secrets(lone: Cli, p
     assert as_json["mqtt.password"]["value"] == "***"
 
 
+def test_check_config_shows_what_is_set_for_a_site_but_not_its_secrets(lone: Cli) -> None:
+    config = lone.folder / "config.yaml"
+    site = (
+        "{pause: 20, proxy: 'http://APIKEY0123:@h:1', extractor_args: {youtube: {po_token: [pot]}}}"
+    )
+    config.write_text(f"downloads: {{sites: {{youtube.com: {site}}}}}\n")
+    for form in ((), ("--json",)):
+        done = lone.run("check-config", "--config", str(config), *form)
+        assert done.returncode == 0, done.stderr
+        assert "http://***@h:1" in done.stdout
+        assert "APIKEY0123" not in done.stdout + done.stderr
+    shown = json.loads(done.stdout)["downloads.sites"]["value"]["youtube.com"]
+    assert (shown["pause"], shown["extractor_args"]) == (20.0, {"youtube": {"po_token": "***"}})
+
+
 def test_run_with_a_url_downloads_it_and_ends(lone: Cli, media: MediaServer) -> None:
     done = lone.run("run", "--embedded-broker", "--download", media.url("media/video.mp4"))
     assert done.returncode == 0, done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -321,6 +322,37 @@ def test_a_site_may_have_a_proxy_of_its_own_or_none(get: Get, media: MediaServer
     downloads = {"proxy": "http://127.0.0.1:1", "sites": sites}
     assert get("http://www.films.example/bytes/1000/x.mp4", downloads=downloads)
     assert get(media.url("bytes/1000/y.mp4"), downloads=downloads)
+
+
+@pytest.mark.parametrize(
+    "where", ["usual", "of the picture's site", "of some site", "of some site, and none for it"]
+)
+def test_a_picture_is_fetched_through_the_proxy_that_downloads_use(
+    where: str, media: MediaServer
+) -> None:
+    source = ["-f", "lavfi", "-i", "testsrc=size=64x36", "-frames:v", "1"]
+    command = ["ffmpeg", "-v", "error", *source, "-f", "image2pipe", "-c:v", "png", "-"]
+    picture = subprocess.run(command, capture_output=True, check=True).stdout
+    media.text("poster.png", picture, "image/png")
+    proxy: dict[str, Any] = {"proxy": media.url("")}
+    sites: dict[str, Any] = {
+        "of the picture's site": {"pictures.example": proxy},
+        "of some site": {"direct.example": {"proxy": ""}, "films.example": proxy},
+        "of some site, and none for it": {
+            "films.example": proxy,
+            "pictures.example": {"proxy": ""},
+        },
+    }
+    downloads = {"sites": sites[where]} if where in sites else proxy
+    engine = YtdlpEngine(DownloadSettings(**downloads), SecuritySettings())
+    url = "http://pictures.example/text/poster.png"
+    if "none for it" in where:
+        with pytest.raises(DownloadError):
+            engine.picture(url, engine.control())
+        assert not media.requests
+        return
+    assert engine.picture(url, engine.control()).startswith(b"\xff\xd8\xff")
+    assert [one.path for one in media.requests] == [url]
 
 
 def test_metadata_are_embedded_behind_a_proxy_too(get: Get, media: MediaServer) -> None:

@@ -25,6 +25,16 @@ def _restore_logging() -> Iterator[None]:
     ("text", "shown"),
     [
         ("mqtt://user:hunter22@broker", "mqtt://***@broker"),
+        (
+            "http://user:p@ss@host:80/x by http://KEY:@host",
+            "http://***@host:80/x by http://***@host",
+        ),
+        ("socks5h://KEY@10.0.0.1:1080 failed", "socks5h://***@10.0.0.1:1080 failed"),
+        ("https://a.example/@me?x=a@b#c@d", "https://a.example/@me?x=a@b#c@d"),
+        (
+            "https://a.example?x=a@b https://b.example#a@b",
+            "https://a.example?x=a@b https://b.example#a@b",
+        ),
         ("https://a.example/x?token=abc&q=1", "https://a.example/x?token=***&q=1"),
         ("https://a.example/x?q=1&sig=abc", "https://a.example/x?q=1&sig=***"),
         ("the password is opensesame.", "the password is ***."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import pytest
 from yt_dlp.networking.common import _REQUEST_HANDLERS, Request
@@ -132,6 +133,26 @@ def test_an_inside_address_is_refused_even_where_a_proxy_would_connect(
             with pytest.raises(TransportError, match="inside"):
                 opened.urlopen(request)
     assert not media.requests
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["http://192.168.1.1/x", "http://0x7f.2/x", "//printer.local/x", "http://a.blocked.example/x"],
+)
+def test_a_redirect_leads_not_inside_even_where_a_proxy_would_connect(
+    target: str, media: MediaServer
+) -> None:
+    security = SecuritySettings(allowed_hosts=("127.0.0.1",), blocked_hosts=("blocked.example",))
+    with open_session(security, proxy=media.url("/")) as opened:
+        last = f"http://second.example/redirect/x?to={target}"
+        with pytest.raises(TransportError, match=r"inside|blocked"):
+            opened.urlopen(f"http://first.example/redirect/x?to={quote(last)}")
+        hosts = [urlsplit(one.path).hostname for one in media.requests]
+        assert hosts == ["first.example", "second.example"]
+        allowed = opened.urlopen(
+            "http://first.example/redirect/x?to=http://third.example/bytes/9/x"
+        )
+        assert len(allowed.read()) == 9
 
 
 @pytest.mark.parametrize("path", ["/bytes/{}/x", "/unknown/bytes/{}/x", "/packed/{}"])

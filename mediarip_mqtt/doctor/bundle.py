@@ -37,7 +37,7 @@ async def collect(
     secrets = redaction.secrets_of(loaded) if loaded else frozenset()
     contents: dict[str, Any] = {"doctor.json": report, "versions.json": versions()}
     if loaded is not None:
-        contents["settings.json"] = _settings(loaded, config)
+        contents["settings.json"] = settings(loaded, config)
         for name, look in {
             "mqtt.json": lambda: asyncio.run(_topics(reachable(loaded))),
             "errors.json": partial(_errors, loaded),
@@ -60,7 +60,8 @@ async def _try(look: Any) -> Any:
         return {"not_collected": str(error)}
 
 
-def _settings(loaded: Settings, config: Path | None) -> list[dict[str, Any]]:
+def settings(loaded: Settings, config: Path | None) -> list[dict[str, Any]]:
+    """Return each setting in force, without secrets, with where it comes from."""
     origins = configuration.origins(config)
     return [
         {"setting": ".".join(place), "value": value, "source": origins[place]}

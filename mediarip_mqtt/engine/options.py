@@ -154,6 +154,17 @@ def proxy_of(url: str, downloads: DownloadSettings) -> str | None:
     return downloads.proxy if downloads.proxy is not None else downloads.ytdlp_options.get("proxy")
 
 
+def picture_proxy(url: str, downloads: DownloadSettings) -> str | None:
+    """Return the proxy for a thumbnail: of its host, else of all sites, else of some site.
+
+    Whose page it is, is not known here: its host must not see an address that the page's must not.
+    """
+    proxy = proxy_of(url, downloads)
+    if proxy is not None:
+        return proxy
+    return next((site.proxy for site in downloads.sites.values() if site.proxy), None)
+
+
 def _formats(wanted: Preset, format_id: str | None) -> dict[str, Any]:
     if wanted.media_type is MediaType.AUDIO:
         return {"format": format_id or wanted.format or "ba/b"}

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import yt_dlp
 from yt_dlp.networking import Request
+from yt_dlp.networking._requests import RequestsRH as _RequestsRH
+from yt_dlp.networking._requests import RequestsSession
 from yt_dlp.networking._urllib import UrllibRH as _UrllibRH
 from yt_dlp.networking.exceptions import RequestError, TransportError
 from yt_dlp.utils import DownloadCancelled, PostProcessingError, determine_protocol
@@ -64,6 +66,28 @@ _OUTSIDE_GUARD: Final = "CurlCFFI"  # has no sockets of Python
 logger = logging.getLogger(__name__)
 
 
+class _Following(RequestsSession):  # type: ignore[misc] # yt-dlp has no types
+    """Looks at the host of each redirect: behind a proxy no address is seen when connecting."""
+
+    security: SecuritySettings
+
+    def send(self, request: Any, **named: Any) -> Any:
+        _check(str(request.url), self.security)
+        return super().send(request, **named)
+
+
+class RequestsRH(_RequestsRH):  # type: ignore[misc] # yt-dlp has no types
+    """yt-dlp's handler by requests, which follows redirects by itself."""
+
+    security: SecuritySettings
+
+    def _create_instance(self, *arguments: Any, **named: Any) -> Any:
+        session = super()._create_instance(*arguments, **named)
+        session.__class__ = _Following
+        session.security = self.security
+        return session
+
+
 class UrllibRH(_UrllibRH):  # type: ignore[misc] # yt-dlp has no types
     """yt-dlp's handler by urllib, only for data: it would follow a redirect to ftp."""
 
@@ -96,28 +120,19 @@ class Session(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
     def build_request_director(self, handlers: Iterable[Any], preferences: Any = None) -> Any:
         """Leave out the handlers that the guard does not reach, and all protocols but the web's."""
         allowed = _HANDLERS | ({_OUTSIDE_GUARD} if self._security.impersonate else set())
-        chosen = [one for one in handlers if one.RH_KEY in allowed]
-        return super().build_request_director([*chosen, UrllibRH], preferences)
+        chosen = {one.RH_KEY: one for one in handlers if one.RH_KEY in allowed}
+        ours = {one.RH_KEY: one for one in (RequestsRH, UrllibRH)}
+        director = super().build_request_director((chosen | ours).values(), preferences)
+        director.handlers[RequestsRH.RH_KEY].security = self._security
+        return director
 
     def urlopen(self, req: Any) -> Any:
         """Send a request to a host that is allowed by its name; a proxy would hide its address."""
         request = Request(req) if isinstance(req, str) else req
         url = str(request.full_url if hasattr(request, "full_url") else request.url)
         if _scheme(url) in {"http", "https", "ws", "wss"}:
-            self._check(url)
+            _check(url, self._security)
         return _bounded(super().urlopen(request))
-
-    def _check(self, url: str) -> None:
-        try:
-            check_link(url, self._security)
-        except CommandError as error:
-            if error.code is not ErrorCode.BLOCKED_ADDRESS:
-                raise RequestError(cause=error) from None
-            control = current()
-            if control is not None:
-                control.blocked = error.message
-            # As a connection fails: an extractor may do without this request.
-            raise TransportError(cause=BlockedAddressError(error.message)) from None
 
     def process_video_result(self, info_dict: dict[str, Any], *arguments: Any, **named: Any) -> Any:
         """Choose among the formats that can be had over the web."""
@@ -208,6 +223,20 @@ class Session(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
                 raise
             logger.debug("an item can't be read: %s", error)
             return {**ie_result, "formats": None}
+
+
+def _check(url: str, security: SecuritySettings) -> None:
+    """Refuse a host that is blocked or written as an inside address."""
+    try:
+        check_link(url, security)
+    except CommandError as error:
+        if error.code is not ErrorCode.BLOCKED_ADDRESS:
+            raise RequestError(cause=error) from None
+        control = current()
+        if control is not None:
+            control.blocked = error.message
+        # As a connection fails: an extractor may do without this request.
+        raise TransportError(cause=BlockedAddressError(error.message)) from None
 
 
 def _scheme(url: str) -> str:

@@ -119,9 +119,14 @@ class YtdlpEngine:
 
     def picture(self, url: str, control: Control) -> bytes:
         """Return a thumbnail; see `engine.base.Engine.picture`."""
-        with self._at_work(control):
+        with self._at_work(control) as work:
             checked = check_url(url, self._security)
-            params = {"quiet": True, "socket_timeout": 10, "cachedir": False}
+            params: dict[str, Any] = {"quiet": True, "socket_timeout": 10, "cachedir": False}
+            proxy = options.picture_proxy(checked, self._downloads)
+            if proxy is not None:
+                params["proxy"] = proxy
+            if proxy:
+                work.go_through(proxy)
             session = Session(params, self._security, auto_init=False)
             try:
                 return picture.fetch(session, checked)

@@ -1,0 +1,85 @@
+"""What is shown of the settings, and what the log says of them: no secret that stands in any."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mediarip_mqtt import configuration, redaction, terminal
+from mediarip_mqtt.doctor import bundle
+
+CONFIG = """
+mqtt: {password: hunter22-mqtt}
+downloads:
+  proxy: "http://user:p@ss-usual@10.0.0.1:8080"
+  ytdlp_options:
+    http_headers: {User-Agent: Mozilla/5.0 like others, X-Key: "Bearer header-0123"}
+    extractor_args: {generic: {impersonate: [chrome], key: [key-option-01]}}
+  sites:
+    youtube.com:
+      pause: 20
+      proxy: "http://APIKEY0123:@10.0.0.2:8080"
+      extractor_args: {youtube: {player_client: [web_safari], po_token: ["web.gvs+potoken-01"]}}
+    other.example: {proxy: "socks5h://ONLYKEY45@10.0.0.3"}
+    plain.example: {proxy: ""}
+"""
+SECRETS = (
+    *("hunter22-mqtt", "p@ss-usual", "header-0123", "key-option-01"),
+    *("APIKEY0123", "potoken-01", "ONLYKEY45"),
+)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture
+def _restore_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_settings_are_shown_as_json_without_the_secrets_of_any(config: Path) -> None:
+    loaded = configuration.load(config)
+    shown = {".".join(place): one for place, one in redaction.shown_settings(loaded).items()}
+    text = json.dumps(shown)
+    assert not [one for one in (*SECRETS, "ss-usual") if one in text]
+    assert shown["downloads.proxy"] == "http://***@10.0.0.1:8080"
+    sites = shown["downloads.sites"]
+    assert (sites["youtube.com"]["pause"], sites["plain.example"]["proxy"]) == (20.0, "")
+    assert sites["youtube.com"]["proxy"] == "http://***@10.0.0.2:8080"
+    assert sites["youtube.com"]["extractor_args"]["youtube"]["po_token"] == "***"
+    assert shown["downloads.ytdlp_options"]["http_headers"] == "***"
+    assert shown["storage.root"] == "data"
+    assert shown["mqtt.username"] is None
+
+
+def test_the_bundle_s_settings_hold_no_secret(config: Path) -> None:
+    loaded = configuration.load(config)
+    rows = redaction.scrub(bundle.settings(loaded, config), redaction.secrets_of(loaded))
+    text = json.dumps(rows)
+    assert not [one for one in (*SECRETS, "ss-usual", "potoken") if one in text]
+    assert "http://10.0.0.1:8080" in text
+
+
+@pytest.mark.usefixtures("_restore_logging")
+def test_the_log_of_the_service_hides_the_settings_secrets_wherever_they_stand(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal.load(config, broker=False)
+    for one in SECRETS:
+        logging.getLogger("mediarip_mqtt.test").warning("the site said %r", one)
+    logging.getLogger("mediarip_mqtt.test").warning("web_safari, chrome: what others like")
+    said = capsys.readouterr().err
+    assert not [one for one in SECRETS if one in said]
+    assert "web_safari, chrome: what others like" in said  # no secrets, though set
