@@ -526,10 +526,13 @@ class Runner:
 
     async def _clean_up(self, job_id: str) -> None:
         job = await self._store.read(partial(Tx.job, job_id=job_id))
-        if job is not None and (job.status not in TERMINAL or outcomes.resumable(job)):
+        if job is not None and job.status not in TERMINAL:
             return
-        self._ready.pop(job_id, None)
         try:
+            if job is not None and outcomes.resumable(job):
+                await asyncio.to_thread(outcomes.discard_empty, self._temp, job_id)
+                return
+            self._ready.pop(job_id, None)
             await self._placing.give_up(job_id)
             await asyncio.to_thread(library.discard_temp, self._temp, job_id)
         finally:
