@@ -13,21 +13,19 @@ from mediarip_mqtt.errors import DownloadError, ErrorCode
 from mediarip_mqtt.models import TERMINAL, Job, JobStatus, ProducedFile
 from mediarip_mqtt.store import Tx
 
-# Failures after which a retry can use what has been downloaded.
-RESUMABLE: Final = frozenset(
-    {
-        ErrorCode.NETWORK,
-        ErrorCode.TIMEOUT,
-        ErrorCode.UNAVAILABLE,
-        ErrorCode.RATE_LIMITED,
-        ErrorCode.STORAGE_UNAVAILABLE,
-    }
-)
+# Failures after which nothing of a job is kept: for the space, or as its files may be the cause.
+SPOILED: Final = frozenset({ErrorCode.DISK_FULL, ErrorCode.POSTPROCESSING, ErrorCode.INTERNAL})
 
 
 def resumable(job: Job) -> bool:
     """Whether a failed job keeps its partial files for a retry."""
-    return job.status is JobStatus.FAILED and job.error_code in RESUMABLE
+    return job.status is JobStatus.FAILED and job.error_code not in SPOILED
+
+
+def discard_empty(temp: Path, job_id: str) -> None:
+    """Remove the temporary folder of a job that has no partial files."""
+    with contextlib.suppress(OSError):  # not empty, or not there
+        (temp / job_id).rmdir()
 
 
 def with_partials(tx: Tx) -> set[str]:

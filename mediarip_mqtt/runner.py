@@ -82,6 +82,7 @@ class Runner:
         self._ready: dict[str, Extraction] = {}
         self._lost: set[str] = set()
         self._leftovers: set[str] = set()
+        self._cleaning: set[str] = set()  # whose temporary files go at this moment
         self._wake = asyncio.Event()
         self._clean = asyncio.Event()
         self._moved = asyncio.Event()
@@ -240,14 +241,16 @@ class Runner:
         return sum(slot.ahead is ahead for slot in self._slots.values())
 
     async def _start(self, group: asyncio.TaskGroup, *, ahead: bool) -> bool:
-        excluded = [*self._slots, *self._lost]
         depth = LOOKAHEAD if ahead else 1
         busy = self._limits.busy_sites(slot.job for slot in self._slots.values())
-        job = await self._store.write(
-            lambda tx: self._jobs.claim(
-                tx, excluded, extracted=self._ready.__contains__, depth=depth, busy_sites=busy
-            )
-        )
+
+        def claim(tx: Tx) -> Job | None:
+            # Read here: what is cleaned up since a moment ago was looked at before this.
+            excluded = [*self._slots, *self._lost, *self._cleaning]
+            known = self._ready.__contains__
+            return self._jobs.claim(tx, excluded, extracted=known, depth=depth, busy_sites=busy)
+
+        job = await self._store.write(claim)
         if job is None or self._stopping:
             return False  # `put_all_back`, which waits behind the claim, puts it back
         if self.hold is not None:  # since a moment ago
@@ -513,17 +516,31 @@ class Runner:
         while not self._stopping:
             await self._clean.wait()
             self._clean.clear()
-            todo = self._leftovers - set(self._slots) - self._lost
-            self._leftovers -= todo
+            todo, self._leftovers = self._leftovers, set()
             for job_id in todo:
+                if job_id in self._slots or job_id in self._lost:
+                    continue  # its end brings it here again
+                self._cleaning.add(job_id)
                 try:
-                    job = await self._store.read(partial(Tx.job, job_id=job_id))
-                    if job is None or (job.status in TERMINAL and not outcomes.resumable(job)):
-                        self._ready.pop(job_id, None)
-                        await self._placing.give_up(job_id)
-                        await asyncio.to_thread(library.discard_temp, self._temp, job_id)
+                    await self._clean_up(job_id)
                 except (OSError, StoreError, sqlite3.Error) as error:
                     self._leftovers.add(job_id)  # tried again with the next change
                     logger.warning(
                         "job %s: its temporary files can't be removed: %s", job_id, error
                     )
+                finally:
+                    self._cleaning.discard(job_id)
+
+    async def _clean_up(self, job_id: str) -> None:
+        job = await self._store.read(partial(Tx.job, job_id=job_id))
+        if job is not None and job.status not in TERMINAL:
+            return
+        try:
+            if job is not None and outcomes.resumable(job):
+                await asyncio.to_thread(outcomes.discard_empty, self._temp, job_id)
+                return
+            self._ready.pop(job_id, None)
+            await self._placing.give_up(job_id)
+            await asyncio.to_thread(library.discard_temp, self._temp, job_id)
+        finally:
+            self._wake.set()  # it may have been put in the queue again meanwhile

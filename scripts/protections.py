@@ -103,8 +103,8 @@ PROTECTIONS = (
     Protection(
         "1 partial files go with their job",
         "runner.py",
-        "                        await asyncio.to_thread(library.discard_temp, self._temp, job_id)",
-        "                        pass",
+        "            await asyncio.to_thread(library.discard_temp, self._temp, job_id)",
+        "            pass",
         "tests/test_service.py::test_cancel_ends_a_transfer_within_a_second_and_leaves_nothing",
     ),
     Protection(

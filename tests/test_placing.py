@@ -18,7 +18,7 @@ from mediarip_mqtt.preferences import Preferences
 from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Store, Tx
 from mediarip_mqtt.wire import Topics
-from tests.support.broker import Client, wait_for
+from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
@@ -180,3 +180,34 @@ def test_a_failed_job_goes_with_what_was_moved_of_its_files(
     assert client.request(command, **which, files=True)["ok"]
     assert service.media() == ["a/film.en.srt"]
     assert (service.root / "a" / "film.en.srt").read_bytes() == b"mine"
+
+
+SLOW_TO_CLEAN = """
+import time
+from mediarip_mqtt import cli, library
+inner = library.discard_temp
+def discard_temp(base, job_id):
+    time.sleep(1.5)
+    inner(base, job_id)
+library.discard_temp = discard_temp
+cli.main()
+"""
+
+
+@pytest.mark.slow
+def test_a_job_that_is_tried_again_while_it_is_cleaned_up_keeps_what_it_downloads(
+    tmp_path: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
+) -> None:
+    service = Service(tmp_path, mosquitto.port)
+    service.program = ["-c", SLOW_TO_CLEAN]
+    service.start()
+    try:
+        job_id = client.download(media.url("/slow/600000/bytes/1200000/x.mp4"))
+        wait_for(service.temporary)
+        assert client.request("cancel", id=job_id)["ok"]
+        assert client.request("retry", id=job_id)["ok"]
+        job = client.wait_status(job_id, "completed", "failed")
+        assert (job["status"], job["attempt"]) == ("completed", 1)
+        assert "retrying" not in client.statuses(job_id)
+    finally:
+        service.stop()

@@ -206,3 +206,23 @@ def test_cancelled_downloads_leave_no_thread_and_no_descriptor(
     for _ in range(3):
         hold()
     wait_for(lambda: process.num_threads() <= threads and process.num_fds() <= descriptors)
+
+
+@pytest.mark.parametrize("code", ["forbidden_by_site", "login_required", "postprocessing"])
+def test_a_failed_job_goes_on_where_it_was_unless_its_files_may_be_what_failed(
+    code: str, service: Service, client: Client, media: MediaServer
+) -> None:
+    job_id = begun(service, client, media.url(f"/slow/600000/bytes/{SIZE}/x.mp4"))
+    service.kill()
+    store = sqlite3.connect(service.root / ".mediarip" / "store.db")
+    with store:
+        store.execute("UPDATE jobs SET status = 'failed', error_code = ?", (code,))
+    store.close()
+    service.start()
+    wait_for(lambda: client.job(job_id)["status"] == "failed")
+    kept = code != "postprocessing"
+    assert bool(service.temporary()) is kept
+    assert client.request("retry", id=job_id)["ok"]
+    job = ended(client, job_id)
+    assert (service.root / job["filename"]).read_bytes() == made_up(0, SIZE)
+    assert bool(media.ranges("x.mp4")) is kept
