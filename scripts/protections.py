@@ -296,6 +296,20 @@ PROTECTIONS = (
         "tests/test_protocols.py",
     ),
     Protection(
+        "6 a page does not freeze the service",
+        "engine/patches.py",
+        "    if page and current() is not None:",
+        "    if False:",
+        "tests/test_pages.py::test_a_hostile_page_is_answered_as_fast_as_any_of_its_size",
+    ),
+    Protection(
+        "6 a redirect behind a proxy leads not inside",
+        "engine/session.py",
+        "        _check(str(request.url), self.security)",
+        "        pass",
+        "tests/test_protocols.py::test_a_redirect_leads_not_inside_even_where_a_proxy_would_connect",
+    ),
+    Protection(
         "6 no link in the download folder is followed",
         "library.py",
         "os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)",

@@ -15,8 +15,9 @@ import time
 from typing import Any, Final
 
 from yt_dlp.downloader.common import FileDownloader
+from yt_dlp.extractor.common import InfoExtractor
 
-from mediarip_mqtt.engine import children
+from mediarip_mqtt.engine import children, pages
 from mediarip_mqtt.engine.control import attach, current
 from mediarip_mqtt.engine.proxy import GuardProxy
 
@@ -39,6 +40,7 @@ _slow_down = FileDownloader.slow_down
 _best_block_size = FileDownloader.best_block_size
 _BLOCK_TIME: Final = 0.15  # seconds
 _LEAST_BLOCK: Final = 16 * 1024
+_read_page = InfoExtractor._webpage_read_content  # noqa: SLF001 - where all pages become text
 _COUNTED: Final = "_mediarip_counted"
 
 
@@ -61,6 +63,7 @@ def install() -> None:
         FileDownloader.sanitize_open = _watched_open
         FileDownloader.slow_down = _paced
         FileDownloader.best_block_size = staticmethod(_block_size)
+        InfoExtractor._webpage_read_content = _checked_page  # noqa: SLF001 - the same
 
 
 def _block_size(elapsed: float, count: int) -> int:
@@ -196,6 +199,13 @@ def _paced(self: Any, start_time: float, now: float | None, byte_counter: int) -
     setattr(self, _COUNTED, byte_counter)
     new = byte_counter - before if byte_counter >= before else byte_counter
     control.pace.spend(new, control.sleep)
+
+
+def _checked_page(self: Any, *arguments: Any, **named: Any) -> Any:
+    page = _read_page(self, *arguments, **named)
+    if page and current() is not None:
+        pages.check(page)
+    return page
 
 
 def _harmless_kill(pid: int, number: int) -> None:
