@@ -25,6 +25,7 @@ from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Probe, Tx
 
 MAX_PROBES: Final = 100
+SESSION_PROBES: Final = 10  # of one isolated session
 MAX_BUCKETS: Final = 1000
 PAUSED_KEY: Final = "paused"
 UPDATE_KEY: Final = "ytdlp_update"  # set while an update is asked for and not done
@@ -220,6 +221,11 @@ class Effects:
         if len(waiting) >= MAX_PROBES:
             raise CommandError(
                 ErrorCode.QUEUE_FULL, f"{len(waiting)} probes wait already. Try again later."
+            )
+        own = sum(one.session_id == origin.session_id for one in waiting)
+        if own >= SESSION_PROBES and self.scope(origin.session_id) not in {None, wire.ROOT_SESSION}:
+            raise CommandError(
+                ErrorCode.QUEUE_FULL, f"{own} of your probes wait already. Try again later."
             )
         probe = Probe(
             id=0,

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.text import Text
@@ -45,8 +45,24 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     return _PARAMETERS.sub(rf"\1{_HIDDEN}", _CREDENTIALS.sub(_HIDDEN, text))
 
 
+def visible(text: str) -> str:
+    """Return a text in which what a terminal would obey, or that turns text round, is escaped.
+
+    Titles, topics and the texts of errors come from anywhere.
+    """
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(char: str) -> str:
+    return char if char.isprintable() else char.encode("unicode_escape").decode()
+
+
+def _escaped_json(char: str) -> str:
+    return char if char.isprintable() else json.dumps(char)[1:-1]
+
+
 class _Formatter(logging.Formatter):
-    """Lines for people, or JSON for programs; both without secrets."""
+    """Lines for people, or JSON for programs; both without secrets and control characters."""
 
     def __init__(self, secrets: Iterable[str], *, as_json: bool) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
@@ -55,7 +71,7 @@ class _Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         if not self._as_json:
-            return redact(super().format(record), self._secrets)
+            return super().format(record)
         entry = {
             "at": utc_iso(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),
@@ -63,8 +79,18 @@ class _Formatter(logging.Formatter):
             "message": redact(record.getMessage(), self._secrets),
         }
         if record.exc_info:
-            entry["traceback"] = redact(self.formatException(record.exc_info), self._secrets)
-        return json.dumps(entry, ensure_ascii=False)
+            traceback = super().formatException(record.exc_info)
+            entry["traceback"] = redact(traceback, self._secrets)
+        line = json.dumps(entry, ensure_ascii=False)
+        return line if line.isprintable() else "".join(map(_escaped_json, line))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        return visible(redact(super().formatMessage(record), self._secrets))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the same
+        # Set in: a line of an error's text must not look like one of the log.
+        lines = redact(super().formatException(ei), self._secrets).split("\n")
+        return "\n".join(f"  {visible(one)}" for one in lines)
 
 
 class _ConsoleHandler(logging.StreamHandler):  # type: ignore[type-arg] # the same class at run time

@@ -14,6 +14,7 @@ from mediarip_mqtt.errors import DownloadError, ErrorCode, MediaripError, Stoppe
 from mediarip_mqtt.models import Job, MediaInfo
 from mediarip_mqtt.slots import Slot
 from mediarip_mqtt.store import Probe, Store, Tx
+from mediarip_mqtt.turns import Turns
 
 PROBES: Final = 2  # at once
 PROBE_TIME: Final = 120.0
@@ -60,16 +61,31 @@ class Probing:
         self._done = done
         self._ending = ending
         self._clock = clock
-        self._running: set[int] = set()
+        self._turns = Turns(fair=topics.isolated)
+        self._running: dict[int, str] = {}  # the probes under way, and whose they are
 
     async def start(self, group: asyncio.TaskGroup) -> None:
         """Begin what waits, as many at once as may run."""
-        for probe in await self._store.read(lambda tx: tx.probes()):
-            if len(self._running) >= PROBES:
-                return
-            if probe.id not in self._running:
-                self._running.add(probe.id)
-                group.create_task(self._probe(probe), name=f"probe-{probe.id}")
+        waiting = await self._store.read(lambda tx: tx.probes())
+        while len(self._running) < PROBES and (probe := self._next(waiting)) is not None:
+            self._running[probe.id] = probe.session_id
+            self._turns.served(probe.session_id)
+            group.create_task(self._probe(probe), name=f"probe-{probe.id}")
+
+    def _next(self, waiting: list[Probe]) -> Probe | None:
+        """Return the oldest that waits; of isolated sessions that of the one whose turn it is.
+
+        Of one isolated session only one is under way: pages that never answer would hold all.
+        """
+        left = [one for one in waiting if one.id not in self._running]
+        if not self._topics.isolated:
+            return next(iter(left), None)
+        busy = set(self._running.values())
+        return min(
+            (one for one in left if one.session_id not in busy),
+            key=lambda one: (self._turns.last_of(one.session_id), one.id),
+            default=None,
+        )
 
     async def _probe(self, probe: Probe) -> None:
         try:
@@ -90,7 +106,7 @@ class Probing:
         except Exception:
             logger.exception("probe of %s: its answer could not be written", probe.url)
         finally:
-            self._running.discard(probe.id)
+            self._running.pop(probe.id, None)
             self._done()
 
     async def _look(self, probe: Probe) -> dict[str, Any]:

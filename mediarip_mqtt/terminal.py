@@ -81,7 +81,8 @@ def carry_out(coroutine: Coroutine[Any, Any, int]) -> NoReturn:
 
 def fail(message: str, code: Exit) -> NoReturn:
     """Tell what is wrong and end."""
-    print_line(sys.stderr, logs.redact(message))
+    for line in logs.redact(message).split("\n"):
+        print_line(sys.stderr, logs.visible(line))
     raise typer.Exit(code)
 
 

@@ -188,6 +188,23 @@ def test_one_user_s_flood_does_not_hold_up_another(
     assert isolated.running
 
 
+def test_one_user_s_probes_do_not_hold_up_another_s(
+    isolated: Service, connect: Callable[..., Client], media: MediaServer
+) -> None:
+    alice, bob, carol = connect("alice"), connect("bob"), connect("homeassistant", "mediarip")
+    for number in range(11):  # pages that never answer
+        url = media.url(f"/silent/{number}")
+        alice.publish("command/probe", {"url": url, "request_id": f"a{number}"})
+    refused = wait_for(lambda: alice.replies("a10"))[0]
+    assert refused["error"]["code"] == "queue_full"
+    assert "your probes" in refused["error"]["message"]
+    for number, one in enumerate((bob, carol, bob)):
+        url = media.url(f"/bytes/1000/{number}.mp4")
+        one.publish("command/probe", {"url": url, "request_id": f"p{number}"})
+        assert wait_for(lambda who=one, wanted=f"p{number}": who.replies(wanted))[0]["ok"]  # type: ignore[misc] # bound in the loop
+    assert isolated.running
+
+
 def test_a_user_s_commands_have_a_rate(isolated: Service, connect: Callable[..., Client]) -> None:
     alice, bob, root = connect("alice"), connect("bob"), connect("homeassistant", "mediarip")
     assert root.request("settings", session_rate=10)["ok"]
