@@ -68,7 +68,9 @@ class Jobs:
         self._upcoming_wait = timedelta(seconds=upcoming_wait)
         self._clock = clock
         self._jitter = jitter
-        self._turns = Turns(fair=topics.isolated)
+        self._turns = Turns(
+            fair=topics.isolated, slots=lambda: int(self._preferences.max_concurrent)
+        )
 
     # Asked for by people
 

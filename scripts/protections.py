@@ -354,8 +354,8 @@ PROTECTIONS = (
     Protection(
         "7 sessions take turns",
         "jobs.py",
-        "self._turns = Turns(fair=topics.isolated)",
-        "self._turns = Turns(fair=False)",
+        "            fair=topics.isolated, slots=",
+        "            fair=False, slots=",
         "tests/test_sessions.py::test_one_user_s_flood_does_not_hold_up_another",
     ),
     Protection(
