@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
+from mediarip_mqtt import texts
 from mediarip_mqtt.errors import CommandError, ErrorCode
 from mediarip_mqtt.settings import Settings
 
@@ -137,8 +138,8 @@ def _check_path(text: str, field: str) -> None:
         raise _unsafe(field, "must be relative to the storage root")
     if any(part.strip() in {".", ".."} for part in parts):
         raise _unsafe(field, "must not hold `.` or `..` as a folder")
-    if "\\" in text or any(unicodedata.category(char) in {"Cc", "Cs"} for char in text):
-        raise _unsafe(field, "holds a backslash or a control character")
+    if "\\" in text or texts.UNFIT.search(text):
+        raise _unsafe(field, "holds a backslash, a control character or one of direction")
     if any(part.strip().startswith(".") for part in parts):
         raise _unsafe(field, "must not hold hidden folders or files")
     if len(parts) > DEPTH or any(len(part.encode()) > NAME_BYTES for part in parts):
