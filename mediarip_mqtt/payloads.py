@@ -36,6 +36,12 @@ _OTHER_SCHEME: Final = re.compile(
     r"|(?:file|data|javascript|about|blob|mailto|ftp|[a-z0-9]{0,20}search\w{0,20}):)",
     re.IGNORECASE,
 )
+# A cookies.txt by its header, or by a line of it; the tabs may have become spaces on the way.
+_COOKIES: Final = re.compile(
+    r"^#[^\n]*HTTP Cookie File"
+    r"|^\S+[ \t]+(?:TRUE|FALSE)[ \t]+/\S*[ \t]+(?:TRUE|FALSE)[ \t]+\d+(?:\.\d+)?[ \t]+\S",
+    re.IGNORECASE | re.MULTILINE,
+)
 _TRAILING: Final = ".,;:!?\"')>]}"
 
 
@@ -131,12 +137,27 @@ def _from_text(text: str, name: str | None) -> Base:
             name,
         )
     if main == "url":
+        _refuse_cookies(text, name, None)
         # What is too long for a URL is refused as one, before anything is looked for in it.
         url = repair_url(text) if len(text) <= MAX_TEXT else text
         if url is not None:
             return _validate({"command": name, "url": url}, name, None)
         main = "query" if name == "download" else "url"
     return _validate({"command": name, main: text}, name, None)
+
+
+def _refuse_cookies(text: str, name: str, request_id: str | None) -> None:
+    """Refuse a cookies.txt, which would become a search, whose words are published."""
+    if _COOKIES.search(text):
+        raise ParseError(
+            CommandError(
+                ErrorCode.INVALID_PAYLOAD,
+                "The payload looks like a cookies.txt, which is not taken here. Send it on the "
+                "topic command/cookies, and log out at the site where others read this topic.",
+            ),
+            name,
+            request_id,
+        )
 
 
 def _request_id(value: object) -> str | None:
@@ -170,7 +191,14 @@ def _from_object(value: dict[str, Any], name: str | None) -> Base:
         raise ParseError(_unknown(named), texts.clean(named, 64), request_id)
     if named == "settings":
         return _validate(_settings_object(value), named, request_id)
-    fields = {**value, "command": named}
+    for key in ("url", "query"):
+        if isinstance(value.get(key), str):
+            _refuse_cookies(value[key], named, request_id)
+    return _validate(_repaired({**value, "command": named}), named, request_id)
+
+
+def _repaired(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return an object's fields as they can only be meant."""
     for key in _CASE_FREE:
         if isinstance(fields.get(key), str):
             fields[key] = fields[key].strip().lower()
@@ -178,7 +206,7 @@ def _from_object(value: dict[str, Any], name: str | None) -> Base:
         fields["url"] = repair_url(fields["url"]) or fields["url"]
     if isinstance(fields.get("quality"), int):
         fields["quality"] = str(fields["quality"])
-    return _validate(fields, named, request_id)
+    return fields
 
 
 def _settings_object(value: dict[str, Any]) -> dict[str, Any]:

@@ -272,3 +272,39 @@ def test_search_words_are_one_line_and_the_marks_around_a_url_are_left_out() -> 
     assert isinstance(words, commands.Download)
     assert words.query == "cats playing piano"
     assert repair_url("\u200ehttps://a.example/x\u202c ") == "https://a.example/x"
+
+
+COOKIE = ".site.example\tTRUE\t/\tTRUE\t0\tSID\ts3cret"
+
+
+@pytest.mark.parametrize("name", [None, "download", "probe"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"# Netscape HTTP Cookie File\n{COOKIE}",
+        f"\ufeff# HTTP Cookie File\r\n{COOKIE}\r\n",
+        f"# made by hand\n# http cookie file\n{COOKIE}",
+        f"{COOKIE}\n{COOKIE}",
+        f"#HttpOnly_{COOKIE}",
+        COOKIE.replace("\t", "  "),
+        f"# Netscape HTTP Cookie File # see https://a.example/x {COOKIE}",
+        f"# Netscape HTTP Cookie File\n{COOKIE}\n" * 2000,
+    ],
+)
+def test_cookies_that_are_sent_to_the_wrong_topic_are_refused_and_not_told(
+    text: str, name: str | None
+) -> None:
+    payloads = [text, json.dumps(text), json.dumps({"url": text})]
+    for payload in [*payloads, json.dumps({"query": text})][: 3 if name == "probe" else 4]:
+        error = refusal(payload, name)
+        assert error.code == "invalid_payload"
+        assert "command/cookies" in error.message
+        assert "s3cret" not in error.message
+        assert "site.example" not in error.message
+
+
+def test_words_about_cookies_are_searched_for() -> None:
+    for text in ("netscape http cookie file", "cookies TRUE or FALSE", "#1 cookie file"):
+        command = parse(text.encode(), None)
+        assert isinstance(command, commands.Download)
+        assert command.query == text
