@@ -14,10 +14,12 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from mediarip_mqtt import texts
 from mediarip_mqtt.errors import CommandError, ErrorCode
 from mediarip_mqtt.settings import SecuritySettings
 
 MAX_URL: Final = 4096
+MAX_PICTURE_URL: Final = 2048
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64_LOCAL: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
@@ -43,7 +45,7 @@ _RESERVED: Final[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]] = (
 )
 _LOCAL_NAMES: Final = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
 _LOCAL_SUFFIXES: Final = (".localhost", ".local", ".internal", ".home.arpa", ".lan", ".intranet")
-_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff\\]")
+_FORBIDDEN: Final = re.compile(rf"{texts.UNFIT.pattern}|[ \\]")
 _QUOTED: Final = {ord(char): f"%{ord(char):02X}" for char in '<>"^`{|}'}
 _NUMERIC: Final = re.compile(
     r"^(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*\.?$", re.IGNORECASE
@@ -75,6 +77,15 @@ def check_url(url: str, security: SecuritySettings) -> str:
     shown = f"[{host}]" if ":" in host else host
     netloc = f"{shown}:{port}" if port is not None else shown
     return urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, parts.fragment))
+
+
+def check_picture(url: object, security: SecuritySettings) -> str | None:
+    """Return the URL of a picture in its normal form; None where it may not be asked for."""
+    try:
+        short = isinstance(url, str) and len(url) <= MAX_PICTURE_URL
+        return check_url(str(url), security) if url and short else None
+    except CommandError:
+        return None
 
 
 def host_of(url: str) -> str | None:

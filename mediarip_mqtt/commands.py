@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     AwareDatetime,
     BeforeValidator,
@@ -19,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from mediarip_mqtt import texts
 from mediarip_mqtt.frozen import Frozen
 from mediarip_mqtt.models import JobStatus, MediaType, Priority
 from mediarip_mqtt.records import Record
@@ -31,10 +33,22 @@ from mediarip_mqtt.wanted import (
 )
 
 MAX_TEXT: Final = 8192  # characters of a URL, and of plain text
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(texts.printable),
+]
 Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT)]
-Ref = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
-RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Ref = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
+    AfterValidator(texts.printable),
+]
+RequestId = Annotated[
+    str,
+    Field(min_length=1, max_length=128, coerce_numbers_to_str=True),
+    AfterValidator(texts.printable),
+]
 Size = Annotated[
     int, BeforeValidator(parse_size, json_schema_input_type=int | str), Field(ge=0, le=MAX_BYTES)
 ]
@@ -47,12 +61,16 @@ When = Annotated[
 EndedStatus = Literal["completed", "failed", "cancelled"]
 
 
+def _one_line(value: object) -> object:
+    """Return search words without the line breaks that a shared text has."""
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
 class Base(Frozen):
     """What every command may carry."""
 
     request_id: RequestId | None = Field(
         None,
-        coerce_numbers_to_str=True,
         description="Comes back in the reply; the same one from the same session acts only once.",
     )
 
@@ -88,7 +106,9 @@ class Download(Base):
     url: Url | None = Field(
         None, description="http or https URL of a page, file, playlist or feed."
     )
-    query: Text | None = Field(None, description="Search words instead of a URL: the first hit.")
+    query: Annotated[Text, BeforeValidator(_one_line)] | None = Field(
+        None, description="Search words instead of a URL: the first hit."
+    )
     preset: Text | None = Field(None, description="Name of a preset, see `info`.")
     quality: Annotated[str, StringConstraints(pattern=r"^(best|\d{3,4}p?)$")] | None = Field(
         None, description="`best`, or the greatest height: `1080p`."

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mediarip_mqtt import events, wire
-from mediarip_mqtt.addresses import check_url
+from mediarip_mqtt import events, texts, wire
+from mediarip_mqtt.addresses import check_picture, check_url
 from mediarip_mqtt.errors import CommandError
 from mediarip_mqtt.jobs import new_id
 from mediarip_mqtt.models import TERMINAL
@@ -67,13 +67,17 @@ class Importing:
             and parent.session_id == self.session_id
         )
         job = record.job(job_id, self.session_id, url, self.now)
-        job = job if fits else job.model_copy(update={"parent_id": None})
+        picture = check_picture(job.thumbnail, self.settings.security)
+        job = job.model_copy(
+            update={"thumbnail": picture, "parent_id": job.parent_id if fits else None}
+        )
         tx.insert(job, is_playlist=record.is_playlist)
 
     def _url(self, url: str) -> str:
         """Return a URL that a retry may use, too; what a search was made of stays as it is."""
         prefix = self.settings.downloads.search_prefix
-        if not prefix.startswith(("http://", "https://")) and url.startswith(prefix or "\0"):
+        search = not prefix.startswith(("http://", "https://")) and url.startswith(prefix or "\0")
+        if search and not texts.UNFIT.search(url):
             return url
         return check_url(url, self.settings.security)
 

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
+from mediarip_mqtt import texts
 from mediarip_mqtt.errors import CommandError, ErrorCode
 from mediarip_mqtt.models import ProducedFile
 from mediarip_mqtt.settings import Settings
@@ -26,6 +27,8 @@ OWN_FOLDER: Final = ".mediarip"
 YTDLP_FOLDER: Final = "ytdlp"  # in it: versions that were fetched
 MARKER: Final = f"{OWN_FOLDER}/store.db"  # shows that the volume is there, not a bare mount point
 NAME_BYTES: Final = 255  # of one name, on nearly every filesystem
+PART_CHARACTERS: Final = 2000  # of one name before it is made safe, which makes it shorter
+EXTENSION_LENGTH: Final = 10
 SPARE_BYTES: Final = 12  # left for " (9999)" and the like
 DEPTH: Final = 8
 MAX_COPIES: Final = 9999
@@ -138,8 +141,8 @@ def _check_path(text: str, field: str) -> None:
         raise _unsafe(field, "must be relative to the storage root")
     if any(part.strip() in {".", ".."} for part in parts):
         raise _unsafe(field, "must not hold `.` or `..` as a folder")
-    if "\\" in text or any(unicodedata.category(char) in {"Cc", "Cs"} for char in text):
-        raise _unsafe(field, "holds a backslash or a control character")
+    if "\\" in text or texts.UNFIT.search(text):
+        raise _unsafe(field, "holds a backslash, a control character or one of direction")
     if any(part.strip().startswith(".") for part in parts):
         raise _unsafe(field, "must not hold hidden folders or files")
     if len(parts) > DEPTH or any(len(part.encode()) > NAME_BYTES for part in parts):
@@ -159,6 +162,7 @@ def safe_name(rendered: str) -> str:
 
 
 def _safe_part(text: str, *, extension: bool) -> str:
+    text = _bounded(text, extension=extension)
     clean = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode("utf-8"))
     # Cc control, Cf format (bidirectional overrides, zero-width), Cs surrogates, Co, Cn, Zl, Zp.
     clean = "".join(
@@ -174,12 +178,21 @@ def _safe_part(text: str, *, extension: bool) -> str:
     if not extension:
         return _cut(clean, NAME_BYTES) or "_"
     stem, dot, ext = clean.rpartition(".")
-    if not dot or not re.fullmatch(r"[A-Za-z0-9]{1,10}", ext):
+    if not dot or not re.fullmatch(rf"[A-Za-z0-9]{{1,{EXTENSION_LENGTH}}}", ext):
         stem, ext = clean, ""
     if ext.lower() in _DANGEROUS:
         stem, ext = f"{stem}.{ext}", "bin"
     tail = f".{ext}" if ext else ""
     return (_cut(stem, NAME_BYTES - SPARE_BYTES - len(tail)) or "_") + tail
+
+
+def _bounded(text: str, *, extension: bool) -> str:
+    """Cut a page's endless text: a normal form of combining marks takes the square of it."""
+    if len(text) <= PART_CHARACTERS:
+        return text
+    _, dot, end = text.rpartition(".")
+    tail = dot + end if extension and len(end) <= EXTENSION_LENGTH else ""
+    return text[:PART_CHARACTERS] + tail
 
 
 def one_level(text: str) -> str:

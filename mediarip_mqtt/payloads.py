@@ -9,10 +9,20 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from mediarip_mqtt.commands import CLASSES, MAIN_ARGUMENT, MAX_TEXT, Base, Command, Download
+from mediarip_mqtt import texts
+from mediarip_mqtt.commands import (
+    CLASSES,
+    MAIN_ARGUMENT,
+    MAX_TEXT,
+    Base,
+    Command,
+    Download,
+    RequestId,
+)
 from mediarip_mqtt.errors import CommandError, ErrorCode
 
 _ADAPTER: Final[TypeAdapter[Command]] = TypeAdapter(Command)
+_REQUEST_ID: Final[TypeAdapter[str]] = TypeAdapter(RequestId)
 _CASE_FREE: Final = ("quality", "media_type", "output_format", "priority", "on_duplicate", "status")
 
 _URL_IN_TEXT: Final = re.compile(r"https?://\S+", re.IGNORECASE)
@@ -25,6 +35,12 @@ _OTHER_SCHEME: Final = re.compile(
     r"^(?:[a-z][a-z0-9+.-]{0,30}:/"
     r"|(?:file|data|javascript|about|blob|mailto|ftp|[a-z0-9]{0,20}search\w{0,20}):)",
     re.IGNORECASE,
+)
+# A cookies.txt by its header, or by a line of it; the tabs may have become spaces on the way.
+_COOKIES: Final = re.compile(
+    r"^#[^\n]*HTTP Cookie File"
+    r"|^\S+[ \t]+(?:TRUE|FALSE)[ \t]+/\S*[ \t]+(?:TRUE|FALSE)[ \t]+\d+(?:\.\d+)?[ \t]+\S",
+    re.IGNORECASE | re.MULTILINE,
 )
 _TRAILING: Final = ".,;:!?\"')>]}"
 
@@ -76,26 +92,27 @@ def _json(text: str, name: str | None) -> dict[str, Any] | str:
         raise ParseError(
             CommandError(ErrorCode.INVALID_JSON, f"The payload is not valid JSON{place}."), name
         ) from None
-    if isinstance(value, str):
-        return value.strip()
-    if not isinstance(value, dict):
+    if not isinstance(value, dict | str):
         raise ParseError(
             CommandError(ErrorCode.INVALID_PAYLOAD, "The payload must be text or a JSON object."),
             name,
         )
     if not _encodable(value):
         raise ParseError(
-            CommandError(ErrorCode.INVALID_PAYLOAD, "The payload holds text that is not Unicode."),
+            CommandError(
+                ErrorCode.INVALID_PAYLOAD,
+                "The payload holds text that is not Unicode, or a NUL character.",
+            ),
             name,
         )
-    return value
+    return value.strip() if isinstance(value, str) else value
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _encodable(value: dict[str, Any]) -> bool:
+def _encodable(value: dict[str, Any] | str) -> bool:
     """Whether all texts can be written as UTF-8 and hold no NUL."""
     try:
         encoded = json.dumps(value, ensure_ascii=False)
@@ -120,6 +137,7 @@ def _from_text(text: str, name: str | None) -> Base:
             name,
         )
     if main == "url":
+        _refuse_cookies(text, name, None)
         # What is too long for a URL is refused as one, before anything is looked for in it.
         url = repair_url(text) if len(text) <= MAX_TEXT else text
         if url is not None:
@@ -128,12 +146,30 @@ def _from_text(text: str, name: str | None) -> Base:
     return _validate({"command": name, main: text}, name, None)
 
 
-def _from_object(value: dict[str, Any], name: str | None) -> Base:  # noqa: C901 - one check after the other
-    request_id = value.get("request_id")
-    if isinstance(request_id, int | float) and not isinstance(request_id, bool):
-        request_id = str(request_id)
-    if not isinstance(request_id, str) or not 1 <= len(request_id) <= 128:  # noqa: PLR2004 - RequestId's bounds
-        request_id = None
+def _refuse_cookies(text: str, name: str, request_id: str | None) -> None:
+    """Refuse a cookies.txt, which would become a search, whose words are published."""
+    if _COOKIES.search(text):
+        raise ParseError(
+            CommandError(
+                ErrorCode.INVALID_PAYLOAD,
+                "The payload looks like a cookies.txt, which is not taken here. Send it on the "
+                "topic command/cookies, and log out at the site where others read this topic.",
+            ),
+            name,
+            request_id,
+        )
+
+
+def _request_id(value: object) -> str | None:
+    """Return what a refusal may give back as the request's id."""
+    try:
+        return _REQUEST_ID.validate_python(value)
+    except ValidationError:
+        return None
+
+
+def _from_object(value: dict[str, Any], name: str | None) -> Base:
+    request_id = _request_id(value.get("request_id"))
     named = value.get("command", name or "download")
     if not isinstance(named, str):
         raise ParseError(
@@ -145,17 +181,24 @@ def _from_object(value: dict[str, Any], name: str | None) -> Base:  # noqa: C901
         raise ParseError(
             CommandError(
                 ErrorCode.INVALID_PAYLOAD,
-                f"The topic says `{name}` and the payload `{named[:40]}`.",
+                f"The topic says `{name}` and the payload {named[:40]!r}.",
                 field="command",
             ),
             name,
             request_id,
         )
     if named not in CLASSES:
-        raise ParseError(_unknown(named), named[:64], request_id)
+        raise ParseError(_unknown(named), texts.clean(named, 64), request_id)
     if named == "settings":
         return _validate(_settings_object(value), named, request_id)
-    fields = {**value, "command": named}
+    for key in ("url", "query"):
+        if isinstance(value.get(key), str):
+            _refuse_cookies(value[key], named, request_id)
+    return _validate(_repaired({**value, "command": named}), named, request_id)
+
+
+def _repaired(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return an object's fields as they can only be meant."""
     for key in _CASE_FREE:
         if isinstance(fields.get(key), str):
             fields[key] = fields[key].strip().lower()
@@ -163,7 +206,7 @@ def _from_object(value: dict[str, Any], name: str | None) -> Base:  # noqa: C901
         fields["url"] = repair_url(fields["url"]) or fields["url"]
     if isinstance(fields.get("quality"), int):
         fields["quality"] = str(fields["quality"])
-    return _validate(fields, named, request_id)
+    return fields
 
 
 def _settings_object(value: dict[str, Any]) -> dict[str, Any]:
@@ -205,7 +248,7 @@ def _explain(error: ValidationError, name: str) -> CommandError:
         text = f"`{name}` needs {key!r}."
     else:
         text = f"{key}: {first['msg']}."
-    return CommandError(ErrorCode.INVALID_PAYLOAD, text, field=key[:64])
+    return CommandError(ErrorCode.INVALID_PAYLOAD, text, field=texts.clean(key, 64))
 
 
 def _unknown(name: str) -> CommandError:
@@ -222,7 +265,7 @@ def repair_url(text: str) -> str | None:
     Voice and phones send ``https//host``, a missing scheme, a shared "title https://…". The text
     has at most `MAX_TEXT` characters: a normal form takes the square of that.
     """
-    text = unicodedata.normalize("NFC", text).strip().strip("<>").strip()
+    text = unicodedata.normalize("NFC", text).strip(f"{texts.MARKS} \t\r\n").strip("<>").strip()
     if _OTHER_SCHEME.match(text) and not text.lower().startswith(("http:/", "https:/")):
         return text  # kept as it is: the check of URLs says what is wrong with it
     found = _URL_IN_TEXT.findall(text)

@@ -8,9 +8,16 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, BeforeValidator, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+)
 
-from mediarip_mqtt import library
+from mediarip_mqtt import library, texts
 from mediarip_mqtt.frozen import Frozen
 from mediarip_mqtt.models import Job, MediaType, utc_iso
 from mediarip_mqtt.settings import MAX_BYTES
@@ -26,17 +33,28 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def _cut(limit: int, value: object) -> object:
-    """Return a text without what JSON and SQLite do not carry, at most so long."""
+    """Return a path without what JSON and SQLite do not carry, at most so long."""
     if not isinstance(value, str):
         return value
     return value.encode("utf-8", "ignore").decode().replace("\0", "").strip()[:limit] or None
 
 
+def _clean(limit: int, value: object) -> object:
+    """Return of a text what is fit to be shown, at most so long."""
+    return texts.clean(value, limit) or None if isinstance(value, str) else value
+
+
 Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8192)]
-Line = Annotated[str | None, BeforeValidator(partial(_cut, 200))]
-Long = Annotated[str | None, BeforeValidator(partial(_cut, 1000))]
+Line = Annotated[str | None, BeforeValidator(partial(_clean, 200))]
+Long = Annotated[str | None, BeforeValidator(partial(_clean, 1000))]
 Link = Annotated[str | None, BeforeValidator(partial(_cut, 4096))]
-Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+# What of a path is not fit to be shown makes it no path of ours: `library.below_root`.
+Folder = Annotated[str | None, BeforeValidator(partial(_cut, 1000))]
+Tag = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(texts.printable),
+]
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 # Bounded, for years near 1 and 9999 can't be turned into UTC.
 Moment = Annotated[
@@ -57,7 +75,7 @@ class Wanted(Frozen):
         Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]+$", max_length=100)] | None
     ) = None
     output_format: Literal["mp4", "mkv", "mp3", "m4a", "opus", "flac"] | None = None
-    folder: Long = None
+    folder: Folder = None
     playlist_items: PlaylistItems | None = None
     subtitles: SubtitlesOption = None
     sponsorblock: SponsorBlockOption = None

@@ -91,6 +91,11 @@ def test_the_id_of_a_reply_can_be_sent_back_as_it_came() -> None:
         (b"a\x00b", None, "invalid_payload", None),
         (b'{"url": "\\ud800"}', None, "invalid_payload", None),
         (b'{"query": "a\\u0000b"}', None, "invalid_payload", None),
+        (b'"a\\u0000b"', None, "invalid_payload", None),
+        (b'"\\ud800"', None, "invalid_payload", None),
+        (b'"\\ud800abcd"', "get", "invalid_payload", None),
+        (b"a\x1b[2Jb", None, "invalid_payload", "query"),
+        (b"last\x07", "cancel", "invalid_payload", "id"),
         (b"[1, 2]", None, "invalid_payload", None),
         (b"", None, "invalid_payload", "url"),
         (b"{}", None, "invalid_payload", "url"),
@@ -229,3 +234,77 @@ def test_a_purge_and_a_list_take_no_numbers_out_of_range_either() -> None:
         listing = parse(json.dumps({"before": moment}).encode(), "list")
         assert isinstance(listing, commands.List)
         assert listing.before == moment  # the id of no job
+
+
+UNFIT = ["\x1b[2J", "\x07", "\x7f", "\x85", "\u200e", "\u202e", "\u2066", "\u2028"]
+
+
+@pytest.mark.parametrize("char", UNFIT)
+def test_a_text_that_acts_on_a_terminal_or_turns_a_line_around_is_refused(char: str) -> None:
+    page = {"url": "https://a.example/x"}
+    for key, value in (("category", f"a{char}b"), ("tags", ["x", f"a{char}b"])):
+        error = refusal(json.dumps(page | {key: value}))
+        assert (error.code, error.field) == ("invalid_payload", key)
+        assert char not in error.message
+    error = refusal(json.dumps(page | {"request_id": f"a{char}b"}))
+    assert (error.field, error.request_id) == ("request_id", None)
+    for error in (
+        refusal(json.dumps({f"a{char}b": 1})),
+        refusal(json.dumps({"command": f"a{char}b"})),
+        refusal(json.dumps({"command": f"a{char}b"}), "download"),
+    ):
+        told = json.dumps([error.message, error.field, error.command], ensure_ascii=False)
+        assert char not in told
+    if not char.isspace():
+        assert refusal(json.dumps({"query": f"a{char}b"})).field == "query"
+
+
+def test_texts_of_all_languages_and_emoji_come_as_they_were_sent() -> None:
+    words = ["naïve", "日本　語", "עברית", "👩\u200d👩\u200d👧"]
+    sent = {"url": "https://a.example/x", "category": words[0], "tags": words, "request_id": "é"}
+    command = parse(json.dumps(sent).encode(), None)
+    assert isinstance(command, commands.Download)
+    assert (list(command.tags), command.request_id) == (words, "é")
+
+
+def test_search_words_are_one_line_and_the_marks_around_a_url_are_left_out() -> None:
+    words = parse(b"cats\r\n playing\tpiano", None)
+    assert isinstance(words, commands.Download)
+    assert words.query == "cats playing piano"
+    assert repair_url("\u200ehttps://a.example/x\u202c ") == "https://a.example/x"
+
+
+COOKIE = ".site.example\tTRUE\t/\tTRUE\t0\tSID\ts3cret"
+
+
+@pytest.mark.parametrize("name", [None, "download", "probe"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"# Netscape HTTP Cookie File\n{COOKIE}",
+        f"\ufeff# HTTP Cookie File\r\n{COOKIE}\r\n",
+        f"# made by hand\n# http cookie file\n{COOKIE}",
+        f"{COOKIE}\n{COOKIE}",
+        f"#HttpOnly_{COOKIE}",
+        COOKIE.replace("\t", "  "),
+        f"# Netscape HTTP Cookie File # see https://a.example/x {COOKIE}",
+        f"# Netscape HTTP Cookie File\n{COOKIE}\n" * 2000,
+    ],
+)
+def test_cookies_that_are_sent_to_the_wrong_topic_are_refused_and_not_told(
+    text: str, name: str | None
+) -> None:
+    payloads = [text, json.dumps(text), json.dumps({"url": text})]
+    for payload in [*payloads, json.dumps({"query": text})][: 3 if name == "probe" else 4]:
+        error = refusal(payload, name)
+        assert error.code == "invalid_payload"
+        assert "command/cookies" in error.message
+        assert "s3cret" not in error.message
+        assert "site.example" not in error.message
+
+
+def test_words_about_cookies_are_searched_for() -> None:
+    for text in ("netscape http cookie file", "cookies TRUE or FALSE", "#1 cookie file"):
+        command = parse(text.encode(), None)
+        assert isinstance(command, commands.Download)
+        assert command.query == text

@@ -241,6 +241,36 @@ def test_texts_are_cut_and_times_are_not_in_the_future(service: Service, client:
     assert job["created_at"] == job["completed_at"] < "2190"
 
 
+def test_an_imported_text_or_picture_is_as_fit_to_be_shown_as_a_page_s(
+    tmp_path: Path, mosquitto: Mosquitto, client: Client
+) -> None:
+    settings = {"SECURITY__ALLOW_PRIVATE_ADDRESSES": "false"}
+    service = Service(tmp_path, mosquitto.port, **settings).start()  # type: ignore[arg-type] # strings all
+    try:
+        record = {
+            **RECORD,
+            "title": "\u202egpj\x1b[2J\nx",
+            "error_message": "a\r\nb\u2066",
+            "category": "\x07c",
+            "filename": "a/\u202egpj.mp4",
+            "folder": "a\x1b",
+            "thumbnail": "http://192.168.1.1/reboot",
+        }
+        assert client.request("import", jobs=[record])["imported"] == 1
+        job = client.request("get", id="last")["job"]
+        assert (job["title"], job["error_message"], job["category"]) == ("gpj[2J x", "a  b", "c")
+        assert (job["filename"], job["folder"], job["thumbnail"]) == (None, None, None)
+        good = {**record, "url": "https://e.example/2", "thumbnail": "https://e.example/a b.jpg"}
+        assert client.request("import", jobs=[good])["imported"] == 1
+        assert client.request("get", id="last")["job"]["thumbnail"] is None  # as of a page
+        hostile = {**RECORD, "url": "ytsearch1:a\u202eb"}
+        assert client.request("import", jobs=[hostile])["refused"][0]["code"] == "invalid_url"
+        reply = client.request("import", jobs=[{**RECORD, "tags": ["\u202ex"]}])
+        assert reply["error"]["code"] == "invalid_payload"
+    finally:
+        service.stop()
+
+
 def test_an_item_joins_no_playlist_that_is_under_way(
     service: Service, client: Client, media: MediaServer
 ) -> None:

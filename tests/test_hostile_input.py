@@ -184,6 +184,21 @@ def test_any_page_s_data_become_what_can_be_stored_or_a_failure(
     wire.dumps(found.model_dump(mode="json")).encode()
 
 
+def test_an_item_s_url_and_title_of_a_page_are_fit_to_be_published() -> None:
+    engine = YtdlpEngine(DownloadSettings(), SecuritySettings())
+    task = Task(job_id="x", url="https://example.org/", temp_dir=Path())
+    urls = ["https://a.example/a b\x1b[2J\u202e\ud800?q=é", " ytsearch1:two words\n", "\x00"]
+    entries = [{"_type": "url", "url": url, "title": "\x07"} for url in urls]
+    info = {"_type": "playlist", "entries": entries, "title": "A\nlist\u202e"}
+    found = engine._media_info(task, info)  # noqa: SLF001 - what a page controls
+    assert found.title == "A list"
+    assert [(one.url, one.title) for one in found.entries] == [
+        ("https://a.example/a%20b%1B[2J%E2%80%AE?q=é", None),
+        ("ytsearch1:two words", None),
+        ("%00", None),
+    ]
+
+
 def test_what_a_previous_life_left_on_the_topics_does_no_harm(
     mosquitto: Mosquitto, client: Client, tmp_path: Path
 ) -> None:

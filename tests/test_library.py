@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 import unicodedata
 from collections.abc import Callable
 from functools import partial
@@ -102,6 +103,20 @@ def test_a_template_that_cant_be_read_or_would_fill_the_memory_is_refused(templa
     with pytest.raises(CommandError) as refusal:
         library.check_template(template)
     assert refusal.value.code is ErrorCode.UNSAFE_PATH
+
+
+@pytest.mark.parametrize(
+    "text", ["a" + "\u0301\u0327" * 500_000, "\u202e" * 10**6, "a." * 500_000, " " * 10**6 + "a"]
+)
+def test_a_page_s_endless_text_makes_a_name_at_once(text: str) -> None:
+    began = time.perf_counter()
+    name = library.safe_name(f"{text}/{text}.mp4")
+    beside = library.beside("film.mp4", f" - 001 {text}.mp4")
+    assert time.perf_counter() - began < 2
+    assert all(len(part.encode()) <= 255 for part in name.split("/"))
+    assert name.endswith("mp4")
+    assert " - 001" in beside
+    assert beside.endswith(".mp4")
 
 
 def test_a_folder_comes_back_in_its_normal_form() -> None:

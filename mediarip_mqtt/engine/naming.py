@@ -14,7 +14,7 @@ from typing import Any, Final
 from mediarip_mqtt import library
 from mediarip_mqtt.errors import DownloadError, ErrorCode
 
-VALUE_LIMIT: Final = 1000  # characters of a value; a name has at most 255 bytes
+VALUE_LIMIT: Final = 300  # characters of a value; a name has at most 255 bytes
 LIST_LIMIT: Final = 100
 # What yt-dlp raises where a template and a page's values don't fit together.
 _UNFIT: Final = (ValueError, TypeError, LookupError, ArithmeticError, AssertionError)

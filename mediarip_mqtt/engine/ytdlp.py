@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import threading
 import time
@@ -12,14 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from yt_dlp.extractor import gen_extractor_classes
 from yt_dlp.extractor.common import UnsupportedURLIE
 from yt_dlp.version import __version__ as ytdlp_version
 
-from mediarip_mqtt import library
-from mediarip_mqtt.addresses import check_link, check_url, host_of, site_of
+from mediarip_mqtt import library, texts
+from mediarip_mqtt.addresses import check_link, check_picture, check_url, host_of, site_of
 from mediarip_mqtt.engine import naming, options, patches, picture, tools
 from mediarip_mqtt.engine.base import Control, Extraction, Report, Task
 from mediarip_mqtt.engine.classify import UPCOMING_LEAST, UPCOMING_POLL, classify
@@ -49,6 +50,8 @@ _MAYBE_BLOCKED: Final = frozenset(
         ErrorCode.INTERNAL,
     }
 )
+
+_UNFIT_IN_URL: Final = re.compile(rf"{texts.UNFIT.pattern}| ")
 
 logger = logging.getLogger(__name__)
 
@@ -313,9 +316,9 @@ class YtdlpEngine:
         """Return an item; one without a page of its own is reached by its number on this one."""
         own = str(one.get("_type")) in {"url", "url_transparent"}
         link = one.get("url") if own else one.get("webpage_url") or one.get("original_url")
-        url = str(link or "").encode("utf-8", "replace").decode("utf-8")
+        url = _link(str(link or ""))
         items = None
-        if not url or url in (task.url, page.get("webpage_url")):
+        if not url or url in (task.url, _link(str(page.get("webpage_url") or ""))):
             place = _number(one.get("playlist_index"))
             url, items = task.url, str(int(place) if place and 1 <= place <= MAX_PLACE else number)
         return Entry(
@@ -332,10 +335,7 @@ class YtdlpEngine:
         url = info.get("thumbnail")
         if not url and (pictures := _dicts(info.get("thumbnails"))):
             url = pictures[-1].get("url")
-        try:
-            return check_url(str(url), self._security) if url and len(str(url)) <= 2048 else None  # noqa: PLR2004 - a URL of a usual length
-        except CommandError:
-            return None
+        return check_picture(url, self._security)
 
 
 def _cache_folder() -> Path | None:
@@ -402,7 +402,7 @@ def _format(one: dict[str, Any]) -> FormatInfo:
     size = _number(one.get("filesize") or one.get("filesize_approx"))
     tall = _number(one.get("height"))
     return FormatInfo(
-        format_id=str(one.get("format_id"))[:100],
+        format_id=texts.clean(str(one.get("format_id")), 100),
         ext=_text(one.get("ext")),
         resolution=_text(one.get("resolution")),
         height=int(tall) if tall else None,
@@ -425,8 +425,14 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 def _text(value: Any) -> str | None:
     if value is None:
         return None
-    text = str(value)[: 10 * TEXT_LIMIT].encode("utf-8", "replace").decode("utf-8")
-    return "".join(char for char in text if char.isprintable())[:TEXT_LIMIT].strip() or None
+    return texts.clean(str(value), TEXT_LIMIT) or None
+
+
+def _link(url: str) -> str:
+    """Return a page's URL without characters that could not be published; spaces are quoted."""
+    web = url.strip().lower().startswith(("http://", "https://"))
+    unfit = _UNFIT_IN_URL if web else texts.UNFIT  # else a search, whose words stay as they are
+    return unfit.sub(lambda found: quote(found[0], safe="", errors="ignore"), url.strip())
 
 
 def _number(value: Any) -> float | None:
