@@ -26,11 +26,12 @@ from mediarip_mqtt.engine.ytdlp import YtdlpEngine
 from mediarip_mqtt.errors import ConfigError, StoreError
 from mediarip_mqtt.health import Health, end_when_frozen, place
 from mediarip_mqtt.jobs import Jobs, new_id, now
-from mediarip_mqtt.library import OWN_FOLDER, fetched_folder
+from mediarip_mqtt.library import fetched_folder
 from mediarip_mqtt.limits import Limits
 from mediarip_mqtt.link import LinkError
 from mediarip_mqtt.models import Facts, PauseReason
 from mediarip_mqtt.mqtt import Session
+from mediarip_mqtt.names import OWN_FOLDER
 from mediarip_mqtt.pictures import Pictures
 from mediarip_mqtt.preferences import Preferences
 from mediarip_mqtt.publisher import INFO, THUMBNAIL, YTDLP, Publisher

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final, assert_never, cast
 from urllib.parse import quote_plus
 
-from mediarip_mqtt import commands, library, presets, wire
+from mediarip_mqtt import commands, names, presets, wire
 from mediarip_mqtt.addresses import check_url
 from mediarip_mqtt.errors import CommandError, ErrorCode
 from mediarip_mqtt.importing import Importing
@@ -175,13 +175,13 @@ class Effects:
     def _download(self, tx: Tx, command: commands.Download, origin: Origin) -> Job:
         url = self._url(command)
         if command.output_template:
-            library.check_template(command.output_template)
+            names.check_template(command.output_template)
         asked = command.model_dump(include=set(DownloadOptions.model_fields))
         preset = command.preset or self._preferences.default_preset
         asked["media_type"] = command.media_type or presets.media_type(
             preset, self._settings.downloads
         )
-        asked["folder"] = library.check_folder(command.folder) if command.folder else None
+        asked["folder"] = names.check_folder(command.folder) if command.folder else None
         if not any(getattr(command, one) for one in _CHOOSING):
             asked["preset"] = preset
             asked["quality"] = presets.capped(

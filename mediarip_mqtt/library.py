@@ -1,4 +1,4 @@
-"""Names and places on the volume: nothing is written outside the root, and no file overwritten.
+"""Places on the volume: nothing is written outside the root, and no file overwritten.
 
 All functions block; they run in threads.
 """
@@ -12,91 +12,22 @@ import os
 import re
 import shutil
 import stat
-import unicodedata
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
-from mediarip_mqtt import texts
-from mediarip_mqtt.errors import CommandError, ErrorCode
 from mediarip_mqtt.models import ProducedFile
+from mediarip_mqtt.names import OWN_FOLDER
 from mediarip_mqtt.settings import Settings
 
-OWN_FOLDER: Final = ".mediarip"
 YTDLP_FOLDER: Final = "ytdlp"  # in it: versions that were fetched
 MARKER: Final = f"{OWN_FOLDER}/store.db"  # shows that the volume is there, not a bare mount point
-NAME_BYTES: Final = 255  # of one name, on nearly every filesystem
-PART_CHARACTERS: Final = 2000  # of one name before it is made safe, which makes it shorter
-EXTENSION_LENGTH: Final = 10
-SPARE_BYTES: Final = 12  # left for " (9999)" and the like
-DEPTH: Final = 8
-MAX_COPIES: Final = 9999
 COPY_STEP: Final = 1024 * 1024
 
-# Windows' and SMB's forbidden characters, as look-alikes that are allowed everywhere.
-_LOOKALIKES: Final = str.maketrans(
-    {"<": "＜", ">": "＞", ":": "：", '"': "＂", "\\": "⧹", "|": "｜", "?": "？", "*": "＊"}
-)
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 )
-_RESERVED: Final = re.compile(
-    r"^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)", re.IGNORECASE
-)
-# What a double click would run or open elsewhere; yt-dlp has a list of its own for downloads.
-_DANGEROUS: Final = frozenset(
-    (
-        "app",
-        "appimage",
-        "bash",
-        "bat",
-        "cmd",
-        "com",
-        "command",
-        "cpl",
-        "desktop",
-        "dll",
-        "dylib",
-        "exe",
-        "hta",
-        "htm",
-        "html",
-        "inf",
-        "jar",
-        "js",
-        "jse",
-        "lnk",
-        "msc",
-        "msi",
-        "php",
-        "pif",
-        "pl",
-        "ps1",
-        "py",
-        "reg",
-        "scf",
-        "scr",
-        "sh",
-        "so",
-        "svg",
-        "url",
-        "vb",
-        "vbe",
-        "vbs",
-        "wsf",
-        "wsh",
-        "xhtml",
-    )
-)
-# Widths of 3 digits at most: `%(title)999999999s` would fill the memory. Within a field `%` stands
-# only for a part of a date, `%(upload_date>%Y-%m)s`: without a width, and one without a slash.
-_FIELD: Final = re.compile(
-    r"%\((?:[^()%/\\]|%[aAbBdGHIjmMpSuUVwWyY]){1,120}\)"
-    r"[-+ #0]{0,5}\d{0,3}(?:\.\d{1,3})?[sdifBjhlqUDSNc]"
-)
-# The same by yt-dlp's replacement, `%(title&{:>999999999})s`.
-_FORMAT_SPEC: Final = re.compile(r"&[^)]*\{[^)}]*[:!.\[]")
 _JOB_FOLDER: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -108,165 +39,6 @@ def own_folder(settings: Settings) -> Path:
 def fetched_folder(settings: Settings) -> Path:
     """Return where newer versions of yt-dlp are kept."""
     return own_folder(settings) / YTDLP_FOLDER
-
-
-def check_template(template: str) -> str:
-    """Return a sender's output template; raise `unsafe_path` where it could lead out."""
-    _check_path(template, "output_template")
-    if "%" in _FIELD.sub("", template).replace("%%", "") or _FORMAT_SPEC.search(template):
-        raise _unsafe(
-            "output_template",
-            "holds a field that can't be read; fields look like %(title)s or %(title).100B",
-        )
-    return template
-
-
-def check_folder(folder: str) -> str:
-    """Return a sender's folder in its normal form; raise `unsafe_path` where it leads out."""
-    _check_path(folder, "folder")
-    return "/".join(part for part in folder.split("/") if part)
-
-
-def below_root(name: str | None) -> str | None:
-    """Return a relative name that somebody claims, in its normal form; None where it leads out."""
-    try:
-        return check_folder(name) or None if name else None
-    except CommandError:
-        return None
-
-
-def _check_path(text: str, field: str) -> None:
-    parts = text.split("/")
-    if text.startswith(("/", "~")) or re.match(r"^[A-Za-z]:", text):
-        raise _unsafe(field, "must be relative to the storage root")
-    if any(part.strip() in {".", ".."} for part in parts):
-        raise _unsafe(field, "must not hold `.` or `..` as a folder")
-    if "\\" in text or texts.UNFIT.search(text):
-        raise _unsafe(field, "holds a backslash, a control character or one of direction")
-    if any(part.strip().startswith(".") for part in parts):
-        raise _unsafe(field, "must not hold hidden folders or files")
-    if len(parts) > DEPTH or any(len(part.encode()) > NAME_BYTES for part in parts):
-        raise _unsafe(field, "has too many folders, or too long a name")
-
-
-def _unsafe(field: str, text: str) -> CommandError:
-    return CommandError(ErrorCode.UNSAFE_PATH, f"{field} {text}.", field=field)
-
-
-def safe_name(rendered: str) -> str:
-    """Return a relative path that is safe everywhere for whatever a template made of a page."""
-    parts = [part for part in rendered.split("/") if part.strip(" .")]
-    folders, last = parts[:-1][: DEPTH - 1], parts[-1] if parts else ""
-    names = [_safe_part(part, extension=False) for part in folders]
-    return "/".join([*names, _safe_part(last, extension=True)])
-
-
-def _safe_part(text: str, *, extension: bool) -> str:
-    text = _bounded(text, extension=extension)
-    clean = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode("utf-8"))
-    # Cc control, Cf format (bidirectional overrides, zero-width), Cs surrogates, Co, Cn, Zl, Zp.
-    clean = "".join(
-        " " if unicodedata.category(char) in {"Cc", "Zl", "Zp"} else char
-        for char in clean
-        if unicodedata.category(char) not in {"Cf", "Cs", "Co", "Cn"}
-    )
-    clean = unicodedata.normalize("NFC", clean)  # what was taken out may have stood in between
-    clean = re.sub(r"\s+", " ", clean.translate(_LOOKALIKES).replace("/", "⧸"))
-    clean = clean.rstrip(" .").lstrip(" .-")
-    if _RESERVED.match(clean) or clean.lower() == OWN_FOLDER.strip("."):
-        clean = f"_{clean}"
-    if not extension:
-        return _cut(clean, NAME_BYTES) or "_"
-    stem, dot, ext = clean.rpartition(".")
-    if not dot or not re.fullmatch(rf"[A-Za-z0-9]{{1,{EXTENSION_LENGTH}}}", ext):
-        stem, ext = clean, ""
-    if ext.lower() in _DANGEROUS:
-        stem, ext = f"{stem}.{ext}", "bin"
-    tail = f".{ext}" if ext else ""
-    return (_cut(stem, NAME_BYTES - SPARE_BYTES - len(tail)) or "_") + tail
-
-
-def _bounded(text: str, *, extension: bool) -> str:
-    """Cut a page's endless text: a normal form of combining marks takes the square of it."""
-    if len(text) <= PART_CHARACTERS:
-        return text
-    _, dot, end = text.rpartition(".")
-    tail = dot + end if extension and len(end) <= EXTENSION_LENGTH else ""
-    return text[:PART_CHARACTERS] + tail
-
-
-def one_level(text: str) -> str:
-    """Return a page's text such that it can't make or leave a folder."""
-    text = text.replace("/", "⧸").replace("\\", "⧹").replace("\x00", "")
-    return text if text.strip(" .") else "_"
-
-
-def beside(filename: str, tail: str) -> str:
-    """Return the name of a file that belongs to another: the same stem, then ``tail``.
-
-    ``tail`` may be of a page; it ends with the extension.
-    """
-    path = PurePosixPath(filename)
-    end = _safe_part(f"x{tail}", extension=True)[1:]
-    stem = _cut(path.stem, max(1, NAME_BYTES - SPARE_BYTES - len(end.encode())))
-    return str(path.parent / _safe_part(f"{stem}{end}", extension=True))
-
-
-def _cut(text: str, limit: int) -> str:
-    """Return a text of at most ``limit`` bytes, cut between characters."""
-    return text.encode()[:limit].decode("utf-8", "ignore").strip(" .")
-
-
-def free_name(root: Path, filename: str, taken: Collection[str] = ()) -> str:
-    """Return the name, or ``name (2).ext`` and so on: the first that is neither there nor taken.
-
-    Names that differ only in case or in Unicode form are the same: they are on a Windows or macOS
-    client of the volume, which would show one of the two files and hide the other.
-    """
-    return free_names(root, [filename], taken)[0]
-
-
-def free_names(root: Path, filenames: Sequence[str], taken: Collection[str] = ()) -> list[str]:
-    """Return the free names of files that belong together: all get the same number.
-
-    The first one's stem is what the number stands behind, also in the others that begin with it.
-    """
-    path = PurePosixPath(filenames[0])
-    used = {_fold(name) for name in taken}
-    # Of a folder that may be great only the names are kept that a copy could have.
-    begin = tuple({_fold(_own_stem(one, path.stem)) for one in filenames})
-    with (
-        contextlib.suppress(FileNotFoundError, NotADirectoryError),
-        os.scandir(root / path.parent) as entries,
-    ):
-        there = (_fold(entry.name) for entry in entries)
-        used |= {_fold(str(path.parent / name)) for name in there if name.startswith(begin)}
-    for number in range(1, MAX_COPIES):
-        names = [_numbered(one, path.stem, number) for one in filenames]
-        folded = {_fold(name) for name in names}
-        if len(folded) < len(names):
-            raise ValueError(f"two files of one name: {names}")
-        if used.isdisjoint(folded):
-            return names
-    raise FileExistsError(errno.EEXIST, "too many files of this name", filenames[0])
-
-
-def _own_stem(filename: str, stem: str) -> str:
-    """Return what of a file's name the number stands behind."""
-    path = PurePosixPath(filename)
-    return stem if path.name.startswith(stem) else path.stem
-
-
-def _numbered(filename: str, stem: str, number: int) -> str:
-    path = PurePosixPath(filename)
-    if number == 1:
-        return filename
-    own = _own_stem(filename, stem)
-    return str(path.parent / f"{own} ({number}){path.name.removeprefix(own)}")
-
-
-def _fold(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def place(root: Path, source: Path, filename: str) -> None:

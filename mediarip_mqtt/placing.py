@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt import library, outcomes
+from mediarip_mqtt import names, outcomes
 from mediarip_mqtt.errors import DownloadError, ErrorCode, Stopped
 from mediarip_mqtt.jobs import Jobs
 from mediarip_mqtt.models import ProducedFile
@@ -80,10 +80,10 @@ class Placing:
         taken = await self._store.read(Tx.planned_names)
         waiting = await _to_move(files)
         wanted = [file.filename for file in waiting]
-        names = await asyncio.to_thread(library.free_names, self._root, wanted, taken)
+        free = await asyncio.to_thread(names.free_names, self._root, wanted, taken)
         chosen = {
             file.temp_path: file.model_copy(update={"filename": name})
-            for file, name in zip(waiting, names, strict=True)
+            for file, name in zip(waiting, free, strict=True)
         }
         return tuple(chosen.get(file.temp_path, file) for file in files)
 

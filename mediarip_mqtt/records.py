@@ -17,7 +17,7 @@ from pydantic import (
     StringConstraints,
 )
 
-from mediarip_mqtt import library, texts
+from mediarip_mqtt import names, texts
 from mediarip_mqtt.frozen import Frozen
 from mediarip_mqtt.models import Job, MediaType, utc_iso
 from mediarip_mqtt.settings import MAX_BYTES
@@ -48,7 +48,7 @@ Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_
 Line = Annotated[str | None, BeforeValidator(partial(_clean, 200))]
 Long = Annotated[str | None, BeforeValidator(partial(_clean, 1000))]
 Link = Annotated[str | None, BeforeValidator(partial(_cut, 4096))]
-# What of a path is not fit to be shown makes it no path of ours: `library.below_root`.
+# What of a path is not fit to be shown makes it no path of ours: `names.below_root`.
 Folder = Annotated[str | None, BeforeValidator(partial(_cut, 1000))]
 Tag = Annotated[
     str,
@@ -134,8 +134,8 @@ class Record(Wanted):
                 "id": job_id,
                 "session_id": session_id,
                 "url": url,
-                "filename": library.below_root(self.filename),
-                "folder": library.below_root(self.folder),
+                "filename": names.below_root(self.filename),
+                "folder": names.below_root(self.folder),
                 "progress_percent": 100.0 if done else 0.0,
                 "created_at": min(self.created_at or ended, ended),
                 "started_at": self.started_at and min(self.started_at, ended),

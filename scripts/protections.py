@@ -319,7 +319,7 @@ PROTECTIONS = (
     Protection(
         "6 a page's names are made safe",
         "engine/ytdlp.py",
-        "        return library.safe_name(rendered)",
+        "        return names.safe_name(rendered)",
         "        return str(rendered)",
         "tests/test_engine.py::test_a_page_s_title_makes_a_name_that_is_safe_everywhere",
     ),

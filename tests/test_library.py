@@ -21,7 +21,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from mediarip_mqtt import library
+from mediarip_mqtt import library, names
 from mediarip_mqtt.errors import CommandError, ErrorCode
 
 JOB = "0199a0b1-0000-7000-8000-00000000000a"
@@ -54,7 +54,7 @@ LEADING_OUT = [
 @pytest.mark.parametrize("text", LEADING_OUT)
 @pytest.mark.parametrize(
     ("check", "field"),
-    [(library.check_template, "output_template"), (library.check_folder, "folder")],
+    [(names.check_template, "output_template"), (names.check_folder, "folder")],
 )
 def test_a_senders_path_that_could_lead_out_is_refused(
     check: Callable[[str], str], field: str, text: str
@@ -79,7 +79,7 @@ def test_a_senders_path_that_could_lead_out_is_refused(
     ],
 )
 def test_the_templates_that_people_use_are_accepted(template: str) -> None:
-    assert library.check_template(template) == template
+    assert names.check_template(template) == template
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_the_templates_that_people_use_are_accepted(template: str) -> None:
 )
 def test_a_template_that_cant_be_read_or_would_fill_the_memory_is_refused(template: str) -> None:
     with pytest.raises(CommandError) as refusal:
-        library.check_template(template)
+        names.check_template(template)
     assert refusal.value.code is ErrorCode.UNSAFE_PATH
 
 
@@ -110,8 +110,8 @@ def test_a_template_that_cant_be_read_or_would_fill_the_memory_is_refused(templa
 )
 def test_a_page_s_endless_text_makes_a_name_at_once(text: str) -> None:
     began = time.perf_counter()
-    name = library.safe_name(f"{text}/{text}.mp4")
-    beside = library.beside("film.mp4", f" - 001 {text}.mp4")
+    name = names.safe_name(f"{text}/{text}.mp4")
+    beside = names.beside("film.mp4", f" - 001 {text}.mp4")
     assert time.perf_counter() - began < 2
     assert all(len(part.encode()) <= 255 for part in name.split("/"))
     assert name.endswith("mp4")
@@ -120,8 +120,8 @@ def test_a_page_s_endless_text_makes_a_name_at_once(text: str) -> None:
 
 
 def test_a_folder_comes_back_in_its_normal_form() -> None:
-    assert library.check_folder("Filme/Neu/") == "Filme/Neu"
-    assert library.check_folder("a//b") == "a/b"
+    assert names.check_folder("Filme/Neu/") == "Filme/Neu"
+    assert names.check_folder("a//b") == "a/b"
 
 
 @pytest.mark.parametrize(
@@ -157,14 +157,14 @@ def test_a_folder_comes_back_in_its_normal_form() -> None:
     ],
 )
 def test_what_a_page_says_becomes_a_name_that_is_safe_everywhere(rendered: str, safe: str) -> None:
-    assert library.safe_name(rendered) == safe
+    assert names.safe_name(rendered) == safe
 
 
 def test_a_long_name_is_cut_to_what_filesystems_take_and_keeps_its_extension() -> None:
-    name = library.safe_name("漢" * 300 + ".mp4")
+    name = names.safe_name("漢" * 300 + ".mp4")
     assert name.endswith("漢.mp4")
     assert len(name.encode()) <= 255 - len(" (9999)")
-    nested = library.safe_name("/".join(["漢" * 300] * 50) + ".webm")
+    nested = names.safe_name("/".join(["漢" * 300] * 50) + ".webm")
     assert len(nested.encode()) < 4096 / 2
     assert nested.endswith(".webm")
 
@@ -183,12 +183,12 @@ hostile = st.text(
 @example("....//....//x")
 @example(". .-.con.mp4")
 def test_whatever_a_page_says_the_name_is_safe(rendered: str) -> None:
-    name = library.safe_name(rendered)
+    name = names.safe_name(rendered)
     path = PurePosixPath(name)
-    assert library.safe_name(name) == name
+    assert names.safe_name(name) == name
     assert not path.is_absolute()
     assert str(path) == name
-    assert 1 <= len(path.parts) <= library.DEPTH
+    assert 1 <= len(path.parts) <= names.DEPTH
     for part in path.parts:
         assert len(part.encode("utf-8")) <= 255
         assert part == unicodedata.normalize("NFC", part)
@@ -207,7 +207,7 @@ def test_whatever_a_page_says_the_file_lands_below_the_root(
     source, root = folder / "source", folder / "root"
     source.write_bytes(b"media")
     make_root(root)
-    name = library.free_name(root, library.safe_name(rendered))
+    name = names.free_name(root, names.safe_name(rendered))
     library.place(root, source, name)
     assert not source.exists()
     assert files(root) == {name: b"media"}
@@ -268,21 +268,21 @@ def files(root: Path) -> dict[str, bytes]:
 
 
 def test_a_second_file_of_the_same_name_gets_another_name(root: Path) -> None:
-    assert library.free_name(root, "a/film.tar.mp4") == "a/film.tar.mp4"
+    assert names.free_name(root, "a/film.tar.mp4") == "a/film.tar.mp4"
     (root / "a").mkdir()
     (root / "a" / "film.tar.mp4").touch()
-    assert library.free_name(root, "a/film.tar.mp4") == "a/film.tar (2).mp4"
+    assert names.free_name(root, "a/film.tar.mp4") == "a/film.tar (2).mp4"
     taken = {"a/film.tar (2).mp4", "a/FILM.tar (3).mp4"}
-    assert library.free_name(root, "a/film.tar.mp4", taken) == "a/film.tar (4).mp4"
+    assert names.free_name(root, "a/film.tar.mp4", taken) == "a/film.tar (4).mp4"
 
 
 def test_names_that_windows_would_take_for_the_same_are_not_free(root: Path) -> None:
     (root / "FILM.mp4").touch()
     (root / "e\u0301.mp4").touch()
     (root / "broken").symlink_to("nowhere")
-    assert library.free_name(root, "film.mp4") == "film (2).mp4"
-    assert library.free_name(root, "\u00e9.mp4") == "\u00e9 (2).mp4"
-    assert library.free_name(root, "broken") == "broken (2)"
+    assert names.free_name(root, "film.mp4") == "film (2).mp4"
+    assert names.free_name(root, "\u00e9.mp4") == "\u00e9 (2).mp4"
+    assert names.free_name(root, "broken") == "broken (2)"
 
 
 def test_a_file_is_moved_to_its_place_with_new_folders(root: Path, source: Path) -> None:
@@ -358,7 +358,7 @@ def test_a_copy_that_does_not_fit_leaves_nothing_behind(
 
 KILLED_EVERYWHERE = """
 import errno, os, pathlib, shutil, sys
-from mediarip_mqtt import library
+from mediarip_mqtt import library, names
 
 base, way = pathlib.Path(sys.argv[1]), sys.argv[2]
 link = os.link

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mediarip_mqtt import library
+from mediarip_mqtt import names
 from mediarip_mqtt.engine import naming
 from mediarip_mqtt.engine.base import Task
 from mediarip_mqtt.engine.cookies import Cookies
@@ -54,7 +54,7 @@ def name_of() -> NameOf:
     session = Session({"quiet": True, "outtmpl_na_placeholder": ""}, OPEN, auto_init=False)
 
     def name_of(template: str) -> str:
-        return library.safe_name(naming.fill(session, template, dict(PAGE), "mp4"))
+        return names.safe_name(naming.fill(session, template, dict(PAGE), "mp4"))
 
     return name_of
 
@@ -125,7 +125,7 @@ def test_a_template_reaches_no_secret_by_any_way_of_its_language(
     ],
 )
 def test_an_ordinary_template_names_the_file(template: str, name: str, name_of: NameOf) -> None:
-    assert library.check_template(template) == template
+    assert names.check_template(template) == template
     assert name_of(template) == name
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from mediarip_mqtt import library
+from mediarip_mqtt import names
 from mediarip_mqtt.errors import DownloadError, ErrorCode
 
 VALUE_LIMIT: Final = 300  # characters of a value; a name has at most 255 bytes
@@ -78,7 +78,7 @@ def _value(value: Any) -> Any:
 
 def _scalar(value: Any) -> Any:
     if isinstance(value, str):
-        return library.one_level(value[:VALUE_LIMIT])
+        return names.one_level(value[:VALUE_LIMIT])
     if isinstance(value, int | float):  # greater ones than a page needs can't be printed
         return value if abs(value) < 2**63 else None
     return None

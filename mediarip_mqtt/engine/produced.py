@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt import library
+from mediarip_mqtt import names
 from mediarip_mqtt.errors import DownloadError, ErrorCode
 from mediarip_mqtt.models import ProducedFile
 
@@ -38,7 +38,7 @@ def collect(
         )
     main = files[0].model_copy(update={"warning": warning})
     for path, tail in (*_subtitles(info), *_chapters(info)):
-        final = library.beside(main.filename, tail)
+        final = names.beside(main.filename, tail)
         # On some clients of a volume two names that differ only in case are one.
         taken = {one.filename.casefold() for one in files}
         if (size := _size(path)) and final.casefold() not in taken:
@@ -60,7 +60,7 @@ def _subtitles(info: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _chapters(info: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for number, one in enumerate(info.get("chapters") or (), start=1):
         if path := one.get("filepath"):
-            title = library.one_level(str(one.get("title") or ""))
+            title = names.one_level(str(one.get("title") or ""))
             yield path, f" - {number:03d} {title}{Path(path).suffix}"
 
 

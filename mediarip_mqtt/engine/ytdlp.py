@@ -19,7 +19,7 @@ from yt_dlp.extractor import gen_extractor_classes
 from yt_dlp.extractor.common import UnsupportedURLIE
 from yt_dlp.version import __version__ as ytdlp_version
 
-from mediarip_mqtt import library, texts
+from mediarip_mqtt import names, texts
 from mediarip_mqtt.addresses import check_link, check_picture, check_url, host_of, site_of
 from mediarip_mqtt.engine import naming, options, patches, picture, tools
 from mediarip_mqtt.engine.base import Control, Extraction, Report, Task
@@ -229,7 +229,7 @@ class YtdlpEngine:
         rendered = naming.fill(session, template, info, extension)
         if task.options.folder:
             rendered = f"{task.options.folder}/{rendered}"
-        return library.safe_name(rendered)
+        return names.safe_name(rendered)
 
     def _site_template(self, info: dict[str, Any], url: str) -> str:
         templates = self._downloads.output_templates

@@ -11,7 +11,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["mediarip_mqtt"]):
-    from mediarip_mqtt import commands, library, payloads, wire
+    from mediarip_mqtt import commands, names, payloads, wire
     from mediarip_mqtt.addresses import check_url
     from mediarip_mqtt.engine.classify import classify, clean
     from mediarip_mqtt.errors import CommandError
@@ -37,10 +37,10 @@ def one_input(data: bytes) -> None:
             case 3:
                 check_url(text, SECURITY)
             case 4:
-                name = library.safe_name(text or "x")
+                name = names.safe_name(text or "x")
                 if ".." in name.split("/") or name.startswith("/") or "\x00" in name:
                     raise RuntimeError(f"an unsafe name: {name!r}")
-                library.check_folder(text)
+                names.check_folder(text)
             case 5:
                 TOPICS.parse(f"mediarip/{text}")
                 TOPICS.parse_job(text)
