@@ -221,6 +221,8 @@ class Jobs:
 
         With a ``depth``, take that of the first so many jobs whose page was not read yet.
         """
+        # Suspects one at a time: else a deadly page takes those beside it along.
+        excluded = [*excluded, *tx.suspects()]
         due = self._turns.due(tx, self._clock(), excluded, depth, busy_sites)
         job = next((one for one in due if depth == 1 or not extracted(one.id)), None)
         if job is None:

@@ -354,3 +354,25 @@ async def test_an_isolated_session_s_playlist_keeps_to_the_session_s_limit(store
         assert sum(tx.counts("ann").values()) == 3
 
     await store.write(run)
+
+
+async def test_pages_that_were_read_beside_a_deadly_one_are_not_given_up(
+    store: Store, jobs: Jobs
+) -> None:
+    def run(tx: Tx) -> None:
+        for number in range(12):
+            jobs.add(tx, "deadly" if not number else f"{number}", DownloadOptions(), session_id="s")
+        for _ in range(3):
+            while len(tx.running()) < 3:
+                assert jobs.claim(tx, [], extracted=lambda _: False)
+            jobs.recover(tx)
+        found = statuses(tx)
+        assert found.pop("deadly") == "failed"
+        assert set(found.values()) == {"queued"}
+        for _ in range(11):  # one after the other, and all in the end
+            one = jobs.claim(tx, [], extracted=lambda _: False)
+            assert one is not None
+            jobs.extracted(tx, one.id, MediaInfo(url=one.url), JobStatus.DOWNLOADING)
+        assert jobs.claim(tx, [], extracted=lambda _: False) is None
+
+    await store.write(run)
