@@ -360,19 +360,22 @@ async def test_pages_that_were_read_beside_a_deadly_one_are_not_given_up(
     store: Store, jobs: Jobs
 ) -> None:
     def run(tx: Tx) -> None:
-        for number in range(12):
-            jobs.add(tx, "deadly" if not number else f"{number}", DownloadOptions(), session_id="s")
-        for _ in range(3):
-            while len(tx.running()) < 3:
-                assert jobs.claim(tx, [], extracted=lambda _: False)
-            jobs.recover(tx)
-        found = statuses(tx)
-        assert found.pop("deadly") == "failed"
-        assert set(found.values()) == {"queued"}
-        for _ in range(11):  # one after the other, and all in the end
-            one = jobs.claim(tx, [], extracted=lambda _: False)
-            assert one is not None
-            jobs.extracted(tx, one.id, MediaInfo(url=one.url), JobStatus.DOWNLOADING)
-        assert jobs.claim(tx, [], extracted=lambda _: False) is None
+        for url in ("deadly", *"abcdefghi"):
+            jobs.add(tx, url, DownloadOptions(), session_id="default")
+        deaths = 0
+        while tx.queue(20):
+            while len(tx.running()) < 3 and jobs.claim(tx, [], extracted=lambda _: False):
+                pass
+            if "deadly" in {job.url for job in tx.running()}:
+                deaths += 1
+                jobs.recover(tx)
+            else:
+                for job in tx.running():
+                    jobs.fail(tx, job.id, GONE)
+        assert deaths == 3
+        assert by_url(tx)["deadly"].error_code == "internal"
+        assert {job.error_code for url, job in by_url(tx).items() if url != "deadly"} == {
+            "not_found"
+        }
 
     await store.write(run)
