@@ -223,7 +223,11 @@ class Jobs:
 
         With a ``depth``, take that of the first so many jobs whose page was not read yet.
         """
-        due = self._turns.due(tx, self._clock(), excluded, depth, busy_sites)
+        held, last = _suspects(tx)
+        excluded = [*excluded, *held]
+        due = self._turns.due(tx, self._clock(), [*excluded, *last], depth, busy_sites)
+        if last and not due:
+            due = self._turns.due(tx, self._clock(), excluded, depth, busy_sites)
         job = next((one for one in due if depth == 1 or not extracted(one.id)), None)
         if job is None:
             return None
@@ -487,6 +491,18 @@ _FRESH: Final[dict[str, Any]] = {
     "completed_at": None,
     "cleared_at": None,
 }
+
+
+def _suspects(tx: Tx) -> tuple[list[str], list[str]]:
+    """Return the jobs to be held back that the process may have died of, and those that go last.
+
+    Their pages are read one at a time: a deadly one would else take those beside it along. What is
+    near to be given up lets others go first: it may only have been there when others did it.
+    """
+    found = tx.suspects()
+    reading = any(status is JobStatus.EXTRACTING for _, _, status in found)
+    held = [job_id for job_id, _, _ in found] if reading else []
+    return held, [job_id for job_id, crashes, _ in found if crashes == CRASHES - 1]
 
 
 def new_id() -> str:

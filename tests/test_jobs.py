@@ -354,3 +354,28 @@ async def test_an_isolated_session_s_playlist_keeps_to_the_session_s_limit(store
         assert sum(tx.counts("ann").values()) == 3
 
     await store.write(run)
+
+
+async def test_pages_that_were_read_beside_a_deadly_one_are_not_given_up(
+    store: Store, jobs: Jobs
+) -> None:
+    def run(tx: Tx) -> None:
+        for url in ("deadly", *"abcdefghi"):
+            jobs.add(tx, url, DownloadOptions(), session_id="default")
+        deaths = 0
+        while tx.queue(20):
+            while len(tx.running()) < 3 and jobs.claim(tx, [], extracted=lambda _: False):
+                pass
+            if "deadly" in {job.url for job in tx.running()}:
+                deaths += 1
+                jobs.recover(tx)
+            else:
+                for job in tx.running():
+                    jobs.fail(tx, job.id, GONE)
+        assert deaths == 3
+        assert by_url(tx)["deadly"].error_code == "internal"
+        assert {job.error_code for url, job in by_url(tx).items() if url != "deadly"} == {
+            "not_found"
+        }
+
+    await store.write(run)

@@ -1,5 +1,6 @@
 -- How often the process died while it read this job's page.
 ALTER TABLE jobs ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX idx_jobs_crashes ON jobs (completed_at, status) WHERE crashes > 0;
 
 -- A count of nothing goes: sessions come and go, and each would leave rows behind.
 DELETE FROM job_counts WHERE n = 0;

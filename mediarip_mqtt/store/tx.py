@@ -349,6 +349,11 @@ class Tx(Files):
         sql = "UPDATE jobs SET crashes = crashes + 1 WHERE id = ? RETURNING crashes"
         return int(self._rows(sql, job_id)[0]["crashes"])
 
+    def suspects(self) -> list[tuple[str, int, JobStatus]]:
+        """Return the unfinished jobs at whose pages the process died, and how often it did."""
+        sql = "SELECT id, crashes, status FROM jobs WHERE crashes > 0 AND completed_at IS NULL"
+        return [(row["id"], row["crashes"], JobStatus(row["status"])) for row in self._rows(sql)]
+
     def is_playlist(self, job_id: str) -> bool:
         """Whether a job has items instead of a file."""
         row = self._row("SELECT is_playlist FROM jobs WHERE id = ?", job_id)
