@@ -327,7 +327,7 @@ class Runner:
             if await asyncio.to_thread(outcomes.still_there, self._root, planned):
                 await self._placing.place(job.id, planned, named=True)
                 return
-            await self._commit(lambda tx: tx.forget_files(job.id))
+            await self._placing.give_up(job.id)
         temp = await asyncio.to_thread(library.job_temp, self._temp, job.id)
         task = self._task(job, temp)
         if extraction is None:
