@@ -21,13 +21,16 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
     if sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("apt-get"):
         pytest.skip("mounting network filesystems takes root on a Debian")
     work = tmp_path_factory.mktemp("netfs")
+    helper = work / "xstate.so"
+    source = Path(__file__).with_name("xstate.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", str(helper), str(source)], check=True)
     started = subprocess.run(
         [
             "linux.uml", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "rw", "mem=1500M",
             f"init={REPO}/tests/faults/netfs/init.sh", "con=null", "con0=null,fd:1", "con1=null",
             "ssl=null", f"WORK={work}", f"PYTHON={sys.executable}", f"REPO={REPO}",
         ],
-        env=os.environ | {"TMPDIR": str(work)},
+        env=os.environ | {"TMPDIR": str(work), "LD_PRELOAD": str(helper)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=580,
