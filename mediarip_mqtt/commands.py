@@ -55,7 +55,7 @@ Size = Annotated[
 # Years near 1 and 9999 can't be turned into UTC.
 When = Annotated[
     AwareDatetime,
-    Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(2130, 1, 1, tzinfo=UTC)),
+    Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(9000, 1, 1, tzinfo=UTC)),
 ]
 
 EndedStatus = Literal["completed", "failed", "cancelled"]
