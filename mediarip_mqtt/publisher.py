@@ -12,6 +12,7 @@ import json
 import logging
 import sqlite3
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,7 +47,7 @@ TRIES: Final = 5  # on as many connections, after which a message that ended all
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Key:
     """Something that is published: a job, its progress, a setting, or one of the single topics.
 
@@ -101,7 +102,8 @@ class Publisher:
         self._picture = picture
         self._ytdlp = ytdlp
         self._clock = clock
-        self._dirty: dict[Key, None] = {}
+        # The first of a plain dictionary is found behind all that were removed: the square of many.
+        self._dirty: OrderedDict[Key, None] = OrderedDict()
         self._later: dict[Key, asyncio.TimerHandle] = {}
         self._last: dict[Key, float] = {}  # of the summaries: some for each session
         self._live: dict[str, Progress] = {}
@@ -245,8 +247,9 @@ class Publisher:
 
     async def _publish_one(self, link: Link) -> None:
         # `state` first: where the store can't be read it is the one that still can be told.
-        key = STATE if STATE in self._dirty else next(iter(self._dirty))
-        del self._dirty[key]
+        if STATE in self._dirty:
+            self._dirty.move_to_end(STATE, last=False)
+        key, _ = self._dirty.popitem(last=False)
         self._publishing += 1
         try:
             topic, payload = await self._render(key)
