@@ -12,7 +12,7 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -86,6 +86,8 @@ class Link:
     def __init__(self, client: aiomqtt.Client, protocol: str) -> None:
         self.protocol = protocol
         self.session_present = False
+        # Takes each message (topic, payload) at once where set, instead of `messages`.
+        self.take: Callable[[str, bytes], None] | None = None
         self._client = client
         self._paho: Any = client._client  # noqa: SLF001 - aiomqtt offers no manual acknowledgement (its issue 345)
         self._duplicates: set[int] = set()
@@ -105,6 +107,9 @@ class Link:
         inner_disconnect = self._paho.on_disconnect
 
         def on_message(client: Any, userdata: Any, message: Any) -> None:
+            if self.take is not None:
+                self.take(message.topic, message.payload)
+                return
             if message.dup:
                 self._duplicates.add(message.mid)
             inner_message(client, userdata, message)

@@ -27,25 +27,21 @@ async def retained(link: Link, *filters: str, keep: Callable[[bytes], T]) -> dic
     found: dict[str, T] = {}
     arrived = asyncio.Event()
 
-    async def collect() -> None:
-        async for message in link.messages():
-            if message.payload:
-                found[message.topic] = keep(message.payload)
-            arrived.set()
+    def take(topic: str, payload: bytes) -> None:
+        if payload:
+            found[topic] = keep(payload)
+        arrived.set()
 
-    collector = asyncio.create_task(collect(), name="scan")
-    try:
-        # QoS 0: of more than max_queued_messages (1000) QoS 1 ones Mosquitto drops the rest.
-        await link.subscribe(*filters, qos=0)
-        while True:
-            arrived.clear()
-            try:
-                await asyncio.wait_for(arrived.wait(), SCAN_QUIET)
-            except TimeoutError:
-                return found
-    finally:
-        collector.cancel()
-        await asyncio.gather(collector, return_exceptions=True)
+    # At once: they come faster than a queue is read, and thousands of payloads are megabytes.
+    link.take = take
+    # QoS 0: of more than max_queued_messages (1000) QoS 1 ones Mosquitto drops the rest.
+    await link.subscribe(*filters, qos=0)
+    while True:
+        arrived.clear()
+        try:
+            await asyncio.wait_for(arrived.wait(), SCAN_QUIET)
+        except TimeoutError:
+            return found
 
 
 def digest(payload: str | bytes) -> str:
