@@ -20,7 +20,7 @@ def share_heaps() -> None:
 
     By default it begins one for each of many threads and returns little of any: with a thread for
     each piece of work the process grew from 153 to 185 MiB over 2,240 short downloads, of which it
-    used 41; with two it is 126 and 132. `MALLOC_ARENA_MAX` is the same from outside.
+    used 41; with two it is 126 and 136. `MALLOC_ARENA_MAX` is the same from outside.
     """
     if "MALLOC_ARENA_MAX" not in os.environ:
         with contextlib.suppress(AttributeError, OSError):  # macOS, musl
