@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import trustme
 from hypothesis import settings
 
+from mediarip_mqtt.store import Store
 from tests.support.broker import Client, Mosquitto
 from tests.support.cli import Cli
 from tests.support.media import make
@@ -54,6 +55,14 @@ def media_tls(media_folder: Path, authority: trustme.CA) -> Iterator[MediaServer
     server = MediaServer(media_folder, context).start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    one = Store(tmp_path / "s.db", journal_mode="wal", exclusive=False)
+    await one.open()
+    yield one
+    await one.close()
 
 
 @pytest.fixture

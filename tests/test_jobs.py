@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from mediarip_mqtt.errors import DownloadError, ErrorCode
@@ -27,14 +24,6 @@ from tests.support.server import MediaServer
 from tests.support.service import Service
 
 GONE = DownloadError(ErrorCode.NOT_FOUND, "gone")
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    one = Store(tmp_path / "s.db", journal_mode="wal", exclusive=False)
-    await one.open()
-    yield one
-    await one.close()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
@@ -39,14 +39,6 @@ def run(tmp_path: Path, mosquitto: Mosquitto, client: Client) -> Iterator[Run]:
     yield run
     for one in begun:
         one.stop()
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    one = Store(tmp_path / "s.db", journal_mode="wal", exclusive=False)
-    await one.open()
-    yield one
-    await one.close()
 
 
 def limits(**downloads: object) -> Limits:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -19,14 +17,6 @@ def job(name: str, number: int, **fields: object) -> Job:
     created = NOW + timedelta(seconds=number)
     url = f"https://a.example/{number}"
     return Job(id=f"{name}-{number}", session_id=name, url=url, created_at=created, **fields)
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    one = Store(tmp_path / "s.db", journal_mode="wal", exclusive=False)
-    await one.open()
-    yield one
-    await one.close()
 
 
 async def put(store: Store, *jobs: Job) -> None:
