@@ -107,7 +107,8 @@ class App:
                 await self._serve_store(self._lease, ready)
             finally:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._store.close(), CLOSE_TIME)
+                    async with asyncio.timeout(CLOSE_TIME):
+                        await self._store.close()
         finally:
             self._lease.unlock()
             if self._lost == HANGING:

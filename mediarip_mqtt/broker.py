@@ -326,7 +326,8 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
         with contextlib.suppress(ProcessLookupError):
             end()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), STOP_TIMEOUT)
+            async with asyncio.timeout(STOP_TIMEOUT):
+                await process.wait()
 
 
 # amqtt, within this process.
@@ -368,4 +369,5 @@ async def run_amqtt(port: int) -> AsyncIterator[str]:
         yield "3.1.1"
     finally:
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(broker.shutdown(), STOP_TIMEOUT)
+            async with asyncio.timeout(STOP_TIMEOUT):
+                await broker.shutdown()

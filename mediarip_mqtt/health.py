@@ -104,7 +104,8 @@ class Health:
 
     async def _store(self) -> str:
         try:
-            await asyncio.wait_for(self._probe(), STORE_TIME)
+            async with asyncio.timeout(STORE_TIME):
+                await self._probe()
         except TimeoutError:
             return f"it did not answer within {STORE_TIME:.0f} s"
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding

@@ -243,8 +243,7 @@ class Link:
         finally:
             if not task.done():
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, aiomqtt.MqttError):
-                    await task
+                await asyncio.wait({task})
             for one in (task, disconnected):
                 if one.done() and not one.cancelled():
                     one.exception()  # seen; it would be logged as never retrieved
@@ -328,15 +327,36 @@ async def open_link(
     client = _client(settings, protocol, identifier, will, persistent=persistent)
     link = Link(client, protocol)
     link.prepare(manual_ack=persistent)
+    entering = asyncio.ensure_future(client.__aenter__())
     try:
-        await client.__aenter__()
+        await _end_of(entering)
     except aiomqtt.MqttError as error:
         raise _explain(error, settings, protocol) from None
+    except asyncio.CancelledError:
+        entering.add_done_callback(lambda done: _hang_up(client, done))
+        raise
     try:
         yield link
     finally:
         with contextlib.suppress(aiomqtt.MqttError):
-            await client.__aexit__(None, None, None)
+            await _end_of(asyncio.ensure_future(client.__aexit__(None, None, None)))
+
+
+async def _end_of(task: asyncio.Future[Any]) -> None:
+    """Wait for a task, which goes on where this is cancelled.
+
+    For aiomqtt's own waits: they use `asyncio.wait_for`, which in Python 3.11 forgets a
+    cancellation that comes when the result is there.
+    """
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen
+    await asyncio.wait({task})
+    task.result()
+
+
+def _hang_up(client: aiomqtt.Client, entering: asyncio.Future[Any]) -> None:
+    """Close a connection that is made at last, and that nobody waits for any more."""
+    if not entering.cancelled() and entering.exception() is None:
+        client._client.disconnect()  # noqa: SLF001 - its own way out waits for the answer
 
 
 def _client(

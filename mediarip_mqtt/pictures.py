@@ -67,7 +67,8 @@ class Pictures:
         control = self._engine.control()
         future = threads.start(lambda: self._engine.picture(url, control), "picture")
         try:
-            return await asyncio.wait_for(future, TIME_LIMIT)
+            async with asyncio.timeout(TIME_LIMIT):
+                return await future
         except (DownloadError, Stopped, TimeoutError) as error:
             logger.debug("no thumbnail: %s", error)
             return None

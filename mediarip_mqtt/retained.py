@@ -39,7 +39,8 @@ async def retained(link: Link, *filters: str, keep: Callable[[bytes], T]) -> dic
     while True:
         arrived.clear()
         try:
-            await asyncio.wait_for(arrived.wait(), SCAN_QUIET)
+            async with asyncio.timeout(SCAN_QUIET):
+                await arrived.wait()
         except TimeoutError:
             return found
 

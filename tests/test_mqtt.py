@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import aiomqtt
+import psutil
 import pytest
 import trustme
 
 from mediarip_mqtt.errors import BrokerError
 from mediarip_mqtt.link import CredentialsError, Link, LinkError, connect, open_link
+from mediarip_mqtt.retained import retained
 from mediarip_mqtt.settings import MqttSettings
 from tests.support.broker import Client, Mosquitto, free_port, wait_for
 from tests.support.proxy import FreezingProxy
@@ -66,6 +68,51 @@ async def test_a_publication_that_fails_while_it_is_cancelled_logs_no_traceback(
         del publication
         gc.collect()
     assert logged == []
+
+
+@pytest.mark.parametrize("moment", ["on_connect", "on_subscribe", "on_disconnect"])
+async def test_a_cancellation_is_heard_also_where_it_comes_with_an_answer_of_the_broker(
+    moment: str, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # `asyncio.wait_for` of Python 3.11 forgets one that comes when its result is there: a service
+    # that ended, or lost its broker, at such a moment would have waited for ever.
+    prepare, loop = Link.prepare, asyncio.get_running_loop()
+
+    def later(ticks: int) -> None:
+        if ticks:
+            loop.call_soon(later, ticks - 1)
+        else:
+            reading.cancel()
+
+    def prepared(link: Link, **options: Any) -> None:
+        prepare(link, **options)
+        inner = getattr(link._paho, moment)  # noqa: SLF001 - where the broker's answers arrive
+
+        def answered(*arguments: Any) -> None:
+            inner(*arguments)
+            later(ticks)
+
+        setattr(link._paho, moment, answered)  # noqa: SLF001 - the same
+
+    async def read() -> None:
+        async with connect(MqttSettings(port=mosquitto.port)) as link:
+            await retained(link, "mediarip/#", keep=len)
+        if moment == "on_disconnect":
+            await asyncio.sleep(0.1)  # its cancellation comes here at the latest
+
+    monkeypatch.setattr(Link, "prepare", prepared)
+    before = connections(mosquitto.port)
+    for ticks in range(6):
+        reading = asyncio.create_task(read())
+        await asyncio.wait({reading}, timeout=15)
+        assert reading.cancelled(), ticks
+    async with asyncio.timeout(10):
+        while connections(mosquitto.port) > before:  # noqa: ASYNC110 - the system tells nobody
+            await asyncio.sleep(0.01)
+
+
+def connections(port: int) -> int:
+    return sum(one.raddr.port == port for one in psutil.Process().net_connections() if one.raddr)
 
 
 def test_an_older_broker_s_mqtt_3_1_1_will_do(

@@ -235,7 +235,8 @@ async def test_a_version_that_hangs_is_given_up_after_a_while(
     )
     await store.write(lambda tx: tx.set_config(UPDATE_KEY, "wanted", now()))
     running = asyncio.create_task(one.run())
-    await asyncio.wait_for(told.wait(), 60)
+    async with asyncio.timeout(60):
+        await told.wait()
     assert "did not end within 2 s" in one.payload()["release_summary"]
     assert ytdlp_choice.read(tmp_path / "ytdlp").chosen is None
     assert NEWER in ytdlp_choice.read(tmp_path / "ytdlp").bad

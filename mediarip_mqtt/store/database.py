@@ -140,7 +140,8 @@ class Store:
         if old is not None:
             # Not waited for long: its thread may hang in a volume that is gone.
             with contextlib.suppress(sqlite3.Error, TimeoutError, ValueError):
-                await asyncio.wait_for(old.close(), CLOSE_TIME)
+                async with asyncio.timeout(CLOSE_TIME):
+                    await old.close()
         await self.open()
         self._lost.clear()
 
