@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -86,6 +87,23 @@ async def test_a_cancelled_writer_has_written_all_or_nothing_and_it_is_announced
     await store.read(lambda tx: tx.jobs())  # behind it in the one thread
     assert len(await store.read(lambda tx: tx.jobs())) == len(seen) == 1
     await store.close()
+
+
+async def test_a_cancelled_reader_of_a_volume_that_is_lost_logs_no_traceback(
+    tmp_path: Path,
+) -> None:
+    logged: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(context))
+    store = await opened(tmp_path / "s.db")
+    reader = asyncio.create_task(store.read(lambda tx: tx.job("a")))
+    await asyncio.sleep(0)  # it has begun its work, which has not
+    store.suspend("not mounted")
+    reader.cancel()
+    await asyncio.wait({reader})
+    del reader  # and the frames that know the work
+    await asyncio.sleep(0.01)
+    gc.collect()
+    assert logged == []
 
 
 async def test_counts_are_right_at_any_history(tmp_path: Path) -> None:

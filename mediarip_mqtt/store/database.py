@@ -181,13 +181,13 @@ class Store:
     async def read(self, function: Callable[[Tx], T]) -> T:
         """Run ``function``, which only reads, without a transaction."""
         work = asyncio.ensure_future(self._hop(lambda connection: function(Tx(connection))))
+        work.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen
         lost = asyncio.ensure_future(self._lost.wait())
         try:
             await asyncio.wait({work, lost}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             lost.cancel()
         if not work.done():  # a write that hangs is waited for: what became of it must be known
-            work.add_done_callback(lambda done: done.cancelled() or done.exception())
             raise StoreError(f"The store's volume is lost ({self._lost_reason}).")
         return work.result()
 
