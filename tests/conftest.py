@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -21,6 +22,13 @@ from tests.support.service import Service
 settings.register_profile("quick", max_examples=20, deadline=None, database=None)
 settings.register_profile("thorough", max_examples=300, deadline=None, database=None)
 settings.load_profile("quick")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return how many processes `-n auto` takes: a test mostly waits, a slow one less so."""
+    cores = os.cpu_count() or 1
+    fast = "not slow" in config.option.markexpr
+    return 2 * cores if fast else cores + cores // 2
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,7 @@ DISGUISED = {
 }
 
 
-@pytest.fixture(params=["system", "wheel"])
+@pytest.fixture(params=["system", pytest.param("wheel", marks=pytest.mark.slow)])
 def ffmpeg(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Run with each of the two ffmpegs that the service may find."""
     if request.param == "wheel":
