@@ -260,7 +260,8 @@ class App:
             await self._stop.wait()
             logger.info("ending: the next start goes on from here")
             # Threads that hang in the volume would keep the process from ending.
-            self._last_resort = threading.Timer(LAST_RESORT if self._lost else LONGEST_END, _die)
+            longest = LAST_RESORT if self._lost else LONGEST_END
+            self._last_resort = threading.Timer(longest, _end_hard, (longest,))
             self._last_resort.daemon = True
             self._last_resort.start()
             await self._session.stop_intake()
@@ -443,6 +444,11 @@ def _engine(settings: Settings, cookies: Cookies) -> Engine:
     engine = YtdlpEngine(settings.downloads, settings.security, cookies)
     engine.check()
     return engine
+
+
+def _end_hard(after: float) -> None:
+    logger.error("ending: not everything ended within %.0f s; the process ends now", after)
+    _die()
 
 
 def _die() -> None:

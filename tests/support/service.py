@@ -88,7 +88,10 @@ class Service:
         return self.log.count("connected to") > lines
 
     def stop(self) -> float:
-        """End it as systemd and Docker do; return how long that took."""
+        """End it as systemd and Docker do; return how long that took.
+
+        It must end in order: it ends itself hard only where its volume is lost.
+        """
         return self._end(signal.SIGTERM)
 
     def kill(self) -> None:
@@ -97,9 +100,12 @@ class Service:
     def _end(self, number: int) -> float:
         began = time.monotonic()
         if self._process is not None:
+            ran = self._process.poll() is None
             self._process.send_signal(number)
-            self._process.wait(20)
+            code = self._process.wait(20)
             self._process = None
+            hard = ran and number == signal.SIGTERM and code == -signal.SIGKILL
+            assert not hard or "storage: the volume" in self.log, f"no end in order:\n{self.log}"
         return time.monotonic() - began
 
     def temporary(self) -> list[Path]:
