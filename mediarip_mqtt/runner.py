@@ -1,4 +1,4 @@
-"""Runs the jobs: takes them from the queue, owns the slots, keeps their progress.
+"""Runs the jobs: takes them from the queue, owns the slots, writes down how they end.
 
 The store is the truth. A command changes a job's row; the runner sees the change and stops the
 thread of a job that is no longer active. A thread never touches the store: it overwrites its slot's
@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from mediarip_mqtt import library, outcomes, threads, wire
-from mediarip_mqtt.engine.base import Engine, Extraction, Report, Task
+from mediarip_mqtt.advance import Advance
+from mediarip_mqtt.engine.base import Engine, Extraction, Task
 from mediarip_mqtt.errors import DownloadError, ErrorCode, Stopped, StoreError
 from mediarip_mqtt.jobs import Jobs
 from mediarip_mqtt.limits import Limits
@@ -42,10 +43,7 @@ T = TypeVar("T")
 LOOKAHEAD: Final = 2  # extractions that run while all slots download
 READY_LIMIT: Final = 4  # pages kept for a slot
 LOST_AFTER: Final = 2.0  # seconds after its stop that a thread counts as lost
-FLUSH_INTERVAL: Final = 0.2  # seconds; progress may be published five times a second
-SLOW_FLUSH_INTERVAL: Final = 1.0  # where each commit waits for the disk, or for a NAS
 STORE_RETRY: Final = 2.0
-WATCH_INTERVAL: Final = 5.0  # seconds between two looks for stalled jobs
 
 logger = logging.getLogger(__name__)
 
@@ -85,11 +83,19 @@ class Runner:
         self._cleaning: set[str] = set()  # whose temporary files go at this moment
         self._wake = asyncio.Event()
         self._clean = asyncio.Event()
-        self._moved = asyncio.Event()
         self._placing = Placing(store, jobs, root, self._commit)
         self._idle = asyncio.Event()
         self._ending = asyncio.Event()
         self._stopping = False
+        self._advance = Advance(
+            store,
+            publisher,
+            self._slots,
+            temp=temp,
+            stall_timeout=stall_timeout,
+            ending=self._ending,
+            clock=clock,
+        )
         self._probing = Probing(
             store,
             engine,
@@ -136,9 +142,9 @@ class Runner:
     async def run(self) -> None:
         """Run jobs until `shutdown`."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._flush(), name="progress")
+            group.create_task(self._advance.flush(), name="progress")
+            group.create_task(self._advance.end_stalled(), name="stalled")
             group.create_task(self._remove_leftovers(), name="leftovers")
-            group.create_task(self._end_stalled(), name="stalled")
             group.create_task(self._schedule(group), name="schedule")
 
     def apply_limits(self) -> None:
@@ -292,7 +298,7 @@ class Runner:
             if slot.stalled and not self._stopping:
                 await self._end(slot, outcomes.stalled(self._stall_timeout))
                 return
-            await self._save(slot)
+            await self._advance.save(slot)
             if self._stopping or slot.interrupted or not slot.stopped.is_set():
                 await self._commit(lambda tx: self._jobs.put_back(tx, job_id))
         except DownloadError as error:
@@ -314,7 +320,7 @@ class Runner:
         if error.code is ErrorCode.DISK_FULL:
             # First of all: the store needs some space to write down what happened.
             await asyncio.to_thread(library.discard_temp, self._temp, slot.job.id)
-        await self._save(slot)
+        await self._advance.save(slot)
         job = await self._commit(lambda tx: self._jobs.fail(tx, slot.job.id, error))
         if job is not None:
             logger.info("job %s: %s: %s", job.id, job.status, error.message)
@@ -341,7 +347,7 @@ class Runner:
             await self._commit(
                 lambda tx: self._jobs.extracted(tx, job.id, extraction.info, JobStatus.DOWNLOADING)
             )
-        report = self._reporter(slot)
+        report = self._advance.reporter(slot)
         files = await self._in_thread(
             slot, lambda: self._engine.download(task, extraction, slot.control, report)
         )
@@ -413,88 +419,6 @@ class Runner:
             logger.info("job %s: its lost thread has ended", job_id)
 
         future.add_done_callback(ended)
-
-    # Progress
-
-    def _reporter(self, slot: Slot) -> Callable[[Report], None]:
-        loop = asyncio.get_running_loop()
-
-        def report(one: Report) -> None:
-            slot.report = one
-            if not slot.notified and not loop.is_closed():
-                slot.notified = True
-                loop.call_soon_threadsafe(self._progress, slot)
-
-        return report
-
-    def _progress(self, slot: Slot) -> None:
-        slot.notified = False
-        report = slot.report
-        if report is None or slot.job.id not in self._slots or slot.stopped.is_set():
-            return
-        slot.take(report, self._clock())
-        self._moved.set()
-
-    async def _flush(self) -> None:
-        """Write progress to the store, all jobs' in one transaction, some times a second.
-
-        It is published behind the commit: a kill in between would else make it fall.
-        """
-        interval = FLUSH_INTERVAL if self._store.has_log else SLOW_FLUSH_INTERVAL
-        while not self._stopping:
-            await self._moved.wait()
-            self._moved.clear()
-            moved = [slot for slot in self._slots.values() if slot.unsaved]
-            if moved:
-                await self._save(*moved)
-            await asyncio.sleep(interval)
-            if any(slot.unsaved for slot in self._slots.values()):
-                self._moved.set()
-
-    async def _save(self, *slots: Slot) -> None:
-        progress = [slot.progress for slot in slots if slot.progress]
-        if not progress:
-            return
-        try:
-            await self._store.write(lambda tx: tx.save_progress(progress), durable=False)
-        except (StoreError, sqlite3.Error) as error:
-            logger.debug("runner: progress not saved: %s", error)
-            return
-        except Exception:
-            logger.exception("runner: progress not saved")
-            return
-        saved = {one.id: one for one in progress}
-        running: dict[str, str] = {}
-        for slot in slots:
-            if one := saved.get(slot.job.id):
-                slot.saved(one)
-                if not slot.stopped.is_set() and slot.job.id in self._slots:
-                    running[slot.job.id] = slot.job.session_id
-                    self._publisher.progressed(one, slot.job.session_id)
-        self._publisher.saved(running)  # of one that has ended it would keep a note for ever
-
-    async def _end_stalled(self) -> None:
-        """End attempts that make no progress: no bytes, no new phase, no growing file."""
-        limit = self._stall_timeout
-        while limit and not self._stopping:
-            await asyncio.sleep(min(limit / 4, WATCH_INTERVAL))
-            for slot in list(self._slots.values()):
-                idle = time.monotonic() - max(slot.moved_at, slot.control.touched)
-                if slot.stopped.is_set() or idle < limit / 2:
-                    continue
-                try:
-                    async with asyncio.timeout(WATCH_INTERVAL):
-                        size = await threads.start(
-                            partial(library.size, self._temp, slot.job.id), "size"
-                        )
-                except (OSError, TimeoutError):
-                    continue  # the volume's trouble, not the site's
-                if size != slot.size:
-                    slot.size, slot.moved_at = size, time.monotonic()
-                elif idle >= limit:
-                    logger.warning("job %s: no progress for %.0f s", slot.job.id, idle)
-                    slot.stalled = True
-                    slot.stop()
 
     # The rest
 

@@ -87,11 +87,11 @@ PROTECTIONS = (
     ),
     Protection(
         "1 progress is published behind its commit",
-        "runner.py",
+        "advance.py",
         "        slot.take(report, self._clock())\n",
         "        slot.take(report, self._clock())\n"
         "        self._publisher.progressed(slot.progress, slot.job.session_id)\n",
-        "tests/faults/test_kill.py::test_downloads_go_on_where_they_were_and_their_progress_never_falls",
+        "tests/faults/test_kill.py::test_progress_that_was_told_is_in_the_store_also_where_that_is_slow",
     ),
     Protection(
         "1 a migration is one transaction",
@@ -135,6 +135,14 @@ PROTECTIONS = (
         "            await asyncio.wait({task, disconnected}, return_when=asyncio.FIRST_COMPLETED)",
         "            await asyncio.wait({task})",
         "tests/faults/test_broker.py",
+    ),
+    Protection(
+        "2 a cancellation is heard beside an answer of the broker",
+        "link.py",
+        "        await _end_of(entering)",
+        "        await entering",
+        "tests/test_mqtt.py::test_a_cancellation_is_heard_also_where_it_comes_with_an_answer_of_the_broker",
+        "on_connect",
     ),
     Protection(
         "2 two clients with one id do not fight",
@@ -374,7 +382,7 @@ PROTECTIONS = (
     ),
     Protection(
         "9 a job without progress is ended",
-        "runner.py",
+        "advance.py",
         "                elif idle >= limit:",
         "                elif False:",
         "tests/test_stalled.py",

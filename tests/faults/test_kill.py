@@ -133,8 +133,38 @@ def test_downloads_go_on_where_they_were_and_their_progress_never_falls(
     assert client.wait_status(job_id, "completed", "failed", timeout=40)["status"] == "completed"
     assert len(media.ranges("x.mp4")) >= 3
     assert (service.root / "x.mp4").read_bytes() == made_up(0, size)
+    _assert_never_falls(client, job_id)
+
+
+def test_progress_that_was_told_is_in_the_store_also_where_that_is_slow(
+    service: Service, client: Client, media: MediaServer
+) -> None:
+    service.stop()
+    slow = (
+        "import time\n"
+        "from mediarip_mqtt.store import Tx\n"
+        "inner = Tx.save_progress\n"
+        "def outer(*arguments):\n"
+        "    time.sleep(0.4)  # as a slow disk does\n"
+        "    die()\n"
+        "    return inner(*arguments)\n"
+        "Tx.save_progress = outer\n"
+    )
+    own = service.program
+    service.program = ["-c", f"{PREFIX.format(count=5)}\n{slow}\ncli.main()"]
+    service.start()
+    job_id = client.download(media.url("/slow/500000/bytes/4000000/x.mp4"))
+    wait_for(lambda: not service.running, 30, "the kill")
+    service.program = own
+    service.start(wait=False)
+    assert client.wait_status(job_id, "completed", "failed", timeout=40)["status"] == "completed"
+    _assert_never_falls(client, job_id)
+
+
+def _assert_never_falls(client: Client, job_id: str) -> None:
     shown = [json.loads(one) for one in client.payloads(f"job/{job_id}/progress") if one]
     percents = [one["progress_percent"] for one in shown]
+    assert len(percents) > 5
     assert percents == sorted(percents)
 
 
