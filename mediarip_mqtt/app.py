@@ -92,7 +92,7 @@ class App:
         """
         self._stop, self._for_one = stop or self._stop, stop is not None
         own = self.root / OWN_FOLDER
-        mount = await asyncio.to_thread(_prepare_folders, self.root, own)
+        mount = await threads.call(_prepare_folders, self.root, own)
         self._mount = mount
         network = filesystem.is_network(mount.fstype)
         self._journal = filesystem.journal_mode(self.settings.storage.journal_mode, mount.fstype)
@@ -101,14 +101,13 @@ class App:
         self._lease.lock()
         try:
             self._volume = Volume(own)
-            await asyncio.to_thread(_mark, self._volume, self.settings.storage.create)
+            await threads.call(_mark, self._volume, self.settings.storage.create)
             await self._store.open()
             try:
                 await self._serve_store(self._lease, ready)
             finally:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(CLOSE_TIME):
-                        await self._store.close()
+                closing = asyncio.ensure_future(self._store.close())
+                await asyncio.wait({closing}, timeout=CLOSE_TIME)
         finally:
             self._lease.unlock()
             if self._lost == HANGING:
@@ -123,7 +122,7 @@ class App:
             logger.warning("settings: the kept value of %s is not valid any more; ignored", key)
         self._held = PAUSED_KEY in config
         self._build(lease)
-        self._facts = await asyncio.to_thread(self._engine.facts)
+        self._facts = await threads.call(self._engine.facts)
         _tell_missing(self._facts)
         await self._runner.recover()
         await self._upkeep.start()
@@ -285,6 +284,7 @@ class App:
                     await self._regain_volume()
                 except (OSError, StoreError, sqlite3.Error) as error:
                     logger.warning("storage: the volume is back, its store not yet: %s", error)
+                    self._store.suspend(self._lost)  # it may be gone again, and hang
             await asyncio.sleep(VOLUME_INTERVAL)
 
     async def _watch_hours(self) -> None:

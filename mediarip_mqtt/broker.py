@@ -29,6 +29,7 @@ from mediarip_mqtt.settings import MqttSettings
 HOST: Final = "127.0.0.1"
 START_TIMEOUT: Final = 10.0  # seconds until a started broker must answer
 STOP_TIMEOUT: Final = 3.0
+RESTART_PAUSE: Final = 5.0  # seconds after a start that failed
 PORTS_TRIED: Final = 100  # behind the default one, where that is taken
 # Distributions and Homebrew put servers where a user's PATH does not look.
 SERVER_PATHS: Final = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin", "/opt/local/sbin")
@@ -314,7 +315,11 @@ async def _keep_running(
             code = await process.wait()
             logger.error("broker: Mosquitto ended by itself (%d); starting it again", code)
             await asyncio.sleep(1)
-            process = await _start_mosquitto(program, config, folder)
+            try:
+                process = await _start_mosquitto(program, config, folder)
+            except (OSError, BrokerError) as error:  # its folder may be on a volume that is gone
+                logger.error("broker: %s", error)  # noqa: TRY400 - tried again
+                await asyncio.sleep(RESTART_PAUSE)
     finally:
         await _stop(process)
 

@@ -7,7 +7,6 @@ that only read are answered directly.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import logging
@@ -193,7 +192,7 @@ class Dispatch:
             else:
                 match command:
                     case commands.Delete():
-                        await self._remove_files(command, origin)
+                        origin = await self._without_files(command, origin)
                     case commands.Purge():
                         origin = await self._with_purge(command, origin)
                     case commands.ManageCookies():
@@ -300,24 +299,33 @@ class Dispatch:
             return known
         return wire.dumps(self._effects.carry_out(tx, command, origin))
 
-    async def _remove_files(self, command: commands.Delete, origin: Origin) -> None:
-        """Remove the files before the rows that name them: a kill between leaves no orphan."""
+    async def _without_files(self, command: commands.Delete, origin: Origin) -> Origin:
+        """Remove the files before the rows that name them: a kill between leaves no orphan.
 
-        def owned(tx: Tx) -> list[ProducedFile]:
+        What is left of a move that was begun goes in any case: it is no file of theirs yet.
+        """
+
+        def look(tx: Tx) -> tuple[list[str], list[ProducedFile]] | None:
             if self._known_reply(tx, origin) is not None:
-                return []  # it has acted already; `last` may be another job by now
-            ids = self._effects.deleted_with_files(tx, command, origin)
-            return tx.owned_files(ids)
+                return None  # it has acted already; `last` may be another job by now
+            if not command.files and not tx.planned_jobs():
+                return None
+            ids = self._effects.to_delete(tx, command, origin)
+            return ids, [one for one in tx.owned_files(ids) if command.files or one.temp_path]
 
-        for file in await self._store.read(owned):
+        found = await self._store.read(look)
+        if found is None:
+            return origin
+        for file in found[1]:
             try:
-                await asyncio.to_thread(library.remove_owned, self._root, file)
+                await threads.call(library.remove_owned, self._root, file)
             except OSError as error:
                 raise CommandError(
                     ErrorCode.STORAGE_UNAVAILABLE,
                     f"The file {file.filename!r} can't be removed: {error.strerror}. The jobs were "
                     "kept.",
                 ) from None
+        return replace(origin, deleted=frozenset(found[0])) if command.files else origin
 
     async def _with_purge(self, command: commands.Purge, origin: Origin) -> Origin:
         """Remove in small transactions what goes; the last jobs go in the reply's own."""

@@ -49,6 +49,7 @@ class Origin:
     at: datetime
     cookies: dict[str, Any] | None = None  # the report on them, made before the transaction
     purge: Callable[[Tx], dict[str, Any]] | None = None  # ends one begun before the transaction
+    deleted: frozenset[str] | None = None  # jobs whose files went before the transaction
 
 
 class Effects:
@@ -116,7 +117,7 @@ class Effects:
                 ended = {JobStatus(retry.status)} if retry.status else _RETRIED
                 return self._each(tx, retry, scope, ended, self._jobs.retry)
             case commands.Delete() as delete:
-                return self._each(tx, delete, scope, TERMINAL, self._jobs.delete, but=tx.kept())
+                return self._delete(tx, delete, scope, origin.deleted)
             case commands.Keep() as keep:
                 return self._each(
                     tx,
@@ -290,11 +291,35 @@ class Effects:
             max_total_size=command.max_total_size,
         )
 
-    def deleted_with_files(self, tx: Tx, command: commands.Delete, origin: Origin) -> list[str]:
-        """Return the ids of the jobs whose files a `delete` removes."""
+    def _delete(
+        self,
+        tx: Tx,
+        command: commands.Delete,
+        scope: str | None,
+        without_files: frozenset[str] | None,
+    ) -> dict[str, Any]:
+        """Delete jobs; where files go, too, those only whose files have gone."""
+        if without_files is None:
+            return self._each(tx, command, scope, TERMINAL, self._jobs.delete, but=tx.kept())
+        if command.id != "all" and without_files:  # `last` may be another one by now
+            command = command.model_copy(update={"id": next(iter(without_files))})
+
+        def delete(tx: Tx, job: Job) -> Job:
+            if job.id not in without_files and job.status in TERMINAL:
+                raise CommandError(
+                    ErrorCode.INVALID_TRANSITION,
+                    "The job ended this moment. Delete it again.",
+                    field="id",
+                )
+            return self._jobs.delete(tx, job)
+
+        ended = tx.jobs(statuses=TERMINAL, session_id=scope, limit=MANY)
+        since = {job.id for job in ended} - without_files
+        return self._each(tx, command, scope, TERMINAL, delete, but=tx.kept() | since)
+
+    def to_delete(self, tx: Tx, command: commands.Delete, origin: Origin) -> list[str]:
+        """Return the ids of the jobs that a `delete` removes."""
         scope = self.scope(origin.session_id)
-        if not command.files:
-            return []
         if command.id == "all":
             kept = tx.kept()
             ended = tx.jobs(statuses=TERMINAL, session_id=scope, limit=MANY)

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
+from mediarip_mqtt import threads
 from mediarip_mqtt.settings import Settings
 
 INTERVAL: Final = 5.0
@@ -94,7 +95,7 @@ class Health:
                 )
                 signs.at = time.monotonic()
                 try:
-                    await asyncio.to_thread(_write, self._path, signs.model_dump_json())
+                    await threads.call(_write, self._path, signs.model_dump_json())
                 except OSError as error:
                     logger.debug("health: %s can't be written: %s", self._path, error)
                 await asyncio.sleep(INTERVAL)

@@ -41,8 +41,8 @@ def fetched_folder(settings: Settings) -> Path:
     return own_folder(settings) / YTDLP_FOLDER
 
 
-def place(root: Path, source: Path, filename: str) -> None:
-    """Move a finished file to its name below the root; called again, finish the same move.
+def place(root: Path, source: Path, filename: str, size: int) -> None:
+    """Move a finished file of so many bytes to its name below the root; again, finish the move.
 
     Never overwrites: raises `FileExistsError` where another file has the name. The parent folders
     are opened one by one without following links, and the move works on the last one's descriptor,
@@ -51,7 +51,7 @@ def place(root: Path, source: Path, filename: str) -> None:
     with _parent(root, filename, create=True) as (folder, name):
         hidden = _hidden_name(source, name)
         if not os.path.lexists(source):
-            if not _exists(name, folder):
+            if not _was_moved(source, name, folder, size):
                 raise FileNotFoundError(errno.ENOENT, "the finished file is gone", str(source))
             _discard(hidden, folder)
             return  # moved before a kill
@@ -80,6 +80,15 @@ def remove(root: Path, filename: str) -> bool:
         except OSError:
             break  # not empty
     return True
+
+
+def is_placed(root: Path, file: ProducedFile) -> bool:
+    """Whether a file is in its place, as large as it was made."""
+    try:
+        with _parent(root, file.filename, create=False) as (folder, name):
+            return _was_moved(Path(file.temp_path), name, folder, file.filesize)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def withdraw(root: Path, source: Path, filename: str, size: int) -> bool:
@@ -237,17 +246,24 @@ def _copy_in(source: Path, name: str, hidden: str, folder: int) -> None:
 def _rename(
     source: Path | str, name: str, hidden: str, folder: int, source_folder: int | None = None
 ) -> None:
-    """Move where there are no hard links: take the name first, so that no other is replaced."""
-    handle = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666, dir_fd=folder)
+    """Move where there are no hard links: take the name first, so that no other is replaced.
+
+    What takes it tells whose it is, should a kill leave it behind; while it is still empty, the
+    hidden file beside it does.
+    """
+    if source != hidden:
+        os.close(os.open(hidden, os.O_CREAT | os.O_WRONLY, 0o666, dir_fd=folder))
     try:
-        os.write(handle, hidden.encode())  # says whose it is, should a kill leave it behind
+        handle = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666, dir_fd=folder)
+        try:
+            with os.fdopen(handle, "wb", buffering=0) as reserved:
+                reserved.write(hidden.encode())
+            os.rename(source, name, src_dir_fd=source_folder, dst_dir_fd=folder)
+        except OSError:
+            _discard(name, folder)
+            raise
     finally:
-        os.close(handle)
-    try:
-        os.rename(source, name, src_dir_fd=source_folder, dst_dir_fd=folder)
-    except OSError:
-        _discard(name, folder)
-        raise
+        _discard(hidden, folder)
 
 
 def _hidden_name(source: Path, name: str) -> str:
@@ -262,7 +278,10 @@ def _discard(name: str, folder: int) -> None:
 
 def _is_reservation(name: str, hidden: str, folder: int) -> bool:
     with _opened(name, folder) as there:
-        return there is not None and there.read(len(hidden) + 1) == hidden.encode()
+        if there is None:
+            return False
+        text = there.read(len(hidden) + 1)
+    return hidden.encode().startswith(text) if text else _exists(hidden, folder)
 
 
 def _was_moved(source: Path, name: str, folder: int, size: int) -> bool:

@@ -33,6 +33,7 @@ CONNECT_TIMEOUT: Final = 10.0
 PUBLISH_TIMEOUT: Final = 20.0
 WATCH_INTERVAL: Final = 1.0
 _WRONG_VERSION: Final = {1, 132}  # CONNACK: unacceptable (3.1.1), unsupported (5) protocol version
+_FAILURE: Final = 128  # SUBACK: this code and those above
 _REFUSED: Final = {4, 5, 134, 135}  # bad user name or password, not authorised
 
 logger = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ class Link:
     def __init__(self, client: aiomqtt.Client, protocol: str) -> None:
         self.protocol = protocol
         self.session_present = False
-        # Takes each message (topic, payload) at once where set, instead of `messages`.
+        # Takes each retained message (topic, payload) at once where set, instead of `messages`.
         self.take: Callable[[str, bytes], None] | None = None
         self._client = client
         self._paho: Any = client._client  # noqa: SLF001 - aiomqtt offers no manual acknowledgement (its issue 345)
@@ -108,7 +109,8 @@ class Link:
 
         def on_message(client: Any, userdata: Any, message: Any) -> None:
             if self.take is not None:
-                self.take(message.topic, message.payload)
+                if message.retain:
+                    self.take(message.topic, message.payload)
                 return
             if message.dup:
                 self._duplicates.add(message.mid)
@@ -154,13 +156,26 @@ class Link:
         loop = asyncio.get_running_loop()
         self._paho.on_socket_register_write = on_writable
 
-    async def subscribe(self, *topics: str, qos: int = 1) -> None:
-        """Subscribe; messages keep the retain flag they were published with where MQTT 5 allows."""
+    async def subscribe(self, *topics: str, qos: int = 1, as_published: bool = True) -> None:
+        """Subscribe; raise `LinkError` where the broker refuses that.
+
+        ``as_published``: messages keep the retain flag they were published with, where MQTT 5
+        allows; else the flag tells those that were retained before.
+        """
+        options: Any = qos
         if self.protocol == "5":
-            options = SubscribeOptions(qos=qos, retainAsPublished=True)
-            await self._call(self._client.subscribe([(topic, options) for topic in topics]))
-        else:
-            await self._call(self._client.subscribe([(topic, qos) for topic in topics]))
+            options = SubscribeOptions(qos=qos, retainAsPublished=as_published)
+        codes = await self._call(self._client.subscribe([(topic, options) for topic in topics]))
+        refused = [
+            topic
+            for topic, code in zip(topics, codes, strict=False)
+            if getattr(code, "value", code) >= _FAILURE
+        ]
+        if refused:
+            raise LinkError(
+                f"The broker does not let this user subscribe to {', '.join(refused)}. Allow it in "
+                "the broker's access list."
+            )
 
     async def unsubscribe(self, *topics: str) -> None:
         """Unsubscribe."""
@@ -229,7 +244,7 @@ class Link:
             await asyncio.sleep(WATCH_INTERVAL)
         raise self._lost(None)
 
-    async def _call(self, awaitable: Any) -> None:
+    async def _call(self, awaitable: Any) -> Any:
         """Await a call of aiomqtt, woken by the loss of the connection."""
         task = asyncio.ensure_future(awaitable)
         disconnected: asyncio.Future[Any] = self._client._disconnected  # noqa: SLF001 - a pending call isn't woken otherwise
@@ -237,7 +252,7 @@ class Link:
             await asyncio.wait({task, disconnected}, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
                 raise self._lost(None)
-            task.result()
+            return task.result()
         except (aiomqtt.MqttError, ValueError) as error:
             raise self._lost(error) from None
         finally:
@@ -330,16 +345,16 @@ async def open_link(
     entering = asyncio.ensure_future(client.__aenter__())
     try:
         await _end_of(entering)
-    except aiomqtt.MqttError as error:
-        raise _explain(error, settings, protocol) from None
-    except asyncio.CancelledError:
-        entering.add_done_callback(lambda done: _hang_up(client, done))
-        raise
-    try:
         yield link
+        # Only a good end takes the will back: after any other the broker shall speak it.
+        await _end_of(asyncio.ensure_future(client.__aexit__(None, None, None)))
+    except aiomqtt.MqttError as error:
+        if not entering.exception():
+            return  # lost at the goodbye
+        raise _explain(error, settings, protocol) from None
     finally:
-        with contextlib.suppress(aiomqtt.MqttError):
-            await _end_of(asyncio.ensure_future(client.__aexit__(None, None, None)))
+        # Also where aiomqtt gave up waiting: the answer may come late, to nobody.
+        entering.add_done_callback(lambda _: client._client._sock_close())  # noqa: SLF001 - without a goodbye
 
 
 async def _end_of(task: asyncio.Future[Any]) -> None:
@@ -351,12 +366,6 @@ async def _end_of(task: asyncio.Future[Any]) -> None:
     task.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen
     await asyncio.wait({task})
     task.result()
-
-
-def _hang_up(client: aiomqtt.Client, entering: asyncio.Future[Any]) -> None:
-    """Close a connection that is made at last, and that nobody waits for any more."""
-    if not entering.cancelled() and entering.exception() is None:
-        client._client.disconnect()  # noqa: SLF001 - its own way out waits for the answer
 
 
 def _client(

@@ -40,14 +40,14 @@ def with_partials(tx: Tx) -> set[str]:
 
 def still_there(root: Path, files: Sequence[ProducedFile]) -> bool:
     """Whether files are where they were made, or in their places already."""
-    return all(Path(one.temp_path).exists() or (root / one.filename).exists() for one in files)
+    return all(Path(one.temp_path).exists() or library.is_placed(root, one) for one in files)
 
 
 def move(root: Path, files: Sequence[ProducedFile]) -> None:
     """Move files to their names below the root; none stays there where another try can't help."""
     try:
         for one in files:
-            library.place(root, Path(one.temp_path), one.filename)
+            library.place(root, Path(one.temp_path), one.filename, one.filesize)
     except OSError as error:
         if not storage_failure(error).transient:
             with contextlib.suppress(OSError):

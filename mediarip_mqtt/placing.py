@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt import names, outcomes
+from mediarip_mqtt import names, outcomes, threads
 from mediarip_mqtt.errors import DownloadError, ErrorCode, Stopped
 from mediarip_mqtt.jobs import Jobs
 from mediarip_mqtt.models import ProducedFile
@@ -50,7 +50,7 @@ class Placing:
                 await self._remove([file for file in files if file not in waiting])
                 raise Stopped
             try:
-                await asyncio.to_thread(outcomes.move, self._root, files)
+                await threads.call(outcomes.move, self._root, files)
             except FileExistsError:
                 named = False
                 continue
@@ -70,17 +70,17 @@ class Placing:
         """
         planned = await self._store.read(lambda tx: tx.files(job_id, planned=True))
         if planned:
-            await asyncio.to_thread(outcomes.withdraw, self._root, planned)
+            await threads.call(outcomes.withdraw, self._root, planned)
             await self._store.write(lambda tx: tx.forget_files(job_id))
 
     async def _remove(self, files: Sequence[ProducedFile]) -> None:
-        await asyncio.to_thread(outcomes.remove, self._root, files)
+        await threads.call(outcomes.remove, self._root, files)
 
     async def _choose_names(self, files: Sequence[ProducedFile]) -> tuple[ProducedFile, ...]:
         taken = await self._store.read(Tx.planned_names)
         waiting = await _to_move(files)
         wanted = [file.filename for file in waiting]
-        free = await asyncio.to_thread(names.free_names, self._root, wanted, taken)
+        free = await threads.call(names.free_names, self._root, wanted, taken)
         chosen = {
             file.temp_path: file.model_copy(update={"filename": name})
             for file, name in zip(waiting, free, strict=True)
@@ -93,6 +93,4 @@ async def _to_move(files: Sequence[ProducedFile]) -> list[ProducedFile]:
 
     A file that was moved keeps its name: it would not be found where it was made.
     """
-    return await asyncio.to_thread(
-        lambda: [file for file in files if Path(file.temp_path).exists()]
-    )
+    return await threads.call(lambda: [file for file in files if Path(file.temp_path).exists()])

@@ -74,7 +74,7 @@ class _Shown:
     percent: float = -100.0
     received: int = -1
     phase: str = ""
-    state_at: float = 0.0
+    state_phase: str = ""
 
 
 class Publisher:
@@ -114,6 +114,7 @@ class Publisher:
         self._publishing = 0
         self._sending = asyncio.Lock()
         self._unsent: dict[int, int] = {}  # outbox rows to how often sending them was tried
+        self._sent: set[int] = set()  # rows that the store does not know to be sent
         self._wake = asyncio.Event()
         self._outbox_wake = asyncio.Event()
 
@@ -155,14 +156,16 @@ class Publisher:
     def saved(self, jobs: dict[str, str]) -> None:
         """Mark jobs (id to session) whose progress the store took over.
 
-        A job's state follows its progress slowly.
+        A job's state follows its progress slowly, but its phase at once.
         """
-        due = time.monotonic() - STATE_INTERVAL
         for job_id, session in jobs.items():
+            key = Key("job", job_id, session)
             shown = self._shown.setdefault(job_id, _Shown())
-            if shown.state_at <= due:
-                shown.state_at = time.monotonic()
-                self.mark(Key("job", job_id, session))
+            if self._live[job_id].phase != shown.state_phase:  # the last change for minutes, maybe
+                shown.state_phase = self._live[job_id].phase
+                self._mark_now(key)
+            else:
+                self._mark_later(key, STATE_INTERVAL)
         for key in (STATE, *self._lists(set(jobs.values()))):
             self._mark_later(key, STATE_INTERVAL)
 
@@ -170,6 +173,10 @@ class Publisher:
         """Forget a job's live progress: from now on the store's is published."""
         self._live.pop(job_id, None)
         self._shown.pop(job_id, None)
+        key = Key("job", job_id, session)
+        self._last.pop(key, None)
+        if timer := self._later.pop(key, None):
+            timer.cancel()  # its end is told by the transaction that ended it
         self.mark(Key("progress", job_id, session))
 
     def _mark_summaries(self, sessions: set[str]) -> None:
@@ -192,7 +199,8 @@ class Publisher:
             self._later[key] = asyncio.get_running_loop().call_later(wait, self._mark_now, key)
 
     def _mark_now(self, key: Key) -> None:
-        self._later.pop(key, None)
+        if timer := self._later.pop(key, None):
+            timer.cancel()
         self._last[key] = time.monotonic()
         self.mark(key)
 
@@ -293,46 +301,58 @@ class Publisher:
 
     async def _send_outbox(self, link: Link) -> None:
         async with self._sending:  # one at a time: a row is sent once
-            await self._send_rows(link)
+            try:
+                await self._send_rows(link)
+            except asyncio.CancelledError:
+                self._sent.clear()  # what the store took, it takes to its end
+                raise
 
     async def _send_rows(self, link: Link) -> None:
+        proven = False  # whether this connection has had an acknowledgement
         while rows := await self._store.read(
             # One by one where one of them may be what ends the connections.
             partial(Tx.outbox, limit=1 if self._unsent else OUTBOX_BATCH)
         ):
-            done = {row.id for row in rows if self._given_up(row)}
+            if self._unsent and not proven:
+                await self.publish(link, STATE)  # else a row is blamed for a broken connection
+            for row in rows:
+                self._count_try(row)
+            todo = [row for row in rows if row.id not in self._sent]
             # paho sends in the order of the calls; the acknowledgements are awaited together.
             results = await asyncio.gather(
-                *(self._send(link, row) for row in rows if row.id not in done),
-                return_exceptions=True,
+                *(self._send(link, row) for row in todo), return_exceptions=True
             )
-            waiting = [row.id for row in rows if row.id not in done]
-            done |= {key for key, one in zip(waiting, results, strict=True) if one is None}
-            if done:
-                await self._store.write(partial(Tx.sent, ids=done))
-                self._unsent = {key: one for key, one in self._unsent.items() if key not in done}
+            proven = True
+            done = frozenset(self._sent)
+            await self._store.write(partial(Tx.sent, ids=done))
+            self._sent -= done
             for one in results:
-                if isinstance(one, BaseException):
+                if one is not None:
                     raise one
-
         self._unsent.clear()
 
-    def _given_up(self, row: Outgoing) -> bool:
-        """Count the tries to send a row; return whether it was what ended the connections."""
-        tries = self._unsent.get(row.id, 0)
-        self._unsent[row.id] = tries + 1
-        if tries < TRIES:
-            return False
-        logger.error(
-            "mqtt: a message for %s was left out: the broker closed %d connections on which it was "
-            "sent",
-            row.topic[:100],
-            tries,
-        )
-        return True
+    def _count_try(self, row: Outgoing) -> None:
+        """Count the tries to send a row; count it as sent where it ended the connections.
+
+        The first, together with others on a connection of which nothing is known, is none.
+        """
+        if row.id in self._sent:
+            return
+        tries = self._unsent.get(row.id, -1) + 1
+        self._unsent[row.id] = tries
+        if tries > TRIES:
+            self._sent.add(row.id)
+            logger.error(
+                "mqtt: a message for %s was left out: the broker closed %d connections on which it "
+                "was sent",
+                row.topic[:100],
+                TRIES,
+            )
 
     async def _send(self, link: Link, row: Outgoing) -> None:
         await link.publish(row.topic, row.payload, correlation=row.correlation)
+        self._sent.add(row.id)
+        self._unsent.pop(row.id, None)
 
     # Rendering
 
@@ -411,6 +431,7 @@ class Publisher:
 
     def mark_all(self) -> None:
         """Mark the single topics and every setting; jobs follow from `reconcile`."""
+        self._sent.clear()  # the store may be an older copy, whose numbers come again
         for key in (INFO, STATE, JOBS, YTDLP):
             self.mark(key)
         if self._picture():

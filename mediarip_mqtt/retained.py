@@ -22,7 +22,8 @@ async def scan(link: Link, topics: wire.Topics) -> dict[str, str]:
 async def retained(link: Link, *filters: str, keep: Callable[[bytes], T]) -> dict[str, T]:
     """Return what the broker retains on some topics: topic to what ``keep`` makes of the payload.
 
-    The connection must be one of its own: what arrives on it is taken.
+    The connection must be one of its own: what arrives on it is taken. What is published meanwhile
+    does not count: of a busy service the end would never come.
     """
     found: dict[str, T] = {}
     arrived = asyncio.Event()
@@ -35,7 +36,7 @@ async def retained(link: Link, *filters: str, keep: Callable[[bytes], T]) -> dic
     # At once: they come faster than a queue is read, and thousands of payloads are megabytes.
     link.take = take
     # QoS 0: of more than max_queued_messages (1000) QoS 1 ones Mosquitto drops the rest.
-    await link.subscribe(*filters, qos=0)
+    await link.subscribe(*filters, qos=0, as_published=False)
     while True:
         arrived.clear()
         try:

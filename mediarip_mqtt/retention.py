@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt import events, library, wire
+from mediarip_mqtt import events, library, threads, wire
 from mediarip_mqtt.jobs import Jobs, new_id
 from mediarip_mqtt.models import TERMINAL, Job, JobStatus, ProducedFile
 from mediarip_mqtt.settings import PurgeSettings
@@ -133,9 +132,10 @@ class Retention:
         """
         purge = Purge(rule, files)
         ids = await self._store.read(rule.choose)
+        planned = await self._store.read(Tx.planned_jobs)
         while True:
             chunk, ids = ids[:CHUNK], ids[CHUNK:]
-            if files:
+            if files or planned:
                 chunk = [one for one in chunk if await self._remove_files(one, purge)]
             if not ids:
                 purge.rest = chunk
@@ -167,15 +167,17 @@ class Retention:
     async def _remove_files(self, job_id: str, purge: Purge) -> bool:
         """Remove a job's files before the row that names them: a kill leaves no orphan.
 
+        Where files stay, only what is left of a move that was begun: it is no file of the job yet.
         Return whether the job may go.
         """
 
         def owned(tx: Tx) -> list[ProducedFile]:
-            return tx.owned_files([job_id]) if self._purgeable(tx, job_id) else []
+            found = tx.owned_files([job_id]) if self._purgeable(tx, job_id) else []
+            return [one for one in found if purge.files or one.temp_path]
 
         for file in await self._store.read(owned):
             try:
-                gone = await asyncio.to_thread(library.remove_owned, self._root, file)
+                gone = await threads.call(library.remove_owned, self._root, file)
             except OSError as error:
                 logger.warning("purge: %s can't be removed: %s", file.filename, error.strerror)
                 purge.failed += 1

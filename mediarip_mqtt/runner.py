@@ -135,7 +135,7 @@ class Runner:
         self._clean.set()
         keep = await self._store.read(outcomes.with_partials)
         try:
-            await asyncio.to_thread(library.sweep_temp, self._temp, keep)
+            await threads.call(library.sweep_temp, self._temp, keep)
         except OSError as error:
             logger.warning("runner: old temporary files can't be removed: %s", error)
 
@@ -319,7 +319,7 @@ class Runner:
             return
         if error.code is ErrorCode.DISK_FULL:
             # First of all: the store needs some space to write down what happened.
-            await asyncio.to_thread(library.discard_temp, self._temp, slot.job.id)
+            await threads.call(library.discard_temp, self._temp, slot.job.id)
         await self._advance.save(slot)
         job = await self._commit(lambda tx: self._jobs.fail(tx, slot.job.id, error))
         if job is not None:
@@ -330,11 +330,11 @@ class Runner:
         extraction = self._ready.pop(job.id, None)  # used once, whatever comes of it
         planned = await self._store.read(lambda tx: tx.files(job.id, planned=True))
         if planned:  # killed between the commit of the names and the end of the move
-            if await asyncio.to_thread(outcomes.still_there, self._root, planned):
+            if await threads.call(outcomes.still_there, self._root, planned):
                 await self._placing.place(job.id, planned, named=True)
                 return
             await self._placing.give_up(job.id)
-        temp = await asyncio.to_thread(library.job_temp, self._temp, job.id)
+        temp = await threads.call(library.job_temp, self._temp, job.id)
         task = self._task(job, temp)
         if extraction is None:
             extraction = await self._in_thread(
@@ -405,6 +405,7 @@ class Runner:
     def _give_up(self, slot: Slot, future: asyncio.Future[T]) -> None:
         job_id = slot.job.id
         self._lost.add(job_id)
+        self._publisher.changed(Changes(queue=True))  # `state` counts them
         logger.error(
             "job %s: its thread did not stop within %.0f s; its slot was replaced",
             job_id,
@@ -414,6 +415,7 @@ class Runner:
         def ended(done: asyncio.Future[T]) -> None:
             done.exception()
             self._lost.discard(job_id)
+            self._publisher.changed(Changes(queue=True))
             self._leftovers.add(job_id)
             self._clean.set()
             logger.info("job %s: its lost thread has ended", job_id)
@@ -454,17 +456,15 @@ class Runner:
                     )
                 finally:
                     self._cleaning.discard(job_id)
+                    self._wake.set()  # it may be in the queue, passed over until now
 
     async def _clean_up(self, job_id: str) -> None:
         job = await self._store.read(partial(Tx.job, job_id=job_id))
         if job is not None and job.status not in TERMINAL:
             return
-        try:
-            if job is not None and outcomes.resumable(job):
-                await asyncio.to_thread(outcomes.discard_empty, self._temp, job_id)
-                return
-            self._ready.pop(job_id, None)
-            await self._placing.give_up(job_id)
-            await asyncio.to_thread(library.discard_temp, self._temp, job_id)
-        finally:
-            self._wake.set()  # it may have been put in the queue again meanwhile
+        if job is not None and outcomes.resumable(job):
+            await threads.call(outcomes.discard_empty, self._temp, job_id)
+            return
+        self._ready.pop(job_id, None)
+        await self._placing.give_up(job_id)
+        await threads.call(library.discard_temp, self._temp, job_id)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from apscheduler.triggers.cron import CronTrigger
 from pydantic import (
@@ -258,6 +259,13 @@ class DownloadSettings(Section):
         default_factory=dict,
         description="More options for yt-dlp, by the names of its Python API; for administrators.",
     )
+
+    @field_validator("search_prefix")
+    @classmethod
+    def _is_no_secret(cls, value: str) -> str:
+        if "@" in urlsplit(value).netloc:
+            raise ValueError("a password in it would be published as part of each job's URL")
+        return value
 
 
 class SessionSettings(Section):

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from mediarip_mqtt import events, wire, ytdlp_choice
+from mediarip_mqtt import events, threads, wire, ytdlp_choice
 from mediarip_mqtt.effects import UPDATE_CHECK
 from mediarip_mqtt.effects import UPDATE_KEY as KEY
 from mediarip_mqtt.errors import StoreError
@@ -145,7 +145,7 @@ class Updates:
     async def _settle(self) -> None:
         """End the trial of what the service has come up with; tell of what was given up."""
         self._latest = (await self._config()).get(LATEST_KEY)
-        choice = await asyncio.to_thread(ytdlp_choice.read, self._folder)
+        choice = await threads.call(ytdlp_choice.read, self._folder)
         if choice.trial is not None and choice.chosen == in_use():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(UP_TIME):
@@ -157,13 +157,13 @@ class Updates:
             await self._emit(choice.failed, self._running(), reason)
             choice.failed = None
             with contextlib.suppress(OSError):
-                await asyncio.to_thread(ytdlp_choice.write, self._folder, choice)
-        await asyncio.to_thread(ytdlp_choice.sweep, self._folder)
+                await threads.call(ytdlp_choice.write, self._folder, choice)
+        await threads.call(ytdlp_choice.sweep, self._folder)
 
     async def _confirm(self, choice: Choice) -> None:
         choice.trial = choice.failed = None
         try:
-            await asyncio.to_thread(ytdlp_choice.write, self._folder, choice)
+            await threads.call(ytdlp_choice.write, self._folder, choice)
         except OSError as error:
             logger.warning("yt-dlp: the update could not be confirmed: %s", error.strerror)
         before = choice.previous or ytdlp_choice.installed()
@@ -186,7 +186,7 @@ class Updates:
         newer = is_newer(found, self._running())
         if tell:
             self._show(None, "" if newer else f"{self._running()} is the newest version.")
-        bad = (await asyncio.to_thread(ytdlp_choice.read, self._folder)).bad
+        bad = (await threads.call(ytdlp_choice.read, self._folder)).bad
         return newer and found not in bad
 
     async def _update(self) -> None:
@@ -233,21 +233,21 @@ class Updates:
     async def _install(self, target: str) -> None:
         half = self._folder / f"{ytdlp_choice.HALF}{uuid4().hex[:8]}"
         packages, temporary = half / "packages", half / "tmp"
-        await asyncio.to_thread(_make, packages, temporary)
+        await threads.call(_make, packages, temporary)
         try:
             # What a kill leaves of pip's temporary files goes with the folder.
             own = {"TMPDIR": str(temporary)}
             await self._pip(["--target", str(packages), f"yt-dlp=={target}"], own)
             self._show(50, self._told)
-            scripts = await asyncio.to_thread(_needed_scripts, packages)
+            scripts = await threads.call(_needed_scripts, packages)
             if scripts:
                 await self._pip(["--target", str(packages), f"yt-dlp-ejs{scripts}"], own)
             self._show(70, f"Trying {shown(target)}.")
             await self._try(packages, target, own)
             self._show(90, self._told)
-            await asyncio.to_thread(self._take_over, packages, target)
+            await threads.call(self._take_over, packages, target)
         finally:
-            await asyncio.to_thread(shutil.rmtree, half, ignore_errors=True)
+            await threads.call(shutil.rmtree, half, ignore_errors=True)
 
     def _take_over(self, packages: Path, target: str) -> None:
         """Give what was tried its final name, and choose it for the next start."""
@@ -289,9 +289,9 @@ class Updates:
             reason = str(error)
         if reason is None:
             return
-        choice = await asyncio.to_thread(ytdlp_choice.read, self._folder)
+        choice = await threads.call(ytdlp_choice.read, self._folder)
         choice.bad[target] = redact(reason)[:REASON_LIMIT]
-        await asyncio.to_thread(ytdlp_choice.write, self._folder, choice)
+        await threads.call(ytdlp_choice.write, self._folder, choice)
         raise UpdateError(f"It does not work here: {reason}")
 
     # The outcome

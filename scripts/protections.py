@@ -103,8 +103,8 @@ PROTECTIONS = (
     Protection(
         "1 partial files go with their job",
         "runner.py",
-        "            await asyncio.to_thread(library.discard_temp, self._temp, job_id)",
-        "            pass",
+        "        await threads.call(library.discard_temp, self._temp, job_id)",
+        "        pass",
         "tests/test_service.py::test_cancel_ends_a_transfer_within_a_second_and_leaves_nothing",
     ),
     Protection(
@@ -134,7 +134,7 @@ PROTECTIONS = (
         "link.py",
         "            await asyncio.wait({task, disconnected}, return_when=asyncio.FIRST_COMPLETED)",
         "            await asyncio.wait({task})",
-        "tests/faults/test_broker.py",
+        "tests/test_mqtt.py::test_a_publication_that_waits_is_woken_by_the_loss_of_the_connection",
     ),
     Protection(
         "2 a cancellation is heard beside an answer of the broker",
@@ -461,7 +461,9 @@ def _is_noticed(one: Protection, copy: Path) -> str | None:
                     os.killpg(done.pid, signal.SIGKILL)
     finally:
         path.write_text(text, "utf-8")
-    lines = [line for line in printed.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    lines = [
+        line for line in printed.splitlines() if line.startswith(("FAILED tests", "ERROR tests"))
+    ]
     if done.returncode not in {0, 1}:
         raise SystemExit(f"{one.name}: pytest ended with {done.returncode}\n{printed[-2000:]}")
     return lines[0].split(" - ")[0].split(" ", 1)[1] if lines else None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mediarip_mqtt import broker
+from mediarip_mqtt import broker, threads
 from mediarip_mqtt.broker import EmbeddedBrokerInUseError, embedded_broker, running_broker
 from mediarip_mqtt.errors import BrokerError
 from mediarip_mqtt.link import connect
@@ -64,6 +64,24 @@ async def test_mosquitto_keeps_retained_messages_when_it_is_killed(
         os.kill(_mosquitto_of(tmp_path), signal.SIGKILL)
         async with asyncio.timeout(20):
             while await _retained(reached, "kept") != b"still here":  # noqa: ASYNC110 - another process starts
+                await asyncio.sleep(0.05)
+
+
+async def test_mosquitto_is_started_again_once_its_folder_is_back(
+    tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "RESTART_PAUSE", 0.1)
+    monkeypatch.chdir(tmp_path)  # Mosquitto itself stands in its folder
+    folder, elsewhere = tmp_path / "own", tmp_path / "elsewhere"
+    folder.mkdir()
+    async with embedded_broker(MqttSettings(port=port), folder):
+        process = _mosquitto_of(folder)
+        folder.rename(elsewhere)  # the volume is gone
+        os.kill(process, signal.SIGKILL)
+        await asyncio.sleep(1.5)  # a start fails meanwhile
+        elsewhere.rename(folder)
+        async with asyncio.timeout(20):
+            while not await threads.call(broker.broker_answers, port):  # noqa: ASYNC110 - another process starts
                 await asyncio.sleep(0.05)
 
 
@@ -130,8 +148,8 @@ async def test_a_broker_that_answers_is_told_from_another_program(
     tmp_path: Path, port: int, listener: int
 ) -> None:
     async with embedded_broker(MqttSettings(port=port), tmp_path):
-        assert await asyncio.to_thread(broker.broker_answers, port)
-        assert not await asyncio.to_thread(broker.broker_answers, listener)
+        assert await threads.call(broker.broker_answers, port)
+        assert not await threads.call(broker.broker_answers, listener)
         with pytest.raises(BrokerError, match="A broker already answers"):
             async with embedded_broker(MqttSettings(port=port), tmp_path / "other"):
                 pass

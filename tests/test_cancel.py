@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -13,13 +14,15 @@ from typing import Any
 import psutil
 import pytest
 
-from mediarip_mqtt.engine.base import Report, Task
+from mediarip_mqtt import threads
+from mediarip_mqtt.app import App
+from mediarip_mqtt.engine.base import Control, Extraction, Report, Task
 from mediarip_mqtt.engine.control import WorkControl
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine
-from mediarip_mqtt.errors import Stopped
+from mediarip_mqtt.errors import DownloadError, ErrorCode, Stopped
 from mediarip_mqtt.models import DownloadOptions, MediaType
-from mediarip_mqtt.settings import DownloadSettings, SecuritySettings
-from tests.support.broker import wait_for
+from mediarip_mqtt.settings import DownloadSettings, SecuritySettings, Settings
+from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.server import MediaServer
 
 LIMIT = 1.0  # seconds; the contract's
@@ -156,3 +159,42 @@ def test_other_threads_sleep_and_connect_as_ever(media: MediaServer) -> None:
     time.sleep(0.05)
     assert time.monotonic() - began >= 0.05
     assert media.port
+
+
+class Deaf(YtdlpEngine):
+    """Hears no stop while it reads the first page, as in a blocking DNS lookup."""
+
+    def __init__(self) -> None:
+        super().__init__(DownloadSettings(), SecuritySettings())
+        self.gate = threading.Event()
+
+    def extract(self, task: Task, control: Control) -> Extraction:  # noqa: ARG002 - the engine's
+        self.gate.wait(60)
+        raise DownloadError(ErrorCode.NOT_FOUND, "gone")
+
+
+@pytest.mark.slow
+async def test_a_job_whose_thread_was_lost_begins_as_soon_as_that_has_ended(
+    tmp_path: Path, mosquitto: Mosquitto, client: Client
+) -> None:
+    def meanwhile() -> None:
+        job_id = client.download("https://example.com/x")
+        client.wait_status(job_id, "extracting")
+        client.request("pause", id=job_id)
+        wait_for(lambda: client.json("state").get("lost_threads") == 1, 50)
+        client.request("resume", id=job_id)
+        engine.gate.set()
+        client.wait_status(job_id, "failed", timeout=20)  # the queue is looked at once a minute
+
+    engine, ready, stop = Deaf(), asyncio.Event(), asyncio.Event()
+    settings = Settings.model_validate(
+        {"mqtt": {"port": mosquitto.port}, "storage": {"root": tmp_path / "volume", "min_free": 0}}
+    )
+    serving = asyncio.create_task(App(settings, engine).serve(ready=ready, stop=stop))
+    try:
+        await ready.wait()
+        await threads.call(meanwhile)
+    finally:
+        engine.gate.set()
+        stop.set()
+        await serving

@@ -208,7 +208,7 @@ def test_whatever_a_page_says_the_file_lands_below_the_root(
     source.write_bytes(b"media")
     make_root(root)
     name = names.free_name(root, names.safe_name(rendered))
-    library.place(root, source, name)
+    place(root, source, name)
     assert not source.exists()
     assert files(root) == {name: b"media"}
     assert library.remove(root, name)
@@ -233,12 +233,16 @@ def test_no_name_at_all_leads_out_of_the_root(
     (root / "link").symlink_to(outside)
     source = folder / "source"
     source.write_text("media")
-    for action in (partial(library.place, root, source), partial(library.remove, root)):
+    for action in (partial(place, root, source), partial(library.remove, root)):
         with contextlib.suppress(OSError):
             action(filename)
         assert [one.name for one in outside.iterdir()] == ["a"]
         assert (outside / "a").read_text() == "precious"
         assert list((root / ".mediarip").iterdir()) == [root / library.MARKER]
+
+
+def place(root: Path, source: Path, filename: str) -> None:
+    library.place(root, source, filename, len(b"media"))
 
 
 def make_root(folder: Path) -> Path:
@@ -287,7 +291,7 @@ def test_names_that_windows_would_take_for_the_same_are_not_free(root: Path) -> 
 
 def test_a_file_is_moved_to_its_place_with_new_folders(root: Path, source: Path) -> None:
     inode = source.stat().st_ino
-    library.place(root, source, "a/b/film.mp4")
+    place(root, source, "a/b/film.mp4")
     assert files(root) == {"a/b/film.mp4": b"media"}
     assert (root / "a/b/film.mp4").stat().st_ino == inode
     assert not source.exists()
@@ -296,13 +300,13 @@ def test_a_file_is_moved_to_its_place_with_new_folders(root: Path, source: Path)
 def test_a_file_that_is_there_is_never_overwritten(root: Path, source: Path) -> None:
     (root / "film.mp4").write_bytes(b"older")
     with pytest.raises(FileExistsError):
-        library.place(root, source, "film.mp4")
+        place(root, source, "film.mp4")
     (root / "folder.mp4").mkdir()
     with pytest.raises(FileExistsError):
-        library.place(root, source, "folder.mp4")
+        place(root, source, "folder.mp4")
     (root / "link.mp4").symlink_to(source)
     with pytest.raises(FileExistsError):
-        library.place(root, source, "link.mp4")
+        place(root, source, "link.mp4")
     assert files(root) == {"film.mp4": b"older", "link.mp4": b"media"}
     assert source.read_bytes() == b"media"
 
@@ -315,8 +319,8 @@ def test_without_hard_links_nothing_is_overwritten_either(
     (root / "empty.mp4").touch()
     for name in ("film.mp4", "empty.mp4"):
         with pytest.raises(FileExistsError):
-            library.place(root, source, name)
-    library.place(root, source, "other.mp4")
+            place(root, source, name)
+    place(root, source, "other.mp4")
     assert files(root) == {"film.mp4": b"older", "empty.mp4": b"", "other.mp4": b"media"}
     assert not source.exists()
 
@@ -334,12 +338,12 @@ def test_from_another_filesystem_the_file_is_copied(root: Path, source: Path) ->
     moved = other / f"mediarip-test-{os.getpid()}.mp4"
     moved.write_bytes(b"media")
     try:
-        library.place(root, moved, "a/film.mp4")
+        place(root, moved, "a/film.mp4")
         assert files(root) == {"a/film.mp4": b"media"}
         assert not moved.exists()
         moved.write_bytes(b"other")
         with pytest.raises(FileExistsError):
-            library.place(root, moved, "a/film.mp4")
+            place(root, moved, "a/film.mp4")
         assert files(root) == {"a/film.mp4": b"media"}
     finally:
         moved.unlink(missing_ok=True)
@@ -351,7 +355,7 @@ def test_a_copy_that_does_not_fit_leaves_nothing_behind(
     monkeypatch.setattr(os, "link", failing(errno.EXDEV))
     monkeypatch.setattr(shutil, "copyfileobj", failing(errno.ENOSPC))
     with pytest.raises(OSError, match="No space"):
-        library.place(root, source, "film.mp4")
+        place(root, source, "film.mp4")
     assert list(root.iterdir()) == [root / ".mediarip"]
     assert source.read_bytes() == b"media"
 
@@ -391,11 +395,11 @@ for count in range(1, 200):
                 if not left:
                     os._exit(9)
         sys.addaudithook(die)
-        library.place(root, source, "a/film.mp4")
+        library.place(root, source, "a/film.mp4", 5000)
         os._exit(0)
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     assert status in (0, 9), status
-    library.place(root, source, "a/film.mp4")
+    library.place(root, source, "a/film.mp4", 5000)
     found = [one for one in base.rglob("*") if one.is_file() and one.name != "store.db"]
     assert found == [root / "a/film.mp4"], (count, found)
     assert found[0].read_bytes() == b"media" * 1000, count
@@ -423,7 +427,7 @@ def test_a_folder_that_is_a_link_is_never_followed(
     (outside / "film.mp4").write_bytes(b"precious")
     (root / "a").symlink_to(outside)
     with pytest.raises(OSError, match="link"):
-        library.place(root, source, "a/new.mp4")
+        place(root, source, "a/new.mp4")
     assert not library.remove(root, "a/film.mp4")
     assert files(outside) == {"film.mp4": b"precious"}
 
@@ -432,23 +436,23 @@ def test_a_source_that_is_a_link_is_not_placed(root: Path, source: Path) -> None
     link = source.with_name("link.mp4")
     link.symlink_to("/etc/passwd")
     with pytest.raises(OSError, match="link"):
-        library.place(root, link, "film.mp4")
+        place(root, link, "film.mp4")
     assert not files(root)
 
 
 def test_a_file_that_vanished_is_said_to_be_gone(root: Path, source: Path) -> None:
     source.unlink()
     with pytest.raises(FileNotFoundError, match="gone"):
-        library.place(root, source, "film.mp4")
+        place(root, source, "film.mp4")
 
 
 def test_nothing_is_written_into_the_mount_point_of_a_lost_volume(root: Path, source: Path) -> None:
     shutil.rmtree(root)
     with pytest.raises(FileNotFoundError):
-        library.place(root, source, "a/film.mp4")
+        place(root, source, "a/film.mp4")
     root.mkdir()
     with pytest.raises(OSError, match="not mounted"):
-        library.place(root, source, "a/film.mp4")
+        place(root, source, "a/film.mp4")
     with pytest.raises(FileNotFoundError):
         library.job_temp(root / ".mediarip" / "tmp", JOB)
     assert not list(root.iterdir())

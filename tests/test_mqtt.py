@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,10 @@ import psutil
 import pytest
 import trustme
 
+from mediarip_mqtt import link as link_module
+from mediarip_mqtt import threads
 from mediarip_mqtt.errors import BrokerError
-from mediarip_mqtt.link import CredentialsError, Link, LinkError, connect, open_link
+from mediarip_mqtt.link import CredentialsError, Link, LinkError, Will, connect, open_link
 from mediarip_mqtt.retained import retained
 from mediarip_mqtt.settings import MqttSettings
 from tests.support.broker import Client, Mosquitto, free_port, wait_for
@@ -203,7 +206,7 @@ async def test_a_broker_that_knows_only_3_1_1_is_spoken_to_in_3_1_1(
         sys.executable, "-c", script, stderr=asyncio.subprocess.DEVNULL
     )
     try:
-        await asyncio.to_thread(wait_for, lambda: answers(port))
+        await threads.call(wait_for, lambda: answers(port))
         async with connect(MqttSettings(port=port)) as link:
             assert link.protocol == "3.1.1"
     finally:
@@ -280,7 +283,7 @@ async def test_a_message_is_delivered_again_until_it_is_acknowledged(
     settings = MqttSettings(port=mosquitto.port)
     async with open_link(settings, "5", identifier="svc", persistent=True) as link:
         await link.subscribe("mediarip/command")
-        await asyncio.to_thread(client.publish, "command", "one")
+        await threads.call(client.publish, "command", "one")
         first = await anext(link.messages())
     async with open_link(settings, "5", identifier="svc", persistent=True) as link:
         again = await anext(link.messages())
@@ -340,3 +343,92 @@ def test_a_second_service_with_the_same_id_does_not_start_a_war(
         assert client.request("list", 30)["ok"]
     finally:
         second.stop()
+
+
+async def test_after_any_end_but_a_good_one_the_broker_says_that_the_service_is_gone(
+    mosquitto: Mosquitto, client: Client
+) -> None:
+    settings = MqttSettings(port=mosquitto.port)
+    will = Will("mediarip/status", "offline")
+    for way in ("failed", "good"):
+        with contextlib.suppress(RuntimeError):
+            async with open_link(
+                settings, "5", identifier="svc", will=will, persistent=True
+            ) as link:
+                await link.publish("mediarip/status", f"online, {way}", retain=True)
+                if way == "failed":
+                    raise RuntimeError
+    wanted = ["online, failed", "offline", "online, good"]
+    await threads.call(wait_for, lambda: client.payloads("status")[:3] == wanted)
+    client.publish("event", "{}")
+    assert client.payloads("status") == wanted
+
+
+async def test_an_answer_that_comes_too_late_leaves_no_connection_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(link_module, "CONNECT_TIMEOUT", 0.3)
+    ended = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1000):  # it never answers
+            pass
+        ended.set()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with pytest.raises(BrokerError):
+        async with open_link(MqttSettings(port=port), "3.1.1"):
+            pass
+    async with asyncio.timeout(5):
+        await ended.wait()
+    server.close()
+
+
+async def test_what_is_retained_is_read_to_its_end_also_while_others_publish(
+    mosquitto: Mosquitto, client: Client
+) -> None:
+    client.publish("job/a/state", "{}", retain=True)
+    busy = True
+
+    def publish() -> None:
+        while busy:
+            client.publish("job/b/state", "{}", retain=True)
+            time.sleep(0.05)  # a service that has much to tell
+
+    publishing = asyncio.ensure_future(threads.call(publish))
+    try:
+        async with asyncio.timeout(10), connect(MqttSettings(port=mosquitto.port)) as link:
+            found = await retained(link, "mediarip/job/+/state", keep=len)
+    finally:
+        busy = False
+        await publishing
+    assert found["mediarip/job/a/state"] == 2
+
+
+async def test_a_subscription_that_the_broker_refuses_is_told() -> None:
+    inner = aiomqtt.Client("127.0.0.1")
+    link = Link(inner, "3.1.1")
+
+    async def subscribe(_: object) -> tuple[int, ...]:
+        return 1, 128
+
+    inner.subscribe = subscribe  # type: ignore[method-assign, assignment] # Mosquitto 2.0 refuses none
+    with pytest.raises(LinkError, match=r"subscribe to mediarip/b.*access list"):
+        await link.subscribe("mediarip/a", "mediarip/b")
+
+
+async def test_a_publication_that_waits_is_woken_by_the_loss_of_the_connection(
+    mosquitto: Mosquitto,
+) -> None:
+    proxy = FreezingProxy(mosquitto.port).start()
+    async with connect(MqttSettings(port=proxy.port)) as link:
+        proxy.freeze()
+        publication = asyncio.create_task(link.publish("a", "b"))
+        await asyncio.sleep(0.2)  # the broker does not get it
+        assert not publication.done()
+        proxy.stop()  # the connection ends
+        async with asyncio.timeout(10):
+            with pytest.raises(LinkError):
+                await publication

@@ -6,16 +6,22 @@ import errno
 import os
 import sqlite3
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 import pytest
 
-from mediarip_mqtt import library, outcomes
+from mediarip_mqtt import commands, library, outcomes
+from mediarip_mqtt.effects import Effects, Origin
+from mediarip_mqtt.errors import CommandError, DownloadError, ErrorCode
 from mediarip_mqtt.jobs import Jobs
 from mediarip_mqtt.models import DownloadOptions, ProducedFile
 from mediarip_mqtt.placing import Placing
 from mediarip_mqtt.preferences import Preferences
-from mediarip_mqtt.settings import Settings
+from mediarip_mqtt.retention import Retention
+from mediarip_mqtt.settings import PurgeSettings, Settings
 from mediarip_mqtt.store import Store, Tx
 from mediarip_mqtt.wire import Topics
 from tests.support.broker import Client, Mosquitto, wait_for
@@ -23,6 +29,7 @@ from tests.support.server import MediaServer
 from tests.support.service import Service
 
 CONTENT = b"a film"
+LATER = datetime.now(UTC) + timedelta(days=1)
 
 
 @pytest.fixture
@@ -95,9 +102,9 @@ async def test_of_a_move_that_was_begun_only_what_was_moved_is_taken_back(
     store: Store, jobs: Jobs, tmp_path: Path
 ) -> None:
     files = made(tmp_path / ".mediarip", "moved.mp4", "other's.mp4", "changed.mp4", "waits.mp4")
-    library.place(tmp_path, Path(files[0].temp_path), files[0].filename)
+    library.place(tmp_path, Path(files[0].temp_path), files[0].filename, len(CONTENT))
     (tmp_path / "other's.mp4").write_bytes(CONTENT)  # its source is there: it was not moved
-    library.place(tmp_path, Path(files[2].temp_path), files[2].filename)
+    library.place(tmp_path, Path(files[2].temp_path), files[2].filename, len(CONTENT))
     (tmp_path / "changed.mp4").write_bytes(b"a person's now")
     source = Path(files[3].temp_path)
     hidden = tmp_path / library._hidden_name(source, "waits.mp4")  # noqa: SLF001 - what a kill left
@@ -211,3 +218,122 @@ def test_a_job_that_is_tried_again_while_it_is_cleaned_up_keeps_what_it_download
         assert "retrying" not in client.statuses(job_id)
     finally:
         service.stop()
+
+
+async def test_a_move_that_was_begun_is_taken_back_before_its_job_goes(
+    store: Store, jobs: Jobs, tmp_path: Path
+) -> None:
+    """Also where files stay: what is on its way is no file of the job yet."""
+    files = made(tmp_path / ".mediarip", "moved.mp4", "waits.srt")
+    job_id = await begun(store, jobs)
+    await store.write(lambda tx: tx.plan_files(job_id, files))
+    library.place(tmp_path, Path(files[0].temp_path), "moved.mp4", len(CONTENT))
+    lost = DownloadError(ErrorCode.STORAGE_UNAVAILABLE, "gone")
+    await store.write(lambda tx: jobs.fail(tx, job_id, lost))
+    retention = Retention(
+        store, jobs, Topics("mediarip"), PurgeSettings(), root=tmp_path, clock=lambda: LATER
+    )
+    await retention.forget()
+    assert await store.read(lambda tx: tx.job(job_id)) is None
+    assert there(tmp_path) == {".mediarip"}
+
+
+def test_a_place_that_was_only_taken_is_no_file_that_was_moved(tmp_path: Path) -> None:
+    """As where the temporary folder is emptied at each start, and a power cut came before that."""
+    (tmp_path / ".mediarip").mkdir()
+    (tmp_path / library.MARKER).touch()
+    files = made(tmp_path / ".mediarip", "film.mp4")
+    source = Path(files[0].temp_path)
+    source.unlink()
+    (tmp_path / "film.mp4").write_text(library._hidden_name(source, "film.mp4"))  # noqa: SLF001 - what the cut left
+    assert not outcomes.still_there(tmp_path, files)
+    with pytest.raises(FileNotFoundError):
+        outcomes.move(tmp_path, files)
+    outcomes.withdraw(tmp_path, files)
+    assert there(tmp_path) == {".mediarip"}
+
+
+def test_a_full_volume_without_hard_links_keeps_no_empty_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".mediarip").mkdir()
+    (tmp_path / library.MARKER).touch()
+    files = made(tmp_path / ".mediarip", "film.mp4")
+
+    def unsupported(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    class Full:
+        def __init__(self, handle: int, *_: object, **__: object) -> None:
+            self.handle = handle
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            os.close(self.handle)
+
+        def write(self, _: bytes) -> None:
+            raise OSError(errno.ENOSPC, "No space left")
+
+    monkeypatch.setattr(os, "link", unsupported)
+    monkeypatch.setattr(os, "fdopen", Full)
+    with pytest.raises(OSError, match="space"):
+        outcomes.move(tmp_path, files)
+    monkeypatch.undo()
+    assert there(tmp_path) == {".mediarip"}
+
+
+async def test_delete_all_takes_no_job_that_ended_while_the_files_went(
+    store: Store, jobs: Jobs, tmp_path: Path
+) -> None:
+    """Its file would stay, and belong to nobody."""
+    first, second = [await ended(store, jobs, name) for name in ("a.mp4", "b.mp4")]
+    settings = Settings()
+    effects = Effects(
+        settings, Topics("mediarip"), jobs, Preferences(settings), lambda: LATER, dict
+    )
+    origin = Origin(
+        session_id="default",
+        request_id=None,
+        response_topic=None,
+        correlation=None,
+        mid=None,
+        digest="",
+        redelivered=False,
+        at=LATER,
+        deleted=frozenset({first}),
+    )
+    reply = await store.write(
+        lambda tx: effects.carry_out(tx, commands.Delete(id="all", files=True), origin)
+    )
+    assert reply is not None
+    assert reply["job_ids"] == [first]
+    with pytest.raises(CommandError, match="this moment"):
+        await store.write(
+            lambda tx: effects.carry_out(
+                tx,
+                commands.Delete(id=second, files=True),
+                replace(origin, deleted=frozenset()),
+            )
+        )
+    last = commands.Delete(id="last", files=True)
+    third = await ended(store, jobs, "c.mp4")
+    reply = await store.write(
+        lambda tx: effects.carry_out(tx, last, replace(origin, deleted=frozenset({second})))
+    )
+    assert reply is not None
+    assert reply["job_id"] == second
+    assert await store.read(lambda tx: tx.job(third)) is not None
+
+
+async def ended(store: Store, jobs: Jobs, name: str) -> str:
+    job_id = await begun(store, jobs)
+    files = [ProducedFile(temp_path="", filename=name, filesize=1, main=True)]
+
+    def end(tx: Tx) -> None:
+        jobs.placing(tx, job_id, files)
+        jobs.complete(tx, job_id)
+
+    await store.write(end)
+    return job_id

@@ -111,3 +111,14 @@ def test_every_setting_says_what_it_is() -> None:
     for name, section in settings.sections():
         for key, field in section.model_fields.items():
             assert field.description, f"{name}.{key}"
+
+
+def test_a_password_in_the_search_prefix_is_refused_as_it_would_be_published(
+    tmp_path: Path,
+) -> None:
+    wrong = "downloads:\n  search_prefix: https://me:hunter22@searx.example.org/?q=\n"
+    with pytest.raises(ConfigError, match="would be published") as refused:
+        configuration.load(written(tmp_path, wrong))
+    assert "hunter22" not in refused.value.message
+    good = "downloads:\n  search_prefix: https://searx.example.org/?mail=a@b.example&q=\n"
+    assert configuration.load(written(tmp_path, good)).downloads.search_prefix.endswith("&q=")

@@ -6,6 +6,8 @@ import asyncio
 import gc
 import sqlite3
 import sys
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -22,8 +24,13 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 
 
 def job(number: int = 1, **fields: object) -> Job:
-    values = {"session_id": "default", "created_at": NOW + timedelta(seconds=number), **fields}
-    return Job(id=f"0199-{number:04d}", url=f"https://example.com/{number}", **values)
+    values = {
+        "session_id": "default",
+        "created_at": NOW + timedelta(seconds=number),
+        "url": f"https://example.com/{number}",
+        **fields,
+    }
+    return Job(id=f"0199-{number:04d}", **values)
 
 
 _OPENED: list[Store] = []
@@ -359,3 +366,32 @@ async def test_a_lease_of_another_machine_holds_as_long_as_that_one_lives_whatev
     await store.write(beat(2))
     assert not await lease.renew(NOW)
     await store.close()
+
+
+async def test_a_store_that_hangs_does_not_keep_the_one_that_is_back_from_being_used(
+    tmp_path: Path,
+) -> None:
+    store = await opened(tmp_path / "s.db")
+    gate = threading.Event()
+    hanging = asyncio.ensure_future(store.read(lambda _: gate.wait(30)))
+    await asyncio.sleep(0.05)
+    store.suspend("hanging")
+    began = time.monotonic()
+    await store.reopen()
+    assert time.monotonic() - began < 15
+    assert await store.read(lambda tx: tx.job("a")) is None
+    gate.set()
+    with pytest.raises(StoreError):
+        await hanging
+
+
+async def test_the_same_download_of_others_does_not_hide_one_s_own(tmp_path: Path) -> None:
+    store = await opened(tmp_path / "s.db")
+    mine = job(0, session_id="bob", url="https://example.com/same")
+    await store.write(lambda tx: tx.insert(mine))
+    for number in range(30):
+        other = job(1 + number, session_id="eve", url="https://example.com/same")
+        await store.write(partial(Tx.insert, job=other))
+    found = await store.read(lambda tx: tx.duplicate_of(mine.url, mine, "bob"))
+    assert found
+    assert found.id == mine.id

@@ -69,3 +69,22 @@ def test_what_is_not_used_is_given_back() -> None:
     program = [sys.executable, "-c", GIVING_BACK]
     done = subprocess.run(program, check=True, capture_output=True, text=True)
     assert int(done.stdout) > 10_000  # pages of 4 KiB
+
+
+NEVER_ENDING = """
+import asyncio, time
+from mediarip_mqtt import threads
+
+
+async def main():
+    work = asyncio.ensure_future(threads.call(time.sleep, 60))
+    await asyncio.sleep(0.1)
+    work.cancel()
+
+
+asyncio.run(main())
+"""
+
+
+def test_a_copy_that_goes_on_does_not_keep_the_process_from_ending() -> None:
+    subprocess.run([sys.executable, "-c", NEVER_ENDING], check=True, timeout=20)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import sqlite3
 from collections.abc import Callable
@@ -96,16 +95,18 @@ class Store:
         try:
             await self._open()
         except _DamagedError as error:
-            self.recovered = await asyncio.to_thread(backup.recover, self.path, str(error))
+            self.recovered = await threads.call(backup.recover, self.path, str(error))
             try:
                 await self._open()
             except _DamagedError:
                 raise StoreError(f"The store {self.path} can't be read, nor its copy.") from None
 
     async def _open(self) -> None:
-        database = await aiosqlite.connect(
+        connecting = aiosqlite.connect(
             self._address, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT
         )
+        connecting._thread.daemon = True  # noqa: SLF001 - one that hangs would keep the process
+        database = await connecting
         try:
             await _hop(database, self._prepare)
         except sqlite3.OperationalError as error:
@@ -138,10 +139,11 @@ class Store:
         """Open the file anew, after its volume was lost, and allow its use again."""
         old, self._database = self._database, None
         if old is not None:
-            # Not waited for long: its thread may hang in a volume that is gone.
-            with contextlib.suppress(sqlite3.Error, TimeoutError, ValueError):
-                async with asyncio.timeout(CLOSE_TIME):
-                    await old.close()
+            # Not waited for long: its thread may hang in a volume that is gone, and a cancelled
+            # `close` waits for it all the same.
+            closing = asyncio.ensure_future(old.close())
+            closing.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen
+            await asyncio.wait({closing}, timeout=CLOSE_TIME)
         await self.open()
         self._lost.clear()
 

@@ -389,14 +389,12 @@ class Tx(Files):
         """Return the newest job, of a session or of all, that did or will do the same."""
         for row in self._rows(
             "SELECT * FROM jobs WHERE url = ? AND status NOT IN ('failed', 'cancelled') "
-            "ORDER BY created_at DESC LIMIT 20",
+            "AND coalesce(?, session_id) = session_id ORDER BY created_at DESC LIMIT 200",
             url,
+            session_id,
         ):
             job = self._decode(row)
-            own = session_id in {None, job.session_id}
-            if own and all(
-                getattr(job, key) == getattr(like, key) for key in DownloadOptions.model_fields
-            ):
+            if all(getattr(job, key) == getattr(like, key) for key in DownloadOptions.model_fields):
                 return job
         return None
 
