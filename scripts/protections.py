@@ -145,6 +145,20 @@ PROTECTIONS = (
         "on_connect",
     ),
     Protection(
+        "2 the will is spoken after any end but a good one",
+        "link.py",
+        "client._client._sock_close()",
+        "client._client.disconnect()",
+        "tests/test_mqtt.py::test_after_any_end_but_a_good_one_the_broker_says_that_the_service_is_gone",
+    ),
+    Protection(
+        "2 events wait for a broker that acknowledges nothing",
+        "publisher.py",
+        "                await self.publish(link, STATE)  # else a row",
+        "                pass  # else a row",
+        "tests/test_publisher.py::test_a_broker_that_never_answers_loses_no_event",
+    ),
+    Protection(
         "2 two clients with one id do not fight",
         "mqtt.py",
         "            if short >= WAR:",
