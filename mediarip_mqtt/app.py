@@ -107,6 +107,7 @@ class App:
                 await self._serve_store(self._lease, ready)
             finally:
                 closing = asyncio.ensure_future(self._store.close())
+                threads.leave(closing)
                 await asyncio.wait({closing}, timeout=CLOSE_TIME)
         finally:
             self._lease.unlock()
@@ -370,8 +371,7 @@ class App:
         if UPDATE_KEY in changes.settings:
             self._updates.wake()
         if PAUSED_KEY in changes.settings:
-            task = asyncio.ensure_future(self._read_hold())
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            threads.leave(asyncio.ensure_future(self._read_hold()))
 
     async def _read_hold(self) -> None:
         config = await self._store.read(lambda tx: tx.config())

@@ -23,6 +23,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from mediarip_mqtt import threads
 from mediarip_mqtt.errors import BrokerError
 from mediarip_mqtt.settings import MqttSettings
 
@@ -344,14 +345,14 @@ async def open_link(
     link.prepare(manual_ack=persistent)
     entering = asyncio.ensure_future(client.__aenter__())
     try:
-        await _end_of(entering)
+        try:
+            await _end_of(entering)
+        except aiomqtt.MqttError as error:
+            raise _explain(error, settings, protocol) from None
         yield link
         # Only a good end takes the will back: after any other the broker shall speak it.
-        await _end_of(asyncio.ensure_future(client.__aexit__(None, None, None)))
-    except aiomqtt.MqttError as error:
-        if not entering.exception():
-            return  # lost at the goodbye
-        raise _explain(error, settings, protocol) from None
+        with contextlib.suppress(aiomqtt.MqttError):
+            await _end_of(asyncio.ensure_future(client.__aexit__(None, None, None)))
     finally:
         # Also where aiomqtt gave up waiting: the answer may come late, to nobody.
         entering.add_done_callback(lambda _: client._client._sock_close())  # noqa: SLF001 - without a goodbye
@@ -363,7 +364,7 @@ async def _end_of(task: asyncio.Future[Any]) -> None:
     For aiomqtt's own waits: they use `asyncio.wait_for`, which in Python 3.11 forgets a
     cancellation that comes when the result is there.
     """
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen
+    threads.leave(task)
     await asyncio.wait({task})
     task.result()
 

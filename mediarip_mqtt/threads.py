@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,6 +42,11 @@ def call(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> asy
     where one copies a film.
     """
     return start(partial(function, *arguments, **named), getattr(function, "__name__", "call"))
+
+
+def leave(future: asyncio.Future[Any]) -> None:
+    """Leave a future to itself: an exception of it is not logged as one that nobody looked at."""
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 def start(function: Callable[[], T], name: str) -> asyncio.Future[T]:

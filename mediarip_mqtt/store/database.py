@@ -142,7 +142,7 @@ class Store:
             # Not waited for long: its thread may hang in a volume that is gone, and a cancelled
             # `close` waits for it all the same.
             closing = asyncio.ensure_future(old.close())
-            closing.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen
+            threads.leave(closing)
             await asyncio.wait({closing}, timeout=CLOSE_TIME)
         await self.open()
         self._lost.clear()
@@ -183,7 +183,7 @@ class Store:
     async def read(self, function: Callable[[Tx], T]) -> T:
         """Run ``function``, which only reads, without a transaction."""
         work = asyncio.ensure_future(self._hop(lambda connection: function(Tx(connection))))
-        work.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen
+        threads.leave(work)
         lost = asyncio.ensure_future(self._lost.wait())
         try:
             await asyncio.wait({work, lost}, return_when=asyncio.FIRST_COMPLETED)
