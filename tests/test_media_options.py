@@ -372,11 +372,11 @@ def test_what_could_not_be_had_is_told_with_the_job(
 INTRUDER = """
 from mediarip_mqtt import cli, library
 inner, calls = library.place, []
-def place(root, source, filename):
+def place(root, source, filename, size):
     calls.append(filename)
     if len(calls) == 2:
         (root / filename).write_text("another's")
-    return inner(root, source, filename)
+    return inner(root, source, filename, size)
 library.place = place
 cli.main()
 """
