@@ -49,7 +49,6 @@ SWITCH_WAIT: Final = 900.0  # seconds for running downloads to end before a new 
 GRACE: Final = 4.0  # seconds for running downloads to stop
 HOURS_INTERVAL: Final = 5.0  # seconds between two looks at the time of the day
 VOLUME_INTERVAL: Final = 3.0  # seconds between two looks at the volume
-CLOSE_TIME: Final = 2.0
 LAST_RESORT: Final = 8.0  # seconds after which the process ends whatever hangs in a lost volume
 END_TIME: Final = 5.0  # seconds for the last words to the broker
 LONGEST_END: Final = 14.0  # seconds of an end in order, where everything takes as long as it may
@@ -106,9 +105,7 @@ class App:
             try:
                 await self._serve_store(self._lease, ready)
             finally:
-                closing = asyncio.ensure_future(self._store.close())
-                threads.leave(closing)
-                await asyncio.wait({closing}, timeout=CLOSE_TIME)
+                await self._store.close()
         finally:
             self._lease.unlock()
             if self._lost == HANGING:

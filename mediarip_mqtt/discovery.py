@@ -19,7 +19,7 @@ from typing import Any, Final
 from mediarip_mqtt import commands, wire
 from mediarip_mqtt.errors import BrokerError, StoreError
 from mediarip_mqtt.homeassistant import ORIGIN, device_config
-from mediarip_mqtt.link import Link, Message, connect
+from mediarip_mqtt.link import Link, Message, SubscriptionError, connect
 from mediarip_mqtt.retained import retained
 from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Store
@@ -55,10 +55,13 @@ class Discovery:
         """Where the device is announced."""
         return f"{self._settings.discovery_prefix}/device/{self._mqtt.node_id}/config"
 
-    @property
-    def intake(self) -> tuple[str, ...]:
-        """What is to be subscribed to: the birth message."""
-        return (self._settings.birth_topic,) if self._settings.enabled else ()
+    async def subscribe(self, link: Link) -> None:
+        """Subscribe to the birth message; go on without where the broker refuses that."""
+        if self._settings.enabled:
+            try:
+                await link.subscribe(self._settings.birth_topic)
+            except SubscriptionError as error:
+                logger.warning("homeassistant: its starts are not noticed: %s", error.message)
 
     def take(self, message: Message) -> bool:
         """Take a message if it is the birth topic's; return whether it was."""

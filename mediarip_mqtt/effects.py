@@ -246,10 +246,11 @@ class Effects:
         statuses: set[JobStatus] | frozenset[JobStatus],
         use_case: Callable[[Tx, Job], Job],
         but: Collection[str] = (),
+        only: Collection[str] | None = None,
     ) -> dict[str, Any]:
         """Do something with the job that is named, or with all to which it applies.
 
-        Of all, ``but`` those jobs and playlists.
+        Of all, ``but`` those jobs and playlists, and where given ``only`` these.
         """
         if command.id != "all":
             job = self._jobs.find(tx, command.id or "", scope)
@@ -257,9 +258,13 @@ class Effects:
         found = partial(
             tx.jobs, statuses=statuses, session_id=scope, newest_first=False, limit=MANY
         )
-        done = {use_case(tx, job).id: None for job in found(top_level=True) if job.id not in but}
+
+        def left_out(job_id: str) -> bool:
+            return job_id in but or (only is not None and job_id not in only)
+
+        done = {use_case(tx, job).id: None for job in found(top_level=True) if not left_out(job.id)}
         for job in found():
-            if job.id in but or job.parent_id in but:
+            if left_out(job.id) or job.parent_id in but:
                 continue
             if (current := tx.job(job.id)) and current.status in statuses and job.id not in done:
                 done[use_case(tx, current).id] = None
@@ -299,23 +304,20 @@ class Effects:
         without_files: frozenset[str] | None,
     ) -> dict[str, Any]:
         """Delete jobs; where files go, too, those only whose files have gone."""
-        if without_files is None:
-            return self._each(tx, command, scope, TERMINAL, self._jobs.delete, but=tx.kept())
-        if command.id != "all" and without_files:  # `last` may be another one by now
-            command = command.model_copy(update={"id": next(iter(without_files))})
-
-        def delete(tx: Tx, job: Job) -> Job:
-            if job.id not in without_files and job.status in TERMINAL:
+        if command.id == "all" or without_files is None:
+            delete, kept = self._jobs.delete, tx.kept()
+            return self._each(tx, command, scope, TERMINAL, delete, but=kept, only=without_files)
+        if without_files:  # `last` may be another one by now
+            job = self._jobs.find(tx, next(iter(without_files)), scope)
+        else:
+            job = self._jobs.find(tx, command.id, scope)
+            if job.status in TERMINAL:
                 raise CommandError(
                     ErrorCode.INVALID_TRANSITION,
                     "The job ended this moment. Delete it again.",
                     field="id",
                 )
-            return self._jobs.delete(tx, job)
-
-        ended = tx.jobs(statuses=TERMINAL, session_id=scope, limit=MANY)
-        since = {job.id for job in ended} - without_files
-        return self._each(tx, command, scope, TERMINAL, delete, but=tx.kept() | since)
+        return _with_job(command, self._jobs.delete(tx, job))
 
     def to_delete(self, tx: Tx, command: commands.Delete, origin: Origin) -> list[str]:
         """Return the ids of the jobs that a `delete` removes."""

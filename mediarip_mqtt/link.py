@@ -48,6 +48,10 @@ class CredentialsError(LinkError):
     """The broker refused the user name or password."""
 
 
+class SubscriptionError(LinkError):
+    """The broker does not let this user subscribe to a topic."""
+
+
 class ProtocolVersionError(LinkError):
     """The broker does not speak this version of MQTT."""
 
@@ -158,7 +162,7 @@ class Link:
         self._paho.on_socket_register_write = on_writable
 
     async def subscribe(self, *topics: str, qos: int = 1, as_published: bool = True) -> None:
-        """Subscribe; raise `LinkError` where the broker refuses that.
+        """Subscribe; raise `SubscriptionError` where the broker refuses that.
 
         ``as_published``: messages keep the retain flag they were published with, where MQTT 5
         allows; else the flag tells those that were retained before.
@@ -173,7 +177,7 @@ class Link:
             if getattr(code, "value", code) >= _FAILURE
         ]
         if refused:
-            raise LinkError(
+            raise SubscriptionError(
                 f"The broker does not let this user subscribe to {', '.join(refused)}. Allow it in "
                 "the broker's access list."
             )

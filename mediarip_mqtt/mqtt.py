@@ -167,7 +167,8 @@ class Session:
             if not link.session_present:
                 await self._new_session()
             # First: a disconnect right behind CONNACK goes unnoticed, a lost SUBACK does not.
-            await link.subscribe(*self._topics.intake, *self._discovery.intake)
+            await link.subscribe(*self._topics.intake)
+            await self._discovery.subscribe(link)
             self._link, self.lost_at = link, None
             where = f"{self._settings.host}:{self._settings.port}"
             logger.info(

@@ -323,9 +323,9 @@ class Publisher:
                 *(self._send(link, row) for row in todo), return_exceptions=True
             )
             proven = True
-            done = frozenset(self._sent)
-            await self._store.write(partial(Tx.sent, ids=done))
-            self._sent -= done
+            if done := frozenset(self._sent):
+                await self._store.write(partial(Tx.sent, ids=done))
+                self._sent -= done
             for one in results:
                 if one is not None:
                     raise one

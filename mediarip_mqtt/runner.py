@@ -86,7 +86,6 @@ class Runner:
         self._placing = Placing(store, jobs, root, self._commit)
         self._idle = asyncio.Event()
         self._ending = asyncio.Event()
-        self._stopping = False
         self._advance = Advance(
             store,
             publisher,
@@ -109,6 +108,10 @@ class Runner:
         )
         self.hold: PauseReason | None = None
         self.looked_at = time.monotonic()  # when the queue was last looked at
+
+    @property
+    def _stopping(self) -> bool:
+        return self._ending.is_set()
 
     @property
     def lost_threads(self) -> int:
@@ -167,7 +170,6 @@ class Runner:
 
     async def shutdown(self, grace: float) -> None:
         """Stop all work and put unfinished jobs back, within ``grace`` seconds."""
-        self._stopping = True
         self._ending.set()
         self._wake.set()
         self._clean.set()

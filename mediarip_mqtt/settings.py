@@ -218,7 +218,7 @@ class DownloadSettings(Section):
     search_prefix: str = Field(
         "ytsearch1:",
         max_length=500,
-        description="What search words are put behind: a yt-dlp search key, or a URL.",
+        description="What search words are put behind: a yt-dlp search key, or a URL (published).",
     )
     proxy: str | None = Field(
         None,

@@ -68,7 +68,7 @@ async def test_mosquitto_keeps_retained_messages_when_it_is_killed(
 
 
 async def test_mosquitto_is_started_again_once_its_folder_is_back(
-    tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(broker, "RESTART_PAUSE", 0.1)
     monkeypatch.chdir(tmp_path)  # Mosquitto itself stands in its folder
@@ -78,7 +78,9 @@ async def test_mosquitto_is_started_again_once_its_folder_is_back(
         process = _mosquitto_of(folder)
         folder.rename(elsewhere)  # the volume is gone
         os.kill(process, signal.SIGKILL)
-        await asyncio.sleep(1.5)  # a start fails meanwhile
+        async with asyncio.timeout(20):
+            while "No such file" not in caplog.text:  # noqa: ASYNC110 - a start that fails
+                await asyncio.sleep(0.05)
         elsewhere.rename(folder)
         async with asyncio.timeout(20):
             while not await threads.call(broker.broker_answers, port):  # noqa: ASYNC110 - another process starts

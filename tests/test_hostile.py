@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import socket
@@ -62,7 +63,7 @@ DISGUISED = {
 def ffmpeg(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Run with each of the two ffmpegs that the service may find."""
     if request.param == "wheel":
-        wheel = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
+        wheel = importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe()
         monkeypatch.setattr(tools, "ffmpeg", lambda: str(wheel))
     tools.programs.cache_clear()
     yield str(tools.ffmpeg())

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,13 @@ import trustme
 
 from mediarip_mqtt import link as link_module
 from mediarip_mqtt import threads
+from mediarip_mqtt.discovery import Discovery
 from mediarip_mqtt.errors import BrokerError
 from mediarip_mqtt.link import CredentialsError, Link, LinkError, Will, connect, open_link
 from mediarip_mqtt.retained import retained
-from mediarip_mqtt.settings import MqttSettings
+from mediarip_mqtt.settings import MqttSettings, Settings
+from mediarip_mqtt.store import Store
+from mediarip_mqtt.wire import Topics
 from tests.support.broker import Client, Mosquitto, free_port, wait_for
 from tests.support.proxy import FreezingProxy
 from tests.support.server import MediaServer
@@ -407,16 +411,22 @@ async def test_what_is_retained_is_read_to_its_end_also_while_others_publish(
     assert found["mediarip/job/a/state"] == 2
 
 
-async def test_a_subscription_that_the_broker_refuses_is_told() -> None:
+async def test_a_subscription_that_the_broker_refuses_is_told_and_home_assistant_s_is_no_need(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
     inner = aiomqtt.Client("127.0.0.1")
     link = Link(inner, "3.1.1")
 
-    async def subscribe(_: object) -> tuple[int, ...]:
-        return 1, 128
+    async def subscribe(topics: list[object]) -> tuple[int, ...]:
+        return (*[1] * (len(topics) - 1), 128)
 
     inner.subscribe = subscribe  # type: ignore[method-assign, assignment] # Mosquitto 2.0 refuses none
     with pytest.raises(LinkError, match=r"subscribe to mediarip/b.*access list"):
         await link.subscribe("mediarip/a", "mediarip/b")
+    settings = Settings()
+    discovery = Discovery(settings, Topics("mediarip"), store, dict, lambda: datetime.now(UTC))
+    await discovery.subscribe(link)
+    assert "subscribe to homeassistant/status" in caplog.text
 
 
 async def test_a_publication_that_waits_is_woken_by_the_loss_of_the_connection(

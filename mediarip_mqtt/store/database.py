@@ -125,10 +125,14 @@ class Store:
         self._database = database
 
     async def close(self) -> None:
-        """Close the file; every transaction that was begun has ended by then."""
-        if self._database is not None:
-            database, self._database = self._database, None
-            await database.close()
+        """Close the file; every transaction that was begun has ended by then, or hangs."""
+        database, self._database = self._database, None
+        if database is not None:
+            # Not waited for long: its thread may hang in a volume that is gone, and a cancelled
+            # `close` waits for it all the same.
+            closing = asyncio.ensure_future(database.close())
+            threads.leave(closing)
+            await asyncio.wait({closing}, timeout=CLOSE_TIME)
 
     def suspend(self, reason: str) -> None:
         """Refuse all use from now on: the volume is lost. What is under way may hang with it."""
@@ -137,13 +141,7 @@ class Store:
 
     async def reopen(self) -> None:
         """Open the file anew, after its volume was lost, and allow its use again."""
-        old, self._database = self._database, None
-        if old is not None:
-            # Not waited for long: its thread may hang in a volume that is gone, and a cancelled
-            # `close` waits for it all the same.
-            closing = asyncio.ensure_future(old.close())
-            threads.leave(closing)
-            await asyncio.wait({closing}, timeout=CLOSE_TIME)
+        await self.close()
         await self.open()
         self._lost.clear()
 
