@@ -22,6 +22,7 @@ from mediarip_mqtt import commands, library, payloads, threads, wire
 from mediarip_mqtt.effects import Effects, Origin, name_of
 from mediarip_mqtt.engine.cookies import Cookies
 from mediarip_mqtt.errors import CommandError, ErrorCode, MediaripError, StoreError
+from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.link import Message
 from mediarip_mqtt.models import ProducedFile
 from mediarip_mqtt.preferences import PREFIX, Preferences
@@ -84,6 +85,7 @@ class Dispatch:
 
         Raises only what says that the message must come again: a lost connection.
         """
+        fault("command-received")
         target = self._topics.parse(message.topic)
         if target is None:
             return

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
+from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.models import ProducedFile
 from mediarip_mqtt.names import OWN_FOLDER
 from mediarip_mqtt.settings import Settings
@@ -48,6 +49,7 @@ def place(root: Path, source: Path, filename: str, size: int) -> None:
     are opened one by one without following links, and the move works on the last one's descriptor,
     so that no link planted in between leads it out of the root.
     """
+    fault("before-move")
     with _parent(root, filename, create=True) as (folder, name):
         hidden = _hidden_name(source, name)
         if not os.path.lexists(source):
@@ -142,6 +144,7 @@ def size(base: Path, job_id: str) -> int:
 
 def discard_temp(base: Path, job_id: str) -> None:
     """Remove a job's temporary folder with all in it; links are removed, not followed."""
+    fault("before-temp-removal")
     folder = base / _plain(job_id)
     if folder.is_symlink():
         folder.unlink()

@@ -17,6 +17,7 @@ from typing import Final
 from mediarip_mqtt import wire
 from mediarip_mqtt.discovery import Discovery
 from mediarip_mqtt.errors import BrokerError, StoreError
+from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.link import (
     CredentialsError,
     Link,
@@ -244,6 +245,7 @@ class Session:
             except Exception:
                 # Acknowledged all the same: delivered again it would fail again, for ever.
                 logger.exception("mqtt: a message on %s could not be handled", message.topic)
+            fault("before-ack")
             link.ack(message)
 
     async def _last_words(self, link: Link) -> None:

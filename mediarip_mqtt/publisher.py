@@ -22,6 +22,7 @@ from typing import Any, Final, TypeVar
 from mediarip_mqtt import wire
 from mediarip_mqtt.activity import Activity
 from mediarip_mqtt.errors import StoreError
+from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.frozen import Frozen
 from mediarip_mqtt.link import Link, LinkError
 from mediarip_mqtt.models import Job, JobStatus, Progress, utc_iso
@@ -350,6 +351,7 @@ class Publisher:
             )
 
     async def _send(self, link: Link, row: Outgoing) -> None:
+        fault("before-send")
         await link.publish(row.topic, row.payload, correlation=row.correlation)
         self._sent.add(row.id)
         self._unsent.pop(row.id, None)
@@ -363,6 +365,7 @@ class Publisher:
                 return key.name, ""
             case "job":
                 job = await self._store.read(lambda tx: tx.job(key.name))
+                fault("before-job-state")
                 return topics.job_state(key.name), _json(job)
             case "progress":
                 progress = self._live.get(key.name) or await self._store.read(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from mediarip_mqtt import threads
+from mediarip_mqtt.fault_points import fault
 
 MARKER: Final = "volume"  # in the service's own folder
 HANGING: Final = "hanging"
@@ -57,6 +58,7 @@ class Volume:
         return found
 
     def _look(self) -> str | None:
+        fault("volume-look")
         try:
             seen = self._marker.read_text("utf-8").strip()
             flags = os.statvfs(self._own).f_flag

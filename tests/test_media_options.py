@@ -21,7 +21,8 @@ from mediarip_mqtt.errors import DownloadError
 from mediarip_mqtt.models import DownloadOptions, ProducedFile
 from mediarip_mqtt.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.wanted import CATEGORIES, Embed, SponsorBlock, Subtitles
-from tests.support.broker import Client, Mosquitto
+from tests.support.broker import Client, Mosquitto, wait_for
+from tests.support.faulty import freeze, program
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
@@ -369,30 +370,18 @@ def test_what_could_not_be_had_is_told_with_the_job(
     assert service.running
 
 
-INTRUDER = """
-from mediarip_mqtt import cli, library
-inner, calls = library.place, []
-def place(root, source, filename, size):
-    calls.append(filename)
-    if len(calls) == 2:
-        (root / filename).write_text("another's")
-    return inner(root, source, filename, size)
-library.place = place
-cli.main()
-"""
-
-
 @pytest.mark.slow
 def test_a_name_that_is_taken_in_the_last_moment_costs_no_second_download(
     tmp_path: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
 ) -> None:
     service = Service(tmp_path, mosquitto.port)
-    service.program = ["-c", INTRUDER]
+    service.program = program(freeze("before-move", 2, seconds=2))
     service.start()
     try:
-        job = client.wait_status(
-            client.download(page_with_tracks(media), subtitles="en"), "completed", "failed"
-        )
+        job_id = client.download(page_with_tracks(media), subtitles="en")
+        wait_for(lambda: service.media() == ["A film (1).mp4"])
+        (service.root / "A film (1).en.srt").write_text("another's")
+        job = client.wait_status(job_id, "completed", "failed")
         assert (job["status"], job["attempt"]) == ("completed", 1)
         assert service.media() == ["A film (1).en (2).srt", "A film (1).en.srt", "A film (1).mp4"]
         assert (service.root / "A film (1).en.srt").read_text() == "another's"

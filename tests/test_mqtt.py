@@ -31,17 +31,10 @@ from mediarip_mqtt.settings import MqttSettings, Settings
 from mediarip_mqtt.store import Store
 from mediarip_mqtt.wire import Topics
 from tests.support.broker import Client, Mosquitto, free_port, wait_for
+from tests.support.faulty import kill, program
 from tests.support.proxy import FreezingProxy
 from tests.support.server import MediaServer
 from tests.support.service import Service
-
-KILLED_BEFORE_THE_ACKNOWLEDGEMENT = """
-import os, signal
-from mediarip_mqtt.link import Link
-Link.ack = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-from mediarip_mqtt.cli import main
-main()
-"""
 
 
 @pytest.fixture
@@ -226,8 +219,7 @@ def test_a_broker_that_is_slow_once_is_asked_again_for_mqtt_5(
     proxy = FreezingProxy(mosquitto.port).start()
     proxy.silent = silent
     service = Service(tmp_path, proxy.port)
-    patched = "import mediarip_mqtt.link as link; link.CONNECT_TIMEOUT = 1.0"
-    service.program = ["-c", f"{patched}\nfrom mediarip_mqtt.cli import main\nmain()"]
+    service.program = program(constants={"mediarip_mqtt.link:CONNECT_TIMEOUT": 1.0})
     try:
         service.start()
         assert f"(MQTT {version})" in service.log
@@ -307,7 +299,7 @@ def test_a_command_delivered_again_after_a_kill_acts_once_and_is_answered(
 ) -> None:
     service = run(mosquitto.port, wait=False)
     service.kill()
-    service.program = ["-c", KILLED_BEFORE_THE_ACKNOWLEDGEMENT]
+    service.program = program(kill("before-ack"))
     service.start()
     client.publish("command", "https://a.example/x")
     wait_for(lambda: not service.running)
@@ -324,7 +316,7 @@ def test_a_probe_delivered_again_after_a_kill_is_answered_once(
 ) -> None:
     service = run(mosquitto.port, wait=False)
     service.kill()
-    service.program = ["-c", KILLED_BEFORE_THE_ACKNOWLEDGEMENT]
+    service.program = program(kill("before-ack"))
     service.start()
     client.publish("command/probe", media.url("/bytes/1000/x.mp4"))
     wait_for(lambda: not service.running)

@@ -25,6 +25,7 @@ from mediarip_mqtt.settings import PurgeSettings, Settings
 from mediarip_mqtt.store import Store, Tx
 from mediarip_mqtt.wire import Topics
 from tests.support.broker import Client, Mosquitto, wait_for
+from tests.support.faulty import EACH, freeze, program
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
@@ -189,24 +190,12 @@ def test_a_failed_job_goes_with_what_was_moved_of_its_files(
     assert (service.root / "a" / "film.en.srt").read_bytes() == b"mine"
 
 
-SLOW_TO_CLEAN = """
-import time
-from mediarip_mqtt import cli, library
-inner = library.discard_temp
-def discard_temp(base, job_id):
-    time.sleep(1.5)
-    inner(base, job_id)
-library.discard_temp = discard_temp
-cli.main()
-"""
-
-
 @pytest.mark.slow
 def test_a_job_that_is_tried_again_while_it_is_cleaned_up_keeps_what_it_downloads(
     tmp_path: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
 ) -> None:
     service = Service(tmp_path, mosquitto.port)
-    service.program = ["-c", SLOW_TO_CLEAN]
+    service.program = program(freeze("before-temp-removal", EACH, seconds=1.5))
     service.start()
     try:
         job_id = client.download(media.url("/slow/600000/bytes/1200000/x.mp4"))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from mediarip_mqtt.engine.base import Report
+from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.models import Phase
 
 INTERVAL: Final = 0.2  # seconds between two reports
@@ -54,6 +55,7 @@ class ProgressMeter:
 
     def downloading(self, hook: dict[str, Any]) -> None:
         """Take a progress hook."""
+        fault("mid-download")
         info = hook.get("info_dict") or {}
         key = str(info.get("format_id"))
         if key == SUBTITLES:

@@ -16,6 +16,7 @@ import aiosqlite
 
 from mediarip_mqtt import threads
 from mediarip_mqtt.errors import StoreError, StoreInUseError
+from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.store import backup
 from mediarip_mqtt.store.ledger import Changes
 from mediarip_mqtt.store.reserve import Reserve
@@ -267,6 +268,7 @@ class Store:
             )
         if 0 < version < newest:
             self._copy(connection, version)
+        connection.set_trace_callback(lambda _: fault("migration-statement"))
         for number, script in steps:
             if number <= version:
                 continue
@@ -279,6 +281,7 @@ class Store:
                     connection.rollback()
                 raise
             logger.info("store: migrated to version %d", number)
+        connection.set_trace_callback(None)
 
     def _copy(self, connection: sqlite3.Connection, version: int) -> None:
         try:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.models import ProducedFile
 from mediarip_mqtt.store.ledger import Ledger
 
@@ -51,6 +52,7 @@ class Files(Ledger):
 
         The names were free: what another job had there is gone.
         """
+        fault("before-completion")
         self._connection.execute(
             "DELETE FROM files WHERE job_id <> ? "
             "AND filename IN (SELECT filename FROM files WHERE job_id = ?)",

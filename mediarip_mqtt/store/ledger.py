@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.models import Job, utc_iso
 
 OUTBOX_LIMIT: Final = 100_000  # rows kept for a broker that stays away; the oldest go beyond it
@@ -198,6 +199,7 @@ class Ledger:
 
     def sent(self, ids: Collection[int]) -> None:
         """Remove what the broker has acknowledged."""
+        fault("before-forget-sent")
         self._connection.executemany("DELETE FROM outbox WHERE id = ?", [(one,) for one in ids])
 
     # Settings and logs

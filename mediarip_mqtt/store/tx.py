@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from mediarip_mqtt.addresses import host_of
+from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.models import (
     ACTIVE,
     DownloadOptions,
@@ -405,6 +406,7 @@ class Tx(Files):
 
         Leaves no marks: the one that saves knows better how seldom it shall be published.
         """
+        fault("before-progress-commit")
         rows = [
             (
                 one.progress_percent,

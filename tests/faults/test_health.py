@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.broker import Client, Mosquitto, wait_for
+from tests.support.faulty import program, seize
 from tests.support.service import Service
 from tests.test_health import check
 
@@ -31,21 +32,13 @@ def test_a_stuck_event_loop_and_a_lost_broker_are_told_apart(
     wait_for(lambda: check(service).returncode == 0, 60)
 
 
-# What a page can do to yt-dlp's regular expressions: they keep Python's global lock for years.
-FROZEN_BY_A_COMMAND = """
-import re
-from mediarip_mqtt import cli, health, payloads
-health.FROZEN = 3.0
-payloads.parse = lambda *_: re.match("(a+)+$", "a" * 60 + "b")
-cli.main()
-"""
-
-
 def test_a_frozen_process_ends_and_its_successor_carries_out_the_command(
     tmp_path: Path, mosquitto: Mosquitto, client: Client
 ) -> None:
     service = Service(tmp_path, mosquitto.port)
-    own, service.program = service.program, ["-c", FROZEN_BY_A_COMMAND]
+    own = service.program
+    patience = {"mediarip_mqtt.health:FROZEN": 3.0}
+    service.program = program(seize("command-received"), constants=patience)
     service.start()
     client.publish("command/pause", {"request_id": "p"})
     wait_for(lambda: not service.running, 30, "the frozen service to end")

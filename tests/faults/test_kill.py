@@ -12,53 +12,25 @@ from pathlib import Path
 
 import pytest
 
+from mediarip_mqtt.fault_points import Point
 from mediarip_mqtt.store import database
 from tests.support.broker import Client, wait_for
+from tests.support.faulty import EACH, freeze, kill, program
 from tests.support.server import MediaServer
 from tests.support.server import content as made_up
 from tests.support.service import Service
 
 BURST = 200
-# Programs that kill themselves when they come to a point for the ...th time.
-PREFIX = """
-import os, signal, sys
-from mediarip_mqtt import cli
-left = [{count}]
-def die(*_):
-    left[0] -= 1
-    if left[0] == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-def before(owner, name):
-    inner = getattr(owner, name)
-    def outer(*arguments, **named):
-        die()
-        return inner(*arguments, **named)
-    setattr(owner, name, outer)
-"""
-POINTS = {
-    "after receive": "from mediarip_mqtt.dispatch import Dispatch; before(Dispatch, 'handle')",
-    "after the commit": "from mediarip_mqtt.link import Link; before(Link, 'ack')",
-    "after the acknowledgement": (
-        "from mediarip_mqtt.publisher import Publisher; before(Publisher, '_render')"
-    ),
-    "before a reply or event leaves": (
-        "from mediarip_mqtt.publisher import Publisher; before(Publisher, '_send')"
-    ),
-    "before what was sent is forgotten": ("from mediarip_mqtt.store import Tx; before(Tx, 'sent')"),
-    "in mid-download": (
-        "from mediarip_mqtt.engine.progress import ProgressMeter; "
-        "before(ProgressMeter, 'downloading')"
-    ),
-    "between download and move": "from mediarip_mqtt import library; before(library, 'place')",
-    "between move and completion": (
-        "from mediarip_mqtt.jobs import Jobs; before(Jobs, 'complete')"
-    ),
-}
-
-
-def dying(point: str, count: int) -> list[str]:
-    """Return the program that kills itself at a point."""
-    return ["-c", f"{PREFIX.format(count=count)}\n{POINTS[point]}\ncli.main()"]
+KILLED_AT: tuple[Point, ...] = (
+    "command-received",
+    "before-ack",
+    "before-job-state",
+    "before-send",
+    "before-forget-sent",
+    "mid-download",
+    "before-move",
+    "before-completion",
+)
 
 
 def check_nothing_lost(
@@ -106,12 +78,12 @@ def test_a_burst_of_commands_survives_kills_at_random_moments(
 
 
 @pytest.mark.parametrize("count", [1, 7])
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", KILLED_AT)
 def test_a_kill_at_a_named_point_loses_nothing_and_repeats_nothing(
-    point: str, count: int, service: Service, client: Client, media: MediaServer
+    point: Point, count: int, service: Service, client: Client, media: MediaServer
 ) -> None:
     service.stop()
-    own, service.program = service.program, dying(point, count)
+    own, service.program = service.program, program(kill(point, count))
     service.start(wait=False)
     for number in range(20):
         publish(client, media, number)
@@ -140,18 +112,9 @@ def test_progress_that_was_told_is_in_the_store_also_where_that_is_slow(
     service: Service, client: Client, media: MediaServer
 ) -> None:
     service.stop()
-    slow = (
-        "import time\n"
-        "from mediarip_mqtt.store import Tx\n"
-        "inner = Tx.save_progress\n"
-        "def outer(*arguments):\n"
-        "    time.sleep(0.4)  # as a slow disk does\n"
-        "    die()\n"
-        "    return inner(*arguments)\n"
-        "Tx.save_progress = outer\n"
-    )
     own = service.program
-    service.program = ["-c", f"{PREFIX.format(count=5)}\n{slow}\ncli.main()"]
+    slow_disk = freeze("before-progress-commit", EACH, seconds=0.4)
+    service.program = program(slow_disk, kill("before-progress-commit", 5))
     service.start()
     job_id = client.download(media.url("/slow/500000/bytes/4000000/x.mp4"))
     wait_for(lambda: not service.running, 30, "the kill")
@@ -187,16 +150,8 @@ def test_a_kill_in_mid_migration_leaves_a_store_that_the_next_start_upgrades(
     path = service.root / ".mediarip" / "store.db"
     _downgrade(path)
     own = service.program
-    kill = (
-        "from mediarip_mqtt.store import database\n"
-        "inner = database.Store._migrate\n"
-        "def outer(self, connection):\n"
-        "    connection.set_progress_handler(die, 1)\n"
-        "    return inner(self, connection)\n"
-        "database.Store._migrate = outer\n"
-    )
     count = max(1, round(share * _length_of_migration(path, tmp_path / "copy.db")))
-    service.program = ["-c", f"{PREFIX.format(count=count)}\n{kill}\ncli.main()"]
+    service.program = program(kill("migration-statement", count))
     service.start(wait=False)
     wait_for(lambda: not service.running, 30, "the kill")
     service.program = own
@@ -209,20 +164,15 @@ def test_a_kill_in_mid_migration_leaves_a_store_that_the_next_start_upgrades(
 
 
 def _length_of_migration(path: Path, copy: Path) -> int:
-    """Return how many instructions SQLite needs for the upgrade."""
+    """Return how many statements the upgrade has."""
     shutil.copy(path, copy)
     connection = sqlite3.connect(copy, isolation_level=None)
-    counted = [0]
-
-    def count() -> int:
-        counted[0] += 1
-        return 0
-
-    connection.set_progress_handler(count, 1)
+    statements: list[str] = []
+    connection.set_trace_callback(statements.append)
     for number, script in database.migrations()[1:]:
         connection.executescript(f"BEGIN;\n{script}\nPRAGMA user_version={number};\nCOMMIT;")
     connection.close()
-    return counted[0]
+    return len(statements)
 
 
 def _downgrade(path: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.broker import Client, Mosquitto, wait_for
+from tests.support.faulty import Fault, fail, freeze, program
 from tests.support.mounts import mount, umount
 from tests.support.server import MediaServer
 from tests.support.server import content as made_up
@@ -24,8 +25,13 @@ from tests.support.service import Service
 
 
 @contextmanager
-def running(tmp_path: Path, mosquitto: Mosquitto, **settings: Any) -> Iterator[Service]:
-    service = Service(tmp_path, mosquitto.port, **settings).start()
+def running(
+    tmp_path: Path, mosquitto: Mosquitto, *faults: Fault, **settings: Any
+) -> Iterator[Service]:
+    service = Service(tmp_path, mosquitto.port, **settings)
+    if faults:
+        service.program = program(*faults)
+    service.start()
     try:
         yield service
     finally:
@@ -165,6 +171,17 @@ def test_a_volume_that_hangs_stops_nothing_but_itself(
         server.wait(10)
 
 
+def test_a_look_at_the_volume_that_hangs_is_told_and_ends_nothing(
+    tmp_path: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
+) -> None:
+    with running(tmp_path, mosquitto, freeze("volume-look", 2, seconds=12)) as service:
+        wait_for(lambda: lost(client), 20, "the loss to be noticed")
+        wait_for(lambda: client.events("storage_lost"))
+        wait_for(lambda: client.json("state").get("pause_reason") is None, 30, "the return")
+        client.wait_status(client.download(media.url("/bytes/1000/a.mp4")), "completed")
+        assert "(hanging)" in service.log
+
+
 def test_a_full_volume_fails_the_download_with_its_reason_and_everything_else_goes_on(
     tmp_path: Path, mount_point: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
 ) -> None:
@@ -210,6 +227,17 @@ def test_a_store_that_another_process_locks_is_told_and_used_again_afterwards(
         # It ended while nothing could be written, and was not begun anew.
         client.wait_status(running_one, "completed")
         assert sum("slow.mp4" in one.path for one in media.requests) == asked
+
+
+def test_an_outcome_that_the_store_refuses_is_written_later_and_not_worked_for_again(
+    tmp_path: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
+) -> None:
+    refused = [fail("before-completion", "sqlite3:OperationalError", count) for count in (1, 2)]
+    with running(tmp_path, mosquitto, *refused) as service:
+        job = client.wait_status(client.download(media.url("/bytes/1000/a.mp4")), "completed")
+        assert job["attempt"] == 1
+        assert "runner: the store can't be written" in service.log
+        assert sum("a.mp4" in one.path for one in media.requests) == 2  # page, and download
 
 
 def test_a_damaged_store_is_said_loudly_and_the_broker_says_what_its_copy_says(

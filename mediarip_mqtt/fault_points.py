@@ -1,0 +1,30 @@
+"""Named places in the code where a test can kill, stop or fail the service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+Point = Literal[
+    "command-received",  # nothing is done for it yet
+    "before-ack",  # its transaction is committed
+    "before-job-state",  # a job's row was read and is published next
+    "before-send",  # of a reply or event
+    "before-forget-sent",  # the broker has the rows of the outbox that are deleted next
+    "before-progress-commit",
+    "mid-download",  # yt-dlp reports progress; in the download's thread
+    "before-move",  # the download has ended; in a thread
+    "before-completion",  # the files are in their places; in the store's thread
+    "before-temp-removal",  # of a job's temporary folder; in a thread
+    "migration-statement",  # before each SQL statement of a migration; in the store's thread
+    "volume-look",  # a check whether the volume is there begins; in a thread
+]
+
+# Called at each point, from any thread. Set by tests only.
+reached: Callable[[Point], None] | None = None
+
+
+def fault(point: Point) -> None:
+    """Say that the code has come to a point."""
+    if reached is not None:
+        reached(point)
