@@ -2,8 +2,9 @@
 
 `python -m scripts.protections`; names as arguments run some.
 The numbers are those of the promises in docs/architecture.md (kills, broker, volume, two at once,
-time, input, sessions, load, health). Each change is made in a copy of the repository. Takes
-some twenty minutes. Exit code 1 where a protection is missed by its test.
+time, input, sessions, load, health). Each change is a mutation of a named function
+(`scripts.mutations`), made in a copy of the repository. Takes some twenty minutes. Exit code 1 where
+a protection is missed by its test.
 """
 
 from __future__ import annotations
@@ -19,6 +20,20 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.mutations import (
+    Mutation,
+    MutationError,
+    Place,
+    assigned,
+    before,
+    body,
+    constant,
+    instead,
+    never,
+    with_argument,
+    without,
+)
+
 HERE = Path(__file__).resolve().parent.parent
 LIMIT = 180  # seconds for the tests of one protection
 COPIED = ("mediarip_mqtt", "tests", "scripts", "docs", "docker", "pyproject.toml", "config.yaml")
@@ -26,395 +41,358 @@ COPIED = ("mediarip_mqtt", "tests", "scripts", "docs", "docker", "pyproject.toml
 
 @dataclass(frozen=True)
 class Protection:
-    """A change that takes it out: ``old`` becomes ``new`` in a module; a test must notice."""
+    """A mutation of a named function takes it out; a test must notice.
+
+    ``function`` is `package.module:Class.method`, or a constant of a module.
+    """
 
     name: str
-    module: str
-    old: str
-    new: str
+    function: str
+    mutation: Mutation
     test: str
     only: str = ""  # pytest's -k
-    also: tuple[tuple[str, str], ...] = ()  # more changes to the module: what would stand in for it
+    also: tuple[tuple[str, Mutation], ...] = ()  # what would stand in for it: function, mutation
 
+    def mutated(self, base: Path) -> dict[Path, str]:
+        """Return the modules that change, and their new sources."""
+        sources: dict[Path, str] = {}
+        for name, mutation in ((self.function, self.mutation), *self.also):
+            place = Place(name)
+            path = place.path(base)
+            source = sources.get(path) or path.read_text("utf-8")
+            sources[path] = place.mutated(source, mutation)
+        return sources
+
+
+KILLS = "tests/faults/test_kill.py"
+KILLED = f"{KILLS}::test_a_kill_at_a_named_point_loses_nothing_and_repeats_nothing"
+VOLUME = "tests/faults/test_volume.py"
 
 PROTECTIONS = (
     Protection(
         "1 acknowledged only after the commit",
-        "mqtt.py",
-        "            try:\n                if not self._discovery.take(message):",
-        "            link.ack(message)\n            await asyncio.sleep(0.05)\n"
-        "            try:\n                if not self._discovery.take(message):",
-        "tests/faults/test_kill.py::test_a_kill_at_a_named_point_loses_nothing_and_repeats_nothing",
-        "after and receive",
+        "mediarip_mqtt.mqtt:Session._intake",
+        before("self._handle", "link.ack(message)\nawait asyncio.sleep(0.05)"),
+        KILLED,
+        "command-received",
     ),
     Protection(
         "1 a request id acts once",
-        "dispatch.py",
-        "        if origin.request_id:\n            known = tx.reply_to_request",
-        "        if False:\n            known = tx.reply_to_request",
+        "mediarip_mqtt.dispatch:Dispatch._known_reply",
+        never("origin.request_id"),
         "tests/test_service.py::test_a_request_id_acts_once_and_is_answered_again",
     ),
     Protection(
         "1 plain text delivered again acts once",
-        "dispatch.py",
-        "        if origin.redelivered and origin.mid is not None:",
-        "        if False:",
+        "mediarip_mqtt.dispatch:Dispatch._known_reply",
+        never("origin.redelivered"),
         "tests/test_mqtt.py::test_a_command_delivered_again_after_a_kill_acts_once_and_is_answered",
     ),
     Protection(
         "1 replies and events leave through the outbox until the broker has them",
-        "publisher.py",
-        "            # paho sends in the order",
-        "            await self._store.write(partial(Tx.sent, ids=[row.id for row in rows]))\n"
-        "            # paho sends in the order",
-        "tests/faults/test_kill.py::test_a_kill_at_a_named_point_loses_nothing_and_repeats_nothing",
-        "leaves",
+        "mediarip_mqtt.publisher:Publisher._send_rows",
+        before(
+            "asyncio.gather",
+            "await self._store.write(partial(Tx.sent, ids=[row.id for row in rows]))",
+        ),
+        KILLED,
+        "before-send",
     ),
     Protection(
         "1 names are committed before the move",
-        "runner.py",
-        "        if planned:  # killed between",
-        "        if False:  # killed between",
-        "tests/faults/test_kill.py::test_a_kill_at_a_named_point_loses_nothing_and_repeats_nothing",
-        "between and move and completion",
+        "mediarip_mqtt.runner:Runner._attempt",
+        assigned("planned", "[]"),
+        KILLED,
+        "before-completion",
     ),
     Protection(
         "1 a download goes on where it was",
-        "engine/ytdlp.py",
-        "    entries = list(folder.iterdir())\n",
-        "    empty(folder)\n    entries = list(folder.iterdir())\n",
-        "tests/faults/test_kill.py::test_downloads_go_on_where_they_were_and_their_progress_never_falls",
+        "mediarip_mqtt.engine.ytdlp:prepare_temp",
+        body("empty(folder)"),
+        f"{KILLS}::test_downloads_go_on_where_they_were_and_their_progress_never_falls",
     ),
     Protection(
-        "1 progress is published behind its commit",
-        "advance.py",
-        "        slot.take(report, self._clock())\n",
-        "        slot.take(report, self._clock())\n"
-        "        self._publisher.progressed(slot.progress, slot.job.session_id)\n",
-        "tests/faults/test_kill.py::test_progress_that_was_told_is_in_the_store_also_where_that_is_slow",
+        "1 progress is published after its commit",
+        "mediarip_mqtt.advance:Advance._progress",
+        before(
+            "self._moved.set",
+            "self._publisher.progressed(slot.progress, slot.job.session_id)",
+        ),
+        f"{KILLS}::test_progress_that_was_told_is_in_the_store_also_where_that_is_slow",
     ),
     Protection(
         "1 a migration is one transaction",
-        "store/database.py",
-        'f"BEGIN IMMEDIATE;\\n{script}\\nPRAGMA user_version={number};\\nCOMMIT;"',
-        'f"{script}\\nPRAGMA user_version={number};"',
-        "tests/faults/test_kill.py::test_a_kill_in_mid_migration_leaves_a_store_that_the_next_start_upgrades",
+        "mediarip_mqtt.store.database:Store._migrate",
+        with_argument("connection.executescript", 0, 'f"{script}\\nPRAGMA user_version={number};"'),
+        f"{KILLS}::test_a_kill_in_mid_migration_leaves_a_store_that_the_next_start_upgrades",
     ),
     Protection(
-        "1 partial files go with their job",
-        "runner.py",
-        "        await threads.call(library.discard_temp, self._temp, job_id)",
-        "        pass",
+        "1 partial files are removed with their job",
+        "mediarip_mqtt.runner:Runner._clean_up",
+        without("library.discard_temp"),
         "tests/test_service.py::test_cancel_ends_a_transfer_within_a_second_and_leaves_nothing",
     ),
     Protection(
-        "1 what is retained of jobs that are gone is cleared",
-        "mqtt.py",
-        "        await self._publisher.reconcile(retained)",
-        "        del retained",
+        "1 retained topics of jobs that are gone are cleared",
+        "mediarip_mqtt.mqtt:Session._compare",
+        without("self._publisher.reconcile"),
         "tests/test_service.py::test_retained_topics_equal_the_store_after_a_restart",
     ),
     Protection(
         "2 the session at the broker is kept",
-        "mqtt.py",
-        "            persistent=True,",
-        "            persistent=False,",
+        "mediarip_mqtt.mqtt:Session._connection",
+        with_argument("open_link", "persistent", "False"),
         "tests/faults/test_clock.py::test_after_an_hour_offline_the_queue_has_worked_on_and_kept_commands_arrive",
     ),
     Protection(
         "2 a frozen connection is noticed",
-        "link.py",
-        "        keepalive=settings.keepalive,",
-        "        keepalive=600,",
+        "mediarip_mqtt.link:_client",
+        with_argument("aiomqtt.Client", "keepalive", "600"),
         "tests/faults/test_broker.py::test_a_connection_that_freezes_is_given_up_and_made_anew",
-        also=(("timeout=PUBLISH_TIMEOUT", "timeout=600"),),
+        also=(("mediarip_mqtt.link:PUBLISH_TIMEOUT", constant("600.0")),),
     ),
     Protection(
         "2 a lost connection wakes a pending publication",
-        "link.py",
-        "            await asyncio.wait({task, disconnected}, return_when=asyncio.FIRST_COMPLETED)",
-        "            await asyncio.wait({task})",
+        "mediarip_mqtt.link:Link._call",
+        assigned("disconnected", "asyncio.get_running_loop().create_future()"),
         "tests/test_mqtt.py::test_a_publication_that_waits_is_woken_by_the_loss_of_the_connection",
     ),
     Protection(
         "2 a cancellation is heard beside an answer of the broker",
-        "link.py",
-        "        await _end_of(entering)",
-        "        await entering",
+        "mediarip_mqtt.link:_end_of",
+        body("await task"),
         "tests/test_mqtt.py::test_a_cancellation_is_heard_also_where_it_comes_with_an_answer_of_the_broker",
         "on_connect",
     ),
     Protection(
-        "2 the will is spoken after any end but a good one",
-        "link.py",
-        "client._client._sock_close()",
-        "client._client.disconnect()",
+        "2 the will is published after any end but a good one",
+        "mediarip_mqtt.link:open_link",
+        with_argument("entering.add_done_callback", 0, "lambda _: client._client.disconnect()"),
         "tests/test_mqtt.py::test_after_any_end_but_a_good_one_the_broker_says_that_the_service_is_gone",
     ),
     Protection(
         "2 events wait for a broker that acknowledges nothing",
-        "publisher.py",
-        "                await self.publish(link, STATE)  # else a row",
-        "                pass  # else a row",
+        "mediarip_mqtt.publisher:Publisher._send_rows",
+        without("self.publish"),
         "tests/test_publisher.py::test_a_broker_that_never_answers_loses_no_event",
     ),
     Protection(
         "2 two clients with one id do not fight",
-        "mqtt.py",
-        "            if short >= WAR:",
-        "            if False:",
+        "mediarip_mqtt.mqtt:Session.run",
+        never("WAR"),
         "tests/test_mqtt.py::test_a_second_service_with_the_same_id_does_not_start_a_war",
     ),
     Protection(
         "2 refused credentials are tried again slowly",
-        "mqtt.py",
-        "            except (CredentialsError, TakenOverError) as error:\n"
-        "                self._say(error, again=lost and not self.online.is_set())\n"
-        "                floor = BACKOFF_REFUSED",
-        "            except (CredentialsError, TakenOverError) as error:\n"
-        "                self._say(error, again=False)\n"
-        "                backoff = 0.2",
+        "mediarip_mqtt.mqtt:BACKOFF_REFUSED",
+        constant("0.2"),
         "tests/faults/test_broker.py::test_refused_credentials_are_said_once_and_not_tried_in_a_storm",
     ),
     Protection(
         "3 a volume that is gone is noticed",
-        "volume.py",
-        '            return "not mounted"',
-        "            return None",
-        "tests/faults/test_volume.py::test_a_volume_that_is_unmounted_is_noticed_and_its_mount_point_stays_empty",
+        "mediarip_mqtt.volume:Volume._look",
+        body("found = original(self)\nreturn None if found == 'not mounted' else found"),
+        f"{VOLUME}::test_a_volume_that_is_unmounted_is_noticed_and_its_mount_point_stays_empty",
     ),
     Protection(
         "3 nothing is written into an empty mount point",
-        "library.py",
-        "        if create and not _exists(MARKER, folder):",
-        "        if False:",
+        "mediarip_mqtt.library:_parent",
+        never("_exists(MARKER, folder)"),
         "tests/test_library.py::test_nothing_is_written_into_the_mount_point_of_a_lost_volume",
     ),
     Protection(
         "3 a read-only volume is noticed",
-        "volume.py",
-        "        if flags & os.ST_RDONLY or not os.access(self._own, os.W_OK):",
-        "        if False:",
-        "tests/faults/test_volume.py::test_a_volume_that_becomes_read_only_is_noticed",
+        "mediarip_mqtt.volume:Volume._look",
+        never("os.ST_RDONLY"),
+        f"{VOLUME}::test_a_volume_that_becomes_read_only_is_noticed",
     ),
     Protection(
         "3 a hanging volume is noticed",
-        "volume.py",
-        "            return HANGING  # the next",
-        "            return None  # the next",
-        "tests/faults/test_volume.py::test_a_volume_that_hangs_stops_nothing_but_itself",
+        "mediarip_mqtt.volume:Volume.problem",
+        body("found = await original(self)\nreturn None if found == HANGING else found"),
+        f"{VOLUME}::test_a_look_at_the_volume_that_hangs_is_told_and_ends_nothing",
     ),
     Protection(
         "3 a full volume's partial file goes first",
-        "runner.py",
-        "        if error.code is ErrorCode.DISK_FULL:",
-        "        if False:",
-        "tests/faults/test_volume.py::test_a_full_volume_fails_the_download_with_its_reason_and_everything_else_goes_on",
+        "mediarip_mqtt.runner:Runner._end",
+        never("ErrorCode.DISK_FULL"),
+        f"{VOLUME}::test_a_full_volume_fails_the_download_with_its_reason_and_everything_else_goes_on",
     ),
     Protection(
         "3 the store has a reserve on a full volume",
-        "store/database.py",
-        "            if error.sqlite_errorcode != sqlite3.SQLITE_FULL or not self.reserve.release():",
-        "            if True:",
-        "tests/faults/test_volume.py::test_a_full_volume_fails_the_download_with_its_reason_and_everything_else_goes_on",
+        "mediarip_mqtt.store.database:Store._transaction",
+        body("return self._try(connection, function)"),
+        f"{VOLUME}::test_a_full_volume_fails_the_download_with_its_reason_and_everything_else_goes_on",
     ),
     Protection(
-        "3 an outcome waits for a locked store",
-        "runner.py",
-        "                if self._stopping:\n                    raise\n                log(",
-        "                raise\n                log(",
-        "tests/faults/test_volume.py::test_a_store_that_another_process_locks_is_told_and_used_again_afterwards",
+        "3 an outcome waits until the store can be written",
+        "mediarip_mqtt.runner:Runner._commit",
+        body("return await self._store.write(function)"),
+        f"{VOLUME}::test_an_outcome_that_the_store_refuses_is_written_later_and_not_worked_for_again",
     ),
     Protection(
         "3 a damaged store is replaced by its copy",
-        "store/database.py",
-        '        if found != "ok":',
-        "        if False:",
+        "mediarip_mqtt.store.database:Store._prepare",
+        never("found != 'ok'"),
         "tests/test_store.py::test_a_damaged_store_goes_aside_and_its_last_sound_copy_comes_back",
     ),
     Protection(
         "3 a newer store is refused",
-        "store/database.py",
-        "        if version > newest:",
-        "        if False:",
+        "mediarip_mqtt.store.database:Store._migrate",
+        never("version > newest"),
         "tests/test_store.py::test_a_store_of_a_newer_program_is_refused_untouched",
     ),
     Protection(
         "4 a second service is refused",
-        "store/lease.py",
-        "            self._lock.acquire(timeout=0)",
-        "            pass",
-        "tests/faults/test_two.py",
+        "mediarip_mqtt.store.lease:Lease.lock",
+        without("self._lock.acquire"),
+        "tests/faults/test_two.py::test_a_second_service_on_the_same_store_is_refused_and_changes_nothing",
     ),
     Protection(
         "4 a lease of another machine that lives is respected",
-        "store/lease.py",
-        '            if seen["heartbeat_at"] != held["heartbeat_at"] or seen["owner"] != held["owner"]:',
-        "            if False:",
+        "mediarip_mqtt.store.lease:Lease._look_on",
+        never("seen['heartbeat_at']"),
         "tests/test_store.py::test_a_lease_of_another_machine_holds_as_long_as_that_one_lives_whatever_its_clock",
     ),
     Protection(
         "5 a clock that is set is noticed",
-        "upkeep.py",
-        "            if abs(jump) > CLOCK_JUMP:",
-        "            if False:",
+        "mediarip_mqtt.upkeep:Upkeep._watch_clock",
+        never("CLOCK_JUMP"),
         "tests/faults/test_clock.py",
     ),
     Protection(
         "5 a retry beyond all reason is due",
-        "store/tx.py",
-        "next_retry_at <= ? OR next_retry_at > ?",
-        "next_retry_at <= ? OR next_retry_at > '9' || ?",
+        "mediarip_mqtt.store.tx:FARTHEST_RETRY",
+        constant("timedelta(days=100_000)"),
         "tests/test_store.py::test_a_retry_that_is_further_away_than_any_is_due_the_clock_was_set_back",
     ),
     Protection(
         "6 a retained command is refused",
-        "dispatch.py",
-        "        if message.retain:\n",
-        "        if False:\n",
+        "mediarip_mqtt.dispatch:Dispatch._refuse_outright",
+        never("message.retain"),
         "tests/test_service.py::test_a_retained_command_is_refused_also_while_the_service_runs",
     ),
     Protection(
         "6 addresses are judged when they are connected to",
-        "engine/control.py",
-        "            check_address(host, self._security, exempt=host in self._exempt)",
-        "            pass",
+        "mediarip_mqtt.engine.control:WorkControl.guard",
+        without("check_address"),
         "tests/test_hostile.py",
         "spelling or name",
     ),
     Protection(
         "6 a name is not looked up a second time",
-        "engine/control.py",
-        "            address = found[0][4]\n            host = str(address[0])",
-        "            host = str(found[0][4][0])",
+        "mediarip_mqtt.engine.control:WorkControl.guard",
+        body("original(self, one, address)\nreturn address"),
         "tests/test_hostile.py::test_a_name_is_connected_to_at_the_address_that_was_checked",
     ),
     Protection(
         "6 ffmpeg opens no playlist from a file",
-        "engine/children.py",
-        '    return ["-protocol_whitelist", protocols, "-format_whitelist", formats]',
-        "    return []",
+        "mediarip_mqtt.engine.children:_only",
+        body("return []"),
         "tests/test_hostile.py::test_a_playlist_in_the_clothes_of_a_video_reads_no_local_file",
     ),
     Protection(
         "6 ffmpeg opens only the job's files",
-        "engine/children.py",
-        "    if not inside or _PATTERN",
-        "    if _PATTERN",
+        "mediarip_mqtt.engine.children:_check_local",
+        assigned("inside", "True"),
         "tests/test_hostile.py::test_ffmpeg_opens_no_file_outside_the_job_s_folder",
     ),
     Protection(
         "6 only known programs are started",
-        "engine/children.py",
-        "    if kind is None:",
-        "    if False:",
+        "mediarip_mqtt.engine.children:checked",
+        never("kind is None"),
         "tests/test_hostile.py::test_work_starts_no_program_but_ffmpeg_and_a_javascript_runtime",
     ),
     Protection(
         "6 only the web's protocols are spoken",
-        "engine/session.py",
-        "            if not _is_web(one):\n                raise _no_web(one)",
-        "            pass",
+        "mediarip_mqtt.engine.session:Session.dl",
+        never("_is_web(one)"),
         "tests/test_protocols.py",
     ),
     Protection(
         "6 a page does not freeze the service",
-        "engine/patches.py",
-        "    if page and current() is not None:",
-        "    if False:",
+        "mediarip_mqtt.engine.patches:_checked_page",
+        never("page"),
         "tests/test_pages.py::test_a_hostile_page_is_answered_as_fast_as_any_of_its_size",
     ),
     Protection(
-        "6 a redirect behind a proxy leads not inside",
-        "engine/session.py",
-        "        _check(str(request.url), self.security)",
-        "        pass",
+        "6 a redirect behind a proxy does not lead inside",
+        "mediarip_mqtt.engine.session:_Following.send",
+        without("_check"),
         "tests/test_protocols.py::test_a_redirect_leads_not_inside_even_where_a_proxy_would_connect",
     ),
     Protection(
         "6 no link in the download folder is followed",
-        "library.py",
-        "os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)",
-        "os.O_RDONLY | os.O_DIRECTORY, dir_fd=folder)",
+        "mediarip_mqtt.library:_open_folder",
+        with_argument("os.open", 1, "os.O_RDONLY | os.O_DIRECTORY"),
         "tests/test_library.py::test_a_folder_that_is_a_link_is_never_followed",
     ),
     Protection(
         "6 a page's names are made safe",
-        "engine/ytdlp.py",
-        "        return names.safe_name(rendered)",
-        "        return str(rendered)",
+        "mediarip_mqtt.engine.ytdlp:YtdlpEngine._name",
+        instead("names.safe_name", "str"),
         "tests/test_engine.py::test_a_page_s_title_makes_a_name_that_is_safe_everywhere",
     ),
     Protection(
         "6 a payload has a limit",
-        "dispatch.py",
-        "        if len(message.payload) > self._settings.mqtt.max_payload:",
-        "        if False:",
+        "mediarip_mqtt.dispatch:Dispatch._refuse_outright",
+        never("len(message.payload)"),
         "tests/test_service.py::test_bad_input_is_answered_and_the_service_goes_on",
     ),
     Protection(
         "6 deep nesting is refused",
-        "payloads.py",
-        "    except (ValueError, RecursionError) as error:",
-        "    except json.JSONDecodeError as error:",
+        "mediarip_mqtt.payloads:_json",
+        instead("RecursionError", "ValueError"),
         "tests/test_hostile_input.py::test_deep_nesting_is_refused",
     ),
     Protection(
         "7 a session sees its own jobs only",
-        "effects.py",
-        "        return session_id if self._topics.isolated else None",
-        "        return None",
+        "mediarip_mqtt.effects:Effects.scope",
+        body("return None"),
         "tests/test_sessions.py",
     ),
     Protection(
         "7 a session's replies stay below its topics",
-        "dispatch.py",
-        "            return topic if replies else None",
-        "            return topic",
+        "mediarip_mqtt.dispatch:Dispatch._safe_response_topic",
+        assigned("replies", "True"),
         "tests/test_sessions.py::test_a_reply_goes_nowhere_that_the_user_could_not_write",
     ),
     Protection(
         "7 sessions take turns",
-        "jobs.py",
-        "            fair=topics.isolated, slots=",
-        "            fair=False, slots=",
+        "mediarip_mqtt.jobs:Jobs.__init__",
+        with_argument("Turns", "fair", "False"),
         "tests/test_sessions.py::test_one_user_s_flood_does_not_hold_up_another",
     ),
     Protection(
         "7 a session's commands have a rate",
-        "effects.py",
-        "        if tokens < 1:",
-        "        if False:",
+        "mediarip_mqtt.effects:Effects._refuse_too_many",
+        never("tokens < 1"),
         "tests/test_sessions.py::test_a_user_s_commands_have_a_rate",
     ),
     Protection(
         "8 a reply goes before events",
-        "store/ledger.py",
-        "self._post(topic, payload, now, correlation, urgent=True)",
-        "self._post(topic, payload, now, correlation, urgent=False)",
+        "mediarip_mqtt.store.ledger:Ledger.reply",
+        with_argument("self._post", "urgent", "False"),
         "tests/test_service.py::test_the_reply_to_a_command_for_many_jobs_comes_before_their_events",
     ),
     Protection(
         "9 a job without progress is ended",
-        "advance.py",
-        "                elif idle >= limit:",
-        "                elif False:",
+        "mediarip_mqtt.advance:Advance.end_stalled",
+        never("idle >= limit"),
         "tests/test_stalled.py",
         "transfer",
     ),
     Protection(
         "9 a stuck event loop is told",
-        "health.py",
-        "            ok=silent < STALE,",
-        "            ok=True,",
-        "tests/faults/test_health.py",
+        "mediarip_mqtt.health:examine",
+        instead("silent < STALE", "True"),
+        "tests/faults/test_health.py::test_a_stuck_event_loop_and_a_lost_broker_are_told_apart",
     ),
     Protection(
         "9 a lost volume is told",
-        "health.py",
-        '            ok=signs.volume == "ok",',
-        "            ok=True,",
-        "tests/test_health.py",
+        "mediarip_mqtt.health:examine",
+        instead("signs.volume == 'ok'", "True"),
+        "tests/test_health.py::test_each_failure_is_told_by_its_name",
     ),
 )
 
@@ -446,14 +424,13 @@ def main(wanted: list[str]) -> int:
 
 def _is_noticed(one: Protection, copy: Path) -> str | None:
     """Return the first test that fails without a protection; None where none does."""
-    path = copy / "mediarip_mqtt" / one.module
-    text = path.read_text("utf-8")
-    changed = text
-    for old, new in ((one.old, one.new), *one.also):
-        if text.count(old) != 1:
-            raise SystemExit(f"{one.name}: {one.module} has {text.count(old)} places to change")
-        changed = changed.replace(old, new)
-    path.write_text(changed, "utf-8")
+    try:
+        changed = one.mutated(copy)
+    except MutationError as error:
+        raise SystemExit(f"{one.name}: {error}") from None
+    original = {path: path.read_text("utf-8") for path in changed}
+    for path, source in changed.items():
+        path.write_text(source, "utf-8")
     plugins = ["-p", "no:cacheprovider", "-n", "0"]
     chosen = ["-k", one.only] if one.only else []
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-o", "addopts=", *plugins, one.test]
@@ -474,7 +451,8 @@ def _is_noticed(one: Protection, copy: Path) -> str | None:
                 with contextlib.suppress(ProcessLookupError):  # also what the tests have started
                     os.killpg(done.pid, signal.SIGKILL)
     finally:
-        path.write_text(text, "utf-8")
+        for path, source in original.items():
+            path.write_text(source, "utf-8")
     lines = [
         line for line in printed.splitlines() if line.startswith(("FAILED tests", "ERROR tests"))
     ]

@@ -1,0 +1,231 @@
+"""Changes of one function (or constant) that take a protection out of it.
+
+They go by names and by the syntax tree, so that comments, formatting and the lines around do not
+matter. Each applies to exactly one place, or raises `MutationError`. Code and expressions are given
+as Python, and compared as trees.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+Constant = ast.Assign | ast.AnnAssign
+Mutation = Callable[[ast.stmt], None]
+
+
+class MutationError(Exception):
+    """A mutation does not fit the code."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A function or constant of a module: `package.module:Class.method`."""
+
+    name: str
+
+    def path(self, base: Path) -> Path:
+        """Return the module's file, where ``base`` holds the package."""
+        return (base / self.name.partition(":")[0].replace(".", "/")).with_suffix(".py")
+
+    def mutated(self, source: str, mutation: Mutation) -> str:
+        """Return a module's source with the mutation."""
+        tree = ast.parse(source)
+        mutation(self.find(tree))
+        changed = ast.unparse(ast.fix_missing_locations(tree))
+        if changed == ast.unparse(ast.parse(source)):
+            raise MutationError(f"{self.name}: the mutation changes nothing")
+        return changed
+
+    def find(self, tree: ast.Module) -> ast.stmt:
+        """Return the definition."""
+        *outer, last = self.name.partition(":")[2].split(".")
+        inside: list[ast.stmt] = tree.body
+        for name in outer:
+            owner = _one([one for one in inside if name in _defined(one)], self.name)
+            inside = owner.body if isinstance(owner, ast.ClassDef | Function) else []
+        return _one([one for one in inside if last in _defined(one)], self.name)
+
+
+def body(code: str) -> Mutation:
+    """Give the function another body; there ``original`` is the function as it was."""
+
+    def mutate(node: ast.stmt) -> None:
+        function = _function(node)
+        original = copy.deepcopy(function)
+        original.name, original.decorator_list = "original", []
+        new = ast.parse(code).body
+        function.body = [original, *new] if any(_mentions(one, "original") for one in new) else new
+
+    return mutate
+
+
+def never(mentions: str) -> Mutation:
+    """Make the condition of the one `if`, `elif` or `while` that mentions an expression false."""
+
+    def mutate(node: ast.stmt) -> None:
+        found = [
+            one
+            for one in ast.walk(_function(node))
+            if isinstance(one, ast.If | ast.While) and _mentions(one.test, mentions)
+        ]
+        _one(found, f"an if with {mentions}").test = ast.Constant(value=False)
+
+    return mutate
+
+
+def without(mentions: str) -> Mutation:
+    """Leave out the one simple statement that mentions an expression, such as a call."""
+
+    def mutate(node: ast.stmt) -> None:
+        statements, index = _statement(node, mentions)
+        statements[index] = ast.Pass()
+
+    return mutate
+
+
+def before(mentions: str, code: str) -> Mutation:
+    """Insert code before the one simple statement that mentions an expression."""
+
+    def mutate(node: ast.stmt) -> None:
+        statements, index = _statement(node, mentions)
+        statements[index:index] = ast.parse(code).body
+
+    return mutate
+
+
+def with_argument(function: str, argument: str | int, value: str) -> Mutation:
+    """Give the one call of a function another argument; which one, its name or position says."""
+
+    def mutate(node: ast.stmt) -> None:
+        calls = [
+            one
+            for one in ast.walk(_function(node))
+            if isinstance(one, ast.Call) and _same(one.func, _expression(function))
+        ]
+        call = _one(calls, f"a call of {function}")
+        if isinstance(argument, int):
+            call.args[argument] = _expression(value)
+        else:
+            named = [one for one in call.keywords if one.arg == argument]
+            _one(named, f"{argument} of {function}").value = _expression(value)
+
+    return mutate
+
+
+def assigned(name: str, value: str) -> Mutation:
+    """Give a variable another value where it is assigned."""
+
+    def mutate(node: ast.stmt) -> None:
+        found = [
+            one
+            for one in ast.walk(_function(node))
+            if isinstance(one, Constant) and name in _assigned(one)
+        ]
+        _one(found, f"an assignment to {name}").value = _expression(value)
+
+    return mutate
+
+
+def instead(expression: str, other: str) -> Mutation:
+    """Put another expression in the place of one."""
+
+    def mutate(node: ast.stmt) -> None:
+        old = _expression(expression)
+        places = [
+            (parent, field, index)
+            for parent in ast.walk(node)
+            for field, index, child in _children(parent)
+            if _same(child, old)
+        ]
+        parent, field, index = _one(places, f"the expression {expression}")
+        if index is None:
+            setattr(parent, field, _expression(other))
+        else:
+            getattr(parent, field)[index] = _expression(other)
+
+    return mutate
+
+
+def constant(value: str) -> Mutation:
+    """Give a constant another value."""
+
+    def mutate(node: ast.stmt) -> None:
+        if not isinstance(node, Constant):
+            raise MutationError("not a constant")
+        node.value = _expression(value)
+
+    return mutate
+
+
+def _one(found: list[T], what: str) -> T:
+    if len(found) != 1:
+        raise MutationError(f"{len(found)} places in place of one: {what}")
+    return found[0]
+
+
+def _defined(node: ast.stmt) -> set[str]:
+    """Return the names that a statement of a module or class defines."""
+    return {node.name} if isinstance(node, ast.ClassDef | Function) else _assigned(node)
+
+
+def _assigned(node: ast.AST) -> set[str]:
+    """Return the variable that a statement assigns."""
+    if not isinstance(node, Constant):
+        return set()
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return {one.id for one in targets if isinstance(one, ast.Name)}
+
+
+def _function(node: ast.stmt) -> Function:
+    if not isinstance(node, Function):
+        raise MutationError("not a function")
+    return node
+
+
+def _statement(node: ast.stmt, mentions: str) -> tuple[list[ast.stmt], int]:
+    """Return where the one simple statement is that mentions an expression."""
+    found = [
+        (statements, index)
+        for parent in ast.walk(_function(node))
+        for statements in _blocks(parent)
+        for index, one in enumerate(statements)
+        if not _blocks(one) and _mentions(one, mentions)
+    ]
+    return _one(found, f"a statement with {mentions}")
+
+
+def _blocks(node: ast.AST) -> list[list[ast.stmt]]:
+    """Return the lists of statements that a node has."""
+    values = [value for _, value in ast.iter_fields(node) if isinstance(value, list) and value]
+    return [value for value in values if isinstance(value[0], ast.stmt)]
+
+
+def _mentions(node: ast.AST, expression: str) -> bool:
+    wanted = _expression(expression)
+    return any(_same(one, wanted) for one in ast.walk(node))
+
+
+def _children(node: ast.AST) -> Iterator[tuple[str, int | None, ast.AST]]:
+    """Yield what a node is made of: the field's name, the place in a list, the part."""
+    for field, value in ast.iter_fields(node):
+        if isinstance(value, ast.AST):
+            yield field, None, value
+        elif isinstance(value, list):
+            for index, one in enumerate(value):
+                if isinstance(one, ast.AST):
+                    yield field, index, one
+
+
+def _expression(code: str) -> ast.expr:
+    return ast.parse(code, mode="eval").body
+
+
+def _same(one: ast.AST, other: ast.AST) -> bool:
+    return type(one) is type(other) and ast.dump(one) == ast.dump(other)
