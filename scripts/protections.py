@@ -142,7 +142,7 @@ PROTECTIONS = (
         "2 the session at the broker is kept",
         "mediarip_mqtt.mqtt:Session._connection",
         with_argument("open_link", "persistent", "False"),
-        "tests/faults/test_clock.py::test_after_an_hour_offline_the_queue_has_worked_on_and_kept_commands_arrive",
+        "tests/test_mqtt.py::test_a_command_that_is_sent_while_the_service_is_away_is_carried_out",
     ),
     Protection(
         "2 a frozen connection is noticed",

@@ -293,6 +293,16 @@ async def test_a_message_is_delivered_again_until_it_is_acknowledged(
                 await anext(link.messages())
 
 
+def test_a_command_that_is_sent_while_the_service_is_away_is_carried_out(
+    run: Callable[..., Service], mosquitto: Mosquitto, client: Client
+) -> None:
+    service = run(mosquitto.port)
+    service.stop()
+    client.publish("command/pause", {"request_id": "p"})
+    service.start()
+    wait_for(lambda: client.replies("p"))
+
+
 @pytest.mark.slow
 def test_a_command_delivered_again_after_a_kill_acts_once_and_is_answered(
     run: Callable[..., Service], mosquitto: Mosquitto, client: Client
