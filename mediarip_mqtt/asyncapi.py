@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import yaml
 
-from mediarip_mqtt import contract, wire
-from mediarip_mqtt.contract import DEFS, JSON, Message, Schema, Topic
+from mediarip_mqtt import described_topics, wire
+from mediarip_mqtt.described_topics import DEFS, JSON, Message, Schema, Topic
 from mediarip_mqtt.settings import MqttSettings
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -20,7 +20,7 @@ _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 
 def document() -> dict[str, Any]:
     """Return the AsyncAPI document."""
-    topics = contract.topics()
+    topics = described_topics.topics()
     messages = {one.name: one for topic in topics for one in topic.messages}
     return {
         "asyncapi": "3.0.0",
@@ -37,7 +37,7 @@ def document() -> dict[str, Any]:
         "channels": {topic.name: _channel(topic) for topic in topics},
         "operations": {f"{topic.action}.{topic.name}": _operation(topic) for topic in topics},
         "components": {
-            "schemas": {name: _moved(one) for name, one in contract.definitions().items()},
+            "schemas": {name: _moved(one) for name, one in described_topics.definitions().items()},
             "messages": {name: _message(one) for name, one in messages.items()},
         },
     }
@@ -46,7 +46,7 @@ def document() -> dict[str, Any]:
 def schemas() -> dict[str, Schema]:
     """Return a JSON Schema for each JSON message, and for each topic with several: by file name."""
     found: dict[str, Schema] = {}
-    for topic in contract.topics():
+    for topic in described_topics.topics():
         several = [one for one in topic.messages if one.content_type == JSON]
         found |= {
             f"{one.name}.json": _whole(one.summary, one.payload)
@@ -105,7 +105,7 @@ def _channel(topic: Topic) -> dict[str, Any]:
     enums = dict(topic.enums)
     parameters = {
         name: {
-            "description": contract.PARAMETERS[name],
+            "description": described_topics.PARAMETERS[name],
             **({"enum": list(enums[name])} if name in enums else {}),
         }
         for name in _PARAMETER.findall(topic.address)
@@ -141,7 +141,7 @@ def _operation(topic: Topic) -> dict[str, Any]:
 
 def _reply(command: str) -> dict[str, Any]:
     """Return where the answer is; a request with an MQTT 5 response topic has it there, too."""
-    known = {one.name: one for one in contract.answers()}
+    known = {one.name: one for one in described_topics.answers()}
     name = f"reply.{'settings' if command == 'setting.set' else command}"
     names = [name] if name in known else list(known)
     return {
@@ -167,7 +167,7 @@ def _moved(schema: Schema) -> Schema:
 
 def _whole(title: str, payload: Schema) -> Schema:
     """Return a schema that stands alone, with all it refers to."""
-    everything = contract.definitions()
+    everything = described_topics.definitions()
     needed: dict[str, Schema] = {}
     todo = [payload]
     while todo:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from mediarip_mqtt import commands, contract, events, examples, replies
-from mediarip_mqtt.contract import DEFS, Schema
+from mediarip_mqtt import commands, described_topics, events, examples, replies
+from mediarip_mqtt.described_topics import DEFS, Schema
 from mediarip_mqtt.error_guide import GUIDE, Of
 
 MADE: Final = "<!-- Written by `make docs` from the code. -->"
@@ -95,7 +95,7 @@ def _page(head: str, sections: Iterable[str]) -> str:
 
 def _command(name: str) -> str:
     cls = commands.CLASSES[name]
-    schema = contract.definitions()[cls.__name__]
+    schema = described_topics.definitions()[cls.__name__]
     main = commands.MAIN_ARGUMENT[name]
     own = {
         key: one
@@ -121,7 +121,7 @@ def _command(name: str) -> str:
 def _reply(cls: type[replies.Accepted]) -> str:
     own = {
         key: _link(one)
-        for key, one in contract.definitions()[cls.__name__]["properties"].items()
+        for key, one in described_topics.definitions()[cls.__name__]["properties"].items()
         if key not in replies.Accepted.model_fields
     }
     keys = ", ".join(f"`{key}`{link}" for key, link in own.items())
@@ -136,7 +136,7 @@ def _link(schema: Schema) -> str:
 
 def _topics() -> Iterable[str]:
     """Yield a row for each topic; one for all commands."""
-    for topic in contract.topics():
+    for topic in described_topics.topics():
         if topic.only or topic.name.startswith("command."):
             continue
         what = topic.summary
@@ -156,26 +156,26 @@ def _topics() -> Iterable[str]:
 def _objects() -> list[str]:
     """Return the names of all objects that are published, or that a command or a reply holds."""
     inside: dict[str, None] = {}
-    published = [one for topic in contract.topics() for one in topic.messages]
+    published = [one for topic in described_topics.topics() for one in topic.messages]
     todo: list[Any] = [
         *(one.payload for one in published if _is_object(one) and "." not in one.name),
         *(
-            contract.definitions()[one.__name__]
+            described_topics.definitions()[one.__name__]
             for all_ in replies.ACCEPTED.values()
             for one in all_
         ),
-        *(contract.definitions()[one.__name__] for one in commands.CLASSES.values()),
+        *(described_topics.definitions()[one.__name__] for one in commands.CLASSES.values()),
     ]
     while todo:
         for name in re.findall(rf"{re.escape(DEFS)}(\w+)", json.dumps(todo.pop(0))):
-            schema = contract.definitions()[name]
+            schema = described_topics.definitions()[name]
             if name not in inside and "properties" in schema:
                 inside[name] = None
                 todo.append(schema)
     return list(inside)
 
 
-def _is_object(message: contract.Message) -> bool:
+def _is_object(message: described_topics.Message) -> bool:
     return message.payload.keys() == {"$ref"}
 
 
@@ -184,7 +184,7 @@ def _name(schema: Schema) -> str:
 
 
 def _object(name: str) -> str:
-    schema = contract.definitions()[name]
+    schema = described_topics.definitions()[name]
     return f"## {name}\n\n{_text(schema)}\n\n{_table(schema)}"
 
 
@@ -194,7 +194,7 @@ def _table(schema: Schema) -> str:
 
 
 def _event(name: str) -> str:
-    schema = contract.definitions()[events.classes()[name].__name__]
+    schema = described_topics.definitions()[events.classes()[name].__name__]
     own = {
         key: one
         for key, one in schema["properties"].items()
@@ -248,7 +248,7 @@ def _kind(schema: Schema) -> str:  # noqa: PLR0911 - one for each form of a sche
 
 
 def _named(name: str) -> str:
-    schema = contract.definitions()[name]
+    schema = described_topics.definitions()[name]
     if "enum" in schema:
         return _codes(schema["enum"])
     return f"[{name}](topics.md#{name.lower()})"

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator, Draft202012Validator
 
-from mediarip_mqtt import commands, contract, events, examples, payloads, replies
+from mediarip_mqtt import commands, described_topics, events, examples, payloads, replies
 from mediarip_mqtt.error_guide import GUIDE
 from mediarip_mqtt.errors import ErrorCode
 from mediarip_mqtt.settings import runtime_fields, sections
@@ -91,7 +91,9 @@ def test_the_document_has_all_there_is() -> None:
     assert {f"event.{name}" for name in events.types()} == set(channels["event"]["messages"])
     assert {f"setting.{key}" for key in runtime_fields()} == set(channels["setting"]["messages"])
     assert set(found["components"]["schemas"]["ErrorCode"]["enum"]) == set(ErrorCode)
-    assert set(messages) == {one.name for topic in contract.topics() for one in topic.messages}
+    assert set(messages) == {
+        one.name for topic in described_topics.topics() for one in topic.messages
+    }
 
 
 def test_each_command_has_its_reply_and_each_error_code_its_advice() -> None:
