@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from mediarip_mqtt.models import Job, Progress
+from mediarip_mqtt.contract.models import Job, Progress
 
 STEP: Final = 5  # percent
 REFRESH_STEP: Final = 10  # percent of progress between two values of speed and ETA

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from mediarip_mqtt import library, threads
+from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.engine.base import Report
-from mediarip_mqtt.errors import StoreError
 from mediarip_mqtt.publisher import Publisher
 from mediarip_mqtt.slots import Slot
 from mediarip_mqtt.store import Store

@@ -16,28 +16,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt import __version__, commands, events, filesystem, presets, threads, wire
+from mediarip_mqtt import __version__, commands, filesystem, threads
+from mediarip_mqtt.contract import events, presets
+from mediarip_mqtt.contract.errors import ConfigError, StoreError
+from mediarip_mqtt.contract.models import Facts, PauseReason
+from mediarip_mqtt.contract.runtime_settings import Preferences
+from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.contract.topics import CONTRACT_VERSION, Topics, dumps
 from mediarip_mqtt.discovery import Discovery
 from mediarip_mqtt.dispatch import Dispatch
 from mediarip_mqtt.effects import PAUSED_KEY, UPDATE_KEY, Effects
 from mediarip_mqtt.engine.base import Engine
 from mediarip_mqtt.engine.cookies import Cookies
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine
-from mediarip_mqtt.errors import ConfigError, StoreError
 from mediarip_mqtt.health import Health, end_when_frozen, place
 from mediarip_mqtt.jobs import Jobs, new_id, now
 from mediarip_mqtt.library import fetched_folder
 from mediarip_mqtt.limits import Limits
 from mediarip_mqtt.link import LinkError
-from mediarip_mqtt.models import Facts, PauseReason
 from mediarip_mqtt.mqtt import Session
 from mediarip_mqtt.names import OWN_FOLDER
 from mediarip_mqtt.pictures import Pictures
-from mediarip_mqtt.preferences import Preferences
 from mediarip_mqtt.publisher import INFO, THUMBNAIL, YTDLP, Publisher
 from mediarip_mqtt.retention import Retention
 from mediarip_mqtt.runner import Runner
-from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Changes, Store, Tx
 from mediarip_mqtt.store.lease import Lease
 from mediarip_mqtt.updates import Updates
@@ -65,7 +67,7 @@ class App:
         self.settings = settings.model_copy(update={"storage": storage})
         self.root = root
         self._began = time.monotonic()
-        self._topics = wire.Topics(
+        self._topics = Topics(
             settings.mqtt.base_topic, isolated=settings.session.mode == "isolated"
         )
         self._preferences = Preferences(settings)
@@ -322,7 +324,7 @@ class App:
         self._apply_hold()
         self._runner.interrupt()
         with contextlib.suppress(LinkError):
-            await self._session.respond(self._topics.event, wire.dumps(event.payload()), None)
+            await self._session.respond(self._topics.event, dumps(event.payload()), None)
 
     async def _regain_volume(self) -> None:
         """Open the store on the volume that has come back, and go on."""
@@ -334,7 +336,7 @@ class App:
         def go_on(tx: Tx) -> None:
             self._jobs.put_all_back(tx)
             for event in told:
-                tx.post(self._topics.event, wire.dumps(event.payload()), event.at)
+                tx.post(self._topics.event, dumps(event.payload()), event.at)
 
         await self._store.write(go_on)
         config = await self._store.read(lambda tx: tx.config())
@@ -410,7 +412,7 @@ class App:
         return {
             "service": "mediarip-mqtt",
             "version": __version__,
-            "contract_version": wire.CONTRACT_VERSION,
+            "contract_version": CONTRACT_VERSION,
             "ytdlp": self._facts.ytdlp,
             "ffmpeg": self._facts.ffmpeg,
             "js_runtime": self._facts.js_runtime,

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import yaml
 
-from mediarip_mqtt import described_topics, wire
+from mediarip_mqtt import described_topics
+from mediarip_mqtt.contract.settings import MqttSettings
+from mediarip_mqtt.contract.topics import CONTRACT_VERSION, OFFLINE
 from mediarip_mqtt.described_topics import DEFS, JSON, Message, Schema, Topic
-from mediarip_mqtt.settings import MqttSettings
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 SCHEMAS: Final = "#/components/schemas/"
@@ -26,7 +27,7 @@ def document() -> dict[str, Any]:
         "asyncapi": "3.0.0",
         "info": {
             "title": "mediarip-mqtt",
-            "version": str(wire.CONTRACT_VERSION),
+            "version": str(CONTRACT_VERSION),
             "description": "Downloads by yt-dlp, commanded and watched over MQTT. The version is "
             "the contract's: within one, keys and topics are only added. All topics stand below "
             "the setting `mqtt.base_topic`.",
@@ -90,7 +91,7 @@ def _server(topics: list[Topic]) -> dict[str, Any]:
                 "lastWill": {
                     "topic": status.address,
                     "qos": status.qos,
-                    "message": wire.OFFLINE,
+                    "message": OFFLINE,
                     "retain": status.retained,
                 },
                 "keepAlive": fields["keepalive"].default,

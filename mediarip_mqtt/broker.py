@@ -23,8 +23,8 @@ from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
-from mediarip_mqtt.errors import BrokerError
-from mediarip_mqtt.settings import MqttSettings
+from mediarip_mqtt.contract.errors import BrokerError
+from mediarip_mqtt.contract.settings import MqttSettings
 
 HOST: Final = "127.0.0.1"
 START_TIMEOUT: Final = 10.0  # seconds until a started broker must answer

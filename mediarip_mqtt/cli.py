@@ -27,7 +27,6 @@ from mediarip_mqtt import (
     redaction,
     schema,
     supervisor,
-    wire,
     ytdlp_choice,
 )
 from mediarip_mqtt.client import (
@@ -39,9 +38,10 @@ from mediarip_mqtt.client import (
     open_client,
     reachable,
 )
+from mediarip_mqtt.contract.models import MediaType, Priority
+from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.contract.topics import ONLINE, dumps
 from mediarip_mqtt.display import JobTable, ProgressBar, clean, plain_line, print_line, title_of
-from mediarip_mqtt.models import MediaType, Priority
-from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.terminal import (
     AsJson,
     Config,
@@ -272,7 +272,7 @@ async def _watch(loaded: Settings, *, as_json: bool) -> int:
                 message = await client.receive()
                 text = message.payload.decode("utf-8", "replace")
                 line = {"topic": message.topic, "payload": decode(message.payload) or text}
-                print_line(sys.stdout, wire.dumps(line))
+                print_line(sys.stdout, dumps(line))
         await _watch_table(client)
     return Exit.OK
 
@@ -298,7 +298,7 @@ async def _take(client: Client, table: JobTable) -> Mapping[str, Any] | None:
     """Take one message over; return the job whose status it changed."""
     message, topics = await client.receive(), client.topics
     if message.topic == topics.status:
-        table.online = message.payload == wire.ONLINE.encode()
+        table.online = message.payload == ONLINE.encode()
     elif message.topic == topics.state:
         table.state = decode(message.payload)
     elif (place := topics.parse_job(message.topic)) is not None:
@@ -401,5 +401,5 @@ async def _healthcheck(loaded: Settings) -> int:
     loaded = supervisor.with_broker(loaded, patience=0)
     async with open_client(reachable(loaded)) as client:
         await client.check_online()
-    print_line(sys.stdout, wire.ONLINE)
+    print_line(sys.stdout, ONLINE)
     return Exit.OK

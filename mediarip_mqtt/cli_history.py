@@ -15,11 +15,12 @@ from typing import IO, Annotated
 
 import typer
 
-from mediarip_mqtt import __version__, history, sources, wire
+from mediarip_mqtt import __version__, history, sources
 from mediarip_mqtt.client import open_client, reachable
+from mediarip_mqtt.contract import topics
+from mediarip_mqtt.contract.models import utc_iso
+from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.display import clean, print_line
-from mediarip_mqtt.models import utc_iso
-from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.terminal import AsJson, Config, Exit, carry_out, load
 
 
@@ -62,9 +63,9 @@ async def _export(loaded: Settings, path: Path | None) -> int:
         await client.check_online()
         with _output(path) as file:
             head = sources.header(utc_iso(datetime.now(UTC)), __version__)
-            print_line(file, wire.dumps(head))
+            print_line(file, topics.dumps(head))
             async for job in history.export(client):
-                file.write(wire.dumps(job) + "\n")
+                file.write(topics.dumps(job) + "\n")
                 count += 1
     print_line(sys.stderr, f"{count} jobs exported.")
     return Exit.OK

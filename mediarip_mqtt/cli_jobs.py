@@ -12,9 +12,9 @@ import typer
 from rich.filesize import decimal
 
 from mediarip_mqtt.client import Client, Snapshot, open_client, reachable, refusal
+from mediarip_mqtt.contract.models import JobStatus
+from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.display import job_table, plain_line, print_line, short_ids, title_of
-from mediarip_mqtt.models import JobStatus
-from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.terminal import AsJson, Config, Exit, carry_out, load, out, print_json
 
 NAMED: Final = 20  # jobs that `purge` tells the titles of

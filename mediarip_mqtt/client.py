@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt import wire
 from mediarip_mqtt.broker import running_broker
-from mediarip_mqtt.errors import BrokerError, MediaripError
+from mediarip_mqtt.contract.errors import BrokerError, MediaripError
+from mediarip_mqtt.contract.models import TERMINAL, JobStatus
+from mediarip_mqtt.contract.settings import MqttSettings, Settings
+from mediarip_mqtt.contract.topics import ONLINE, Topics, dumps
 from mediarip_mqtt.library import own_folder
 from mediarip_mqtt.link import Link, LinkError, Message, connect
-from mediarip_mqtt.models import TERMINAL, JobStatus
-from mediarip_mqtt.settings import MqttSettings, Settings
 
 RETAINED_TIME: Final = 2.0  # seconds in which a broker hands out what it retains
 REPLY_TIME: Final = 20.0
@@ -56,7 +56,7 @@ class Snapshot:
 class Client:
     """Talks with the service over one connection; made by `open_client`."""
 
-    def __init__(self, link: Link, topics: wire.Topics, where: str) -> None:
+    def __init__(self, link: Link, topics: Topics, where: str) -> None:
         self.topics = topics
         self._link = link
         self._where = where
@@ -117,7 +117,7 @@ class Client:
                 f"No service has said anything below `{self.topics.base}` at the broker "
                 f"{self._where}. Start it (`mediarip-mqtt run`), or check mqtt.base_topic."
             )
-        if status != wire.ONLINE.encode():
+        if status != ONLINE.encode():
             raise ServiceError(
                 f"The service below `{self.topics.base}` at the broker {self._where} is offline. "
                 "Start it (`mediarip-mqtt run`)."
@@ -131,7 +131,7 @@ class Client:
     async def send(self, name: str, arguments: Mapping[str, Any]) -> str:
         """Publish a command without waiting for its reply; return its request id."""
         request_id = str(arguments.get("request_id") or uuid.uuid4())
-        payload = wire.dumps({**arguments, "request_id": request_id})
+        payload = dumps({**arguments, "request_id": request_id})
         await self._link.publish(self.topics.command_for(name), payload)
         return request_id
 
@@ -176,7 +176,7 @@ def reachable(settings: Settings) -> MqttSettings:
 async def open_client(settings: MqttSettings) -> AsyncIterator[Client]:
     """Connect to the broker; raises `BrokerError` that says which and what to do."""
     async with connect(settings) as link:
-        client = Client(link, wire.Topics(settings.base_topic), f"{settings.host}:{settings.port}")
+        client = Client(link, Topics(settings.base_topic), f"{settings.host}:{settings.port}")
         try:
             yield client
         finally:
@@ -270,7 +270,7 @@ async def _follow(client: Client, job_id: str) -> AsyncIterator[Snapshot]:
     while True:
         message = await client.receive()
         if message.topic == topics.status:
-            online = message.payload == wire.ONLINE.encode()
+            online = message.payload == ONLINE.encode()
         elif message.topic == progress:
             moved = decode(message.payload)
         elif message.topic == state:

@@ -20,17 +20,17 @@ from pydantic import (
     model_validator,
 )
 
-from mediarip_mqtt import texts
-from mediarip_mqtt.frozen import Frozen
-from mediarip_mqtt.models import JobStatus, MediaType, Priority
-from mediarip_mqtt.records import Record
-from mediarip_mqtt.settings import MAX_BYTES, parse_size
-from mediarip_mqtt.wanted import (
+from mediarip_mqtt.contract import texts
+from mediarip_mqtt.contract.frozen import Frozen
+from mediarip_mqtt.contract.media_options import (
     EmbedOption,
     PlaylistItems,
     SponsorBlockOption,
     SubtitlesOption,
 )
+from mediarip_mqtt.contract.models import JobStatus, MediaType, Priority
+from mediarip_mqtt.contract.settings import MAX_BYTES, parse_size
+from mediarip_mqtt.records import Record
 
 MAX_TEXT: Final = 8192  # characters of a URL, and of plain text
 Text = Annotated[

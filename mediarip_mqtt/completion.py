@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mediarip_mqtt import commands, configuration, settings
-from mediarip_mqtt import presets as presets_module
-from mediarip_mqtt.errors import ConfigError
+from mediarip_mqtt import commands, configuration
+from mediarip_mqtt.contract import presets as presets_module
+from mediarip_mqtt.contract import settings
+from mediarip_mqtt.contract.errors import ConfigError
 
 
 def command_names(incomplete: str) -> list[str]:

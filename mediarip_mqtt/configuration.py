@@ -11,8 +11,8 @@ from typing import Any, Final
 import yaml
 from pydantic import SecretStr, ValidationError
 
-from mediarip_mqtt.errors import ConfigError
-from mediarip_mqtt.settings import ENV_PREFIX, SUPERVISOR_TOKEN, Settings, sections
+from mediarip_mqtt.contract.errors import ConfigError
+from mediarip_mqtt.contract.settings import ENV_PREFIX, SUPERVISOR_TOKEN, Settings, sections
 
 OPTIONS_VARIABLE: Final = "MEDIARIP_OPTIONS"  # where that file is elsewhere
 OPTIONS_FILE: Final = "/data/options.json"

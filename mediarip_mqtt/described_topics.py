@@ -14,10 +14,12 @@ from typing import Any, Final, Literal, TypeAlias
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from mediarip_mqtt import commands, events, examples, replies, wire
-from mediarip_mqtt.models import Job, Progress
-from mediarip_mqtt.published import Info, JobList, State, Ytdlp
-from mediarip_mqtt.settings import HomeAssistantSettings, MqttSettings, runtime_fields
+from mediarip_mqtt import commands, examples, replies
+from mediarip_mqtt.contract import events
+from mediarip_mqtt.contract.models import Job, Progress
+from mediarip_mqtt.contract.settings import HomeAssistantSettings, MqttSettings, runtime_fields
+from mediarip_mqtt.contract.topic_payloads import Info, JobList, State, Ytdlp
+from mediarip_mqtt.contract.topics import OFFLINE, ONLINE, Topics
 
 Schema: TypeAlias = dict[str, Any]
 JSON: Final = "application/json"
@@ -73,7 +75,7 @@ def topics(
     node_id: str = MqttSettings.model_fields["node_id"].default,
 ) -> list[Topic]:
     """Return every topic of a service."""
-    root = wire.Topics(base, isolated=True)
+    root = Topics(base, isolated=True)
     session = root.of("{sid}")
     return [
         *_single(root),
@@ -132,8 +134,8 @@ def setting(key: str) -> Message:
     return Message(f"setting.{key}", str(schema["description"]), schema, TEXT if text else JSON)
 
 
-def _single(root: wire.Topics) -> list[Topic]:
-    status = {"type": "string", "enum": [wire.ONLINE, wire.OFFLINE]}
+def _single(root: Topics) -> list[Topic]:
+    status = {"type": "string", "enum": [ONLINE, OFFLINE]}
     picture = {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/jpeg"}
     rows = [
         (
@@ -163,7 +165,7 @@ def _single(root: wire.Topics) -> list[Topic]:
     ]
 
 
-def _of_jobs(of: wire.Topics, prefix: str, only: Literal["isolated"] | None) -> list[Topic]:
+def _of_jobs(of: Topics, prefix: str, only: Literal["isolated"] | None) -> list[Topic]:
     """Return what is published of jobs: by the service, or by one isolated session."""
     rows: list[tuple[str, str, str, tuple[Message, ...], bool, Literal[0, 1]]] = [
         (
@@ -210,7 +212,7 @@ def _job(cls: type[events.Event]) -> bool:
     return issubclass(cls, events.JobEvent)
 
 
-def _intake(root: wire.Topics, session: wire.Topics) -> list[Topic]:
+def _intake(root: Topics, session: Topics) -> list[Topic]:
     names = tuple(commands.CLASSES)
     objects = tuple(command(name) for name in names)
     text = _text("download")
@@ -260,7 +262,7 @@ def _text(name: str) -> Message | None:
     return Message(f"command.{name}.text", f"Plain text: {what}.", {"type": "string"}, TEXT)
 
 
-def _settings(root: wire.Topics) -> list[Topic]:
+def _settings(root: Topics) -> list[Topic]:
     keys = tuple(runtime_fields())
     values = tuple(setting(key) for key in keys)
     enums = (("key", keys),)

@@ -16,12 +16,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from mediarip_mqtt import commands, wire
-from mediarip_mqtt.errors import BrokerError, StoreError
+from mediarip_mqtt import commands
+from mediarip_mqtt.contract.errors import BrokerError, StoreError
+from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.contract.topics import Topics, dumps
 from mediarip_mqtt.homeassistant import ORIGIN, device_config
 from mediarip_mqtt.link import Link, Message, SubscriptionError, connect
 from mediarip_mqtt.retained import retained
-from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Store
 
 KEY: Final = "discovery"  # of the store's table `config`
@@ -37,7 +38,7 @@ class Discovery:
     def __init__(
         self,
         settings: Settings,
-        topics: wire.Topics,
+        topics: Topics,
         store: Store,
         extras: Callable[[], Mapping[str, Mapping[str, Any]]],
         clock: Callable[[], datetime],
@@ -106,7 +107,7 @@ class Discovery:
                 announced()
 
     async def _publish(self, link: Link, config: dict[str, Any]) -> None:
-        await link.publish(self.topic, wire.dumps(config), retain=True)
+        await link.publish(self.topic, dumps(config), retain=True)
 
     async def _ours(self, link: Link, remembered: set[str]) -> dict[str, dict[str, Any]]:
         """Return what the broker retains of this device: topic to discovery message."""

@@ -18,16 +18,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from mediarip_mqtt import commands, library, payloads, threads, wire
+from mediarip_mqtt import commands, library, payloads, threads
+from mediarip_mqtt.contract.errors import CommandError, ErrorCode, MediaripError, StoreError
+from mediarip_mqtt.contract.models import ProducedFile
+from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
+from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.contract.topics import (
+    ROOT_SESSION,
+    SESSION_ID,
+    SettingTopic,
+    Topics,
+    dumps,
+    refused,
+)
 from mediarip_mqtt.effects import Effects, Origin, name_of
 from mediarip_mqtt.engine.cookies import Cookies
-from mediarip_mqtt.errors import CommandError, ErrorCode, MediaripError, StoreError
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.link import Message
-from mediarip_mqtt.models import ProducedFile
-from mediarip_mqtt.preferences import PREFIX, Preferences
 from mediarip_mqtt.retention import Retention
-from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Store, Tx
 
 MAX_RESPONSE_TOPIC: Final = 512
@@ -50,7 +58,7 @@ class Dispatch:
     def __init__(  # noqa: PLR0913, PLR0917 - the parts it joins
         self,
         settings: Settings,
-        topics: wire.Topics,
+        topics: Topics,
         store: Store,
         effects: Effects,
         preferences: Preferences,
@@ -91,15 +99,15 @@ class Dispatch:
             return
         if message.retain and not message.payload:
             return  # someone clears a retained command: nothing is asked
-        name = "settings" if isinstance(target, wire.SettingTopic) else target.name
-        sid = wire.ROOT_SESSION if isinstance(target, wire.SettingTopic) else target.session_id
+        name = "settings" if isinstance(target, SettingTopic) else target.name
+        sid = ROOT_SESSION if isinstance(target, SettingTopic) else target.session_id
         session_id = self._session(sid, message.topic)
         request_id: str | None = None
         try:
             self._refuse_outright(message)
             command = (
                 self._setting(target.key, message.payload)
-                if isinstance(target, wire.SettingTopic)
+                if isinstance(target, SettingTopic)
                 else payloads.parse(message.payload, name)
             )
             if session_id is None:
@@ -107,11 +115,11 @@ class Dispatch:
         except CommandError as error:
             if isinstance(error, payloads.ParseError):
                 name, request_id = error.command or name, error.request_id
-            reply = wire.refused(_bounded(name), request_id, error)
+            reply = refused(_bounded(name), request_id, error)
             if session_id is None and self._topics.isolated:
                 await self._answer_nobody(sid, reply)
                 return
-            origin = self._origin(message, session_id or wire.ROOT_SESSION, request_id)
+            origin = self._origin(message, session_id or ROOT_SESSION, request_id)
             await self._answer(origin, reply)
             return
         await self._carry_out(command, self._origin(message, session_id, command.request_id))
@@ -135,11 +143,11 @@ class Dispatch:
         """Return whose command it is; None where the topic names a session that can't be."""
         named = topic.startswith(f"{self._topics.base}/session/")
         # A user of that name would be the root's own session, from which nobody is kept apart.
-        if named and self._topics.isolated and sid == wire.ROOT_SESSION:
+        if named and self._topics.isolated and sid == ROOT_SESSION:
             return None
-        if not wire.SESSION_ID.fullmatch(sid):
+        if not SESSION_ID.fullmatch(sid):
             return None
-        return wire.ROOT_SESSION if self._settings.session.mode == "open" else sid
+        return ROOT_SESSION if self._settings.session.mode == "open" else sid
 
     def _setting(self, key: str, payload: bytes) -> commands.ChangeSettings:
         try:
@@ -181,7 +189,7 @@ class Dispatch:
             return None
         own = topic == self._topics.base or topic.startswith(f"{self._topics.base}/")
         replies = topic.startswith(f"{self._topics.of(session_id).response}/")
-        if self._effects.scope(session_id) not in {None, wire.ROOT_SESSION}:
+        if self._effects.scope(session_id) not in {None, ROOT_SESSION}:
             return topic if replies else None
         return None if topic.startswith("$") or (own and not replies) else topic
 
@@ -204,7 +212,7 @@ class Dispatch:
                     await self._restore_preferences()
                 return  # the reply is in the outbox, committed with the effect
         except CommandError as error:
-            reply = wire.dumps(wire.refused(name, origin.request_id, error))
+            reply = dumps(refused(name, origin.request_id, error))
         except (StoreError, sqlite3.Error) as error:
             logger.error("%s: the store can't be used: %s", name, error)  # noqa: TRY400 - no traceback for a lost volume
             begun = isinstance(command, commands.Purge | commands.Delete | commands.ManageCookies)
@@ -216,18 +224,18 @@ class Dispatch:
                 else f"The store on the volume can't be used right now; {done}. Try again when the "
                 "volume is back.",
             )
-            reply = wire.dumps(wire.refused(name, origin.request_id, failure))
+            reply = dumps(refused(name, origin.request_id, failure))
         except MediaripError:
             raise
         except Exception:
             logger.exception("%s: failed", name)
             failure = CommandError(ErrorCode.INTERNAL, "The service failed at this; see its log.")
-            reply = wire.dumps(wire.refused(name, origin.request_id, failure))
+            reply = dumps(refused(name, origin.request_id, failure))
         await self._answer(origin, reply)
 
     async def _admit(self, command: commands.Base, origin: Origin) -> None:
         """Refuse what an isolated session may not, before anything is done or written."""
-        if self._effects.scope(origin.session_id) in {None, wire.ROOT_SESSION}:
+        if self._effects.scope(origin.session_id) in {None, ROOT_SESSION}:
             return
         if await self._store.read(lambda tx: self._known_reply(tx, origin)) is None:
             self._effects.admit(command, origin.session_id)
@@ -241,12 +249,12 @@ class Dispatch:
 
     async def _answer_nobody(self, sid: str, reply: dict[str, Any]) -> None:
         """Answer a sender without a session where he may listen, and on no topic that he chose."""
-        payload = wire.dumps(reply)
+        payload = dumps(reply)
         logger.info("refused: %s", payload[:400])
         await self._respond(f"{self._topics.base}/session/{sid}/response", payload, None)
 
     async def _answer(self, origin: Origin, reply: dict[str, Any] | str) -> None:
-        payload = reply if isinstance(reply, str) else wire.dumps(reply)
+        payload = reply if isinstance(reply, str) else dumps(reply)
         if '"ok":false' in payload[:12]:
             logger.info("refused: %s", payload[:400])
         await self._respond(self._topics.of(origin.session_id).response, payload, None)
@@ -263,8 +271,8 @@ class Dispatch:
                 with tx.savepoint():
                     result = self._effects.carry_out(tx, command, origin)
             except CommandError as error:
-                result = wire.refused(name_of(command), origin.request_id, error)
-                logger.info("refused: %s", wire.dumps(result)[:400])
+                result = refused(name_of(command), origin.request_id, error)
+                logger.info("refused: %s", dumps(result)[:400])
                 if isinstance(command, commands.ChangeSettings):
                     # Published again, so that a control shows the truth.
                     shown = self._preferences.values()
@@ -275,7 +283,7 @@ class Dispatch:
                 if origin.mid is not None:
                     tx.remember_delivery(origin.mid, origin.digest, LATER, self._clock())
                 return
-            known = wire.dumps(result)
+            known = dumps(result)
             if origin.request_id:
                 tx.remember_request(origin.session_id, origin.request_id, known, self._clock())
             if origin.mid is not None:
@@ -299,7 +307,7 @@ class Dispatch:
         known = self._known_reply(tx, origin)
         if known is not None:
             return known
-        return wire.dumps(self._effects.carry_out(tx, command, origin))
+        return dumps(self._effects.carry_out(tx, command, origin))
 
     async def _without_files(self, command: commands.Delete, origin: Origin) -> Origin:
         """Remove the files before the rows that name them: a kill between leaves no orphan.
@@ -366,10 +374,10 @@ class Dispatch:
 
 def _nobody(sid: str) -> CommandError:
     """Return why a session can't be one."""
-    if sid == wire.ROOT_SESSION:
+    if sid == ROOT_SESSION:
         return CommandError(
             ErrorCode.FORBIDDEN,
-            f"The session `{wire.ROOT_SESSION}` is the service's own. Use a session of another "
+            f"The session `{ROOT_SESSION}` is the service's own. Use a session of another "
             "name: at the broker, a user of another name.",
             field="session_id",
         )

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mediarip_mqtt.client import ENDED, Snapshot
-from mediarip_mqtt.models import ACTIVE, JobStatus, Phase
+from mediarip_mqtt.contract.models import ACTIVE, JobStatus, Phase
 
 PLAIN_STEP: Final = 10.0  # percent between two plain lines
 PLAIN_INTERVAL: Final = 5.0  # seconds after which a plain line comes anyway, if something moved

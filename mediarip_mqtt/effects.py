@@ -13,15 +13,17 @@ from functools import partial
 from typing import Any, Final, assert_never, cast
 from urllib.parse import quote_plus
 
-from mediarip_mqtt import commands, names, presets, wire
-from mediarip_mqtt.addresses import check_url
-from mediarip_mqtt.errors import CommandError, ErrorCode
+from mediarip_mqtt import commands, names
+from mediarip_mqtt.contract import presets
+from mediarip_mqtt.contract.errors import CommandError, ErrorCode
+from mediarip_mqtt.contract.models import ACTIVE, TERMINAL, WAITING, DownloadOptions, Job, JobStatus
+from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
+from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics, accepted, dumps
+from mediarip_mqtt.contract.urls import check_url
 from mediarip_mqtt.importing import Importing
 from mediarip_mqtt.jobs import MANY, Jobs
-from mediarip_mqtt.models import ACTIVE, TERMINAL, WAITING, DownloadOptions, Job, JobStatus
-from mediarip_mqtt.preferences import PREFIX, Preferences
 from mediarip_mqtt.retention import Rule
-from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Probe, Tx
 
 MAX_PROBES: Final = 100
@@ -58,7 +60,7 @@ class Effects:
     def __init__(  # noqa: PLR0913, PLR0917 - what the commands act on
         self,
         settings: Settings,
-        topics: wire.Topics,
+        topics: Topics,
         jobs: Jobs,
         preferences: Preferences,
         clock: Callable[[], datetime],
@@ -92,7 +94,7 @@ class Effects:
         Not part of `carry_out`, whose replies are remembered: who waits as told and asks again with
         the same request id must get through.
         """
-        if self.scope(session_id) not in {None, wire.ROOT_SESSION}:
+        if self.scope(session_id) not in {None, ROOT_SESSION}:
             self._refuse_too_many(session_id)
             _refuse_for_all(command)
 
@@ -127,13 +129,13 @@ class Effects:
                     lambda t, job: self._jobs.keep(t, job, keep=keep.keep),
                 )
             case commands.ManageCookies() as one:
-                return wire.accepted("cookies", one.request_id, cookies=origin.cookies)
+                return accepted("cookies", one.request_id, cookies=origin.cookies)
             case commands.Purge() as purge:
                 report = origin.purge(tx) if origin.purge else {}
-                return wire.accepted("purge", purge.request_id, **report)
+                return accepted("purge", purge.request_id, **report)
             case commands.Import() as one:
                 report = self._importing(one, origin).take(tx, one.jobs)
-                return wire.accepted("import", one.request_id, **report)
+                return accepted("import", one.request_id, **report)
             case commands.Clear() as clear:
                 return self._clear(tx, clear, scope)
             case commands.Pause() as pause:
@@ -164,7 +166,7 @@ class Effects:
             case commands.UpdateYtdlp() as update:
                 return self._update_ytdlp(tx, update)
             case commands.Errors() as errors:
-                return wire.accepted(
+                return accepted(
                     "errors",
                     errors.request_id,
                     errors=tx.errors(errors.limit, scope),
@@ -224,7 +226,7 @@ class Effects:
                 ErrorCode.QUEUE_FULL, f"{len(waiting)} probes wait already. Try again later."
             )
         own = sum(one.session_id == origin.session_id for one in waiting)
-        if own >= SESSION_PROBES and self.scope(origin.session_id) not in {None, wire.ROOT_SESSION}:
+        if own >= SESSION_PROBES and self.scope(origin.session_id) not in {None, ROOT_SESSION}:
             raise CommandError(
                 ErrorCode.QUEUE_FULL, f"{own} of your probes wait already. Try again later."
             )
@@ -268,9 +270,7 @@ class Effects:
                 continue
             if (current := tx.job(job.id)) and current.status in statuses and job.id not in done:
                 done[use_case(tx, current).id] = None
-        return wire.accepted(
-            name_of(command), command.request_id, job_ids=list(done), count=len(done)
-        )
+        return accepted(name_of(command), command.request_id, job_ids=list(done), count=len(done))
 
     def _importing(self, command: commands.Import, origin: Origin) -> Importing:
         return Importing(
@@ -336,7 +336,7 @@ class Effects:
                 f"An update is under way already; {self._topics.ytdlp} shows how far it is.",
             )
         tx.set_config(UPDATE_KEY, UPDATE_CHECK if command.check else "wanted", self._clock())
-        return wire.accepted(
+        return accepted(
             "update_ytdlp", command.request_id, started=not command.check, **self._ytdlp()
         )
 
@@ -352,14 +352,14 @@ class Effects:
                 )
             job_id = job.id
         count = tx.clear(self._clock(), job_id, scope)
-        return wire.accepted("clear", command.request_id, count=count)
+        return accepted("clear", command.request_id, count=count)
 
     def _hold(
         self, tx: Tx, command: commands.Pause | commands.Resume, *, paused: bool
     ) -> dict[str, Any]:
         tx.set_config(PAUSED_KEY, "user" if paused else None, self._clock())
         tx.changes.queue = True
-        return wire.accepted(name_of(command), command.request_id, paused=paused)
+        return accepted(name_of(command), command.request_id, paused=paused)
 
     def _list(
         self, tx: Tx, command: commands.List, scope: str | None, name: str = "list"
@@ -376,7 +376,7 @@ class Effects:
             before=before,
             limit=command.limit,
         )
-        return wire.accepted(
+        return accepted(
             name,
             command.request_id,
             jobs=[job.model_dump(mode="json") for job in jobs],
@@ -388,12 +388,12 @@ class Effects:
         if "default_preset" in checked:
             presets.resolve_preset(checked["default_preset"], self._settings.downloads)
         for key, value in checked.items():
-            tx.set_config(PREFIX + key, wire.dumps(value), self._clock())
+            tx.set_config(PREFIX + key, dumps(value), self._clock())
         values = {**self._preferences.values(), **checked}
         details = self._preferences.describe()
         for key, value in checked.items():
             details[key] |= {"value": value, "source": "runtime"}
-        return wire.accepted("settings", command.request_id, settings=values, details=details)
+        return accepted("settings", command.request_id, settings=values, details=details)
 
 
 def name_of(command: commands.Base) -> str:
@@ -414,6 +414,6 @@ def _refuse_for_all(command: commands.Base) -> None:
 
 
 def _with_job(command: commands.Base, job: Job) -> dict[str, Any]:
-    return wire.accepted(
+    return accepted(
         name_of(command), command.request_id, job_id=job.id, job=job.model_dump(mode="json")
     )

@@ -22,7 +22,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 
 from mediarip_mqtt import threads
-from mediarip_mqtt.settings import Settings
+from mediarip_mqtt.contract.settings import Settings
 
 INTERVAL: Final = 5.0
 STALE: Final = 20.0  # seconds without a sign after which the event loop counts as stuck

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mediarip_mqtt import wire
 from mediarip_mqtt.client import Client, ServiceError, refusal
-from mediarip_mqtt.errors import ErrorCode
+from mediarip_mqtt.contract import topics
+from mediarip_mqtt.contract.errors import ErrorCode
 from mediarip_mqtt.records import NAMESPACE, Record
 from mediarip_mqtt.sources import Found, Pending, Unreadable
 
@@ -118,7 +118,7 @@ def _chunks(records: Iterable[Record], room: int, totals: Totals) -> Iterator[li
     size = 0
     for record in records:
         value = record.model_dump(mode="json", exclude_defaults=True)
-        length = len(wire.dumps(value).encode()) + 1
+        length = len(topics.dumps(value).encode()) + 1
         if length > room:
             totals.refuse(record.url[:80], "is larger than a command may be (mqtt.max_payload)")
             continue

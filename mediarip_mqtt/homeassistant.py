@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mediarip_mqtt import __version__, events, wire
-from mediarip_mqtt.presets import QUALITIES
+from mediarip_mqtt import __version__
+from mediarip_mqtt.contract import events
+from mediarip_mqtt.contract.presets import QUALITIES
+from mediarip_mqtt.contract.topics import Topics
 
 ORIGIN: Final = "mediarip-mqtt"
 STATUSES: Final = ("idle", "downloading", "paused", "storage_lost", "error")
@@ -412,7 +414,7 @@ ENTITIES: Final = (
 
 
 def device_config(
-    topics: wire.Topics,
+    topics: Topics,
     node_id: str,
     commands: Mapping[str, Any],
     extras: Mapping[str, Mapping[str, Any]],
@@ -441,7 +443,7 @@ def device_config(
 
 def _component(
     entity: Entity,
-    topics: wire.Topics,
+    topics: Topics,
     node_id: str,
     commands: Mapping[str, Any],
     extra: Mapping[str, Any],

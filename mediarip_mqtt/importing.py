@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mediarip_mqtt import events, texts, wire
-from mediarip_mqtt.addresses import check_picture, check_url
-from mediarip_mqtt.errors import CommandError
+from mediarip_mqtt.contract import events, texts
+from mediarip_mqtt.contract.errors import CommandError
+from mediarip_mqtt.contract.models import TERMINAL
+from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.contract.topics import Topics, dumps
+from mediarip_mqtt.contract.urls import check_picture, check_url
 from mediarip_mqtt.jobs import new_id
-from mediarip_mqtt.models import TERMINAL
 from mediarip_mqtt.records import Record
-from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Tx
 
 
@@ -22,7 +23,7 @@ class Importing:
     """An import into one session; ``scope`` is the session beyond which nothing is seen."""
 
     settings: Settings
-    topics: wire.Topics
+    topics: Topics
     session_id: str
     scope: str | None
     now: datetime
@@ -50,7 +51,7 @@ class Importing:
                 self._add(tx, record, job_id, url)
         if imported and not self.dry_run:
             event = events.Imported(event_id=new_id(), at=self.now, count=imported)
-            tx.post(self.topics.event, wire.dumps(event.payload()), self.now)
+            tx.post(self.topics.event, dumps(event.payload()), self.now)
         return {
             "imported": imported,
             "skipped": known,

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 import uuid_utils
 
-from mediarip_mqtt import events, playlists, wire
-from mediarip_mqtt.addresses import host_of
-from mediarip_mqtt.errors import CommandError, DownloadError, ErrorCode
-from mediarip_mqtt.models import (
+from mediarip_mqtt import playlists
+from mediarip_mqtt.contract import events
+from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
+from mediarip_mqtt.contract.models import (
     ACTIVE,
     MOVES,
     TERMINAL,
@@ -30,7 +30,9 @@ from mediarip_mqtt.models import (
     Priority,
     ProducedFile,
 )
-from mediarip_mqtt.preferences import Preferences
+from mediarip_mqtt.contract.runtime_settings import Preferences
+from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics, dumps
+from mediarip_mqtt.contract.urls import host_of
 from mediarip_mqtt.store import Tx
 from mediarip_mqtt.turns import Turns
 
@@ -54,7 +56,7 @@ class Jobs:
 
     def __init__(  # noqa: PLR0913 - what it goes by
         self,
-        topics: wire.Topics,
+        topics: Topics,
         preferences: Preferences,
         *,
         retry_delay: float = 5.0,
@@ -436,7 +438,7 @@ class Jobs:
     def _room(self, tx: Tx, session_id: str) -> tuple[int, str]:
         """Return how many more jobs of a session may wait, and the setting that says so."""
         bounds: list[tuple[str | None, str]] = [(None, "queue_limit")]
-        if self._topics.isolated and session_id != wire.ROOT_SESSION:
+        if self._topics.isolated and session_id != ROOT_SESSION:
             bounds.append((session_id, "session_queue_limit"))
         rooms = []
         for scope, setting in bounds:
@@ -471,7 +473,7 @@ class Jobs:
 
     def _emit(self, tx: Tx, kind: type[events.JobEvent], job: Job) -> None:
         event = events.of_job(kind, new_id(), self._clock(), job)
-        tx.post(self._topics.of(job.session_id).event, wire.dumps(event.payload()), self._clock())
+        tx.post(self._topics.of(job.session_id).event, dumps(event.payload()), self._clock())
 
 
 _NOBODY: Final = {"last": "There is no job yet.", "current": "No job is running now."}

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
-from mediarip_mqtt.addresses import host_of, site_of
-from mediarip_mqtt.models import Job
-from mediarip_mqtt.preferences import Preferences
-from mediarip_mqtt.settings import SiteSettings
+from mediarip_mqtt.contract.models import Job
+from mediarip_mqtt.contract.runtime_settings import Preferences
+from mediarip_mqtt.contract.settings import SiteSettings
+from mediarip_mqtt.contract.urls import host_of, site_of
 
 
 class Limits:

@@ -24,8 +24,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from mediarip_mqtt import threads
-from mediarip_mqtt.errors import BrokerError
-from mediarip_mqtt.settings import MqttSettings
+from mediarip_mqtt.contract.errors import BrokerError
+from mediarip_mqtt.contract.settings import MqttSettings
 
 RECEIVE_MAXIMUM: Final = 16  # commands the broker may have on the way to us, unacknowledged
 MAXIMUM_PACKET: Final = 16 * 2**20  # beyond it the broker drops a message by itself

@@ -13,8 +13,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from mediarip_mqtt.models import utc_iso
-from mediarip_mqtt.settings import LogSettings
+from mediarip_mqtt.contract.models import utc_iso
+from mediarip_mqtt.contract.settings import LogSettings
 
 # Libraries that tell of their every step; what matters of it the service says itself.
 _QUIET: Final = {

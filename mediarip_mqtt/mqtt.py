@@ -14,9 +14,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from mediarip_mqtt import wire
+from mediarip_mqtt.contract.errors import BrokerError, StoreError
+from mediarip_mqtt.contract.settings import MqttSettings
+from mediarip_mqtt.contract.topics import OFFLINE, ONLINE, Topics
 from mediarip_mqtt.discovery import Discovery
-from mediarip_mqtt.errors import BrokerError, StoreError
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.link import (
     CredentialsError,
@@ -32,7 +33,6 @@ from mediarip_mqtt.link import (
 )
 from mediarip_mqtt.publisher import INFO, JOBS, STATE, Publisher
 from mediarip_mqtt.retained import scan
-from mediarip_mqtt.settings import MqttSettings
 
 BACKOFF_FIRST: Final = 0.2
 BACKOFF_LIMIT: Final = 30.0
@@ -55,7 +55,7 @@ class Session:
     def __init__(  # noqa: PLR0913, PLR0917 - the parts it joins
         self,
         settings: MqttSettings,
-        topics: wire.Topics,
+        topics: Topics,
         publisher: Publisher,
         discovery: Discovery,
         handle: Callable[[Message], Awaitable[None]],
@@ -155,7 +155,7 @@ class Session:
         self._finish.set()
 
     async def _connection(self, *, returned: bool) -> None:
-        will = Will(self._topics.status, wire.OFFLINE)
+        will = Will(self._topics.status, OFFLINE)
         async with open_link(
             self._settings,
             self._protocol,
@@ -211,7 +211,7 @@ class Session:
         self._publisher.mark_all()
         for key in (INFO, STATE, JOBS):
             await self._publisher.publish(link, key)
-        await link.publish(self._topics.status, wire.ONLINE, retain=True)
+        await link.publish(self._topics.status, ONLINE, retain=True)
         self.online.set()
         await self._discovery.announce(link)
         self._stale.set()
@@ -255,7 +255,7 @@ class Session:
                 await self._publisher.drain(link)
         except TimeoutError:
             logger.warning("mqtt: the broker took too long; the rest follows at the next start")
-        await link.publish(self._topics.status, wire.OFFLINE, retain=True)
+        await link.publish(self._topics.status, OFFLINE, retain=True)
         raise _Finished
 
     async def _sleep(self, seconds: float) -> None:

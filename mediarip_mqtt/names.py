@@ -11,8 +11,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from mediarip_mqtt import texts
-from mediarip_mqtt.errors import CommandError, ErrorCode
+from mediarip_mqtt.contract import texts
+from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 
 OWN_FOLDER: Final = ".mediarip"
 NAME_BYTES: Final = 255  # of one name, on nearly every filesystem

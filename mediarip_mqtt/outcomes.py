@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from mediarip_mqtt import library
-from mediarip_mqtt.errors import DownloadError, ErrorCode
-from mediarip_mqtt.models import TERMINAL, Job, JobStatus, ProducedFile
+from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
+from mediarip_mqtt.contract.models import TERMINAL, Job, JobStatus, ProducedFile
 from mediarip_mqtt.store import Tx
 
 # Failures after which nothing of a job is kept: for the space, or as its files may be the cause.

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from mediarip_mqtt import texts
 from mediarip_mqtt.commands import (
     CLASSES,
     MAIN_ARGUMENT,
@@ -19,7 +18,8 @@ from mediarip_mqtt.commands import (
     Download,
     RequestId,
 )
-from mediarip_mqtt.errors import CommandError, ErrorCode
+from mediarip_mqtt.contract import texts
+from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 
 _ADAPTER: Final[TypeAdapter[Command]] = TypeAdapter(Command)
 _REQUEST_ID: Final[TypeAdapter[str]] = TypeAdapter(RequestId)

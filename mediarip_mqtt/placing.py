@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from mediarip_mqtt import names, outcomes, threads
-from mediarip_mqtt.errors import DownloadError, ErrorCode, Stopped
+from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped
+from mediarip_mqtt.contract.models import ProducedFile
 from mediarip_mqtt.jobs import Jobs
-from mediarip_mqtt.models import ProducedFile
 from mediarip_mqtt.store import Store, Tx
 
 NAME_TRIES: Final = 5

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from mediarip_mqtt import events
-from mediarip_mqtt.errors import DownloadError, ErrorCode
-from mediarip_mqtt.models import DownloadOptions, Entry, Items, Job, JobStatus
+from mediarip_mqtt.contract import events
+from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
+from mediarip_mqtt.contract.models import DownloadOptions, Entry, Items, Job, JobStatus
 from mediarip_mqtt.store import Tx
 
 # An item of an item of an item is none itself: a channel has tabs, and these have playlists.

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from mediarip_mqtt import wire
+from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, MediaripError, Stopped
+from mediarip_mqtt.contract.models import Job, MediaInfo
+from mediarip_mqtt.contract.topics import Topics, accepted, dumps, refused
 from mediarip_mqtt.engine.base import Engine, Extraction, Task
-from mediarip_mqtt.errors import DownloadError, ErrorCode, MediaripError, Stopped
-from mediarip_mqtt.models import Job, MediaInfo
 from mediarip_mqtt.slots import Slot
 from mediarip_mqtt.store import Probe, Store, Tx
 from mediarip_mqtt.turns import Turns
@@ -43,7 +43,7 @@ class Probing:
         self,
         store: Store,
         engine: Engine,
-        topics: wire.Topics,
+        topics: Topics,
         *,
         extract: Extract,
         commit: Commit,
@@ -90,7 +90,7 @@ class Probing:
     async def _probe(self, probe: Probe) -> None:
         try:
             reply = await self._look(probe)
-            payload = wire.dumps(reply)
+            payload = dumps(reply)
 
             def answer(tx: Tx) -> None:
                 tx.end_probe(probe.id)
@@ -128,13 +128,13 @@ class Probing:
             failure = DownloadError(
                 ErrorCode.TIMEOUT, f"The page was not read within {PROBE_TIME:.0f} s."
             )
-            return wire.refused("probe", probe.request_id, failure)
+            return refused("probe", probe.request_id, failure)
         except MediaripError as error:
-            return wire.refused("probe", probe.request_id, error)
+            return refused("probe", probe.request_id, error)
         except Exception:
             logger.exception("probe of %s failed", probe.url)
             failure = DownloadError(ErrorCode.INTERNAL, "The service failed at this; see its log.")
-            return wire.refused("probe", probe.request_id, failure)
+            return refused("probe", probe.request_id, failure)
         finally:
             timer.cancel()
             watcher.cancel()
@@ -148,4 +148,4 @@ class Probing:
 def _reply(probe: Probe, info: MediaInfo) -> dict[str, Any]:
     found = info.model_dump(mode="json")
     found["url"] = probe.url
-    return wire.accepted("probe", probe.request_id, **found)
+    return accepted("probe", probe.request_id, **found)

@@ -19,15 +19,15 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from mediarip_mqtt import wire
 from mediarip_mqtt.activity import Activity
-from mediarip_mqtt.errors import StoreError
+from mediarip_mqtt.contract.errors import StoreError
+from mediarip_mqtt.contract.frozen import Frozen
+from mediarip_mqtt.contract.models import Job, JobStatus, Progress, utc_iso
+from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
+from mediarip_mqtt.contract.topic_payloads import Info, State, Ytdlp
+from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics, dumps
 from mediarip_mqtt.fault_points import fault
-from mediarip_mqtt.frozen import Frozen
 from mediarip_mqtt.link import Link, LinkError
-from mediarip_mqtt.models import Job, JobStatus, Progress, utc_iso
-from mediarip_mqtt.preferences import PREFIX, Preferences
-from mediarip_mqtt.published import Info, State, Ytdlp
 from mediarip_mqtt.retained import digest
 from mediarip_mqtt.store import Changes, Outgoing, Store, Tx
 from mediarip_mqtt.summaries import last_job, render_jobs, status_of
@@ -57,7 +57,7 @@ class Key:
 
     kind: str
     name: str = ""
-    session: str = wire.ROOT_SESSION
+    session: str = ROOT_SESSION
 
 
 STATE: Final = Key("state")
@@ -83,7 +83,7 @@ class Publisher:
 
     def __init__(  # noqa: PLR0913 - the sources of what is published
         self,
-        topics: wire.Topics,
+        topics: Topics,
         store: Store,
         preferences: Preferences,
         *,
@@ -376,7 +376,7 @@ class Publisher:
                 # What is committed: the preferences follow a moment later.
                 kept = await self._store.read(lambda tx: tx.config().get(PREFIX + key.name))
                 value = json.loads(kept) if kept else self._preferences.values()[key.name]
-                payload = value if isinstance(value, str) else wire.dumps(value)
+                payload = value if isinstance(value, str) else dumps(value)
                 return self._topics.setting(key.name), payload
             case "state":
                 return self._topics.state, _json(State.model_validate(await self._render_state()))
@@ -392,7 +392,7 @@ class Publisher:
 
     async def _render_state(self) -> dict[str, Any]:
         # Titles of a session's jobs are its own: `state` tells of the root's.
-        whose = wire.ROOT_SESSION if self._topics.isolated else None
+        whose = ROOT_SESSION if self._topics.isolated else None
         midnight = self._clock().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
 
         def read(tx: Tx) -> tuple[list[Job], dict[str, Any]]:

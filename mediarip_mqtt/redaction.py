@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from mediarip_mqtt import logs
-from mediarip_mqtt.settings import SECRET_VARIABLES, Settings, sections
+from mediarip_mqtt.contract.settings import SECRET_VARIABLES, Settings, sections
 
 HIDDEN: Final = "***"
 LEAST: Final = 4  # characters of a secret; shorter ones would blank out ordinary text

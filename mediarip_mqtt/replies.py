@@ -6,10 +6,10 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from mediarip_mqtt.errors import ErrorCode
-from mediarip_mqtt.frozen import Frozen
-from mediarip_mqtt.models import Job, MediaInfo, Timestamp
-from mediarip_mqtt.published import SettingDetail
+from mediarip_mqtt.contract.errors import ErrorCode
+from mediarip_mqtt.contract.frozen import Frozen
+from mediarip_mqtt.contract.models import Job, MediaInfo, Timestamp
+from mediarip_mqtt.contract.topic_payloads import SettingDetail
 
 
 class Accepted(Frozen):

@@ -7,14 +7,14 @@ import hashlib
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from mediarip_mqtt import wire
+from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.link import Link
 
 T = TypeVar("T")
 SCAN_QUIET: Final = 0.5  # seconds without a retained topic that end a scan
 
 
-async def scan(link: Link, topics: wire.Topics) -> dict[str, str]:
+async def scan(link: Link, topics: Topics) -> dict[str, str]:
     """Return the retained job topics of the broker with a digest of each payload."""
     return await retained(link, *topics.retained_jobs, keep=digest)
 

@@ -10,10 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt import events, library, threads, wire
+from mediarip_mqtt import library, threads
+from mediarip_mqtt.contract import events
+from mediarip_mqtt.contract.models import TERMINAL, Job, JobStatus, ProducedFile
+from mediarip_mqtt.contract.settings import PurgeSettings
+from mediarip_mqtt.contract.topics import Topics, dumps
 from mediarip_mqtt.jobs import Jobs, new_id
-from mediarip_mqtt.models import TERMINAL, Job, JobStatus, ProducedFile
-from mediarip_mqtt.settings import PurgeSettings
 from mediarip_mqtt.store import Store, Tx
 
 CHUNK: Final = 100  # jobs that go in one transaction, so that others come in between
@@ -85,7 +87,7 @@ class Retention:
         self,
         store: Store,
         jobs: Jobs,
-        topics: wire.Topics,
+        topics: Topics,
         settings: PurgeSettings,
         *,
         root: Path,
@@ -153,7 +155,7 @@ class Retention:
             purge.freed = sum(file.filesize for file in found)
         return purge
 
-    def finish(self, tx: Tx, purge: Purge, topics: wire.Topics) -> dict[str, Any]:
+    def finish(self, tx: Tx, purge: Purge, topics: Topics) -> dict[str, Any]:
         """Remove the last rows; post the event `purged` where anything went; return the report."""
         # In a copy: the transaction may be run a second time.
         done = replace(purge, removed=[*purge.removed, *self._delete(tx, purge.rest)])
@@ -161,7 +163,7 @@ class Retention:
         if report["count"] and not purge.dry_run:
             told = {key: report[key] for key in ("count", "files", "freed", "kept")}
             event = events.Purged(event_id=new_id(), at=self._clock(), **told)
-            tx.post(topics.event, wire.dumps(event.payload()), event.at)
+            tx.post(topics.event, dumps(event.payload()), event.at)
         return report
 
     async def _remove_files(self, job_id: str, purge: Purge) -> bool:

@@ -18,13 +18,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from mediarip_mqtt import library, outcomes, threads, wire
+from mediarip_mqtt import library, outcomes, threads
 from mediarip_mqtt.advance import Advance
-from mediarip_mqtt.engine.base import Engine, Extraction, Task
-from mediarip_mqtt.errors import DownloadError, ErrorCode, Stopped, StoreError
-from mediarip_mqtt.jobs import Jobs
-from mediarip_mqtt.limits import Limits
-from mediarip_mqtt.models import (
+from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped, StoreError
+from mediarip_mqtt.contract.models import (
     ACTIVE,
     TERMINAL,
     DownloadOptions,
@@ -32,8 +29,12 @@ from mediarip_mqtt.models import (
     JobStatus,
     PauseReason,
 )
+from mediarip_mqtt.contract.runtime_settings import Preferences
+from mediarip_mqtt.contract.topics import Topics
+from mediarip_mqtt.engine.base import Engine, Extraction, Task
+from mediarip_mqtt.jobs import Jobs
+from mediarip_mqtt.limits import Limits
 from mediarip_mqtt.placing import Placing
-from mediarip_mqtt.preferences import Preferences
 from mediarip_mqtt.probing import Probing
 from mediarip_mqtt.publisher import Publisher
 from mediarip_mqtt.slots import Slot
@@ -58,7 +59,7 @@ class Runner:
         engine: Engine,
         publisher: Publisher,
         preferences: Preferences,
-        topics: wire.Topics,
+        topics: Topics,
         *,
         root: Path,
         temp: Path,

@@ -58,8 +58,8 @@ class _Site(BaseHTTPRequestHandler):
 
 def main(version: str, downloads: str) -> None:
     """Raise where something does not work."""
+    from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings  # noqa: PLC0415 - the same
     from mediarip_mqtt.engine.ytdlp import YtdlpEngine  # noqa: PLC0415 - a failing import is a finding
-    from mediarip_mqtt.settings import DownloadSettings, SecuritySettings  # noqa: PLC0415 - the same
 
     YtdlpEngine(DownloadSettings.model_validate_json(downloads), SecuritySettings()).check()
     engine = YtdlpEngine(DownloadSettings(), SecuritySettings(allowed_hosts=(HOST,)))
@@ -98,7 +98,7 @@ def _downloads(engine: YtdlpEngine, url: str, folder: Path) -> None:
 
 
 def _refuses(engine: YtdlpEngine, url: str, folder: Path) -> None:
-    from mediarip_mqtt.errors import ErrorCode, MediaripError  # noqa: PLC0415 - with the others
+    from mediarip_mqtt.contract.errors import ErrorCode, MediaripError  # noqa: PLC0415 - with the others
 
     try:
         _download(engine, url, folder, engine.control(), _ignore)

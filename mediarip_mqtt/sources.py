@@ -18,9 +18,9 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from mediarip_mqtt.errors import MediaripError
-from mediarip_mqtt.models import TERMINAL
-from mediarip_mqtt.presets import AUDIO_FORMATS
+from mediarip_mqtt.contract.errors import MediaripError
+from mediarip_mqtt.contract.models import TERMINAL
+from mediarip_mqtt.contract.presets import AUDIO_FORMATS
 from mediarip_mqtt.records import Record, Wanted, fields_of
 
 NAME: Final = "mediarip-mqtt history"

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from mediarip_mqtt import app, wire
+from mediarip_mqtt import app
 from mediarip_mqtt.broker import EmbeddedBrokerInUseError, embedded_broker
 from mediarip_mqtt.client import Outcome, Snapshot, download, reachable
-from mediarip_mqtt.errors import BrokerError, ConfigError, StoreInUseError
+from mediarip_mqtt.contract.errors import BrokerError, ConfigError, StoreInUseError
+from mediarip_mqtt.contract.settings import MqttSettings, Settings
+from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.library import own_folder
-from mediarip_mqtt.settings import MqttSettings, Settings
 
 READY_TIME: Final = 30.0  # seconds until the service must be online where a download waits for it
 
@@ -135,7 +136,7 @@ def _allow_host(settings: Settings, url: str) -> Settings:
 
 def welcome(settings: Settings) -> str:
     """Return what a person wants to know when the service is up, with commands to copy."""
-    mqtt, topics = settings.mqtt, wire.Topics(settings.mqtt.base_topic)
+    mqtt, topics = settings.mqtt, Topics(settings.mqtt.base_topic)
     program = program_name()
     host = "" if mqtt.host in {"127.0.0.1", "localhost"} else f" -h {mqtt.host}"
     port = "" if mqtt.port == MqttSettings().port else f" -p {mqtt.port}"

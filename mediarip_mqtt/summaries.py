@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mediarip_mqtt.models import TERMINAL, Job
-from mediarip_mqtt.published import JobBrief, JobList, LastJob
+from mediarip_mqtt.contract.models import TERMINAL, Job
+from mediarip_mqtt.contract.topic_payloads import JobBrief, JobList, LastJob
 from mediarip_mqtt.store import Tx
 
 JOBS_LIMIT: Final = 16 * 1024  # bytes; Home Assistant records no larger attributes

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from pydantic import SecretStr, ValidationError
 
-from mediarip_mqtt.errors import BrokerError, ConfigError
-from mediarip_mqtt.settings import SUPERVISOR_TOKEN, MqttSettings, Settings
+from mediarip_mqtt.contract.errors import BrokerError, ConfigError
+from mediarip_mqtt.contract.settings import SUPERVISOR_TOKEN, MqttSettings, Settings
 
 ADDRESS: Final = "http://supervisor"
 ADDRESS_VARIABLE: Final = "MEDIARIP_SUPERVISOR"  # for another address, in tests

@@ -13,10 +13,11 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from mediarip_mqtt import configuration, logs, presets, redaction, supervisor
+from mediarip_mqtt import configuration, logs, redaction, supervisor
+from mediarip_mqtt.contract import presets
+from mediarip_mqtt.contract.errors import ConfigError, MediaripError
+from mediarip_mqtt.contract.settings import LogSettings, Settings
 from mediarip_mqtt.display import print_line
-from mediarip_mqtt.errors import ConfigError, MediaripError
-from mediarip_mqtt.settings import LogSettings, Settings
 
 out = Console()
 err = Console(stderr=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from mediarip_mqtt.models import Job
+from mediarip_mqtt.contract.models import Job
 from mediarip_mqtt.store import Tx
 
 REMEMBERED: Final = 1000  # sessions

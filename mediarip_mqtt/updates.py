@@ -23,13 +23,15 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from mediarip_mqtt import events, threads, wire, ytdlp_choice
+from mediarip_mqtt import threads, ytdlp_choice
+from mediarip_mqtt.contract import events
+from mediarip_mqtt.contract.errors import StoreError
+from mediarip_mqtt.contract.settings import SECRET_VARIABLES, Settings
+from mediarip_mqtt.contract.topics import Topics, dumps
 from mediarip_mqtt.effects import UPDATE_CHECK
 from mediarip_mqtt.effects import UPDATE_KEY as KEY
-from mediarip_mqtt.errors import StoreError
 from mediarip_mqtt.jobs import new_id
 from mediarip_mqtt.logs import redact
-from mediarip_mqtt.settings import SECRET_VARIABLES, Settings
 from mediarip_mqtt.store import Store
 from mediarip_mqtt.ytdlp_choice import Choice, in_use, is_newer, shown
 
@@ -60,7 +62,7 @@ class Updates:
         self,
         settings: Settings,
         store: Store,
-        topics: wire.Topics,
+        topics: Topics,
         *,
         folder: Path,
         running: Callable[[], str],
@@ -307,7 +309,7 @@ class Updates:
         )
         try:
             await self._store.write(
-                lambda tx: tx.post(self._topics.event, wire.dumps(event.payload()), event.at)
+                lambda tx: tx.post(self._topics.event, dumps(event.payload()), event.at)
             )
         except (StoreError, sqlite3.Error) as error:
             logger.warning("yt-dlp: the event could not be stored: %s", error)

@@ -17,8 +17,10 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from mediarip_mqtt import events, threads, wire
-from mediarip_mqtt.errors import StoreError
+from mediarip_mqtt import threads
+from mediarip_mqtt.contract import events
+from mediarip_mqtt.contract.errors import StoreError
+from mediarip_mqtt.contract.topics import Topics, dumps
 from mediarip_mqtt.filesystem import disk_usage
 from mediarip_mqtt.jobs import new_id
 from mediarip_mqtt.retention import Retention
@@ -43,7 +45,7 @@ class Upkeep:
         self,
         store: Store,
         lease: Lease,
-        topics: wire.Topics,
+        topics: Topics,
         *,
         root: Path,
         min_free: int,
@@ -202,7 +204,7 @@ class Upkeep:
             )
             try:
                 await self._store.write(
-                    lambda tx: tx.post(self._topics.event, wire.dumps(event.payload()), event.at)
+                    lambda tx: tx.post(self._topics.event, dumps(event.payload()), event.at)
                 )
             except (StoreError, sqlite3.Error) as error:
                 logger.warning("storage: the event could not be stored: %s", error)

@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from mediarip_mqtt import commands, described_topics, events, examples, replies
+from mediarip_mqtt import commands, described_topics, examples, replies
+from mediarip_mqtt.contract import events
+from mediarip_mqtt.contract.error_guide import GUIDE, Of
 from mediarip_mqtt.described_topics import DEFS, Schema
-from mediarip_mqtt.error_guide import GUIDE, Of
 
 MADE: Final = "<!-- Written by `make docs` from the code. -->"
 COMMANDS: Final = f"""# Commands

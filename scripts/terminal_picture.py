@@ -18,9 +18,10 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from mediarip_mqtt import app, client, configuration, settings
+from mediarip_mqtt import app, client, configuration
 from mediarip_mqtt.broker import embedded_broker
 from mediarip_mqtt.client import Snapshot, open_client
+from mediarip_mqtt.contract import settings
 from mediarip_mqtt.display import JobTable, ProgressBar
 
 PICTURE: Final = Path(__file__).parent.parent / "docs" / "images" / "terminal.svg"

@@ -6,7 +6,7 @@ import itertools
 from datetime import UTC, datetime
 
 from mediarip_mqtt.activity import Activity
-from mediarip_mqtt.models import Job, JobStatus, Phase, Progress
+from mediarip_mqtt.contract.models import Job, JobStatus, Phase, Progress
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 JOB = Job(id="a", session_id="s", url="https://example.org/a", title="A film", created_at=NOW)

@@ -14,9 +14,9 @@ import pytest
 
 from mediarip_mqtt import broker, threads
 from mediarip_mqtt.broker import EmbeddedBrokerInUseError, embedded_broker, running_broker
-from mediarip_mqtt.errors import BrokerError
+from mediarip_mqtt.contract.errors import BrokerError
+from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.link import connect
-from mediarip_mqtt.settings import MqttSettings
 from tests.support.broker import free_port
 
 
@@ -92,7 +92,7 @@ async def test_mosquitto_dies_with_a_killed_service(tmp_path: Path, port: int) -
     code = (
         "import asyncio, sys; from pathlib import Path\n"
         "from mediarip_mqtt.broker import embedded_broker\n"
-        "from mediarip_mqtt.settings import MqttSettings\n"
+        "from mediarip_mqtt.contract.settings import MqttSettings\n"
         "async def main():\n"
         f"    async with embedded_broker(MqttSettings(port={port}), Path({str(tmp_path)!r})):\n"
         "        print('up', flush=True); await asyncio.sleep(60)\n"

@@ -16,12 +16,12 @@ import pytest
 
 from mediarip_mqtt import threads
 from mediarip_mqtt.app import App
+from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped
+from mediarip_mqtt.contract.models import DownloadOptions, MediaType
+from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings, Settings
 from mediarip_mqtt.engine.base import Control, Extraction, Report, Task
 from mediarip_mqtt.engine.control import WorkControl
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine
-from mediarip_mqtt.errors import DownloadError, ErrorCode, Stopped
-from mediarip_mqtt.models import DownloadOptions, MediaType
-from mediarip_mqtt.settings import DownloadSettings, SecuritySettings, Settings
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.server import MediaServer
 

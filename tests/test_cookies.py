@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mediarip_mqtt.contract.errors import CommandError
 from mediarip_mqtt.engine.cookies import parse
-from mediarip_mqtt.errors import CommandError
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.server import MediaServer
 from tests.support.service import Service

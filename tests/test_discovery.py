@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from mediarip_mqtt import commands, wire
+from mediarip_mqtt import commands
+from mediarip_mqtt.contract import topics
 from mediarip_mqtt.homeassistant import ENTITIES, device_config
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.service import Service
@@ -43,10 +44,10 @@ def announced(discovery: Client, topic: str = TOPIC) -> dict[str, Any]:
 
 
 def test_every_component_has_what_home_assistant_asks_for() -> None:
-    config = device_config(wire.Topics("a/b"), "My-NAS", commands.CLASSES, {})
+    config = device_config(topics.Topics("a/b"), "My-NAS", commands.CLASSES, {})
     assert set(config) == {"device", "origin", "availability", "components"}
     assert len(config["components"]) == len(ENTITIES)
-    assert len(wire.dumps(config)) < 16_000
+    assert len(topics.dumps(config)) < 16_000
     for key, one in config["components"].items():
         assert one["platform"], key
         assert one["qos"] == 1, key

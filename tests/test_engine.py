@@ -15,16 +15,16 @@ from yt_dlp.networking.exceptions import TransportError
 from yt_dlp.utils import DownloadError as YtdlpError
 from yt_dlp.utils import ExtractorError, GeoRestrictedError, PostProcessingError, UnsupportedError
 
+from mediarip_mqtt.contract.errors import CommandError, ConfigError, DownloadError, Stopped
+from mediarip_mqtt.contract.models import DownloadOptions, Phase, ProducedFile
+from mediarip_mqtt.contract.presets import Preset, preset_names, resolve_preset
+from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings, SiteSettings
 from mediarip_mqtt.engine import patches, ytdlp
 from mediarip_mqtt.engine.base import Report, Task
 from mediarip_mqtt.engine.classify import classify, clean
 from mediarip_mqtt.engine.options import build, check_options
 from mediarip_mqtt.engine.progress import ProgressMeter
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine, prepare_temp
-from mediarip_mqtt.errors import CommandError, ConfigError, DownloadError, Stopped
-from mediarip_mqtt.models import DownloadOptions, Phase, ProducedFile
-from mediarip_mqtt.presets import Preset, preset_names, resolve_preset
-from mediarip_mqtt.settings import DownloadSettings, SecuritySettings, SiteSettings
 from tests.support.broker import wait_for
 from tests.support.server import MediaServer
 from tests.support.server import content as made_up

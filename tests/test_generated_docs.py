@@ -13,10 +13,11 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator, Draft202012Validator
 
-from mediarip_mqtt import commands, described_topics, events, examples, payloads, replies
-from mediarip_mqtt.error_guide import GUIDE
-from mediarip_mqtt.errors import ErrorCode
-from mediarip_mqtt.settings import runtime_fields, sections
+from mediarip_mqtt import commands, described_topics, examples, payloads, replies
+from mediarip_mqtt.contract import events
+from mediarip_mqtt.contract.error_guide import GUIDE
+from mediarip_mqtt.contract.errors import ErrorCode
+from mediarip_mqtt.contract.settings import runtime_fields, sections
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

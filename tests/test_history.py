@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from mediarip_mqtt import history, sources, wire
+from mediarip_mqtt import history, sources
 from mediarip_mqtt.client import open_client
-from mediarip_mqtt.settings import MqttSettings
+from mediarip_mqtt.contract import topics
+from mediarip_mqtt.contract.settings import MqttSettings
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.server import MediaServer
 from tests.support.service import Service
@@ -64,7 +65,7 @@ def imported(port: int, path: Path, **options: Any) -> history.Totals:
 
 def write_lines(path: Path, jobs: list[dict[str, Any]]) -> Path:
     lines = [sources.header("2026-01-02T03:04:05.678Z", "1"), *jobs]
-    path.write_text("".join(f"{wire.dumps(one)}\n" for one in lines))
+    path.write_text("".join(f"{topics.dumps(one)}\n" for one in lines))
     return path
 
 

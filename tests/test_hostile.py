@@ -18,15 +18,15 @@ from typing import Any
 import pytest
 from yt_dlp.utils import ExtractorError
 
+from mediarip_mqtt.contract.errors import DownloadError
+from mediarip_mqtt.contract.models import DownloadOptions, MediaType, ProducedFile
+from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.engine import children, patches, tools
 from mediarip_mqtt.engine.base import Task
 from mediarip_mqtt.engine.children import ProgramRefusedError
 from mediarip_mqtt.engine.classify import classify
 from mediarip_mqtt.engine.control import BlockedAddressError, WorkControl
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine
-from mediarip_mqtt.errors import DownloadError
-from mediarip_mqtt.models import DownloadOptions, MediaType, ProducedFile
-from mediarip_mqtt.settings import DownloadSettings, SecuritySettings
 from tests.support.broker import wait_for
 from tests.support.server import MediaServer, SilentListener
 from tests.support.work import Work

@@ -14,13 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from mediarip_mqtt import commands, configuration, payloads, wire
-from mediarip_mqtt.addresses import check_url
+from mediarip_mqtt import commands, configuration, payloads
+from mediarip_mqtt.contract.errors import CommandError, ConfigError, DownloadError
+from mediarip_mqtt.contract.runtime_settings import Preferences
+from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings, Settings
+from mediarip_mqtt.contract.topics import Topics, dumps, refused
+from mediarip_mqtt.contract.urls import check_url
 from mediarip_mqtt.engine.base import Task
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine
-from mediarip_mqtt.errors import CommandError, ConfigError, DownloadError
-from mediarip_mqtt.preferences import Preferences
-from mediarip_mqtt.settings import DownloadSettings, SecuritySettings, Settings
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.service import Service
 
@@ -47,9 +48,9 @@ def parse(payload: bytes, name: str | None) -> None:
     try:
         command = payloads.parse(payload, name)
     except payloads.ParseError as error:
-        refusal = wire.refused(error.command, error.request_id, error)
-        json.loads(wire.dumps(refusal))
-        wire.dumps(refusal).encode()
+        refusal = refused(error.command, error.request_id, error)
+        json.loads(dumps(refusal))
+        dumps(refusal).encode()
         return
     assert isinstance(command, commands.Base)
     assert command.model_dump(include={"command"})["command"] in NAMES
@@ -119,7 +120,7 @@ def test_the_longest_text_that_is_looked_at_takes_no_time(kind: str) -> None:
 
 @given(topic=st.text(max_size=60))
 def test_any_topic_is_one_of_ours_or_none(topic: str) -> None:
-    topics = wire.Topics("mediarip")
+    topics = Topics("mediarip")
     for one in (topic, f"mediarip/{topic}", f"mediarip/session/{topic}/command"):
         topics.parse(one)
         topics.parse_job(one)
@@ -132,7 +133,7 @@ def test_any_value_of_a_setting_is_taken_or_refused(key: str, value: Any) -> Non
         taken = preferences.check(key, value)
     except CommandError:
         return
-    wire.dumps(taken)
+    dumps(taken)
 
 
 @given(url=st.text(max_size=100) | st.from_regex(r"https?://[^/\s]{0,40}(:[0-9]*)?/\S{0,20}"))
@@ -181,7 +182,7 @@ def test_any_page_s_data_become_what_can_be_stored_or_a_failure(
         found = engine._media_info(task, info)  # noqa: SLF001 - what a page controls
     except DownloadError:
         return
-    wire.dumps(found.model_dump(mode="json")).encode()
+    dumps(found.model_dump(mode="json")).encode()
 
 
 def test_an_item_s_url_and_title_of_a_page_are_fit_to_be_published() -> None:

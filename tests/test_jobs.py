@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mediarip_mqtt.errors import DownloadError, ErrorCode
-from mediarip_mqtt.jobs import Jobs
-from mediarip_mqtt.models import (
+from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
+from mediarip_mqtt.contract.models import (
     DownloadOptions,
     Entry,
     Job,
@@ -15,10 +14,11 @@ from mediarip_mqtt.models import (
     Priority,
     ProducedFile,
 )
-from mediarip_mqtt.preferences import Preferences
-from mediarip_mqtt.settings import Settings
+from mediarip_mqtt.contract.runtime_settings import Preferences
+from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.contract.topics import Topics
+from mediarip_mqtt.jobs import Jobs
 from mediarip_mqtt.store import Store, Tx
-from mediarip_mqtt.wire import Topics
 from tests.support.broker import Client, wait_for
 from tests.support.server import MediaServer
 from tests.support.service import Service

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from yt_dlp.utils import ExtractorError
 
+from mediarip_mqtt.contract.models import DownloadOptions, Job
+from mediarip_mqtt.contract.runtime_settings import Preferences
+from mediarip_mqtt.contract.settings import DownloadSettings, Settings
+from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.classify import classify
 from mediarip_mqtt.jobs import Jobs
 from mediarip_mqtt.limits import Limits
-from mediarip_mqtt.models import DownloadOptions, Job
-from mediarip_mqtt.preferences import Preferences
-from mediarip_mqtt.settings import DownloadSettings, Settings
 from mediarip_mqtt.store import Store
-from mediarip_mqtt.wire import Topics
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.server import MediaServer
 from tests.support.service import Service

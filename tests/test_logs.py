@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from mediarip_mqtt import logs
-from mediarip_mqtt.settings import LogSettings
+from mediarip_mqtt.contract.settings import LogSettings
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,9 @@ import pytest
 import yaml
 from annotated_types import Ge, Le
 
-from mediarip_mqtt import __version__, configuration, settings
-from mediarip_mqtt.settings import Section
+from mediarip_mqtt import __version__, configuration
+from mediarip_mqtt.contract import settings
+from mediarip_mqtt.contract.settings import Section
 
 ROOT = Path(__file__).parent.parent
 MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text("utf-8"))

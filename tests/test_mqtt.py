@@ -23,13 +23,13 @@ import trustme
 
 from mediarip_mqtt import link as link_module
 from mediarip_mqtt import threads
+from mediarip_mqtt.contract.errors import BrokerError
+from mediarip_mqtt.contract.settings import MqttSettings, Settings
+from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.discovery import Discovery
-from mediarip_mqtt.errors import BrokerError
 from mediarip_mqtt.link import CredentialsError, Link, LinkError, Will, connect, open_link
 from mediarip_mqtt.retained import retained
-from mediarip_mqtt.settings import MqttSettings, Settings
 from mediarip_mqtt.store import Store
-from mediarip_mqtt.wire import Topics
 from tests.support.broker import Client, Mosquitto, free_port, wait_for
 from tests.support.faulty import kill, program
 from tests.support.proxy import FreezingProxy

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from mediarip_mqtt.contract.errors import DownloadError
+from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.engine import pages
 from mediarip_mqtt.engine.base import Task
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine
-from mediarip_mqtt.errors import DownloadError
-from mediarip_mqtt.settings import DownloadSettings, SecuritySettings
 from tests.support.server import MediaServer
 
 SIZE = 200_000

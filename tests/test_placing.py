@@ -14,16 +14,16 @@ from typing import Self
 import pytest
 
 from mediarip_mqtt import commands, library, outcomes
+from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
+from mediarip_mqtt.contract.models import DownloadOptions, ProducedFile
+from mediarip_mqtt.contract.runtime_settings import Preferences
+from mediarip_mqtt.contract.settings import PurgeSettings, Settings
+from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.effects import Effects, Origin
-from mediarip_mqtt.errors import CommandError, DownloadError, ErrorCode
 from mediarip_mqtt.jobs import Jobs
-from mediarip_mqtt.models import DownloadOptions, ProducedFile
 from mediarip_mqtt.placing import Placing
-from mediarip_mqtt.preferences import Preferences
 from mediarip_mqtt.retention import Retention
-from mediarip_mqtt.settings import PurgeSettings, Settings
 from mediarip_mqtt.store import Store, Tx
-from mediarip_mqtt.wire import Topics
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.faulty import EACH, freeze, program
 from tests.support.server import MediaServer

@@ -11,13 +11,13 @@ import pytest
 from yt_dlp.networking.common import _REQUEST_HANDLERS, Request
 from yt_dlp.networking.exceptions import TransportError
 
+from mediarip_mqtt.contract.errors import DownloadError
+from mediarip_mqtt.contract.models import DownloadOptions
+from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.engine import session
 from mediarip_mqtt.engine.base import Extraction, Task
 from mediarip_mqtt.engine.session import Session
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine
-from mediarip_mqtt.errors import DownloadError
-from mediarip_mqtt.models import DownloadOptions
-from mediarip_mqtt.settings import DownloadSettings, SecuritySettings
 from tests.support.broker import Client
 from tests.support.server import MediaServer, SilentListener, rss
 from tests.support.service import Service

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mediarip_mqtt.errors import Stopped
-from mediarip_mqtt.settings import SecuritySettings
+from mediarip_mqtt.contract.errors import Stopped
+from mediarip_mqtt.contract.settings import SecuritySettings
 from tests.support.broker import wait_for
 from tests.support.server import MediaServer, SilentListener
 from tests.support.work import Work

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from mediarip_mqtt.errors import StoreError
+from mediarip_mqtt.contract.errors import StoreError
+from mediarip_mqtt.contract.models import JobStatus, Phase, Progress
+from mediarip_mqtt.contract.runtime_settings import Preferences
+from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics
 from mediarip_mqtt.link import Link, LinkError
-from mediarip_mqtt.models import JobStatus, Phase, Progress
-from mediarip_mqtt.preferences import Preferences
 from mediarip_mqtt.publisher import TRIES, Key, Publisher
-from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Store, Tx
-from mediarip_mqtt.wire import ROOT_SESSION, Topics
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 JOB = Key("job", "a", ROOT_SESSION)

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from mediarip_mqtt import configuration, wire
-from mediarip_mqtt.errors import ConfigError
+from mediarip_mqtt import configuration
+from mediarip_mqtt.contract.errors import ConfigError
+from mediarip_mqtt.contract.models import Job, JobStatus, ProducedFile
+from mediarip_mqtt.contract.runtime_settings import Preferences
+from mediarip_mqtt.contract.settings import PurgeSettings, Settings
+from mediarip_mqtt.contract.topics import Topics, dumps
 from mediarip_mqtt.jobs import Jobs
-from mediarip_mqtt.models import Job, JobStatus, ProducedFile
-from mediarip_mqtt.preferences import Preferences
 from mediarip_mqtt.retention import Retention, Rule
-from mediarip_mqtt.settings import PurgeSettings, Settings
 from mediarip_mqtt.store import Store, Tx, database
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.server import MediaServer
@@ -223,7 +224,7 @@ async def full_store(path: Path, count: int) -> Store:
 
 
 def retention(store: Store, root: Path, **purge: object) -> Retention:
-    topics = wire.Topics("mediarip")
+    topics = Topics("mediarip")
     section = PurgeSettings.model_validate(purge)
     jobs = Jobs(topics, Preferences(Settings()))
     return Retention(store, jobs, topics, section, root=root, clock=lambda: START)
@@ -260,7 +261,7 @@ async def test_a_purge_that_was_killed_midway_is_ended_by_the_same_purge(tmp_pat
     assert len(await store.read(lambda tx: tx.jobs(limit=1000))) == 50  # the last ones wait
     assert len(killed.rest) == 45
     purge = await one.begin(rule, files=True)
-    report = await store.write(partial(one.finish, purge=purge, topics=wire.Topics("mediarip")))
+    report = await store.write(partial(one.finish, purge=purge, topics=Topics("mediarip")))
     assert (report["count"], report["failed"]) == (45, 0)
     assert len(await store.read(lambda tx: tx.jobs(limit=1000))) == 5
     await store.close()
@@ -271,7 +272,7 @@ async def test_a_job_that_is_kept_while_a_purge_is_under_way_stays(tmp_path: Pat
     one = retention(store, tmp_path)
     purge = await one.begin(Rule(keep_newest=0), files=False)
     await store.write(lambda tx: tx.update("job-000001", keep=True))
-    report = await store.write(partial(one.finish, purge=purge, topics=wire.Topics("mediarip")))
+    report = await store.write(partial(one.finish, purge=purge, topics=Topics("mediarip")))
     assert report["removed"] == ["job-000000", "job-000002"]
     await store.close()
 
@@ -294,11 +295,11 @@ async def test_a_purge_of_very_many_jobs_lets_others_write_and_answers_briefly(
 
     other = asyncio.create_task(write_meanwhile())
     purge = await one.begin(Rule(keep_newest=5), files=False)
-    report = await store.write(partial(one.finish, purge=purge, topics=wire.Topics("mediarip")))
+    report = await store.write(partial(one.finish, purge=purge, topics=Topics("mediarip")))
     ended.set()
     await other
     assert (report["count"], len(report["removed"])) == (19_995, 1000)
-    assert len(wire.dumps(report)) < 100_000
+    assert len(dumps(report)) < 100_000
     assert len(waits) > 20
     assert max(waits) < 5  # all at once it would be the whole time; the machine is busy
     assert len(await store.read(lambda tx: tx.jobs())) == 5

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from mediarip_mqtt import configuration, settings
-from mediarip_mqtt.errors import CommandError, ConfigError
-from mediarip_mqtt.preferences import PREFIX, Preferences
+from mediarip_mqtt import configuration
+from mediarip_mqtt.contract import settings
+from mediarip_mqtt.contract.errors import CommandError, ConfigError
+from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
 
 
 def written(folder: Path, text: str) -> Path:

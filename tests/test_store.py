@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from mediarip_mqtt.errors import StoreError, StoreInUseError
-from mediarip_mqtt.models import Job, JobStatus
+from mediarip_mqtt.contract.errors import StoreError, StoreInUseError
+from mediarip_mqtt.contract.models import Job, JobStatus
 from mediarip_mqtt.store import Changes, Store, Tx, backup, database
 from mediarip_mqtt.store.lease import Lease
 

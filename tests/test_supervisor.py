@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from mediarip_mqtt import configuration, supervisor
-from mediarip_mqtt.errors import ConfigError
-from mediarip_mqtt.settings import Settings
+from mediarip_mqtt.contract.errors import ConfigError
+from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.supervisor import SupervisorError, with_broker
 from tests.support.broker import Client, Mosquitto, free_port
 from tests.support.cli import Cli

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mediarip_mqtt.models import Job, JobStatus
+from mediarip_mqtt.contract.models import Job, JobStatus
 from mediarip_mqtt.store import Store
 from mediarip_mqtt.turns import Turns
 

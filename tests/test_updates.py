@@ -15,10 +15,11 @@ import psutil
 import pytest
 import yt_dlp
 
-from mediarip_mqtt import updates, wire, ytdlp_choice
+from mediarip_mqtt import updates, ytdlp_choice
+from mediarip_mqtt.contract import topics
+from mediarip_mqtt.contract.settings import Settings, UpdateSettings
 from mediarip_mqtt.effects import UPDATE_KEY
 from mediarip_mqtt.jobs import now
-from mediarip_mqtt.settings import Settings, UpdateSettings
 from mediarip_mqtt.store import Store
 from mediarip_mqtt.ytdlp_choice import Choice
 from tests.support.broker import Client, Mosquitto, free_port, wait_for
@@ -225,7 +226,7 @@ async def test_a_version_that_hangs_is_given_up_after_a_while(
     one = updates.Updates(
         Settings(updates=UpdateSettings(index_url=index.url, check_interval=0)),
         store,
-        wire.Topics("mediarip"),
+        topics.Topics("mediarip"),
         folder=tmp_path / "ytdlp",
         running=lambda: "2026.01.01",
         online=asyncio.Event(),

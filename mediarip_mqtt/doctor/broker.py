@@ -6,12 +6,12 @@ import asyncio
 import uuid
 from typing import Final
 
-from mediarip_mqtt import wire
 from mediarip_mqtt.client import Client, open_client
+from mediarip_mqtt.contract import topics
+from mediarip_mqtt.contract.errors import BrokerError
+from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.doctor.findings import Finding, from_error, ok, problem, warning
-from mediarip_mqtt.errors import BrokerError
 from mediarip_mqtt.link import CredentialsError, LinkError
-from mediarip_mqtt.settings import MqttSettings
 
 ROUND_TRIP: Final = 3.0  # seconds in which a message must come back
 
@@ -85,7 +85,7 @@ async def _arrives(client: Client, topic: str) -> bool:
 
 async def _service(client: Client) -> Finding:
     status = await client.retained(client.topics.status)
-    if status == wire.ONLINE.encode():
+    if status == topics.ONLINE.encode():
         return ok("service", "online")
     said = "has said nothing yet" if status is None else "is offline"
     remedy = "Start it: `mediarip-mqtt run`. Where it runs, compare its mqtt.base_topic."

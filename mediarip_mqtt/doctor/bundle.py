@@ -19,10 +19,10 @@ from typing import Any, Final
 
 from mediarip_mqtt import __version__, configuration, redaction
 from mediarip_mqtt.client import open_client, reachable
+from mediarip_mqtt.contract.errors import BrokerError, MediaripError
+from mediarip_mqtt.contract.settings import MqttSettings, Settings
 from mediarip_mqtt.doctor import store
 from mediarip_mqtt.doctor.findings import attempt
-from mediarip_mqtt.errors import BrokerError, MediaripError
-from mediarip_mqtt.settings import MqttSettings, Settings
 
 SECONDS: Final = 30.0
 LOG_LINES: Final = 2000

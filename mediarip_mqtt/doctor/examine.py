@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mediarip_mqtt import client, configuration, library
+from mediarip_mqtt.contract.settings import MqttSettings, Settings
 from mediarip_mqtt.doctor import broker, machine, store, volume
 from mediarip_mqtt.doctor.findings import (
     Check,
@@ -17,7 +18,6 @@ from mediarip_mqtt.doctor.findings import (
     carry_out,
     ok,
 )
-from mediarip_mqtt.settings import MqttSettings, Settings
 
 VOLUME_TIME: Final = 5.0
 DATABASE_TIME: Final = 20.0

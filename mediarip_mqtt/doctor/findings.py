@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from mediarip_mqtt import threads
-from mediarip_mqtt.errors import MediaripError
+from mediarip_mqtt.contract.errors import MediaripError
 
 SECONDS: Final = 10.0  # that a check may take where it does not say otherwise
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from mediarip_mqtt import health, ytdlp_choice
+from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.doctor.findings import Finding, ok, problem, warning
 from mediarip_mqtt.engine import tools
-from mediarip_mqtt.settings import Settings
 
 OLD: Final = 60  # days after which a yt-dlp is likely to fail at some site
 JUMP: Final = 0.5  # seconds that the clock may move against the time that has passed

@@ -15,8 +15,8 @@ from typing import Any, Final
 from rich.filesize import decimal
 
 from mediarip_mqtt import health, library
+from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.doctor.findings import Finding, ok, problem, warning
-from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store.database import migrations
 
 SPARE: Final = 64 * 2**20  # bytes that a copy must leave free

@@ -21,6 +21,8 @@ from typing import Final
 from rich.filesize import decimal
 
 from mediarip_mqtt import filesystem, library
+from mediarip_mqtt.contract.errors import StoreError
+from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.doctor.findings import (
     MAKE_ROOM,
     OWNER,
@@ -30,8 +32,6 @@ from mediarip_mqtt.doctor.findings import (
     remedy_for,
     warning,
 )
-from mediarip_mqtt.errors import StoreError
-from mediarip_mqtt.settings import Settings
 from mediarip_mqtt.store import Store
 
 COMMITS: Final = 5

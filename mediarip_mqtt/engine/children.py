@@ -16,8 +16,8 @@ from itertools import pairwise
 from pathlib import Path, PurePath
 from typing import Any, Final
 
+from mediarip_mqtt.contract.settings import SECRET_VARIABLES
 from mediarip_mqtt.engine import tools
-from mediarip_mqtt.settings import SECRET_VARIABLES
 
 # ffmpeg's demuxers that open nothing but the input itself. image2 takes patterns in its file's
 # name, which is ours; see `_local`.

@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from yt_dlp.cookies import YoutubeDLCookieJar
 
-from mediarip_mqtt.errors import CommandError, ErrorCode
-from mediarip_mqtt.models import utc_iso
+from mediarip_mqtt.contract.errors import CommandError, ErrorCode
+from mediarip_mqtt.contract.models import utc_iso
 
 FIELDS: Final = 7  # domain, subdomains, path, secure, expires, name, value
 MAX_COOKIES: Final = 5000

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt.addresses import host_of, site_of
+from mediarip_mqtt.contract.errors import ConfigError
+from mediarip_mqtt.contract.media_options import Embed
+from mediarip_mqtt.contract.models import MediaType
+from mediarip_mqtt.contract.presets import AUDIO_FORMATS, Preset, height
+from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings, SiteSettings
+from mediarip_mqtt.contract.urls import host_of, site_of
 from mediarip_mqtt.engine import tools
 from mediarip_mqtt.engine.base import Task
-from mediarip_mqtt.errors import ConfigError
-from mediarip_mqtt.models import MediaType
-from mediarip_mqtt.presets import AUDIO_FORMATS, Preset, height
-from mediarip_mqtt.settings import DownloadSettings, SecuritySettings, SiteSettings
-from mediarip_mqtt.wanted import Embed
 
 CHAPTER_NAME: Final = "media - %(section_number)03d.%(ext)s"
 TEMP_NAME: Final = "media.%(ext)s"  # no page has a say in the names of temporary files

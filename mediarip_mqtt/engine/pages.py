@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from typing import Final
 
-from mediarip_mqtt.errors import DownloadError, ErrorCode
+from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 
 HTML_LIMIT: Final = 16 * 2**20  # characters; answers of other kinds are bounded by the session
 STEPS: Final = 10**8  # that one pattern may need: about a second

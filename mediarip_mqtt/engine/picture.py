@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 from typing import Any, Final
 
+from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 from mediarip_mqtt.engine import tools
-from mediarip_mqtt.errors import DownloadError, ErrorCode
 
 MAX_BYTES: Final = 5 * 2**20  # of the site's picture
 MAX_PIXELS: Final = 40_000_000

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from mediarip_mqtt.contract.models import Phase
 from mediarip_mqtt.engine.base import Report
 from mediarip_mqtt.fault_points import fault
-from mediarip_mqtt.models import Phase
 
 INTERVAL: Final = 0.2  # seconds between two reports
 DOWNLOAD_SHARE: Final = 95.0  # percent, where something is done to the files afterwards

@@ -16,12 +16,12 @@ from yt_dlp.networking._urllib import UrllibRH as _UrllibRH
 from yt_dlp.networking.exceptions import RequestError, TransportError
 from yt_dlp.utils import DownloadCancelled, PostProcessingError, determine_protocol
 
-from mediarip_mqtt.addresses import check_link
+from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
+from mediarip_mqtt.contract.settings import SecuritySettings
+from mediarip_mqtt.contract.urls import check_link
 from mediarip_mqtt.engine.control import BlockedAddressError, current
 from mediarip_mqtt.engine.produced import CHAPTER_LIMIT, known_languages
 from mediarip_mqtt.engine.progress import SUBTITLES
-from mediarip_mqtt.errors import CommandError, DownloadError, ErrorCode
-from mediarip_mqtt.settings import SecuritySettings
 
 PAGE_LIMIT = 64 * 2**20  # bytes of a page, playlist or answer that is read as a whole
 _CHUNK: Final = 2**20

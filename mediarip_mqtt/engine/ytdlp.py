@@ -19,8 +19,14 @@ from yt_dlp.extractor import gen_extractor_classes
 from yt_dlp.extractor.common import UnsupportedURLIE
 from yt_dlp.version import __version__ as ytdlp_version
 
-from mediarip_mqtt import names, texts
-from mediarip_mqtt.addresses import check_link, check_picture, check_url, host_of, site_of
+from mediarip_mqtt import names
+from mediarip_mqtt.contract import texts
+from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode, Stopped
+from mediarip_mqtt.contract.media_options import MAX_PLACE
+from mediarip_mqtt.contract.models import Entry, Facts, FormatInfo, MediaInfo, ProducedFile
+from mediarip_mqtt.contract.presets import check_presets, effective
+from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
+from mediarip_mqtt.contract.urls import check_link, check_picture, check_url, host_of, site_of
 from mediarip_mqtt.engine import naming, options, patches, picture, tools
 from mediarip_mqtt.engine.base import Control, Extraction, Report, Task
 from mediarip_mqtt.engine.classify import UPCOMING_LEAST, UPCOMING_POLL, classify
@@ -29,11 +35,6 @@ from mediarip_mqtt.engine.cookies import Cookies
 from mediarip_mqtt.engine.produced import collect
 from mediarip_mqtt.engine.progress import ProgressMeter
 from mediarip_mqtt.engine.session import Session
-from mediarip_mqtt.errors import CommandError, DownloadError, ErrorCode, Stopped
-from mediarip_mqtt.models import Entry, Facts, FormatInfo, MediaInfo, ProducedFile
-from mediarip_mqtt.presets import check_presets, effective
-from mediarip_mqtt.settings import DownloadSettings, SecuritySettings
-from mediarip_mqtt.wanted import MAX_PLACE
 
 HANDLE_AGE: Final = 600.0  # seconds after which a page is read anew: its URLs expire
 TEXT_LIMIT: Final = 300

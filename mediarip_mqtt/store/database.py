@@ -15,7 +15,7 @@ from urllib.parse import quote
 import aiosqlite
 
 from mediarip_mqtt import threads
-from mediarip_mqtt.errors import StoreError, StoreInUseError
+from mediarip_mqtt.contract.errors import StoreError, StoreInUseError
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.store import backup
 from mediarip_mqtt.store.ledger import Changes

@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from mediarip_mqtt.contract.models import ProducedFile
 from mediarip_mqtt.fault_points import fault
-from mediarip_mqtt.models import ProducedFile
 from mediarip_mqtt.store.ledger import Ledger
 
 # The jobs of a JSON list of ids, and all below them.

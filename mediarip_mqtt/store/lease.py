@@ -19,7 +19,7 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
-from mediarip_mqtt.errors import StoreInUseError
+from mediarip_mqtt.contract.errors import StoreInUseError
 from mediarip_mqtt.store.database import Store
 from mediarip_mqtt.store.tx import Tx
 

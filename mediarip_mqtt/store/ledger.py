@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from mediarip_mqtt.contract.models import Job, utc_iso
 from mediarip_mqtt.fault_points import fault
-from mediarip_mqtt.models import Job, utc_iso
 
 OUTBOX_LIMIT: Final = 100_000  # rows kept for a broker that stays away; the oldest go beyond it
 LOG_LIMIT: Final = 1000  # rows of the error log and of the unsupported URLs

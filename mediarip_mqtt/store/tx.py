@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from mediarip_mqtt.addresses import host_of
-from mediarip_mqtt.fault_points import fault
-from mediarip_mqtt.models import (
+from mediarip_mqtt.contract.models import (
     ACTIVE,
     DownloadOptions,
     Items,
@@ -22,6 +20,8 @@ from mediarip_mqtt.models import (
     Progress,
     utc_iso,
 )
+from mediarip_mqtt.contract.urls import host_of
+from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.store.files import BELOW, Files
 
 _PRIORITIES: Final = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from markdown_it import MarkdownIt
 
-from mediarip_mqtt.settings import sections
+from mediarip_mqtt.contract.settings import sections
 
 ROOT = Path(__file__).parent.parent.parent
 _OUTSIDE = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "DOCS.md")]

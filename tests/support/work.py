@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from mediarip_mqtt.contract.errors import DownloadError, Stopped
+from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.engine.base import Task
 from mediarip_mqtt.engine.control import WorkControl
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine
-from mediarip_mqtt.errors import DownloadError, Stopped
-from mediarip_mqtt.settings import DownloadSettings, SecuritySettings
 
 
 class Work:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from mediarip_mqtt.frozen import Frozen
+from mediarip_mqtt.contract.frozen import Frozen
 
 # A language as sites name them; `*` at its end is whatever follows: `en*` is en, en-GB, en-orig.
 Language = Annotated[

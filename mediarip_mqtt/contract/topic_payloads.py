@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from mediarip_mqtt.frozen import Frozen
-from mediarip_mqtt.models import Items, JobStatus, PauseReason, Priority, Timestamp
+from mediarip_mqtt.contract.frozen import Frozen
+from mediarip_mqtt.contract.models import Items, JobStatus, PauseReason, Priority, Timestamp
 
 
 class Current(Frozen):

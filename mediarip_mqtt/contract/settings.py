@@ -29,7 +29,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from mediarip_mqtt.wanted import Language
+from mediarip_mqtt.contract.media_options import Language
 
 ENV_PREFIX: Final = "MEDIARIP__"
 # Home Assistant's Supervisor gives each app this variable, and its options in a file.

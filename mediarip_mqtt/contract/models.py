@@ -8,8 +8,8 @@ from typing import Annotated, Final
 
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
-from mediarip_mqtt.frozen import Frozen
-from mediarip_mqtt.wanted import EmbedOption, SponsorBlockOption, SubtitlesOption
+from mediarip_mqtt.contract.frozen import Frozen
+from mediarip_mqtt.contract.media_options import EmbedOption, SponsorBlockOption, SubtitlesOption
 
 
 def utc_iso(moment: datetime) -> str:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarip_mqtt.addresses import check_address, check_url
-from mediarip_mqtt.errors import CommandError
-from mediarip_mqtt.settings import SecuritySettings
+from mediarip_mqtt.contract.errors import CommandError
+from mediarip_mqtt.contract.settings import SecuritySettings
+from mediarip_mqtt.contract.urls import check_address, check_url
 
 CLOSED = SecuritySettings()
 OPEN = SecuritySettings(allow_private_addresses=True)

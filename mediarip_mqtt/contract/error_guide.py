@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from mediarip_mqtt.errors import ErrorCode
+from mediarip_mqtt.contract.errors import ErrorCode
 
 
 class Of(StrEnum):

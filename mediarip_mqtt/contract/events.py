@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from mediarip_mqtt.frozen import Frozen
-from mediarip_mqtt.models import Job, Timestamp
+from mediarip_mqtt.contract.frozen import Frozen
+from mediarip_mqtt.contract.models import Job, Timestamp
 
 
 class Event(Frozen):

@@ -14,13 +14,13 @@ from yt_dlp.postprocessor import get_postprocessor
 from yt_dlp.postprocessor.sponsorblock import SponsorBlockPP
 
 from mediarip_mqtt import payloads
+from mediarip_mqtt.contract.errors import DownloadError
+from mediarip_mqtt.contract.media_options import CATEGORIES, Embed, SponsorBlock, Subtitles
+from mediarip_mqtt.contract.models import DownloadOptions, ProducedFile
+from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.engine.base import Task
 from mediarip_mqtt.engine.session import METADATA, OPTIONAL, SPLIT_CHAPTERS
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine
-from mediarip_mqtt.errors import DownloadError
-from mediarip_mqtt.models import DownloadOptions, ProducedFile
-from mediarip_mqtt.settings import DownloadSettings, SecuritySettings
-from mediarip_mqtt.wanted import CATEGORIES, Embed, SponsorBlock, Subtitles
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.faulty import freeze, program
 from tests.support.server import MediaServer

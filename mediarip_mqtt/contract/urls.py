@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from mediarip_mqtt import texts
-from mediarip_mqtt.errors import CommandError, ErrorCode
-from mediarip_mqtt.settings import SecuritySettings
+from mediarip_mqtt.contract import texts
+from mediarip_mqtt.contract.errors import CommandError, ErrorCode
+from mediarip_mqtt.contract.settings import SecuritySettings
 
 MAX_URL: Final = 4096
 MAX_PICTURE_URL: Final = 2048

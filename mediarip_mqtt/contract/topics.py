@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mediarip_mqtt.errors import MediaripError
+from mediarip_mqtt.contract.errors import MediaripError
 
 CONTRACT_VERSION: Final = 1
 SESSION_ID: Final = re.compile(r"^[A-Za-z0-9_.@-]{1,64}$")

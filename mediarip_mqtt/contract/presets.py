@@ -7,11 +7,11 @@ from typing import Final, Literal
 
 from pydantic import ValidationError
 
-from mediarip_mqtt.errors import CommandError, ConfigError, ErrorCode
-from mediarip_mqtt.frozen import Frozen
-from mediarip_mqtt.models import DownloadOptions, MediaType
-from mediarip_mqtt.settings import DownloadSettings
-from mediarip_mqtt.wanted import EmbedOption, SponsorBlockOption, SubtitlesOption
+from mediarip_mqtt.contract.errors import CommandError, ConfigError, ErrorCode
+from mediarip_mqtt.contract.frozen import Frozen
+from mediarip_mqtt.contract.media_options import EmbedOption, SponsorBlockOption, SubtitlesOption
+from mediarip_mqtt.contract.models import DownloadOptions, MediaType
+from mediarip_mqtt.contract.settings import DownloadSettings
 
 AUDIO_FORMATS: Final = ("mp3", "m4a", "opus", "flac")
 QUALITIES: Final = ("best", "2160p", "1440p", "1080p", "720p", "480p", "360p")

@@ -367,7 +367,7 @@ def test_the_contract_s_error_codes_are_all_described_and_tested_somewhere(
 ) -> None:
     described = set(contract.document["components"]["schemas"]["ErrorCode"]["enum"])
     assert described == INTAKE_CODES | JOB_CODES.keys() | ELSEWHERE.keys()
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     for code, path in ELSEWHERE.items():
         assert code in (root / path).read_text("utf-8").lower(), code
 
