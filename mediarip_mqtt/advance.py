@@ -16,12 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from mediarip_mqtt import library, threads
+from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.engine.base import Report
 from mediarip_mqtt.publisher import Publisher
 from mediarip_mqtt.slots import Slot
 from mediarip_mqtt.store import Store
+from mediarip_mqtt.volume import files
 
 FLUSH_INTERVAL: Final = 0.2  # seconds; progress may be published five times a second
 SLOW_FLUSH_INTERVAL: Final = 1.0  # where each commit waits for the disk, or for a NAS
@@ -124,7 +125,7 @@ class Advance:
                 try:
                     async with asyncio.timeout(WATCH_INTERVAL):
                         size = await threads.start(
-                            partial(library.size, self._temp, slot.job.id), "size"
+                            partial(files.size, self._temp, slot.job.id), "size"
                         )
                 except (OSError, TimeoutError):
                     continue  # the volume's trouble, not the site's

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt import __version__, commands, filesystem, threads
+from mediarip_mqtt import __version__, commands, threads
 from mediarip_mqtt.contract import events, presets
 from mediarip_mqtt.contract.errors import ConfigError, StoreError
 from mediarip_mqtt.contract.models import Facts, PauseReason
@@ -31,11 +31,9 @@ from mediarip_mqtt.engine.cookies import Cookies
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine
 from mediarip_mqtt.health import Health, end_when_frozen, place
 from mediarip_mqtt.jobs import Jobs, new_id, now
-from mediarip_mqtt.library import fetched_folder
 from mediarip_mqtt.limits import Limits
 from mediarip_mqtt.link import LinkError
 from mediarip_mqtt.mqtt import Session
-from mediarip_mqtt.names import OWN_FOLDER
 from mediarip_mqtt.pictures import Pictures
 from mediarip_mqtt.publisher import INFO, THUMBNAIL, YTDLP, Publisher
 from mediarip_mqtt.retention import Retention
@@ -44,7 +42,10 @@ from mediarip_mqtt.store import Changes, Store, Tx
 from mediarip_mqtt.store.lease import Lease
 from mediarip_mqtt.updates import Updates
 from mediarip_mqtt.upkeep import Upkeep
-from mediarip_mqtt.volume import HANGING, Volume
+from mediarip_mqtt.volume import mounts
+from mediarip_mqtt.volume.files import fetched_folder
+from mediarip_mqtt.volume.marker import HANGING, Volume
+from mediarip_mqtt.volume.names import OWN_FOLDER
 
 COOKIES_FOLDER: Final = "cookies"  # in it: what sessions have sent
 SWITCH_WAIT: Final = 900.0  # seconds for running downloads to end before a new yt-dlp is used
@@ -95,8 +96,8 @@ class App:
         own = self.root / OWN_FOLDER
         mount = await threads.call(_prepare_folders, self.root, own)
         self._mount = mount
-        network = filesystem.is_network(mount.fstype)
-        self._journal = filesystem.journal_mode(self.settings.storage.journal_mode, mount.fstype)
+        network = mounts.is_network(mount.fstype)
+        self._journal = mounts.journal_mode(self.settings.storage.journal_mode, mount.fstype)
         self._store = Store(own / "store.db", journal_mode=self._journal, exclusive=network)
         self._lease = Lease(self._store, own, network=network)
         self._lease.lock()
@@ -485,7 +486,7 @@ def _mark(volume: Volume, create: bool) -> None:  # noqa: FBT001 - a setting's v
     volume.mark()
 
 
-def _prepare_folders(root: Path, own: Path) -> filesystem.Mount:
+def _prepare_folders(root: Path, own: Path) -> mounts.Mount:
     try:
         root.mkdir(parents=True, exist_ok=True)
         own.mkdir(mode=0o700, exist_ok=True)
@@ -494,7 +495,7 @@ def _prepare_folders(root: Path, own: Path) -> filesystem.Mount:
             f"storage.root: {root} can't be used: {error.strerror}. Check that the volume is "
             "mounted and that this user may write to it."
         ) from None
-    return filesystem.mount_of(root)
+    return mounts.mount_of(root)
 
 
 @contextmanager

@@ -22,7 +22,6 @@ from mediarip_mqtt import (
     completion,
     configuration,
     health,
-    library,
     payloads,
     redaction,
     schema,
@@ -53,6 +52,7 @@ from mediarip_mqtt.terminal import (
     out,
     print_json,
 )
+from mediarip_mqtt.volume import files
 
 REFRESH: Final = 4  # times a second that the live table is drawn
 
@@ -101,7 +101,7 @@ def run(
 ) -> None:
     """Run the service."""
     loaded = load(config)
-    fetched = library.fetched_folder(loaded)
+    fetched = files.fetched_folder(loaded)
     ytdlp_choice.use(fetched)
     if download_url is None:
         coroutine: Coroutine[Any, Any, int] = _serve(loaded, embedded=embedded_broker)

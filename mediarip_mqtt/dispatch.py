@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from mediarip_mqtt import commands, library, payloads, threads
+from mediarip_mqtt import commands, payloads, threads
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode, MediaripError, StoreError
 from mediarip_mqtt.contract.models import ProducedFile
 from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
@@ -37,6 +37,7 @@ from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.link import Message
 from mediarip_mqtt.retention import Retention
 from mediarip_mqtt.store import Store, Tx
+from mediarip_mqtt.volume.files import remove_owned
 
 MAX_RESPONSE_TOPIC: Final = 512
 LATER: Final = ""  # the reply to a delivery that is answered later
@@ -328,7 +329,7 @@ class Dispatch:
             return origin
         for file in found[1]:
             try:
-                await threads.call(library.remove_owned, self._root, file)
+                await threads.call(remove_owned, self._root, file)
             except OSError as error:
                 raise CommandError(
                     ErrorCode.STORAGE_UNAVAILABLE,

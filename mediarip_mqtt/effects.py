@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final, assert_never, cast
 from urllib.parse import quote_plus
 
-from mediarip_mqtt import commands, names
+from mediarip_mqtt import commands
 from mediarip_mqtt.contract import presets
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 from mediarip_mqtt.contract.models import ACTIVE, TERMINAL, WAITING, DownloadOptions, Job, JobStatus
@@ -25,6 +25,7 @@ from mediarip_mqtt.importing import Importing
 from mediarip_mqtt.jobs import MANY, Jobs
 from mediarip_mqtt.retention import Rule
 from mediarip_mqtt.store import Probe, Tx
+from mediarip_mqtt.volume import names
 
 MAX_PROBES: Final = 100
 SESSION_PROBES: Final = 10  # of one isolated session

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from mediarip_mqtt import library
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 from mediarip_mqtt.contract.models import TERMINAL, Job, JobStatus, ProducedFile
 from mediarip_mqtt.store import Tx
+from mediarip_mqtt.volume import files as library
 
 # Failures after which nothing of a job is kept: for the space, or as its files may be the cause.
 SPOILED: Final = frozenset({ErrorCode.DISK_FULL, ErrorCode.POSTPROCESSING, ErrorCode.INTERNAL})

@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt import names, outcomes, threads
+from mediarip_mqtt import outcomes, threads
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped
 from mediarip_mqtt.contract.models import ProducedFile
 from mediarip_mqtt.jobs import Jobs
 from mediarip_mqtt.store import Store, Tx
+from mediarip_mqtt.volume import names
 
 NAME_TRIES: Final = 5
 

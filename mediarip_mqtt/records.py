@@ -17,7 +17,6 @@ from pydantic import (
     StringConstraints,
 )
 
-from mediarip_mqtt import names
 from mediarip_mqtt.contract import texts
 from mediarip_mqtt.contract.frozen import Frozen
 from mediarip_mqtt.contract.media_options import (
@@ -28,6 +27,7 @@ from mediarip_mqtt.contract.media_options import (
 )
 from mediarip_mqtt.contract.models import Job, MediaType, utc_iso
 from mediarip_mqtt.contract.settings import MAX_BYTES
+from mediarip_mqtt.volume import names
 
 NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "mediarip-mqtt/history")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

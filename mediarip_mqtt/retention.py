@@ -10,13 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt import library, threads
+from mediarip_mqtt import threads
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.models import TERMINAL, Job, JobStatus, ProducedFile
 from mediarip_mqtt.contract.settings import PurgeSettings
 from mediarip_mqtt.contract.topics import Topics, dumps
 from mediarip_mqtt.jobs import Jobs, new_id
 from mediarip_mqtt.store import Store, Tx
+from mediarip_mqtt.volume.files import remove_owned
 
 CHUNK: Final = 100  # jobs that go in one transaction, so that others come in between
 NAMED: Final = 1000  # ids that a report names: 40 KB
@@ -179,7 +180,7 @@ class Retention:
 
         for file in await self._store.read(owned):
             try:
-                gone = await threads.call(library.remove_owned, self._root, file)
+                gone = await threads.call(remove_owned, self._root, file)
             except OSError as error:
                 logger.warning("purge: %s can't be removed: %s", file.filename, error.strerror)
                 purge.failed += 1

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from mediarip_mqtt import library, outcomes, threads
+from mediarip_mqtt import outcomes, threads
 from mediarip_mqtt.advance import Advance
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped, StoreError
 from mediarip_mqtt.contract.models import (
@@ -39,6 +39,7 @@ from mediarip_mqtt.probing import Probing
 from mediarip_mqtt.publisher import Publisher
 from mediarip_mqtt.slots import Slot
 from mediarip_mqtt.store import Changes, Store, Tx
+from mediarip_mqtt.volume.files import discard_temp, job_temp, sweep_temp
 
 T = TypeVar("T")
 LOOKAHEAD: Final = 2  # extractions that run while all slots download
@@ -139,7 +140,7 @@ class Runner:
         self._clean.set()
         keep = await self._store.read(outcomes.with_partials)
         try:
-            await threads.call(library.sweep_temp, self._temp, keep)
+            await threads.call(sweep_temp, self._temp, keep)
         except OSError as error:
             logger.warning("runner: old temporary files can't be removed: %s", error)
 
@@ -322,7 +323,7 @@ class Runner:
             return
         if error.code is ErrorCode.DISK_FULL:
             # First of all: the store needs some space to write down what happened.
-            await threads.call(library.discard_temp, self._temp, slot.job.id)
+            await threads.call(discard_temp, self._temp, slot.job.id)
         await self._advance.save(slot)
         job = await self._commit(lambda tx: self._jobs.fail(tx, slot.job.id, error))
         if job is not None:
@@ -337,7 +338,7 @@ class Runner:
                 await self._placing.place(job.id, planned, named=True)
                 return
             await self._placing.give_up(job.id)
-        temp = await threads.call(library.job_temp, self._temp, job.id)
+        temp = await threads.call(job_temp, self._temp, job.id)
         task = self._task(job, temp)
         if extraction is None:
             extraction = await self._in_thread(
@@ -470,4 +471,4 @@ class Runner:
             return
         self._ready.pop(job_id, None)
         await self._placing.give_up(job_id)
-        await threads.call(library.discard_temp, self._temp, job_id)
+        await threads.call(discard_temp, self._temp, job_id)

@@ -21,11 +21,11 @@ from mediarip_mqtt import threads
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.contract.topics import Topics, dumps
-from mediarip_mqtt.filesystem import disk_usage
 from mediarip_mqtt.jobs import new_id
 from mediarip_mqtt.retention import Retention
 from mediarip_mqtt.store import Store, Tx, backup
 from mediarip_mqtt.store.lease import HEARTBEAT, Lease
+from mediarip_mqtt.volume.mounts import disk_usage
 
 SPACE_INTERVAL: Final = 15  # seconds
 CLOCK_INTERVAL: Final = 5.0

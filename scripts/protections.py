@@ -129,7 +129,7 @@ PROTECTIONS = (
     Protection(
         "1 partial files are removed with their job",
         "mediarip_mqtt.runner:Runner._clean_up",
-        without("library.discard_temp"),
+        without("discard_temp"),
         "tests/test_service.py::test_cancel_ends_a_transfer_within_a_second_and_leaves_nothing",
     ),
     Protection(
@@ -190,25 +190,25 @@ PROTECTIONS = (
     ),
     Protection(
         "3 a volume that is gone is noticed",
-        "mediarip_mqtt.volume:Volume._look",
+        "mediarip_mqtt.volume.marker:Volume._look",
         body("found = original(self)\nreturn None if found == 'not mounted' else found"),
         f"{VOLUME}::test_a_volume_that_is_unmounted_is_noticed_and_its_mount_point_stays_empty",
     ),
     Protection(
         "3 nothing is written into an empty mount point",
-        "mediarip_mqtt.library:_parent",
+        "mediarip_mqtt.volume.files:_parent",
         never("_exists(MARKER, folder)"),
-        "tests/test_library.py::test_nothing_is_written_into_the_mount_point_of_a_lost_volume",
+        "tests/volume/test_files.py::test_nothing_is_written_into_the_mount_point_of_a_lost_volume",
     ),
     Protection(
         "3 a read-only volume is noticed",
-        "mediarip_mqtt.volume:Volume._look",
+        "mediarip_mqtt.volume.marker:Volume._look",
         never("os.ST_RDONLY"),
         f"{VOLUME}::test_a_volume_that_becomes_read_only_is_noticed",
     ),
     Protection(
         "3 a hanging volume is noticed",
-        "mediarip_mqtt.volume:Volume.problem",
+        "mediarip_mqtt.volume.marker:Volume.problem",
         body("found = await original(self)\nreturn None if found == HANGING else found"),
         f"{VOLUME}::test_a_look_at_the_volume_that_hangs_is_told_and_ends_nothing",
     ),
@@ -323,9 +323,9 @@ PROTECTIONS = (
     ),
     Protection(
         "6 no link in the download folder is followed",
-        "mediarip_mqtt.library:_open_folder",
+        "mediarip_mqtt.volume.files:_open_folder",
         with_argument("os.open", 1, "os.O_RDONLY | os.O_DIRECTORY"),
-        "tests/test_library.py::test_a_folder_that_is_a_link_is_never_followed",
+        "tests/volume/test_files.py::test_a_folder_that_is_a_link_is_never_followed",
     ),
     Protection(
         "6 a page's names are made safe",

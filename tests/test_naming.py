@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from mediarip_mqtt import names
 from mediarip_mqtt.contract.errors import DownloadError
 from mediarip_mqtt.contract.models import DownloadOptions
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
@@ -18,6 +17,7 @@ from mediarip_mqtt.engine.base import Task
 from mediarip_mqtt.engine.cookies import Cookies
 from mediarip_mqtt.engine.session import Session
 from mediarip_mqtt.engine.ytdlp import YtdlpEngine
+from mediarip_mqtt.volume import names
 from tests.support.server import MediaServer
 
 OPEN = SecuritySettings(allow_private_addresses=True)

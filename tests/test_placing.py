@@ -13,7 +13,7 @@ from typing import Self
 
 import pytest
 
-from mediarip_mqtt import commands, library, outcomes
+from mediarip_mqtt import commands, outcomes
 from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
 from mediarip_mqtt.contract.models import DownloadOptions, ProducedFile
 from mediarip_mqtt.contract.runtime_settings import Preferences
@@ -24,6 +24,7 @@ from mediarip_mqtt.jobs import Jobs
 from mediarip_mqtt.placing import Placing
 from mediarip_mqtt.retention import Retention
 from mediarip_mqtt.store import Store, Tx
+from mediarip_mqtt.volume import files as library
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.faulty import EACH, freeze, program
 from tests.support.server import MediaServer

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt import client, configuration, library
+from mediarip_mqtt import client, configuration
 from mediarip_mqtt.contract.settings import MqttSettings, Settings
 from mediarip_mqtt.doctor import broker, machine, store, volume
 from mediarip_mqtt.doctor.findings import (
@@ -18,6 +18,7 @@ from mediarip_mqtt.doctor.findings import (
     carry_out,
     ok,
 )
+from mediarip_mqtt.volume import files
 
 VOLUME_TIME: Final = 5.0
 DATABASE_TIME: Final = 20.0
@@ -40,7 +41,7 @@ async def examine(loaded: Settings, config: Path | None) -> list[Finding]:
         *(_volume_checks(loaded) if usable else ()),
         Check("ffmpeg", machine.ffmpeg, 25),
         Check("JavaScript", machine.javascript, 25),
-        Check("yt-dlp", partial(machine.ytdlp, library.fetched_folder(loaded) if usable else None)),
+        Check("yt-dlp", partial(machine.ytdlp, files.fetched_folder(loaded) if usable else None)),
         Check("clock", machine.clock),
     )
     return [_configuration(config), *first, *rest]

@@ -14,10 +14,11 @@ from typing import Any, Final
 
 from rich.filesize import decimal
 
-from mediarip_mqtt import health, library
+from mediarip_mqtt import health
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.doctor.findings import Finding, ok, problem, warning
 from mediarip_mqtt.store.database import migrations
+from mediarip_mqtt.volume import files
 
 SPARE: Final = 64 * 2**20  # bytes that a copy must leave free
 FRESH: Final = timedelta(minutes=1)  # a lease's heartbeat of a service that lives
@@ -34,7 +35,7 @@ class Copied:
 
 def look(settings: Settings) -> list[Finding]:
     """Look whether the store is sound, and of a version that this program knows."""
-    path = library.own_folder(settings) / "store.db"
+    path = files.own_folder(settings) / "store.db"
     if not path.exists():
         return [ok("store", "there is none yet; the service begins one")]
     with copied(settings) as copy:
@@ -50,7 +51,7 @@ def copied(settings: Settings) -> Iterator[Copied]:
     No lock is taken: it could be in the way of a service that starts at this moment. So a copy made
     while somebody wrote is thrown away.
     """
-    path = library.own_folder(settings) / "store.db"
+    path = files.own_folder(settings) / "store.db"
     signs = health.read(health.place(settings))
     if signs is not None and health.runs(signs.pid):
         yield Copied(None, "in use by the service on this machine, which checks it at each start")
@@ -117,7 +118,7 @@ def _holder(connection: sqlite3.Connection) -> str | None:
 
 def errors(settings: Settings) -> dict[str, Any]:
     """Return the newest rows of the error log of a store that no service uses."""
-    path = library.own_folder(settings) / "store.db"
+    path = files.own_folder(settings) / "store.db"
     if not path.exists():
         return {}
     with copied(settings) as copy:

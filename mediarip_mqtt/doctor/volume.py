@@ -20,7 +20,6 @@ from typing import Final
 
 from rich.filesize import decimal
 
-from mediarip_mqtt import filesystem, library
 from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.doctor.findings import (
@@ -33,6 +32,8 @@ from mediarip_mqtt.doctor.findings import (
     warning,
 )
 from mediarip_mqtt.store import Store
+from mediarip_mqtt.volume import mounts
+from mediarip_mqtt.volume.files import own_folder
 
 COMMITS: Final = 5
 SLOW_COMMIT: Final = 0.5  # seconds; a command is acknowledged only after one
@@ -57,7 +58,7 @@ def presence(settings: Settings) -> list[Finding]:
         return [_missing(root, create=settings.storage.create)]
     if not root.is_dir():
         return [problem("volume", f"{root} is no folder", "Set storage.root to a folder.")]
-    mount = filesystem.mount_of(root)
+    mount = mounts.mount_of(root)
     source = f" of {mount.source}" if mount.source else ""
     where = f"{root}, on {mount.fstype}{source}"
     if os.statvfs(root).f_flag & os.ST_RDONLY:
@@ -87,10 +88,10 @@ def _missing(root: Path, *, create: bool) -> Finding:
 
 def kind(settings: Settings) -> list[Finding]:
     """Look which journal mode follows from the filesystem, and whether that one is safe there."""
-    fstype = filesystem.mount_of(_root(settings)).fstype
+    fstype = mounts.mount_of(_root(settings)).fstype
     chosen = settings.storage.journal_mode
-    mode = filesystem.journal_mode(chosen, fstype)
-    if mode == "wal" and filesystem.is_network(fstype):
+    mode = mounts.journal_mode(chosen, fstype)
+    if mode == "wal" and mounts.is_network(fstype):
         return [
             problem(
                 "journal mode",
@@ -105,7 +106,7 @@ def kind(settings: Settings) -> list[Finding]:
 def space(settings: Settings) -> list[Finding]:
     """Look at the free space, and at the room for more files."""
     root, least = _root(settings), settings.storage.min_free
-    free, total = filesystem.disk_usage(root)
+    free, total = mounts.disk_usage(root)
     text = f"{decimal(free)} of {decimal(total)} are free"
     counts = os.statvfs(root)
     if counts.f_files and not counts.f_favail:
@@ -139,7 +140,7 @@ def files(settings: Settings) -> list[Finding]:
 
 def locks(settings: Settings) -> list[Finding]:
     """Look whether a lock that one process took keeps another one out."""
-    network = filesystem.is_network(filesystem.mount_of(_root(settings)).fstype)
+    network = mounts.is_network(mounts.mount_of(_root(settings)).fstype)
     with _scratch(settings) as folder:
         path = folder / "lock"
         path.touch()
@@ -192,11 +193,11 @@ def _take_lock(name: str, path: Path) -> int:
 
 def database(settings: Settings) -> list[Finding]:
     """Look whether a store works on the volume: a new one, which goes again."""
-    fstype = filesystem.mount_of(_root(settings)).fstype
-    mode = filesystem.journal_mode(settings.storage.journal_mode, fstype)
+    fstype = mounts.mount_of(_root(settings)).fstype
+    mode = mounts.journal_mode(settings.storage.journal_mode, fstype)
     with _scratch(settings) as folder:
         seconds = asyncio.run(
-            _use_store(folder / "store.db", mode, exclusive=filesystem.is_network(fstype))
+            _use_store(folder / "store.db", mode, exclusive=mounts.is_network(fstype))
         )
     text = f"SQLite works with journal mode {mode}; a commit takes {seconds * 1000:.0f} ms"
     if seconds > SLOW_COMMIT:
@@ -244,7 +245,7 @@ def clock(settings: Settings) -> list[Finding]:
 
 def owner(settings: Settings) -> list[Finding]:
     """Look whose the volume is, and who may read the service's own folder."""
-    root, own, user = _root(settings), library.own_folder(settings), os.getuid()
+    root, own, user = _root(settings), own_folder(settings), os.getuid()
     found = root.stat()
     text = (
         f"user {user}:{os.getgid()}, umask {_umask():03o}; {root} is of "
@@ -260,7 +261,7 @@ def owner(settings: Settings) -> list[Finding]:
         inside = own.stat()
         if inside.st_uid != user:
             return [problem("user", f"{text}; {own} is of user {inside.st_uid}", OWNER)]
-        local = not filesystem.is_network(filesystem.mount_of(root).fstype)
+        local = not mounts.is_network(mounts.mount_of(root).fstype)
         if local and inside.st_mode & 0o077:
             remedy = f"`chmod 700 {own}`: it holds the cookies."
             return [warning("user", f"{text}; others may look into {own}", remedy)]
@@ -284,8 +285,8 @@ def temp_folder(settings: Settings) -> list[Finding]:
         return [ok("temporary folder", "on the volume")]
     folder = chosen.expanduser().absolute()
     there = next(one for one in (folder, *folder.parents) if one.exists())
-    mount = filesystem.mount_of(there)
-    free, _ = filesystem.disk_usage(there)
+    mount = mounts.mount_of(there)
+    free, _ = mounts.disk_usage(there)
     text = f"{folder}, on {mount.fstype}, {decimal(free)} free"
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         remedy = "Give it to the service's user, or set storage.temp_dir to another folder."
@@ -306,7 +307,7 @@ def _root(settings: Settings) -> Path:
 @contextmanager
 def _scratch(settings: Settings) -> Iterator[Path]:
     """Make a folder on the volume that goes again with all in it."""
-    own = library.own_folder(settings)
+    own = own_folder(settings)
     folder = Path(tempfile.mkdtemp(prefix=".doctor-", dir=own if own.is_dir() else own.parent))
     try:
         yield folder

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from mediarip_mqtt import names
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
+from mediarip_mqtt.volume import names
 
 VALUE_LIMIT: Final = 300  # characters of a value; a name has at most 255 bytes
 LIST_LIMIT: Final = 100

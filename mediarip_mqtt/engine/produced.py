@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt import names
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 from mediarip_mqtt.contract.models import ProducedFile
+from mediarip_mqtt.volume import names
 
 CHAPTER_LIMIT: Final = 200  # a page may claim any number; each costs a run of ffmpeg
 _LANGUAGE: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,38}[A-Za-z0-9])?")

@@ -19,7 +19,6 @@ from yt_dlp.extractor import gen_extractor_classes
 from yt_dlp.extractor.common import UnsupportedURLIE
 from yt_dlp.version import __version__ as ytdlp_version
 
-from mediarip_mqtt import names
 from mediarip_mqtt.contract import texts
 from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode, Stopped
 from mediarip_mqtt.contract.media_options import MAX_PLACE
@@ -35,6 +34,7 @@ from mediarip_mqtt.engine.cookies import Cookies
 from mediarip_mqtt.engine.produced import collect
 from mediarip_mqtt.engine.progress import ProgressMeter
 from mediarip_mqtt.engine.session import Session
+from mediarip_mqtt.volume import names
 
 HANDLE_AGE: Final = 600.0  # seconds after which a page is read anew: its URLs expire
 TEXT_LIMIT: Final = 300

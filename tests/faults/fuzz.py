@@ -11,13 +11,14 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["mediarip_mqtt"]):
-    from mediarip_mqtt import commands, names, payloads
+    from mediarip_mqtt import commands, payloads
     from mediarip_mqtt.contract import topics
     from mediarip_mqtt.contract.errors import CommandError
     from mediarip_mqtt.contract.runtime_settings import Preferences
     from mediarip_mqtt.contract.settings import SecuritySettings, Settings
     from mediarip_mqtt.contract.urls import check_url
     from mediarip_mqtt.engine.classify import classify, clean
+    from mediarip_mqtt.volume import names
 
 NAMES = [None, *sorted(commands.CLASSES)]
 TOPICS = topics.Topics("mediarip", isolated=True)

@@ -11,8 +11,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from mediarip_mqtt.filesystem import mount_of
 from mediarip_mqtt.store import database
+from mediarip_mqtt.volume.mounts import mount_of
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.server import MediaServer
 from tests.support.service import Service

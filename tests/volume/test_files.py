@@ -21,8 +21,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from mediarip_mqtt import library, names
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
+from mediarip_mqtt.volume import files as library
+from mediarip_mqtt.volume import names
 
 JOB = "0199a0b1-0000-7000-8000-00000000000a"
 OTHER_JOB = "0199a0b1-0000-7000-8000-00000000000b"

@@ -20,7 +20,7 @@ from typing import BinaryIO, Final
 from mediarip_mqtt.contract.models import ProducedFile
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.fault_points import fault
-from mediarip_mqtt.names import OWN_FOLDER
+from mediarip_mqtt.volume.names import OWN_FOLDER
 
 YTDLP_FOLDER: Final = "ytdlp"  # in it: versions that were fetched
 MARKER: Final = f"{OWN_FOLDER}/store.db"  # shows that the volume is there, not a bare mount point

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mediarip_mqtt import filesystem
-from mediarip_mqtt.filesystem import Mount
+from mediarip_mqtt.volume import mounts
+from mediarip_mqtt.volume.mounts import Mount
 
 # From real machines: Debian with a NAS, an Unraid container, systemd's automounts.
 MOUNTINFO = r"""
@@ -51,33 +51,33 @@ nas.lan:/export /mnt/my\040nas nfs4 rw,vers=4.2 0 0
     ],
 )
 def test_the_mount_of_a_path_is_the_longest_and_the_last(path: str, mount: Mount) -> None:
-    assert filesystem.mount_of(Path(path), MOUNTINFO) == mount
+    assert mounts.mount_of(Path(path), MOUNTINFO) == mount
 
 
 def test_the_older_list_of_mounts_is_understood_as_well() -> None:
-    assert filesystem.mount_of(Path("/mnt/my nas/a"), MOUNTS).fstype == "nfs4"
-    assert filesystem.mount_of(Path("/srv"), MOUNTS) == Mount("ext4", "/", "/dev/sda1")
+    assert mounts.mount_of(Path("/mnt/my nas/a"), MOUNTS).fstype == "nfs4"
+    assert mounts.mount_of(Path("/srv"), MOUNTS) == Mount("ext4", "/", "/dev/sda1")
 
 
 def test_a_link_to_the_volume_is_followed(tmp_path: Path) -> None:
     (tmp_path / "media").symlink_to("/mnt/nas/films")
-    assert filesystem.mount_of(tmp_path / "media", MOUNTINFO).fstype == "nfs4"
+    assert mounts.mount_of(tmp_path / "media", MOUNTINFO).fstype == "nfs4"
 
 
 @pytest.mark.parametrize("text", ["", "garbage\n", "\n\n - \n1 2 3 4 - x\n"])
 def test_without_a_list_of_mounts_the_filesystem_is_unknown(text: str) -> None:
-    assert filesystem.mount_of(Path("/srv"), text).fstype == filesystem.UNKNOWN
+    assert mounts.mount_of(Path("/srv"), text).fstype == mounts.UNKNOWN
 
 
 def test_this_machines_own_mounts_agree_with_the_system(tmp_path: Path) -> None:
-    found = filesystem.mount_of(tmp_path)
+    found = mounts.mount_of(tmp_path)
     told = subprocess.run(
         ["stat", "-f", "-c", "%T", str(tmp_path)], capture_output=True, text=True, check=True
     ).stdout.strip()
     names = {"ext2/ext3": "ext4", "overlayfs": "overlay"}
     listed = Path("/proc/self/mountinfo").read_text().splitlines()
     if not any(line.split()[4] == "/" for line in listed):
-        told = filesystem.UNKNOWN  # in a chroot the kernel does not tell what the root is on
+        told = mounts.UNKNOWN  # in a chroot the kernel does not tell what the root is on
     assert found.fstype == names.get(told, told)
 
 
@@ -103,24 +103,24 @@ NETWORK = [
 
 @pytest.mark.parametrize("fstype", LOCAL)
 def test_a_local_filesystem_gets_a_write_ahead_log(fstype: str) -> None:
-    assert not filesystem.is_network(fstype)
-    assert filesystem.journal_mode("auto", fstype) == "wal"
+    assert not mounts.is_network(fstype)
+    assert mounts.journal_mode("auto", fstype) == "wal"
 
 
 @pytest.mark.parametrize("fstype", NETWORK)
 def test_a_network_filesystem_and_one_that_nobody_knows_gets_a_rollback_journal(
     fstype: str,
 ) -> None:
-    assert filesystem.is_network(fstype)
-    assert filesystem.journal_mode("auto", fstype) == "truncate"
+    assert mounts.is_network(fstype)
+    assert mounts.journal_mode("auto", fstype) == "truncate"
 
 
 @pytest.mark.parametrize("mode", ["wal", "truncate", "delete"])
 def test_the_setting_wins_over_what_is_recognised(mode: str) -> None:
-    assert filesystem.journal_mode(mode, "nfs4") == mode
-    assert filesystem.journal_mode(mode, "ext4") == mode
+    assert mounts.journal_mode(mode, "nfs4") == mode
+    assert mounts.journal_mode(mode, "ext4") == mode
 
 
 def test_the_space_of_the_volume_is_told_in_bytes(tmp_path: Path) -> None:
-    free, total = filesystem.disk_usage(tmp_path)
+    free, total = mounts.disk_usage(tmp_path)
     assert 0 < free <= total
