@@ -234,13 +234,13 @@ PROTECTIONS = (
         "3 a damaged store is replaced by its copy",
         "mediarip_mqtt.store.database:Store._prepare",
         never("found != 'ok'"),
-        "tests/test_store.py::test_a_damaged_store_goes_aside_and_its_last_sound_copy_comes_back",
+        "tests/store/test_database.py::test_a_damaged_store_goes_aside_and_its_last_sound_copy_comes_back",
     ),
     Protection(
         "3 a newer store is refused",
         "mediarip_mqtt.store.database:Store._migrate",
         never("version > newest"),
-        "tests/test_store.py::test_a_store_of_a_newer_program_is_refused_untouched",
+        "tests/store/test_database.py::test_a_store_of_a_newer_program_is_refused_untouched",
     ),
     Protection(
         "4 a second service is refused",
@@ -252,7 +252,7 @@ PROTECTIONS = (
         "4 a lease of another machine that lives is respected",
         "mediarip_mqtt.store.lease:Lease._look_on",
         never("seen['heartbeat_at']"),
-        "tests/test_store.py::test_a_lease_of_another_machine_holds_as_long_as_that_one_lives_whatever_its_clock",
+        "tests/store/test_database.py::test_a_lease_of_another_machine_holds_as_long_as_that_one_lives_whatever_its_clock",
     ),
     Protection(
         "5 a clock that is set is noticed",
@@ -264,7 +264,7 @@ PROTECTIONS = (
         "5 a retry beyond all reason is due",
         "mediarip_mqtt.store.tx:FARTHEST_RETRY",
         constant("timedelta(days=100_000)"),
-        "tests/test_store.py::test_a_retry_that_is_further_away_than_any_is_due_the_clock_was_set_back",
+        "tests/store/test_database.py::test_a_retry_that_is_further_away_than_any_is_due_the_clock_was_set_back",
     ),
     Protection(
         "6 a retained command is refused",

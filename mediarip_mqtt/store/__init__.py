@@ -1,4 +1,7 @@
-"""The store: one SQLite file on the volume, one writer, whole transactions as one function."""
+"""The store: one SQLite file on the volume, one writer, whole transactions as one function.
+
+Uses `volume` and `contract`. Every room from `mqtt` on up reads and writes through `Store`.
+"""
 
 from mediarip_mqtt.store.database import Store
 from mediarip_mqtt.store.ledger import Changes, Outgoing, Probe

@@ -25,7 +25,7 @@ from mediarip_mqtt.store.tx import Tx
 T = TypeVar("T")
 BUSY_TIMEOUT: Final = 5.0  # seconds another process may hold the file
 CLOSE_TIME: Final = 2.0
-MIGRATION_PACKAGE: Final = "mediarip_mqtt.migrations"
+MIGRATION_PACKAGE: Final = "mediarip_mqtt.store.migrations"
 
 logger = logging.getLogger(__name__)
 

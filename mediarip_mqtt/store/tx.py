@@ -22,7 +22,7 @@ from mediarip_mqtt.contract.models import (
 )
 from mediarip_mqtt.contract.urls import host_of
 from mediarip_mqtt.fault_points import fault
-from mediarip_mqtt.store.files import BELOW, Files
+from mediarip_mqtt.store.file_rows import BELOW, Files
 
 _PRIORITIES: Final = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
 _PRIORITY_NAMES: Final = {number: name for name, number in _PRIORITIES.items()}
