@@ -26,9 +26,9 @@ from mediarip_mqtt.contract.topics import CONTRACT_VERSION, Topics, dumps
 from mediarip_mqtt.discovery import Discovery
 from mediarip_mqtt.dispatch import Dispatch
 from mediarip_mqtt.effects import PAUSED_KEY, UPDATE_KEY, Effects
-from mediarip_mqtt.engine.base import Engine
-from mediarip_mqtt.engine.cookies import Cookies
-from mediarip_mqtt.engine.ytdlp import YtdlpEngine
+from mediarip_mqtt.engine.cookie_files import Cookies
+from mediarip_mqtt.engine.protocol import Engine
+from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
 from mediarip_mqtt.health import Health, end_when_frozen, place
 from mediarip_mqtt.jobs import Jobs, new_id, now
 from mediarip_mqtt.limits import Limits

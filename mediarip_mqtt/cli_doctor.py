@@ -22,7 +22,7 @@ from mediarip_mqtt.display import clean, print_line
 from mediarip_mqtt.doctor import bundle as bundles
 from mediarip_mqtt.doctor.examine import examine
 from mediarip_mqtt.doctor.findings import Finding, State, attempt, from_error
-from mediarip_mqtt.engine import options
+from mediarip_mqtt.engine import ytdlp_options
 from mediarip_mqtt.terminal import AsJson, Config, Exit, carry_out, err, fail, out, print_json
 
 WIDTH: Final = 18  # of the names of checks
@@ -75,7 +75,7 @@ async def _doctor(
 def _load(config: Path | None) -> Settings:
     loaded = configuration.load(config)
     presets.check_presets(loaded.downloads)
-    options.check_options(loaded.downloads)
+    ytdlp_options.check_options(loaded.downloads)
     return loaded
 
 

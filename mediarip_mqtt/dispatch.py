@@ -32,7 +32,7 @@ from mediarip_mqtt.contract.topics import (
     refused,
 )
 from mediarip_mqtt.effects import Effects, Origin, name_of
-from mediarip_mqtt.engine.cookies import Cookies
+from mediarip_mqtt.engine.cookie_files import Cookies
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.link import Message
 from mediarip_mqtt.retention import Retention

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import DownloadError, Stopped
-from mediarip_mqtt.engine.base import Engine
+from mediarip_mqtt.engine.protocol import Engine
 
 TIME_LIMIT: Final = 20.0  # seconds
 # 160 x 90 of dark grey, for a job without a picture.

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, MediaripError, Stopped
 from mediarip_mqtt.contract.models import Job, MediaInfo
 from mediarip_mqtt.contract.topics import Topics, accepted, dumps, refused
-from mediarip_mqtt.engine.base import Engine, Extraction, Task
+from mediarip_mqtt.engine.protocol import Engine, Extraction, Task
 from mediarip_mqtt.slots import Slot
 from mediarip_mqtt.store import Probe, Store, Tx
 from mediarip_mqtt.turns import Turns

@@ -31,7 +31,7 @@ from mediarip_mqtt.contract.models import (
 )
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.topics import Topics
-from mediarip_mqtt.engine.base import Engine, Extraction, Task
+from mediarip_mqtt.engine.protocol import Engine, Extraction, Task
 from mediarip_mqtt.jobs import Jobs
 from mediarip_mqtt.limits import Limits
 from mediarip_mqtt.placing import Placing

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from mediarip_mqtt.contract.models import Job, JobStatus, Phase, Progress
-from mediarip_mqtt.engine.base import Control, Report
+from mediarip_mqtt.engine.protocol import Control, Report
 
 FLUSH_STEP: Final = 0.5  # percent
 _WORK_PHASES: Final = frozenset({Phase.MERGING, Phase.CONVERTING, Phase.MOVING})

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from packaging.version import Version
 
 if TYPE_CHECKING:
-    from mediarip_mqtt.engine.ytdlp import YtdlpEngine
+    from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
 
 HOST: Final = "127.0.0.1"
 REFUSED: Final = "127.0.0.2:9"
@@ -59,7 +59,7 @@ class _Site(BaseHTTPRequestHandler):
 def main(version: str, downloads: str) -> None:
     """Raise where something does not work."""
     from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings  # noqa: PLC0415 - the same
-    from mediarip_mqtt.engine.ytdlp import YtdlpEngine  # noqa: PLC0415 - a failing import is a finding
+    from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine  # noqa: PLC0415 - a failing import is a finding
 
     YtdlpEngine(DownloadSettings.model_validate_json(downloads), SecuritySettings()).check()
     engine = YtdlpEngine(DownloadSettings(), SecuritySettings(allowed_hosts=(HOST,)))
@@ -79,7 +79,7 @@ def main(version: str, downloads: str) -> None:
 def _download(
     engine: YtdlpEngine, url: str, folder: Path, control: Any, report: Callable[[Any], None]
 ) -> bytes:
-    from mediarip_mqtt.engine.base import Task  # noqa: PLC0415 - imports yt-dlp
+    from mediarip_mqtt.engine.protocol import Task  # noqa: PLC0415 - imports yt-dlp
 
     folder.mkdir()
     task = Task(job_id="smoke", url=url, temp_dir=folder)

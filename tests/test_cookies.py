@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediarip_mqtt.contract.errors import CommandError
-from mediarip_mqtt.engine.cookies import parse
+from mediarip_mqtt.engine.cookie_files import parse
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.server import MediaServer
 from tests.support.service import Service

@@ -20,8 +20,8 @@ from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings, Settings
 from mediarip_mqtt.contract.topics import Topics, dumps, refused
 from mediarip_mqtt.contract.urls import check_url
-from mediarip_mqtt.engine.base import Task
-from mediarip_mqtt.engine.ytdlp import YtdlpEngine
+from mediarip_mqtt.engine.protocol import Task
+from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.service import Service
 

@@ -16,7 +16,7 @@ from mediarip_mqtt.contract.models import DownloadOptions, Job
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import DownloadSettings, Settings
 from mediarip_mqtt.contract.topics import Topics
-from mediarip_mqtt.engine.classify import classify
+from mediarip_mqtt.engine.error_classes import classify
 from mediarip_mqtt.jobs import Jobs
 from mediarip_mqtt.limits import Limits
 from mediarip_mqtt.store import Store

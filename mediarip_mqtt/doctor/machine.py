@@ -11,7 +11,7 @@ from typing import Final
 from mediarip_mqtt import health, ytdlp_choice
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.doctor.findings import Finding, ok, problem, warning
-from mediarip_mqtt.engine import tools
+from mediarip_mqtt.engine import programs
 
 OLD: Final = 60  # days after which a yt-dlp is likely to fail at some site
 JUMP: Final = 0.5  # seconds that the clock may move against the time that has passed
@@ -21,13 +21,13 @@ _DATE: Final = re.compile(r"(\d{4})\.(\d{1,2})\.(\d{1,2})")
 def ffmpeg() -> list[Finding]:
     """Look for ffmpeg and ffprobe."""
     remedy = "Install your system's package ffmpeg, or `pip install 'mediarip-mqtt[ffmpeg]'`."
-    path = tools.ffmpeg()
+    path = programs.ffmpeg()
     if path is None:
         return [problem("ffmpeg", "not found: sound and picture can't be joined", remedy)]
     version = _version(path, "ffmpeg")
     if version is None:
         return [problem("ffmpeg", f"{path} does not run", remedy)]
-    probe = tools.find("ffprobe")
+    probe = programs.find("ffprobe")
     found = _version(probe, "ffprobe")
     if found is None:
         text = "not found, or it does not run: some formats can't be converted"
@@ -38,14 +38,14 @@ def ffmpeg() -> list[Finding]:
 
 
 def _version(path: str | None, name: str) -> str | None:
-    line = tools.version(path, "-version")
+    line = programs.version(path, "-version")
     return line.removeprefix(f"{name} version ").split()[0] if line else None
 
 
 def javascript() -> list[Finding]:
     """Look for the JavaScript runtime that YouTube's pages need."""
-    for name, found in tools.js_runtimes().items():
-        line = tools.version(found["path"], "--version") or "does not tell its version"
+    for name, found in programs.js_runtimes().items():
+        line = programs.version(found["path"], "--version") or "does not tell its version"
         return [ok("JavaScript", f"{name} {line.removeprefix(name).strip()}, {found['path']}")]
     remedy = "Install Deno or Node 22, or `pip install 'mediarip-mqtt[js]'`."
     return [warning("JavaScript", "no runtime found: YouTube needs one", remedy)]

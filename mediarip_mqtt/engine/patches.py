@@ -1,7 +1,8 @@
 """Process-wide wrappers that tell a `WorkControl` what its threads wait for.
 
 Applied once, in `install`. They act only in threads that are part of a piece of work; for all
-others they are the originals. tests/test_cancel.py fails where a new yt-dlp goes around one.
+others they are the originals. tests/engine/test_work_control.py fails where a new yt-dlp goes
+around one.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from typing import Any, Final
 from yt_dlp.downloader.common import FileDownloader
 from yt_dlp.extractor.common import InfoExtractor
 
-from mediarip_mqtt.engine import children, pages
-from mediarip_mqtt.engine.control import attach, current
-from mediarip_mqtt.engine.proxy import GuardProxy
+from mediarip_mqtt.engine import child_programs, page_guard
+from mediarip_mqtt.engine.ffmpeg_proxy import GuardProxy
+from mediarip_mqtt.engine.work_control import attach, current
 
 _lock: Final = threading.Lock()
 _installed: Final[list[bool]] = []
@@ -139,11 +140,11 @@ def _watched_popen_init(
         return
     control.check()
     proxied = (lambda url: GuardProxy.of(control).plain(url)) if control.guards else None
-    arguments = children.checked(arguments, named, control.folder, proxied)
-    named["env"] = children.environment(named.get("env"))
-    network = children.opens_network(arguments)
+    arguments = child_programs.checked(arguments, named, control.folder, proxied)
+    named["env"] = child_programs.environment(named.get("env"))
+    network = child_programs.opens_network(arguments)
     if control.proxied and network:
-        raise children.ProgramRefusedError(
+        raise child_programs.ProgramRefusedError(
             "This stream is recorded by ffmpeg, which can't go through the proxy of the settings."
         )
     if proxied and network:
@@ -204,7 +205,7 @@ def _paced(self: Any, start_time: float, now: float | None, byte_counter: int) -
 def _checked_page(self: Any, *arguments: Any, **named: Any) -> Any:
     page = _read_page(self, *arguments, **named)
     if page and current() is not None:
-        pages.check(page)
+        page_guard.check(page)
     return page
 
 

@@ -65,13 +65,13 @@ JOB_CODES = {
 }
 # Of a job; what a local server can't say, and where it is tested instead.
 ELSEWHERE = {
-    "private": "tests/test_engine.py",
-    "age_restricted": "tests/test_engine.py",
-    "not_yet_live": "tests/test_engine.py",
-    "js_runtime_missing": "tests/test_engine.py",
+    "private": "tests/engine/test_ytdlp_engine.py",
+    "age_restricted": "tests/engine/test_ytdlp_engine.py",
+    "not_yet_live": "tests/engine/test_ytdlp_engine.py",
+    "js_runtime_missing": "tests/engine/test_ytdlp_engine.py",
     "disk_full": "tests/faults/test_volume.py",
-    "storage_unavailable": "tests/test_engine.py",
-    "internal": "tests/test_engine.py",
+    "storage_unavailable": "tests/engine/test_ytdlp_engine.py",
+    "internal": "tests/engine/test_ytdlp_engine.py",
 }
 EVENTS = {
     "queued",

@@ -18,9 +18,9 @@ from mediarip_mqtt.contract.errors import DownloadError
 from mediarip_mqtt.contract.media_options import CATEGORIES, Embed, SponsorBlock, Subtitles
 from mediarip_mqtt.contract.models import DownloadOptions, ProducedFile
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
-from mediarip_mqtt.engine.base import Task
-from mediarip_mqtt.engine.session import METADATA, OPTIONAL, SPLIT_CHAPTERS
-from mediarip_mqtt.engine.ytdlp import YtdlpEngine
+from mediarip_mqtt.engine.protocol import Task
+from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
+from mediarip_mqtt.engine.ytdlp_session import METADATA, OPTIONAL, SPLIT_CHAPTERS
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.faulty import freeze, program
 from tests.support.server import MediaServer

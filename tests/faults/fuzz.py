@@ -17,7 +17,7 @@ with atheris.instrument_imports(include=["mediarip_mqtt"]):
     from mediarip_mqtt.contract.runtime_settings import Preferences
     from mediarip_mqtt.contract.settings import SecuritySettings, Settings
     from mediarip_mqtt.contract.urls import check_url
-    from mediarip_mqtt.engine.classify import classify, clean
+    from mediarip_mqtt.engine.error_classes import classify, clean
     from mediarip_mqtt.volume import names
 
 NAMES = [None, *sorted(commands.CLASSES)]

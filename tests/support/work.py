@@ -7,9 +7,9 @@ from pathlib import Path
 
 from mediarip_mqtt.contract.errors import DownloadError, Stopped
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
-from mediarip_mqtt.engine.base import Task
-from mediarip_mqtt.engine.control import WorkControl
-from mediarip_mqtt.engine.ytdlp import YtdlpEngine
+from mediarip_mqtt.engine.protocol import Task
+from mediarip_mqtt.engine.work_control import WorkControl
+from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
 
 
 class Work:

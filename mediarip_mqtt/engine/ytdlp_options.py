@@ -12,8 +12,8 @@ from mediarip_mqtt.contract.models import MediaType
 from mediarip_mqtt.contract.presets import AUDIO_FORMATS, Preset, height
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings, SiteSettings
 from mediarip_mqtt.contract.urls import host_of, site_of
-from mediarip_mqtt.engine import tools
-from mediarip_mqtt.engine.base import Task
+from mediarip_mqtt.engine import programs
+from mediarip_mqtt.engine.protocol import Task
 
 CHAPTER_NAME: Final = "media - %(section_number)03d.%(ext)s"
 TEMP_NAME: Final = "media.%(ext)s"  # no page has a say in the names of temporary files
@@ -111,7 +111,7 @@ def build(
         "paths": {"home": str(task.temp_dir)},
         "outtmpl": {"default": TEMP_NAME},
         "overwrites": False,
-        "js_runtimes": tools.js_runtimes(),
+        "js_runtimes": programs.js_runtimes(),
         "remote_components": (),
         "default_search": "error",
         "playlistend": task.playlist_limit,
@@ -125,8 +125,8 @@ def build(
     if site and site.extractor_args:
         known = options.get("extractor_args") or {}
         options["extractor_args"] = {**known, **site.extractor_args}
-    if tools.ffmpeg():
-        options["ffmpeg_location"] = tools.ffmpeg()
+    if programs.ffmpeg():
+        options["ffmpeg_location"] = programs.ffmpeg()
     if not security.impersonate:
         options["impersonate"] = None
     if wants_from_start(task, downloads):

@@ -14,10 +14,10 @@ from yt_dlp.networking.exceptions import TransportError
 from mediarip_mqtt.contract.errors import DownloadError
 from mediarip_mqtt.contract.models import DownloadOptions
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
-from mediarip_mqtt.engine import session
-from mediarip_mqtt.engine.base import Extraction, Task
-from mediarip_mqtt.engine.session import Session
-from mediarip_mqtt.engine.ytdlp import YtdlpEngine
+from mediarip_mqtt.engine import ytdlp_session
+from mediarip_mqtt.engine.protocol import Extraction, Task
+from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
+from mediarip_mqtt.engine.ytdlp_session import Session
 from tests.support.broker import Client
 from tests.support.server import MediaServer, SilentListener, rss
 from tests.support.service import Service
@@ -159,7 +159,7 @@ def test_a_redirect_leads_not_inside_even_where_a_proxy_would_connect(
 def test_a_page_without_an_end_does_not_fill_the_memory(
     path: str, media: MediaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "PAGE_LIMIT", 3_000_000)
+    monkeypatch.setattr(ytdlp_session, "PAGE_LIMIT", 3_000_000)
     with open_session() as opened:
         assert len(opened.urlopen(media.url(path.format(3_000_000))).read()) == 3_000_000
         with pytest.raises(DownloadError, match="page"):

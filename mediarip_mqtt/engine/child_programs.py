@@ -17,7 +17,7 @@ from pathlib import Path, PurePath
 from typing import Any, Final
 
 from mediarip_mqtt.contract.settings import SECRET_VARIABLES
-from mediarip_mqtt.engine import tools
+from mediarip_mqtt.engine import programs
 
 # ffmpeg's demuxers that open nothing but the input itself. image2 takes patterns in its file's
 # name, which is ours; see `_local`.
@@ -62,7 +62,7 @@ def checked(
     if isinstance(arguments, str | bytes) or named.get("shell") or named.get("executable"):
         raise _refused("a command line")
     texts = [os.fsdecode(one) for one in arguments]
-    kind = tools.programs().get(os.path.abspath(texts[0])) if texts else None  # noqa: PTH100 - resolves no links
+    kind = programs.programs().get(os.path.abspath(texts[0])) if texts else None  # noqa: PTH100 - resolves no links
     if kind is None:
         raise _refused(f"the program {PurePath(texts[0]).name}" if texts else "nothing")
     if kind == "ffmpeg":

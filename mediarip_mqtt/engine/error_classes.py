@@ -26,8 +26,8 @@ from yt_dlp.utils import (
 )
 
 from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
-from mediarip_mqtt.engine.children import ProgramRefusedError
-from mediarip_mqtt.engine.control import BlockedAddressError
+from mediarip_mqtt.engine.child_programs import ProgramRefusedError
+from mediarip_mqtt.engine.work_control import BlockedAddressError
 
 MAX_MESSAGE: Final = 400
 MAX_READ: Final = 4000  # characters of a site's message that are looked at

@@ -25,7 +25,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import certifi
 
-from mediarip_mqtt.engine.control import BlockedAddressError, WorkControl, attach
+from mediarip_mqtt.engine.work_control import BlockedAddressError, WorkControl, attach
 
 CONNECT_TIME: Final = 15.0
 SILENCE: Final = 60.0  # seconds without a byte after which a connection is given up

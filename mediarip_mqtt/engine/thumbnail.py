@@ -6,7 +6,7 @@ import subprocess
 from typing import Any, Final
 
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
-from mediarip_mqtt.engine import tools
+from mediarip_mqtt.engine import programs
 
 MAX_BYTES: Final = 5 * 2**20  # of the site's picture
 MAX_PIXELS: Final = 40_000_000
@@ -29,7 +29,7 @@ def fetch(session: Any, url: str) -> bytes:
     with session.urlopen(url) as response:
         content = response.read(MAX_BYTES + 1)
     kind = next((name for magic, at, name in _KINDS if content[at:].startswith(magic)), None)
-    program = tools.ffmpeg()
+    program = programs.ffmpeg()
     if kind is None or program is None or len(content) > MAX_BYTES:
         raise DownloadError(
             ErrorCode.POSTPROCESSING, "The thumbnail is no picture of a known kind."

@@ -26,14 +26,14 @@ from mediarip_mqtt.contract.models import Entry, Facts, FormatInfo, MediaInfo, P
 from mediarip_mqtt.contract.presets import check_presets, effective
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.contract.urls import check_link, check_picture, check_url, host_of, site_of
-from mediarip_mqtt.engine import naming, options, patches, picture, tools
-from mediarip_mqtt.engine.base import Control, Extraction, Report, Task
-from mediarip_mqtt.engine.classify import UPCOMING_LEAST, UPCOMING_POLL, classify
-from mediarip_mqtt.engine.control import WorkControl
-from mediarip_mqtt.engine.cookies import Cookies
-from mediarip_mqtt.engine.produced import collect
-from mediarip_mqtt.engine.progress import ProgressMeter
-from mediarip_mqtt.engine.session import Session
+from mediarip_mqtt.engine import patches, programs, template_fields, thumbnail, ytdlp_options
+from mediarip_mqtt.engine.cookie_files import Cookies
+from mediarip_mqtt.engine.error_classes import UPCOMING_LEAST, UPCOMING_POLL, classify
+from mediarip_mqtt.engine.made_files import collect
+from mediarip_mqtt.engine.progress_meter import ProgressMeter
+from mediarip_mqtt.engine.protocol import Control, Extraction, Report, Task
+from mediarip_mqtt.engine.work_control import WorkControl
+from mediarip_mqtt.engine.ytdlp_session import Session
 from mediarip_mqtt.volume import names
 
 HANDLE_AGE: Final = 600.0  # seconds after which a page is read anew: its URLs expire
@@ -100,17 +100,17 @@ class YtdlpEngine:
     def check(self) -> None:
         """Raise `ConfigError` where the configuration can't be used."""
         check_presets(self._downloads)
-        options.check_options(self._downloads)
+        ytdlp_options.check_options(self._downloads)
 
     def facts(self) -> Facts:
         """Return versions."""
-        ffmpeg = tools.version(tools.ffmpeg(), "-version")
-        runtimes = tools.js_runtimes()
+        ffmpeg = programs.version(programs.ffmpeg(), "-version")
+        runtimes = programs.js_runtimes()
         name = next(iter(runtimes), None)
         return Facts(
             ytdlp=ytdlp_version,
             ffmpeg=ffmpeg.removeprefix("ffmpeg version ").split()[0] if ffmpeg else None,
-            js_runtime=f"{name} {tools.version(runtimes[name]['path'], '--version')}"
+            js_runtime=f"{name} {programs.version(runtimes[name]['path'], '--version')}"
             if name
             else None,
         )
@@ -126,14 +126,14 @@ class YtdlpEngine:
         with self._at_work(control) as work:
             checked = check_url(url, self._security)
             params: dict[str, Any] = {"quiet": True, "socket_timeout": 10, "cachedir": False}
-            proxy = options.picture_proxy(checked, self._downloads)
+            proxy = ytdlp_options.picture_proxy(checked, self._downloads)
             if proxy is not None:
                 params["proxy"] = proxy
             if proxy:
                 work.go_through(proxy)
             session = Session(params, self._security, auto_init=False)
             try:
-                return picture.fetch(session, checked)
+                return thumbnail.fetch(session, checked)
             finally:
                 session.close()
 
@@ -227,7 +227,7 @@ class YtdlpEngine:
     def _name(self, task: Task, session: Any, info: dict[str, Any], extension: str) -> str:
         """Return the final name: the template filled in, below the sender's folder."""
         template = task.options.output_template or self._site_template(info, task.url)
-        rendered = naming.fill(session, template, info, extension)
+        rendered = template_fields.fill(session, template, info, extension)
         if task.options.folder:
             rendered = f"{task.options.folder}/{rendered}"
         return names.safe_name(rendered)
@@ -242,7 +242,7 @@ class YtdlpEngine:
         """Run in the control's work; let nothing out but `DownloadError` and `Stopped`."""
         if not isinstance(control, WorkControl):
             raise TypeError("a control of another engine")
-        tools.programs()  # found once, by starting them, which is not the work's to do
+        programs.programs()  # found once, by starting them, which is not the work's to do
         try:
             with control.working():
                 control.check()
@@ -265,7 +265,7 @@ class YtdlpEngine:
     def _session(self, task: Task, control: WorkControl) -> Iterator[Session]:
         """Open a YoutubeDL for one job."""
         wanted = effective(task.options, self._downloads)
-        params = options.build(task, wanted, self._downloads, self._security, self._cache)
+        params = ytdlp_options.build(task, wanted, self._downloads, self._security, self._cache)
         # auto_init sorts 1,700 extractors in a quadratic way, 43 ms of the interpreter's lock.
         if params.get("proxy"):
             control.go_through(params["proxy"])

@@ -21,12 +21,12 @@ from yt_dlp.utils import ExtractorError
 from mediarip_mqtt.contract.errors import DownloadError
 from mediarip_mqtt.contract.models import DownloadOptions, MediaType, ProducedFile
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
-from mediarip_mqtt.engine import children, patches, tools
-from mediarip_mqtt.engine.base import Task
-from mediarip_mqtt.engine.children import ProgramRefusedError
-from mediarip_mqtt.engine.classify import classify
-from mediarip_mqtt.engine.control import BlockedAddressError, WorkControl
-from mediarip_mqtt.engine.ytdlp import YtdlpEngine
+from mediarip_mqtt.engine import child_programs, patches, programs
+from mediarip_mqtt.engine.child_programs import ProgramRefusedError
+from mediarip_mqtt.engine.error_classes import classify
+from mediarip_mqtt.engine.protocol import Task
+from mediarip_mqtt.engine.work_control import BlockedAddressError, WorkControl
+from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
 from tests.support.broker import wait_for
 from tests.support.server import MediaServer, SilentListener
 from tests.support.work import Work
@@ -64,10 +64,10 @@ def ffmpeg(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     """Run with each of the two ffmpegs that the service may find."""
     if request.param == "wheel":
         wheel = importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe()
-        monkeypatch.setattr(tools, "ffmpeg", lambda: str(wheel))
-    tools.programs.cache_clear()
-    yield str(tools.ffmpeg())
-    tools.programs.cache_clear()
+        monkeypatch.setattr(programs, "ffmpeg", lambda: str(wheel))
+    programs.programs.cache_clear()
+    yield str(programs.ffmpeg())
+    programs.programs.cache_clear()
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def get(tmp_path: Path) -> Get:
 def at_work(function: Callable[[], Any], security: SecuritySettings = CLOSED) -> Any:
     """Run a function as a part of guarded work."""
     patches.install()
-    tools.programs()
+    programs.programs()
     control = WorkControl(security)
     with control.working():
         return function()
@@ -179,12 +179,12 @@ def leaked(secret: Path, found: Path) -> bool:
 
 
 def test_ffmpeg_opens_no_file_outside_the_job_s_folder(tmp_path: Path) -> None:
-    program = str(tools.ffmpeg())
+    program = str(programs.ffmpeg())
     folder = tmp_path / "job"
     folder.mkdir()
     (folder / "link.mp4").symlink_to("/etc/hostname")
     good = [program, "-y", "-i", f"file:{folder}/media.mp4", "-c", "copy", f"file:{folder}/o.mkv"]
-    allowed = children.checked(good, {}, folder, None)
+    allowed = child_programs.checked(good, {}, folder, None)
     assert allowed[allowed.index("-i") - 1].startswith("aac,")
     for url in (
         "file:/etc/hostname",
@@ -202,12 +202,12 @@ def test_ffmpeg_opens_no_file_outside_the_job_s_folder(tmp_path: Path) -> None:
     ):
         arguments = [url if one.endswith("media.mp4") else one for one in good]
         if url == "-":
-            assert "pipe" in children.checked(arguments, {}, folder, None)
+            assert "pipe" in child_programs.checked(arguments, {}, folder, None)
             continue
         with pytest.raises(ProgramRefusedError):
-            children.checked(arguments, {}, folder, None)
+            child_programs.checked(arguments, {}, folder, None)
     with pytest.raises(ProgramRefusedError):
-        children.checked(good, {}, None, None)
+        child_programs.checked(good, {}, None, None)
 
 
 @pytest.mark.parametrize(
@@ -223,15 +223,15 @@ def test_ffmpeg_opens_no_file_outside_the_job_s_folder(tmp_path: Path) -> None:
     ],
 )
 def test_a_list_of_cuts_names_only_the_job_s_files(line: str, tmp_path: Path) -> None:
-    program = str(tools.ffmpeg())
+    program = str(programs.ffmpeg())
     cuts = tmp_path / "media.temp.mp4.concat"
     good = f"ffconcat version 1.0\nfile 'file:{tmp_path}/media.mp4'\ninpoint 0.5\noutpoint 4\n"
     arguments = [program, "-f", "concat", "-safe", "0", "-i", f"file:{cuts}", "-c", "copy", "x.mp4"]
     cuts.write_text(good)
-    assert "concat" in children.checked(arguments, {}, tmp_path, None)
+    assert "concat" in child_programs.checked(arguments, {}, tmp_path, None)
     cuts.write_text(good + line.format(folder=tmp_path) + "\n")
     with pytest.raises(ProgramRefusedError):
-        children.checked(arguments, {}, tmp_path, None)
+        child_programs.checked(arguments, {}, tmp_path, None)
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def sound(output: str) -> list[str]:
 
 def readable(ffmpeg: str, path: Path) -> bool:
     command = [ffmpeg, "-v", "error", "-i", f"file:{path}", "-f", "ffmetadata", "-"]
-    allowed = children.checked(command, {}, path.parent, None)
+    allowed = child_programs.checked(command, {}, path.parent, None)
     return subprocess.run(allowed, check=False, capture_output=True).returncode == 0
 
 
@@ -305,7 +305,7 @@ def test_work_starts_no_program_but_ffmpeg_and_a_javascript_runtime(
 ) -> None:
     with pytest.raises(ProgramRefusedError):
         at_work(lambda: subprocess.run(arguments, check=False, **named))
-    program = str(tools.ffmpeg())
+    program = str(programs.ffmpeg())
     with pytest.raises(ProgramRefusedError):
         at_work(lambda: subprocess.run([program], executable="/bin/true", check=False))
     assert at_work(lambda: subprocess.run([program, "-version"], check=False)).returncode == 0
@@ -318,7 +318,7 @@ def test_a_child_gets_none_of_the_service_s_settings(
     script = tmp_path / "show"
     script.write_text(f"#!{sys.executable}\nimport os\nprint(sorted(os.environ))\n")
     script.chmod(0o755)
-    monkeypatch.setattr(tools, "programs", lambda: {str(script): "javascript"})
+    monkeypatch.setattr(programs, "programs", lambda: {str(script): "javascript"})
     for environment in (None, dict(os.environ)):
         run = partial(subprocess.run, [script], env=environment, capture_output=True, check=True)
         done = at_work(run)
@@ -455,12 +455,12 @@ def test_a_site_s_endless_message_takes_no_time(text: str) -> None:
 
 def test_only_the_safest_javascript_runtime_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     there = {"deno", "node", "bun", "qjs"}
-    monkeypatch.setattr(tools, "find", lambda name: f"/opt/{name}" if name in there else None)
-    monkeypatch.setattr(tools, "version", lambda *_: "v24.1.0")
+    monkeypatch.setattr(programs, "find", lambda name: f"/opt/{name}" if name in there else None)
+    monkeypatch.setattr(programs, "version", lambda *_: "v24.1.0")
     for expected in ("deno", "node", "quickjs", "bun"):
-        tools.js_runtimes.cache_clear()
-        assert list(tools.js_runtimes()) == [expected]
-        there.remove(tools.JS_RUNTIMES[expected])
-    tools.js_runtimes.cache_clear()
-    assert tools.js_runtimes() == {}
-    tools.js_runtimes.cache_clear()
+        programs.js_runtimes.cache_clear()
+        assert list(programs.js_runtimes()) == [expected]
+        there.remove(programs.JS_RUNTIMES[expected])
+    programs.js_runtimes.cache_clear()
+    assert programs.js_runtimes() == {}
+    programs.js_runtimes.cache_clear()

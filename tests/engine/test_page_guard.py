@@ -10,9 +10,9 @@ import pytest
 
 from mediarip_mqtt.contract.errors import DownloadError
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
-from mediarip_mqtt.engine import pages
-from mediarip_mqtt.engine.base import Task
-from mediarip_mqtt.engine.ytdlp import YtdlpEngine
+from mediarip_mqtt.engine import page_guard
+from mediarip_mqtt.engine.protocol import Task
+from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
 from tests.support.server import MediaServer
 
 SIZE = 200_000
@@ -53,7 +53,7 @@ def test_what_is_counted_takes_a_time_that_grows_with_the_page_alone() -> None:
         for page in (small, great):
             began = time.perf_counter()
             with contextlib.suppress(DownloadError):
-                pages.check(page)
+                page_guard.check(page)
             times.append(time.perf_counter() - began)
         assert times[1] < 40 * times[0] + 0.2, (tag, times)
 
@@ -71,10 +71,10 @@ def test_what_is_counted_takes_a_time_that_grows_with_the_page_alone() -> None:
     ],
 )
 def test_an_ordinary_page_is_read_however_long(page: str) -> None:
-    pages.check(page)
+    page_guard.check(page)
 
 
 def test_a_page_of_html_has_a_limit() -> None:
     with pytest.raises(DownloadError, match="MiB"):
-        pages.check("\n<!DOCTYPE html>" + "<p>" * (pages.HTML_LIMIT // 3))
-    pages.check("<MPD>" + "<S/>" * (pages.HTML_LIMIT // 4))
+        page_guard.check("\n<!DOCTYPE html>" + "<p>" * (page_guard.HTML_LIMIT // 3))
+    page_guard.check("<MPD>" + "<S/>" * (page_guard.HTML_LIMIT // 4))

@@ -12,11 +12,11 @@ import pytest
 from mediarip_mqtt.contract.errors import DownloadError
 from mediarip_mqtt.contract.models import DownloadOptions
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
-from mediarip_mqtt.engine import naming
-from mediarip_mqtt.engine.base import Task
-from mediarip_mqtt.engine.cookies import Cookies
-from mediarip_mqtt.engine.session import Session
-from mediarip_mqtt.engine.ytdlp import YtdlpEngine
+from mediarip_mqtt.engine import template_fields
+from mediarip_mqtt.engine.cookie_files import Cookies
+from mediarip_mqtt.engine.protocol import Task
+from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
+from mediarip_mqtt.engine.ytdlp_session import Session
 from mediarip_mqtt.volume import names
 from tests.support.server import MediaServer
 
@@ -54,7 +54,7 @@ def name_of() -> NameOf:
     session = Session({"quiet": True, "outtmpl_na_placeholder": ""}, OPEN, auto_init=False)
 
     def name_of(template: str) -> str:
-        return names.safe_name(naming.fill(session, template, dict(PAGE), "mp4"))
+        return names.safe_name(template_fields.fill(session, template, dict(PAGE), "mp4"))
 
     return name_of
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from mediarip_mqtt.contract.models import Phase
-from mediarip_mqtt.engine.base import Report
+from mediarip_mqtt.engine.protocol import Report
 from mediarip_mqtt.fault_points import fault
 
 INTERVAL: Final = 0.2  # seconds between two reports

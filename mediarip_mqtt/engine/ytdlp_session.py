@@ -19,9 +19,9 @@ from yt_dlp.utils import DownloadCancelled, PostProcessingError, determine_proto
 from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
 from mediarip_mqtt.contract.settings import SecuritySettings
 from mediarip_mqtt.contract.urls import check_link
-from mediarip_mqtt.engine.control import BlockedAddressError, current
-from mediarip_mqtt.engine.produced import CHAPTER_LIMIT, known_languages
-from mediarip_mqtt.engine.progress import SUBTITLES
+from mediarip_mqtt.engine.made_files import CHAPTER_LIMIT, known_languages
+from mediarip_mqtt.engine.progress_meter import SUBTITLES
+from mediarip_mqtt.engine.work_control import BlockedAddressError, current
 
 PAGE_LIMIT = 64 * 2**20  # bytes of a page, playlist or answer that is read as a whole
 _CHUNK: Final = 2**20

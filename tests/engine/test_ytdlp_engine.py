@@ -19,12 +19,12 @@ from mediarip_mqtt.contract.errors import CommandError, ConfigError, DownloadErr
 from mediarip_mqtt.contract.models import DownloadOptions, Phase, ProducedFile
 from mediarip_mqtt.contract.presets import Preset, preset_names, resolve_preset
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings, SiteSettings
-from mediarip_mqtt.engine import patches, ytdlp
-from mediarip_mqtt.engine.base import Report, Task
-from mediarip_mqtt.engine.classify import classify, clean
-from mediarip_mqtt.engine.options import build, check_options
-from mediarip_mqtt.engine.progress import ProgressMeter
-from mediarip_mqtt.engine.ytdlp import YtdlpEngine, prepare_temp
+from mediarip_mqtt.engine import patches, ytdlp_engine
+from mediarip_mqtt.engine.error_classes import classify, clean
+from mediarip_mqtt.engine.progress_meter import ProgressMeter
+from mediarip_mqtt.engine.protocol import Report, Task
+from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine, prepare_temp
+from mediarip_mqtt.engine.ytdlp_options import build, check_options
 from tests.support.broker import wait_for
 from tests.support.server import MediaServer
 from tests.support.server import content as made_up
@@ -262,7 +262,7 @@ def test_the_page_is_not_read_again_for_the_download(
     page = media.text("p.html", "<title>T</title><video src='/media/video.mp4'></video>")
     get(page)
     once = len([one for one in media.requests if "p.html" in one.path])
-    monkeypatch.setattr(ytdlp, "HANDLE_AGE", -1)
+    monkeypatch.setattr(ytdlp_engine, "HANDLE_AGE", -1)
     get(page)
     assert len([one for one in media.requests if "p.html" in one.path]) == 3 * once
 
