@@ -21,8 +21,8 @@ from mediarip_mqtt.contract.errors import BrokerError, StoreError
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import Topics, dumps
 from mediarip_mqtt.homeassistant import ORIGIN, device_config
-from mediarip_mqtt.link import Link, Message, SubscriptionError, connect
-from mediarip_mqtt.retained import retained
+from mediarip_mqtt.mqtt.connection import Link, Message, SubscriptionError, connect
+from mediarip_mqtt.mqtt.retained_scan import retained
 from mediarip_mqtt.store import Store
 
 KEY: Final = "discovery"  # of the store's table `config`

@@ -34,9 +34,9 @@ from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.protocol import Engine, Extraction, Task
 from mediarip_mqtt.jobs import Jobs
 from mediarip_mqtt.limits import Limits
+from mediarip_mqtt.mqtt.publisher import Publisher
 from mediarip_mqtt.placing import Placing
 from mediarip_mqtt.probing import Probing
-from mediarip_mqtt.publisher import Publisher
 from mediarip_mqtt.slots import Slot
 from mediarip_mqtt.store import Changes, Store, Tx
 from mediarip_mqtt.volume.files import discard_temp, job_temp, sweep_temp

@@ -19,10 +19,10 @@ from rich.console import Console
 from rich.text import Text
 
 from mediarip_mqtt import app, client, configuration
-from mediarip_mqtt.broker import embedded_broker
 from mediarip_mqtt.client import Snapshot, open_client
 from mediarip_mqtt.contract import settings
 from mediarip_mqtt.display import JobTable, ProgressBar
+from mediarip_mqtt.mqtt.embedded_broker import embedded_broker
 
 PICTURE: Final = Path(__file__).parent.parent / "docs" / "images" / "terminal.svg"
 # Title to size: the first one is followed to its end, the others are under way or wait by then.

@@ -11,7 +11,7 @@ from mediarip_mqtt.contract import topics
 from mediarip_mqtt.contract.errors import BrokerError
 from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.doctor.findings import Finding, from_error, ok, problem, warning
-from mediarip_mqtt.link import CredentialsError, LinkError
+from mediarip_mqtt.mqtt.connection import CredentialsError, LinkError
 
 ROUND_TRIP: Final = 3.0  # seconds in which a message must come back
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from mediarip_mqtt.contract.topics import Topics
-from mediarip_mqtt.link import Link
+from mediarip_mqtt.mqtt.connection import Link
 
 T = TypeVar("T")
 SCAN_QUIET: Final = 0.5  # seconds without a retained topic that end a scan

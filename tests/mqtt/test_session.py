@@ -21,14 +21,21 @@ import psutil
 import pytest
 import trustme
 
-from mediarip_mqtt import link as link_module
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import BrokerError
 from mediarip_mqtt.contract.settings import MqttSettings, Settings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.discovery import Discovery
-from mediarip_mqtt.link import CredentialsError, Link, LinkError, Will, connect, open_link
-from mediarip_mqtt.retained import retained
+from mediarip_mqtt.mqtt import connection as link_module
+from mediarip_mqtt.mqtt.connection import (
+    CredentialsError,
+    Link,
+    LinkError,
+    Will,
+    connect,
+    open_link,
+)
+from mediarip_mqtt.mqtt.retained_scan import retained
 from mediarip_mqtt.store import Store
 from tests.support.broker import Client, Mosquitto, free_port, wait_for
 from tests.support.faulty import kill, program
@@ -188,7 +195,7 @@ def test_tls_with_an_authority_of_one_s_own_and_websockets(
 async def test_a_broker_that_knows_only_3_1_1_is_spoken_to_in_3_1_1(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("mediarip_mqtt.link.CONNECT_TIMEOUT", 1.0)
+    monkeypatch.setattr("mediarip_mqtt.mqtt.connection.CONNECT_TIMEOUT", 1.0)
     listener = f"127.0.0.1:{(port := free_port())}"
     script = (
         "import asyncio, logging\nfrom amqtt.broker import Broker\n"
@@ -219,7 +226,7 @@ def test_a_broker_that_is_slow_once_is_asked_again_for_mqtt_5(
     proxy = FreezingProxy(mosquitto.port).start()
     proxy.silent = silent
     service = Service(tmp_path, proxy.port)
-    service.program = program(constants={"mediarip_mqtt.link:CONNECT_TIMEOUT": 1.0})
+    service.program = program(constants={"mediarip_mqtt.mqtt.connection:CONNECT_TIMEOUT": 1.0})
     try:
         service.start()
         assert f"(MQTT {version})" in service.log

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from datetime import UTC, datetime
 
-from mediarip_mqtt.activity import Activity
 from mediarip_mqtt.contract.models import Job, JobStatus, Phase, Progress
+from mediarip_mqtt.mqtt.activity import Activity
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 JOB = Job(id="a", session_id="s", url="https://example.org/a", title="A film", created_at=NOW)

@@ -12,11 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from mediarip_mqtt import broker, threads
-from mediarip_mqtt.broker import EmbeddedBrokerInUseError, embedded_broker, running_broker
+from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import BrokerError
 from mediarip_mqtt.contract.settings import MqttSettings
-from mediarip_mqtt.link import connect
+from mediarip_mqtt.mqtt import embedded_broker as broker
+from mediarip_mqtt.mqtt.connection import connect
+from mediarip_mqtt.mqtt.embedded_broker import (
+    EmbeddedBrokerInUseError,
+    embedded_broker,
+    running_broker,
+)
 from tests.support.broker import free_port
 
 
@@ -91,7 +96,7 @@ async def test_mosquitto_is_started_again_once_its_folder_is_back(
 async def test_mosquitto_dies_with_a_killed_service(tmp_path: Path, port: int) -> None:
     code = (
         "import asyncio, sys; from pathlib import Path\n"
-        "from mediarip_mqtt.broker import embedded_broker\n"
+        "from mediarip_mqtt.mqtt.embedded_broker import embedded_broker\n"
         "from mediarip_mqtt.contract.settings import MqttSettings\n"
         "async def main():\n"
         f"    async with embedded_broker(MqttSettings(port={port}), Path({str(tmp_path)!r})):\n"

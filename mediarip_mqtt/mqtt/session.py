@@ -19,7 +19,7 @@ from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.contract.topics import OFFLINE, ONLINE, Topics
 from mediarip_mqtt.discovery import Discovery
 from mediarip_mqtt.fault_points import fault
-from mediarip_mqtt.link import (
+from mediarip_mqtt.mqtt.connection import (
     CredentialsError,
     Link,
     LinkError,
@@ -31,8 +31,8 @@ from mediarip_mqtt.link import (
     connect,
     open_link,
 )
-from mediarip_mqtt.publisher import INFO, JOBS, STATE, Publisher
-from mediarip_mqtt.retained import scan
+from mediarip_mqtt.mqtt.publisher import INFO, JOBS, STATE, Publisher
+from mediarip_mqtt.mqtt.retained_scan import scan
 
 BACKOFF_FIRST: Final = 0.2
 BACKOFF_LIMIT: Final = 30.0

@@ -14,8 +14,8 @@ from mediarip_mqtt.contract.models import JobStatus, Phase, Progress
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics
-from mediarip_mqtt.link import Link, LinkError
-from mediarip_mqtt.publisher import TRIES, Key, Publisher
+from mediarip_mqtt.mqtt.connection import Link, LinkError
+from mediarip_mqtt.mqtt.publisher import TRIES, Key, Publisher
 from mediarip_mqtt.store import Store, Tx
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -88,7 +88,7 @@ def progress(phase: Phase, received: int = 0) -> Progress:
 async def test_a_job_that_is_converted_says_so_at_once_and_its_bytes_follow(
     publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mediarip_mqtt.publisher.STATE_INTERVAL", 0.2)
+    monkeypatch.setattr("mediarip_mqtt.mqtt.publisher.STATE_INTERVAL", 0.2)
 
     def marked(one: Progress) -> bool:
         publisher.progressed(one, ROOT_SESSION)
