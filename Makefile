@@ -26,7 +26,7 @@ test-faults: .venv/.ready-faults ## run the tests that kill, cut, fill and flood
 
 test-ha: .venv/.ready-ha ## run the tests in real Home Assistants; HA_VERSIONS="2025.4.4" takes one
 	@.venv/bin/python -m scripts.homeassistant $(HA_VERSIONS)
-	@.venv/bin/python -m pytest -n 0 -m homeassistant tests/homeassistant $(ARGS)
+	@.venv/bin/python -m pytest -n 0 -m homeassistant tests/homeassistant/real $(ARGS)
 
 check: .venv/.ready-dev ## lint, types, layers, formatting
 	@scripts/check

@@ -23,19 +23,19 @@ from mediarip_mqtt.contract.models import Facts, PauseReason
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import CONTRACT_VERSION, Topics, dumps
-from mediarip_mqtt.discovery import Discovery
 from mediarip_mqtt.dispatch import Dispatch
 from mediarip_mqtt.effects import PAUSED_KEY, UPDATE_KEY, Effects
 from mediarip_mqtt.engine.cookie_files import Cookies
 from mediarip_mqtt.engine.protocol import Engine
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
 from mediarip_mqtt.health import Health, end_when_frozen, place
+from mediarip_mqtt.homeassistant.discovery import Discovery
+from mediarip_mqtt.homeassistant.pictures import Pictures
 from mediarip_mqtt.jobs import Jobs, new_id, now
 from mediarip_mqtt.limits import Limits
 from mediarip_mqtt.mqtt.connection import LinkError
 from mediarip_mqtt.mqtt.publisher import INFO, THUMBNAIL, YTDLP, Publisher
 from mediarip_mqtt.mqtt.session import Session
-from mediarip_mqtt.pictures import Pictures
 from mediarip_mqtt.retention import Retention
 from mediarip_mqtt.runner import Runner
 from mediarip_mqtt.store import Changes, Store, Tx

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from scripts.homeassistant import VERSIONS, install
-from tests.homeassistant.device import found
+from tests.homeassistant.real.device import found
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.browser import screenshot
 from tests.support.homeassistant import HomeAssistant

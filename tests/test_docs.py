@@ -22,8 +22,9 @@ import pytest
 import trustme
 import yaml
 
-from mediarip_mqtt import commands, configuration, homeassistant, payloads
+from mediarip_mqtt import commands, configuration, payloads
 from mediarip_mqtt.effects import UPDATE_KEY
+from mediarip_mqtt.homeassistant import entities
 from tests.support.broker import Client, Mosquitto, free_port, wait_for
 from tests.support.examples import KINDS, PAGES, ROOT, RUN, Example, examples
 from tests.support.server import MediaServer
@@ -63,7 +64,7 @@ def test_an_example_of_the_configuration_is_valid(one: Example, tmp_path: Path) 
 
 @pytest.mark.parametrize("one", examples("homeassistant"), ids=str)
 def test_an_example_for_home_assistant_names_entities_there_are(one: Example) -> None:
-    known = {f"{row.platform}.mediarip_{row.key}" for row in homeassistant.ENTITIES}
+    known = {f"{row.platform}.mediarip_{row.key}" for row in entities.ENTITIES}
     named = set(re.findall(r"\b[a-z_]+\.mediarip_[a-z_]+", one.text))
     assert named <= known
     assert named or "subtype:" in one.text
@@ -71,7 +72,7 @@ def test_an_example_for_home_assistant_names_entities_there_are(one: Example) ->
         if "{{" not in message:
             assert payloads.parse(message.encode(), None)
     for trigger in re.findall(r"subtype: (\w+)", one.text):
-        assert trigger in homeassistant.TRIGGERS
+        assert trigger in entities.TRIGGERS
 
 
 def _messages(value: Any) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from mediarip_mqtt.pictures import BLANK
+from mediarip_mqtt.homeassistant.pictures import BLANK
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.server import MediaServer
 from tests.support.server import content as made_up

@@ -17,8 +17,8 @@ from typing import Final
 from mediarip_mqtt.contract.errors import BrokerError, StoreError
 from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.contract.topics import OFFLINE, ONLINE, Topics
-from mediarip_mqtt.discovery import Discovery
 from mediarip_mqtt.fault_points import fault
+from mediarip_mqtt.homeassistant.discovery import Discovery
 from mediarip_mqtt.mqtt.connection import (
     CredentialsError,
     Link,

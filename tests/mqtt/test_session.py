@@ -25,7 +25,7 @@ from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import BrokerError
 from mediarip_mqtt.contract.settings import MqttSettings, Settings
 from mediarip_mqtt.contract.topics import Topics
-from mediarip_mqtt.discovery import Discovery
+from mediarip_mqtt.homeassistant.discovery import Discovery
 from mediarip_mqtt.mqtt import connection as link_module
 from mediarip_mqtt.mqtt.connection import (
     CredentialsError,

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from tests.homeassistant.device import found
+from tests.homeassistant.real.device import found
 from tests.support.broker import Client, Mosquitto
 from tests.support.homeassistant import HomeAssistant
 from tests.support.server import MediaServer

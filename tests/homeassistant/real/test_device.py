@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mediarip_mqtt.homeassistant import TRIGGERS
-from tests.homeassistant.device import EMPTY, KEYS, UNAVAILABLE, found
+from mediarip_mqtt.homeassistant.entities import TRIGGERS
+from tests.homeassistant.real.device import EMPTY, KEYS, UNAVAILABLE, found
 from tests.support.broker import Client, wait_for
 from tests.support.homeassistant import HomeAssistant
 from tests.support.server import MediaServer

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from scripts.homeassistant import Installation
-from tests.homeassistant.device import found
+from tests.homeassistant.real.device import found
 from tests.support.broker import Mosquitto
 from tests.support.homeassistant import HomeAssistant
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
-ACL = Path(__file__).parent.parent.parent / "docs" / "mosquitto.acl"
+ACL = Path(__file__).parents[3] / "docs" / "mosquitto.acl"
 
 
 @pytest.fixture

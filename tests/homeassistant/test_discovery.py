@@ -11,7 +11,7 @@ import pytest
 
 from mediarip_mqtt import commands
 from mediarip_mqtt.contract import topics
-from mediarip_mqtt.homeassistant import ENTITIES, device_config
+from mediarip_mqtt.homeassistant.entities import ENTITIES, device_config
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.service import Service
 

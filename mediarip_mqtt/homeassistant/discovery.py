@@ -20,7 +20,7 @@ from mediarip_mqtt import commands
 from mediarip_mqtt.contract.errors import BrokerError, StoreError
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import Topics, dumps
-from mediarip_mqtt.homeassistant import ORIGIN, device_config
+from mediarip_mqtt.homeassistant.entities import ORIGIN, device_config
 from mediarip_mqtt.mqtt.connection import Link, Message, SubscriptionError, connect
 from mediarip_mqtt.mqtt.retained_scan import retained
 from mediarip_mqtt.store import Store

@@ -23,7 +23,7 @@ CHOSEN = os.environ.get("HA_VERSIONS", "").split() or VERSIONS
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "homeassistant" in item.path.parts:
+        if "real" in item.path.parts:
             item.add_marker(pytest.mark.homeassistant)
             item.add_marker(pytest.mark.timeout(600))
 

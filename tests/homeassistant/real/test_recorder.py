@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from tests.homeassistant.device import found
+from tests.homeassistant.real.device import found
 from tests.support.broker import Client, wait_for
 from tests.support.homeassistant import HomeAssistant
 from tests.support.server import MediaServer

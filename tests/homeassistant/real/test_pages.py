@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.homeassistant.device import found
+from tests.homeassistant.real.device import found
 from tests.support.browser import open_page
 from tests.support.homeassistant import HomeAssistant
 from tests.support.service import Service

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.homeassistant.device import found
+from tests.homeassistant.real.device import found
 from tests.support.broker import wait_for
 from tests.support.homeassistant import HomeAssistant
 from tests.support.index import PackageIndex
