@@ -31,13 +31,13 @@ from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
 from mediarip_mqtt.health import Health, end_when_frozen, place
 from mediarip_mqtt.homeassistant.discovery import Discovery
 from mediarip_mqtt.homeassistant.pictures import Pictures
-from mediarip_mqtt.jobs import Jobs, new_id, now
-from mediarip_mqtt.limits import Limits
+from mediarip_mqtt.jobs.limits import Limits
+from mediarip_mqtt.jobs.retention import Retention
+from mediarip_mqtt.jobs.runner import Runner
+from mediarip_mqtt.jobs.use_cases import Jobs, new_id, now
 from mediarip_mqtt.mqtt.connection import LinkError
 from mediarip_mqtt.mqtt.publisher import INFO, THUMBNAIL, YTDLP, Publisher
 from mediarip_mqtt.mqtt.session import Session
-from mediarip_mqtt.retention import Retention
-from mediarip_mqtt.runner import Runner
 from mediarip_mqtt.store import Changes, Store, Tx
 from mediarip_mqtt.store.lease import Lease
 from mediarip_mqtt.updates import Updates

@@ -30,7 +30,7 @@ from mediarip_mqtt.contract.media_options import (
 )
 from mediarip_mqtt.contract.models import JobStatus, MediaType, Priority
 from mediarip_mqtt.contract.settings import MAX_BYTES, parse_size
-from mediarip_mqtt.records import Record
+from mediarip_mqtt.jobs.history_records import Record
 
 MAX_TEXT: Final = 8192  # characters of a URL, and of plain text
 Text = Annotated[

@@ -34,8 +34,8 @@ from mediarip_mqtt.contract.topics import (
 from mediarip_mqtt.effects import Effects, Origin, name_of
 from mediarip_mqtt.engine.cookie_files import Cookies
 from mediarip_mqtt.fault_points import fault
+from mediarip_mqtt.jobs.retention import Retention
 from mediarip_mqtt.mqtt.connection import Message
-from mediarip_mqtt.retention import Retention
 from mediarip_mqtt.store import Store, Tx
 from mediarip_mqtt.volume.files import remove_owned
 

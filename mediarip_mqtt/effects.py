@@ -21,9 +21,9 @@ from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics, accepted, dumps
 from mediarip_mqtt.contract.urls import check_url
-from mediarip_mqtt.importing import Importing
-from mediarip_mqtt.jobs import MANY, Jobs
-from mediarip_mqtt.retention import Rule
+from mediarip_mqtt.jobs.history_import import Importing
+from mediarip_mqtt.jobs.retention import Rule
+from mediarip_mqtt.jobs.use_cases import MANY, Jobs
 from mediarip_mqtt.store import Probe, Tx
 from mediarip_mqtt.volume import names
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from mediarip_mqtt.client import Client, ServiceError, refusal
 from mediarip_mqtt.contract import topics
 from mediarip_mqtt.contract.errors import ErrorCode
-from mediarip_mqtt.records import NAMESPACE, Record
+from mediarip_mqtt.jobs.history_records import NAMESPACE, Record
 from mediarip_mqtt.sources import Found, Pending, Unreadable
 
 PAGE: Final = 100  # jobs

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from mediarip_mqtt.contract.errors import MediaripError
 from mediarip_mqtt.contract.models import TERMINAL
 from mediarip_mqtt.contract.presets import AUDIO_FORMATS
-from mediarip_mqtt.records import Record, Wanted, fields_of
+from mediarip_mqtt.jobs.history_records import Record, Wanted, fields_of
 
 NAME: Final = "mediarip-mqtt history"
 VERSION: Final = 1

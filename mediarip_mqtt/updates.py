@@ -30,7 +30,7 @@ from mediarip_mqtt.contract.settings import SECRET_VARIABLES, Settings
 from mediarip_mqtt.contract.topics import Topics, dumps
 from mediarip_mqtt.effects import UPDATE_CHECK
 from mediarip_mqtt.effects import UPDATE_KEY as KEY
-from mediarip_mqtt.jobs import new_id
+from mediarip_mqtt.jobs.use_cases import new_id
 from mediarip_mqtt.logs import redact
 from mediarip_mqtt.store import Store
 from mediarip_mqtt.ytdlp_choice import Choice, in_use, is_newer, shown

@@ -21,8 +21,8 @@ from mediarip_mqtt import threads
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.contract.topics import Topics, dumps
-from mediarip_mqtt.jobs import new_id
-from mediarip_mqtt.retention import Retention
+from mediarip_mqtt.jobs.retention import Retention
+from mediarip_mqtt.jobs.use_cases import new_id
 from mediarip_mqtt.store import Store, Tx, backup
 from mediarip_mqtt.store.lease import HEARTBEAT, Lease
 from mediarip_mqtt.volume.mounts import disk_usage

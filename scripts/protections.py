@@ -100,7 +100,7 @@ PROTECTIONS = (
     ),
     Protection(
         "1 names are committed before the move",
-        "mediarip_mqtt.runner:Runner._attempt",
+        "mediarip_mqtt.jobs.runner:Runner._attempt",
         assigned("planned", "[]"),
         KILLED,
         "before-completion",
@@ -113,7 +113,7 @@ PROTECTIONS = (
     ),
     Protection(
         "1 progress is published after its commit",
-        "mediarip_mqtt.advance:Advance._progress",
+        "mediarip_mqtt.jobs.progress:Advance._progress",
         before(
             "self._moved.set",
             "self._publisher.progressed(slot.progress, slot.job.session_id)",
@@ -128,7 +128,7 @@ PROTECTIONS = (
     ),
     Protection(
         "1 partial files are removed with their job",
-        "mediarip_mqtt.runner:Runner._clean_up",
+        "mediarip_mqtt.jobs.runner:Runner._clean_up",
         without("discard_temp"),
         "tests/test_service.py::test_cancel_ends_a_transfer_within_a_second_and_leaves_nothing",
     ),
@@ -214,7 +214,7 @@ PROTECTIONS = (
     ),
     Protection(
         "3 a full volume's partial file goes first",
-        "mediarip_mqtt.runner:Runner._end",
+        "mediarip_mqtt.jobs.runner:Runner._end",
         never("ErrorCode.DISK_FULL"),
         f"{VOLUME}::test_a_full_volume_fails_the_download_with_its_reason_and_everything_else_goes_on",
     ),
@@ -226,7 +226,7 @@ PROTECTIONS = (
     ),
     Protection(
         "3 an outcome waits until the store can be written",
-        "mediarip_mqtt.runner:Runner._commit",
+        "mediarip_mqtt.jobs.runner:Runner._commit",
         body("return await self._store.write(function)"),
         f"{VOLUME}::test_an_outcome_that_the_store_refuses_is_written_later_and_not_worked_for_again",
     ),
@@ -359,7 +359,7 @@ PROTECTIONS = (
     ),
     Protection(
         "7 sessions take turns",
-        "mediarip_mqtt.jobs:Jobs.__init__",
+        "mediarip_mqtt.jobs.use_cases:Jobs.__init__",
         with_argument("Turns", "fair", "False"),
         "tests/test_sessions.py::test_one_user_s_flood_does_not_hold_up_another",
     ),
@@ -377,9 +377,9 @@ PROTECTIONS = (
     ),
     Protection(
         "9 a job without progress is ended",
-        "mediarip_mqtt.advance:Advance.end_stalled",
+        "mediarip_mqtt.jobs.progress:Advance.end_stalled",
         never("idle >= limit"),
-        "tests/test_stalled.py",
+        "tests/jobs/test_progress.py",
         "transfer",
     ),
     Protection(

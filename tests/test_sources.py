@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mediarip_mqtt.records import Record
+from mediarip_mqtt.jobs.history_records import Record
 from mediarip_mqtt.sources import (
     Format,
     Pending,

@@ -15,7 +15,7 @@ from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.models import TERMINAL, Job, JobStatus, ProducedFile
 from mediarip_mqtt.contract.settings import PurgeSettings
 from mediarip_mqtt.contract.topics import Topics, dumps
-from mediarip_mqtt.jobs import Jobs, new_id
+from mediarip_mqtt.jobs.use_cases import Jobs, new_id
 from mediarip_mqtt.store import Store, Tx
 from mediarip_mqtt.volume.files import remove_owned
 

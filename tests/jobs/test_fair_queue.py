@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mediarip_mqtt.contract.models import Job, JobStatus
+from mediarip_mqtt.jobs.fair_queue import Turns
 from mediarip_mqtt.store import Store
-from mediarip_mqtt.turns import Turns
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

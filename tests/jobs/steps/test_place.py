@@ -13,16 +13,17 @@ from typing import Self
 
 import pytest
 
-from mediarip_mqtt import commands, outcomes
+from mediarip_mqtt import commands
 from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
 from mediarip_mqtt.contract.models import DownloadOptions, ProducedFile
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import PurgeSettings, Settings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.effects import Effects, Origin
-from mediarip_mqtt.jobs import Jobs
-from mediarip_mqtt.placing import Placing
-from mediarip_mqtt.retention import Retention
+from mediarip_mqtt.jobs import failures
+from mediarip_mqtt.jobs.retention import Retention
+from mediarip_mqtt.jobs.steps.place import Placing
+from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.store import Store, Tx
 from mediarip_mqtt.volume import files as library
 from tests.support.broker import Client, Mosquitto, wait_for
@@ -124,7 +125,7 @@ def test_a_linked_file_is_taken_back_on_both_sides_of_a_kill(tmp_path: Path) -> 
     (tmp_path / ".mediarip").mkdir()
     files = made(tmp_path / ".mediarip", "film.mp4")
     os.link(files[0].temp_path, tmp_path / "film.mp4")
-    outcomes.withdraw(tmp_path, files)
+    failures.withdraw(tmp_path, files)
     assert not (tmp_path / "film.mp4").exists()
     assert Path(files[0].temp_path).exists()
 
@@ -236,10 +237,10 @@ def test_a_place_that_was_only_taken_is_no_file_that_was_moved(tmp_path: Path) -
     source = Path(files[0].temp_path)
     source.unlink()
     (tmp_path / "film.mp4").write_text(library._hidden_name(source, "film.mp4"))  # noqa: SLF001 - what the cut left
-    assert not outcomes.still_there(tmp_path, files)
+    assert not failures.still_there(tmp_path, files)
     with pytest.raises(FileNotFoundError):
-        outcomes.move(tmp_path, files)
-    outcomes.withdraw(tmp_path, files)
+        failures.move(tmp_path, files)
+    failures.withdraw(tmp_path, files)
     assert there(tmp_path) == {".mediarip"}
 
 
@@ -269,7 +270,7 @@ def test_a_full_volume_without_hard_links_keeps_no_empty_file(
     monkeypatch.setattr(os, "link", unsupported)
     monkeypatch.setattr(os, "fdopen", Full)
     with pytest.raises(OSError, match="space"):
-        outcomes.move(tmp_path, files)
+        failures.move(tmp_path, files)
     monkeypatch.undo()
     assert there(tmp_path) == {".mediarip"}
 

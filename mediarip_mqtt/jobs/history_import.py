@@ -13,8 +13,8 @@ from mediarip_mqtt.contract.models import TERMINAL
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import Topics, dumps
 from mediarip_mqtt.contract.urls import check_picture, check_url
-from mediarip_mqtt.jobs import new_id
-from mediarip_mqtt.records import Record
+from mediarip_mqtt.jobs.history_records import Record
+from mediarip_mqtt.jobs.use_cases import new_id
 from mediarip_mqtt.store import Tx
 
 

@@ -18,8 +18,8 @@ from mediarip_mqtt.contract.models import Job, JobStatus, ProducedFile
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import PurgeSettings, Settings
 from mediarip_mqtt.contract.topics import Topics, dumps
-from mediarip_mqtt.jobs import Jobs
-from mediarip_mqtt.retention import Retention, Rule
+from mediarip_mqtt.jobs.retention import Retention, Rule
+from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.store import Store, Tx, database
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.server import MediaServer

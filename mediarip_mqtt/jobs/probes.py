@@ -12,9 +12,9 @@ from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, MediaripErro
 from mediarip_mqtt.contract.models import Job, MediaInfo
 from mediarip_mqtt.contract.topics import Topics, accepted, dumps, refused
 from mediarip_mqtt.engine.protocol import Engine, Extraction, Task
-from mediarip_mqtt.slots import Slot
+from mediarip_mqtt.jobs.fair_queue import Turns
+from mediarip_mqtt.jobs.slot import Slot
 from mediarip_mqtt.store import Probe, Store, Tx
-from mediarip_mqtt.turns import Turns
 
 PROBES: Final = 2  # at once
 PROBE_TIME: Final = 120.0

@@ -17,8 +17,8 @@ from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import DownloadSettings, Settings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.error_classes import classify
-from mediarip_mqtt.jobs import Jobs
-from mediarip_mqtt.limits import Limits
+from mediarip_mqtt.jobs.limits import Limits
+from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.store import Store
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.server import MediaServer

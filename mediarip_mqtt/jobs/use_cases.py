@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import uuid_utils
 
-from mediarip_mqtt import playlists
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
 from mediarip_mqtt.contract.models import (
@@ -33,8 +32,9 @@ from mediarip_mqtt.contract.models import (
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics, dumps
 from mediarip_mqtt.contract.urls import host_of
+from mediarip_mqtt.jobs import playlists
+from mediarip_mqtt.jobs.fair_queue import Turns
 from mediarip_mqtt.store import Tx
-from mediarip_mqtt.turns import Turns
 
 PREFIX_LENGTH: Final = 4  # characters of an id that may stand for it
 RETRY_LIMIT: Final = 900.0

@@ -18,8 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from mediarip_mqtt import outcomes, threads
-from mediarip_mqtt.advance import Advance
+from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped, StoreError
 from mediarip_mqtt.contract.models import (
     ACTIVE,
@@ -32,12 +31,14 @@ from mediarip_mqtt.contract.models import (
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.protocol import Engine, Extraction, Task
-from mediarip_mqtt.jobs import Jobs
-from mediarip_mqtt.limits import Limits
+from mediarip_mqtt.jobs import failures
+from mediarip_mqtt.jobs.limits import Limits
+from mediarip_mqtt.jobs.probes import Probing
+from mediarip_mqtt.jobs.progress import Advance
+from mediarip_mqtt.jobs.slot import Slot
+from mediarip_mqtt.jobs.steps.place import Placing
+from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.mqtt.publisher import Publisher
-from mediarip_mqtt.placing import Placing
-from mediarip_mqtt.probing import Probing
-from mediarip_mqtt.slots import Slot
 from mediarip_mqtt.store import Changes, Store, Tx
 from mediarip_mqtt.volume.files import discard_temp, job_temp, sweep_temp
 
@@ -138,7 +139,7 @@ class Runner:
             logger.info("runner: %d jobs go on that ran when the service ended", len(put))
         self._leftovers |= await self._store.read(Tx.planned_jobs)  # of some that ended
         self._clean.set()
-        keep = await self._store.read(outcomes.with_partials)
+        keep = await self._store.read(failures.with_partials)
         try:
             await threads.call(sweep_temp, self._temp, keep)
         except OSError as error:
@@ -300,7 +301,7 @@ class Runner:
             await self._attempt(slot)
         except Stopped:
             if slot.stalled and not self._stopping:
-                await self._end(slot, outcomes.stalled(self._stall_timeout))
+                await self._end(slot, failures.stalled(self._stall_timeout))
                 return
             await self._advance.save(slot)
             if self._stopping or slot.interrupted or not slot.stopped.is_set():
@@ -308,7 +309,7 @@ class Runner:
         except DownloadError as error:
             await self._end(slot, error)
         except OSError as error:
-            await self._end(slot, outcomes.storage_failure(error))
+            await self._end(slot, failures.storage_failure(error))
         except (StoreError, sqlite3.Error) as error:
             logger.warning("job %s: the store can't be used: %s", job_id, error)
             await self._commit(lambda tx: self._jobs.put_back(tx, job_id))
@@ -334,7 +335,7 @@ class Runner:
         extraction = self._ready.pop(job.id, None)  # used once, whatever comes of it
         planned = await self._store.read(lambda tx: tx.files(job.id, planned=True))
         if planned:  # killed between the commit of the names and the end of the move
-            if await threads.call(outcomes.still_there, self._root, planned):
+            if await threads.call(failures.still_there, self._root, planned):
                 await self._placing.place(job.id, planned, named=True)
                 return
             await self._placing.give_up(job.id)
@@ -466,8 +467,8 @@ class Runner:
         job = await self._store.read(partial(Tx.job, job_id=job_id))
         if job is not None and job.status not in TERMINAL:
             return
-        if job is not None and outcomes.resumable(job):
-            await threads.call(outcomes.discard_empty, self._temp, job_id)
+        if job is not None and failures.resumable(job):
+            await threads.call(failures.discard_empty, self._temp, job_id)
             return
         self._ready.pop(job_id, None)
         await self._placing.give_up(job_id)

@@ -17,7 +17,7 @@ from mediarip_mqtt.contract.models import (
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import Topics
-from mediarip_mqtt.jobs import Jobs
+from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.store import Store, Tx
 from tests.support.broker import Client, wait_for
 from tests.support.server import MediaServer

@@ -19,8 +19,8 @@ from typing import Final
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.engine.protocol import Report
+from mediarip_mqtt.jobs.slot import Slot
 from mediarip_mqtt.mqtt.publisher import Publisher
-from mediarip_mqtt.slots import Slot
 from mediarip_mqtt.store import Store
 from mediarip_mqtt.volume import files
 

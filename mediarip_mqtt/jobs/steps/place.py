@@ -8,10 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt import outcomes, threads
+from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped
 from mediarip_mqtt.contract.models import ProducedFile
-from mediarip_mqtt.jobs import Jobs
+from mediarip_mqtt.jobs import failures
+from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.store import Store, Tx
 from mediarip_mqtt.volume import names
 
@@ -51,7 +52,7 @@ class Placing:
                 await self._remove([file for file in files if file not in waiting])
                 raise Stopped
             try:
-                await threads.call(outcomes.move, self._root, files)
+                await threads.call(failures.move, self._root, files)
             except FileExistsError:
                 named = False
                 continue
@@ -71,11 +72,11 @@ class Placing:
         """
         planned = await self._store.read(lambda tx: tx.files(job_id, planned=True))
         if planned:
-            await threads.call(outcomes.withdraw, self._root, planned)
+            await threads.call(failures.withdraw, self._root, planned)
             await self._store.write(lambda tx: tx.forget_files(job_id))
 
     async def _remove(self, files: Sequence[ProducedFile]) -> None:
-        await threads.call(outcomes.remove, self._root, files)
+        await threads.call(failures.remove, self._root, files)
 
     async def _choose_names(self, files: Sequence[ProducedFile]) -> tuple[ProducedFile, ...]:
         taken = await self._store.read(Tx.planned_names)
