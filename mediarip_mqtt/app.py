@@ -16,15 +16,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt import __version__, commands, threads
+from mediarip_mqtt import __version__, threads
+from mediarip_mqtt.commands import payloads
+from mediarip_mqtt.commands.effects import PAUSED_KEY, UPDATE_KEY, Effects
+from mediarip_mqtt.commands.intake import Dispatch
 from mediarip_mqtt.contract import events, presets
 from mediarip_mqtt.contract.errors import ConfigError, StoreError
 from mediarip_mqtt.contract.models import Facts, PauseReason
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import CONTRACT_VERSION, Topics, dumps
-from mediarip_mqtt.dispatch import Dispatch
-from mediarip_mqtt.effects import PAUSED_KEY, UPDATE_KEY, Effects
 from mediarip_mqtt.engine.cookie_files import Cookies
 from mediarip_mqtt.engine.protocol import Engine
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
@@ -424,7 +425,7 @@ class App:
             "journal_mode": self._journal,
             "filesystem": self._mount.fstype,
             "session_mode": self.settings.session.mode,
-            "commands": sorted(commands.CLASSES),
+            "commands": sorted(payloads.CLASSES),
             "presets": presets.preset_names(self.settings.downloads),
             "settings": self._preferences.describe(),
         }

@@ -18,11 +18,9 @@ from mediarip_mqtt import (
     cli_doctor,
     cli_history,
     cli_jobs,
-    commands,
     completion,
     configuration,
     health,
-    payloads,
     redaction,
     schema,
     supervisor,
@@ -37,6 +35,8 @@ from mediarip_mqtt.client import (
     open_client,
     reachable,
 )
+from mediarip_mqtt.commands import parse
+from mediarip_mqtt.commands.payloads import MAIN_ARGUMENT
 from mediarip_mqtt.contract.models import MediaType, Priority
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import ONLINE, dumps
@@ -194,7 +194,7 @@ def download_command(  # noqa: PLR0913 - the options of a download
     """Download over the running service; exit code 0 only if the file is there."""
     loaded = load(config, quiet=True)
     arguments = {
-        ("url" if payloads.repair_url(url) else "query"): url,
+        ("url" if parse.repair_url(url) else "query"): url,
         "preset": preset,
         "quality": quality,
         "format_id": format_id,
@@ -356,7 +356,7 @@ def _arguments(name: str, words: list[str]) -> dict[str, Any]:
         except ValueError as error:
             fail(f"The argument is not valid JSON: {error}", Exit.CONFIG)
         return dict(value)
-    main = commands.MAIN_ARGUMENT.get(name) or "id"
+    main = MAIN_ARGUMENT.get(name) or "id"
     if len(words) == 1 and (main == "url" or "=" not in words[0]):
         return {main: words[0]}
     given = {}

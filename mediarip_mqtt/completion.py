@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mediarip_mqtt import commands, configuration
+from mediarip_mqtt import configuration
+from mediarip_mqtt.commands import payloads
 from mediarip_mqtt.contract import presets as presets_module
 from mediarip_mqtt.contract import settings
 from mediarip_mqtt.contract.errors import ConfigError
@@ -13,7 +14,7 @@ from mediarip_mqtt.contract.errors import ConfigError
 
 def command_names(incomplete: str) -> list[str]:
     """Return the commands that begin so."""
-    return [name for name in sorted(commands.CLASSES) if name.startswith(incomplete)]
+    return [name for name in sorted(payloads.CLASSES) if name.startswith(incomplete)]
 
 
 def presets(incomplete: str) -> list[str]:

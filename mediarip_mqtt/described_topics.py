@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeAlias
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from mediarip_mqtt import commands, examples, replies
+from mediarip_mqtt.commands import examples, payloads, replies
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.models import Job, Progress
 from mediarip_mqtt.contract.settings import HomeAssistantSettings, MqttSettings, runtime_fields
@@ -102,12 +102,12 @@ def answers() -> list[Message]:
     unknown = Message(
         "reply.unknown", "The reply to what is no known command.", _ref(replies.Refused)
     )
-    return [*(reply(name) for name in commands.CLASSES), unknown]
+    return [*(reply(name) for name in payloads.CLASSES), unknown]
 
 
 def command(name: str) -> Message:
     """Return a command as an object."""
-    cls = commands.CLASSES[name]
+    cls = payloads.CLASSES[name]
     summary = (cls.__doc__ or "").strip().splitlines()[0]
     example = examples.COMMANDS[name]
     return Message(f"command.{name}", summary, {"$ref": DEFS + cls.__name__}, example=example)
@@ -213,7 +213,7 @@ def _job(cls: type[events.Event]) -> bool:
 
 
 def _intake(root: Topics, session: Topics) -> list[Topic]:
-    names = tuple(commands.CLASSES)
+    names = tuple(payloads.CLASSES)
     objects = tuple(command(name) for name in names)
     text = _text("download")
     assert text is not None  # noqa: S101 - a download has a main argument
@@ -255,7 +255,7 @@ def _intake(root: Topics, session: Topics) -> list[Topic]:
 
 def _text(name: str) -> Message | None:
     """Return a command as plain text; None for one that takes none."""
-    main = commands.MAIN_ARGUMENT[name]
+    main = payloads.MAIN_ARGUMENT[name]
     if main is None:
         return None
     what = "a URL, or search words" if name == "download" else f"`{main}`"
@@ -327,7 +327,7 @@ def definitions() -> dict[str, Schema]:
     sent: list[type[BaseModel]] = [Info, State, Ytdlp, JobList, Job, Progress, replies.Refused]
     sent += [cls for shapes in replies.ACCEPTED.values() for cls in shapes]
     sent += events.classes().values()
-    taken = [cls for cls in commands.CLASSES.values() if cls is not commands.ChangeSettings]
+    taken = [cls for cls in payloads.CLASSES.values() if cls is not payloads.ChangeSettings]
     found = {
         CHANGE_SETTINGS: _change_settings(),
         **_defined(taken, "validation", closed=True),
@@ -344,10 +344,10 @@ def _defined(
 
 
 def _change_settings() -> Schema:
-    own = commands.ChangeSettings.model_json_schema(ref_template=DEFS + "{model}")["properties"]
+    own = payloads.ChangeSettings.model_json_schema(ref_template=DEFS + "{model}")["properties"]
     schema = {
         "type": "object",
-        "description": (commands.ChangeSettings.__doc__ or "").strip(),
+        "description": (payloads.ChangeSettings.__doc__ or "").strip(),
         "properties": {
             "command": own["command"],
             "request_id": own["request_id"],

@@ -24,12 +24,12 @@ from typing import Any, Final
 from uuid import uuid4
 
 from mediarip_mqtt import threads, ytdlp_choice
+from mediarip_mqtt.commands.effects import UPDATE_CHECK
+from mediarip_mqtt.commands.effects import UPDATE_KEY as KEY
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.contract.settings import SECRET_VARIABLES, Settings
 from mediarip_mqtt.contract.topics import Topics, dumps
-from mediarip_mqtt.effects import UPDATE_CHECK
-from mediarip_mqtt.effects import UPDATE_KEY as KEY
 from mediarip_mqtt.jobs.use_cases import new_id
 from mediarip_mqtt.logs import redact
 from mediarip_mqtt.store import Store

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from mediarip_mqtt import commands, described_topics, examples, replies
+from mediarip_mqtt import described_topics
+from mediarip_mqtt.commands import examples, payloads, replies
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.error_guide import GUIDE, Of
 from mediarip_mqtt.described_topics import DEFS, Schema
@@ -83,7 +84,7 @@ OF: Final = {
 def pages() -> dict[str, str]:
     """Return every page by its name."""
     return {
-        "commands.md": _page(COMMANDS, (_command(name) for name in commands.CLASSES)),
+        "commands.md": _page(COMMANDS, (_command(name) for name in payloads.CLASSES)),
         "topics.md": _page(TOPICS.rstrip(), (*_topics(), "", *map(_object, _objects()))),
         "events.md": _page(EVENTS, (_event(name) for name in events.types())),
         "errors.md": _page(ERRORS, (_error(code) for code in GUIDE)),
@@ -95,9 +96,9 @@ def _page(head: str, sections: Iterable[str]) -> str:
 
 
 def _command(name: str) -> str:
-    cls = commands.CLASSES[name]
+    cls = payloads.CLASSES[name]
     schema = described_topics.definitions()[cls.__name__]
-    main = commands.MAIN_ARGUMENT[name]
+    main = payloads.MAIN_ARGUMENT[name]
     own = {
         key: one
         for key, one in schema["properties"].items()
@@ -165,7 +166,7 @@ def _objects() -> list[str]:
             for all_ in replies.ACCEPTED.values()
             for one in all_
         ),
-        *(described_topics.definitions()[one.__name__] for one in commands.CLASSES.values()),
+        *(described_topics.definitions()[one.__name__] for one in payloads.CLASSES.values()),
     ]
     while todo:
         for name in re.findall(rf"{re.escape(DEFS)}(\w+)", json.dumps(todo.pop(0))):

@@ -22,8 +22,10 @@ import pytest
 import trustme
 import yaml
 
-from mediarip_mqtt import commands, configuration, payloads
-from mediarip_mqtt.effects import UPDATE_KEY
+from mediarip_mqtt import configuration
+from mediarip_mqtt.commands import parse
+from mediarip_mqtt.commands.effects import UPDATE_KEY
+from mediarip_mqtt.commands.payloads import CLASSES
 from mediarip_mqtt.homeassistant import entities
 from tests.support.broker import Client, Mosquitto, free_port, wait_for
 from tests.support.examples import KINDS, PAGES, ROOT, RUN, Example, examples
@@ -45,8 +47,8 @@ def test_every_example_is_of_a_kind_that_is_run_or_says_why_not() -> None:
 
 @pytest.mark.parametrize("one", examples("json"), ids=str)
 def test_a_json_example_is_a_command_that_is_understood(one: Example) -> None:
-    name = one.heading if one.heading in commands.CLASSES else None
-    assert payloads.parse(one.text.encode(), name)
+    name = one.heading if one.heading in CLASSES else None
+    assert parse.parse(one.text.encode(), name)
 
 
 @pytest.mark.parametrize("one", examples("settings", "service"), ids=str)
@@ -70,7 +72,7 @@ def test_an_example_for_home_assistant_names_entities_there_are(one: Example) ->
     assert named or "subtype:" in one.text
     for message in _messages(yaml.safe_load(one.text)):
         if "{{" not in message:
-            assert payloads.parse(message.encode(), None)
+            assert parse.parse(message.encode(), None)
     for trigger in re.findall(r"subtype: (\w+)", one.text):
         assert trigger in entities.TRIGGERS
 

@@ -13,7 +13,9 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator, Draft202012Validator
 
-from mediarip_mqtt import commands, described_topics, examples, payloads, replies
+from mediarip_mqtt import described_topics
+from mediarip_mqtt.commands import examples, parse, replies
+from mediarip_mqtt.commands.payloads import CLASSES, ChangeSettings
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.error_guide import GUIDE
 from mediarip_mqtt.contract.errors import ErrorCode
@@ -87,8 +89,8 @@ def test_every_topic_says_how_it_is_delivered() -> None:
 def test_the_document_has_all_there_is() -> None:
     found = document()
     channels, messages = found["channels"], found["components"]["messages"]
-    assert {f"command.{name}" for name in commands.CLASSES} <= set(channels)
-    assert {f"reply.{name}" for name in commands.CLASSES} <= set(channels["response"]["messages"])
+    assert {f"command.{name}" for name in CLASSES} <= set(channels)
+    assert {f"reply.{name}" for name in CLASSES} <= set(channels["response"]["messages"])
     assert {f"event.{name}" for name in events.types()} == set(channels["event"]["messages"])
     assert {f"setting.{key}" for key in runtime_fields()} == set(channels["setting"]["messages"])
     assert set(found["components"]["schemas"]["ErrorCode"]["enum"]) == set(ErrorCode)
@@ -98,20 +100,20 @@ def test_the_document_has_all_there_is() -> None:
 
 
 def test_each_command_has_its_reply_and_each_error_code_its_advice() -> None:
-    assert set(replies.ACCEPTED) == set(commands.CLASSES)
+    assert set(replies.ACCEPTED) == set(CLASSES)
     assert set(GUIDE) == set(ErrorCode)
 
 
 def test_each_command_event_and_code_has_its_section_and_each_command_its_example() -> None:
-    wanted = {"commands": commands.CLASSES, "events": events.types(), "errors": list(ErrorCode)}
+    wanted = {"commands": CLASSES, "events": events.types(), "errors": list(ErrorCode)}
     for page, names in wanted.items():
         text = (DOCS / "reference" / f"{page}.md").read_text("utf-8")
         assert re.findall(r"^## (\S+)$", text, re.MULTILINE) == list(names)
-    assert set(examples.COMMANDS) == set(commands.CLASSES)
+    assert set(examples.COMMANDS) == set(CLASSES)
     for name, payload in examples.COMMANDS.items():
         schema = json.loads((DOCS / "schemas" / f"command.{name}.json").read_text("utf-8"))
         assert Draft202012Validator(schema).is_valid(payload)
-        assert payloads.parse(json.dumps(payload).encode(), name)
+        assert parse.parse(json.dumps(payload).encode(), name)
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.stem)
@@ -150,11 +152,11 @@ def test_the_schema_of_commands_and_the_service_agree(
     assert Draft202012Validator(schema).is_valid(payload) is good
     accepted = True
     try:
-        command = payloads.parse(json.dumps(payload).encode(), None)
-        if isinstance(command, commands.ChangeSettings):
+        command = parse.parse(json.dumps(payload).encode(), None)
+        if isinstance(command, ChangeSettings):
             accepted = (
                 set(command.values) <= set(runtime_fields()) and 99 not in command.values.values()
             )
-    except payloads.ParseError:
+    except parse.ParseError:
         accepted = False
     assert accepted is good

@@ -16,9 +16,9 @@ import pytest
 import yt_dlp
 
 from mediarip_mqtt import updates, ytdlp_choice
+from mediarip_mqtt.commands.effects import UPDATE_KEY
 from mediarip_mqtt.contract import topics
 from mediarip_mqtt.contract.settings import Settings, UpdateSettings
-from mediarip_mqtt.effects import UPDATE_KEY
 from mediarip_mqtt.jobs.use_cases import now
 from mediarip_mqtt.store import Store
 from mediarip_mqtt.ytdlp_choice import Choice

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from mediarip_mqtt import commands
+from mediarip_mqtt.commands import payloads
 from mediarip_mqtt.contract.errors import BrokerError, StoreError
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import Topics, dumps
@@ -75,7 +75,7 @@ class Discovery:
 
     def config(self) -> dict[str, Any]:
         """Return the discovery message."""
-        return device_config(self._topics, self._mqtt.node_id, commands.CLASSES, self._extras())
+        return device_config(self._topics, self._mqtt.node_id, payloads.CLASSES, self._extras())
 
     async def announce(self, link: Link) -> None:
         """Announce the device, or take it back where discovery is off."""

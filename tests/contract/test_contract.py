@@ -358,7 +358,10 @@ def test_each_event_happens_once_and_carries_its_job(
         assert ("job" in one) != (one["event_type"] in {"disk_low", "ytdlp_updated"})
     assert listener.events("playlist_completed")[0]["job"]["id"] == feed
     described = {name.removeprefix("event.") for name in contract.messages("event")}
-    assert described == EVENTS | {"purged", "imported"}  # tests/test_purge.py, test_history.py
+    assert described == EVENTS | {
+        "purged",
+        "imported",
+    }  # tests/commands/test_purge.py, test_history.py
     assert not described & MISSING_EVENTS
 
 

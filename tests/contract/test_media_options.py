@@ -13,7 +13,7 @@ import pytest
 from yt_dlp.postprocessor import get_postprocessor
 from yt_dlp.postprocessor.sponsorblock import SponsorBlockPP
 
-from mediarip_mqtt import payloads
+from mediarip_mqtt.commands import parse
 from mediarip_mqtt.contract.errors import DownloadError
 from mediarip_mqtt.contract.media_options import CATEGORIES, Embed, SponsorBlock, Subtitles
 from mediarip_mqtt.contract.models import DownloadOptions, ProducedFile
@@ -311,7 +311,7 @@ def test_the_categories_are_those_that_yt_dlp_knows() -> None:
 )
 def test_wishes_can_be_written_in_short(key: str, value: object, meaning: object) -> None:
     payload = json.dumps({"url": "https://example.org/x", key: value})
-    assert getattr(payloads.parse(payload.encode(), "download"), key) == meaning
+    assert getattr(parse.parse(payload.encode(), "download"), key) == meaning
 
 
 @pytest.mark.parametrize(
@@ -331,8 +331,8 @@ def test_wishes_can_be_written_in_short(key: str, value: object, meaning: object
 )
 def test_a_wish_that_can_t_be_is_refused_by_its_name(key: str, value: object) -> None:
     payload = json.dumps({"url": "https://example.org/x", key: value})
-    with pytest.raises(payloads.ParseError) as caught:
-        payloads.parse(payload.encode(), "download")
+    with pytest.raises(parse.ParseError) as caught:
+        parse.parse(payload.encode(), "download")
     assert (caught.value.code, caught.value.field) == ("invalid_payload", key)
 
 

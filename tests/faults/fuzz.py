@@ -11,7 +11,8 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["mediarip_mqtt"]):
-    from mediarip_mqtt import commands, payloads
+    from mediarip_mqtt.commands import parse
+    from mediarip_mqtt.commands.payloads import CLASSES
     from mediarip_mqtt.contract import topics
     from mediarip_mqtt.contract.errors import CommandError
     from mediarip_mqtt.contract.runtime_settings import Preferences
@@ -20,7 +21,7 @@ with atheris.instrument_imports(include=["mediarip_mqtt"]):
     from mediarip_mqtt.engine.error_classes import classify, clean
     from mediarip_mqtt.volume import names
 
-NAMES = [None, *sorted(commands.CLASSES)]
+NAMES = [None, *sorted(CLASSES)]
 TOPICS = topics.Topics("mediarip", isolated=True)
 SECURITY = SecuritySettings()
 PREFERENCES = Preferences(Settings())
@@ -35,7 +36,7 @@ def one_input(data: bytes) -> None:
     with contextlib.suppress(CommandError):
         match door:
             case 0 | 1 | 2:
-                payloads.parse(payload, NAMES[data[0] % len(NAMES)])
+                parse.parse(payload, NAMES[data[0] % len(NAMES)])
             case 3:
                 check_url(text, SECURITY)
             case 4:

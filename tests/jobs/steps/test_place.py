@@ -13,13 +13,13 @@ from typing import Self
 
 import pytest
 
-from mediarip_mqtt import commands
+from mediarip_mqtt.commands import payloads
+from mediarip_mqtt.commands.effects import Effects, Origin
 from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
 from mediarip_mqtt.contract.models import DownloadOptions, ProducedFile
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import PurgeSettings, Settings
 from mediarip_mqtt.contract.topics import Topics
-from mediarip_mqtt.effects import Effects, Origin
 from mediarip_mqtt.jobs import failures
 from mediarip_mqtt.jobs.retention import Retention
 from mediarip_mqtt.jobs.steps.place import Placing
@@ -296,7 +296,7 @@ async def test_delete_all_takes_no_job_that_ended_while_the_files_went(
         deleted=frozenset({first}),
     )
     reply = await store.write(
-        lambda tx: effects.carry_out(tx, commands.Delete(id="all", files=True), origin)
+        lambda tx: effects.carry_out(tx, payloads.Delete(id="all", files=True), origin)
     )
     assert reply is not None
     assert reply["job_ids"] == [first]
@@ -304,11 +304,11 @@ async def test_delete_all_takes_no_job_that_ended_while_the_files_went(
         await store.write(
             lambda tx: effects.carry_out(
                 tx,
-                commands.Delete(id=second, files=True),
+                payloads.Delete(id=second, files=True),
                 replace(origin, deleted=frozenset()),
             )
         )
-    last = commands.Delete(id="last", files=True)
+    last = payloads.Delete(id="last", files=True)
     third = await ended(store, jobs, "c.mp4")
     reply = await store.write(
         lambda tx: effects.carry_out(tx, last, replace(origin, deleted=frozenset({second})))

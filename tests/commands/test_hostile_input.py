@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from mediarip_mqtt import commands, configuration, payloads
+from mediarip_mqtt import configuration
+from mediarip_mqtt.commands import parse as payloads
+from mediarip_mqtt.commands.payloads import CLASSES, Base
 from mediarip_mqtt.contract.errors import CommandError, ConfigError, DownloadError
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings, Settings
@@ -39,8 +41,8 @@ ANY_JSON: SearchStrategy[Any] = st.recursive(
     ),
     max_leaves=20,
 )
-NAMES = sorted(commands.CLASSES)
-KEYS = sorted({key for cls in commands.CLASSES.values() for key in cls.model_fields} | {"command"})
+NAMES = sorted(CLASSES)
+KEYS = sorted({key for cls in CLASSES.values() for key in cls.model_fields} | {"command"})
 COMMANDS = st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=10), ANY_JSON, max_size=8)
 
 
@@ -52,7 +54,7 @@ def parse(payload: bytes, name: str | None) -> None:
         json.loads(dumps(refusal))
         dumps(refusal).encode()
         return
-    assert isinstance(command, commands.Base)
+    assert isinstance(command, Base)
     assert command.model_dump(include={"command"})["command"] in NAMES
 
 

@@ -14,7 +14,7 @@ from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
-ACL = Path(__file__).parent.parent / "docs" / "mosquitto-isolated.acl"
+ACL = Path(__file__).parents[2] / "docs" / "mosquitto-isolated.acl"
 USERS = ("mediarip", "homeassistant", "alice", "bob", "default", "no name")
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from mediarip_mqtt.commands import (
+from mediarip_mqtt.commands.payloads import (
     CLASSES,
     MAIN_ARGUMENT,
     MAX_TEXT,

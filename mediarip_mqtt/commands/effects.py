@@ -1,6 +1,6 @@
 """What each command does, inside the transaction that also holds its reply.
 
-A new command has its ``case`` here, and its class in `mediarip_mqtt.commands`.
+A new command has its ``case`` here, and its class in `mediarip_mqtt.commands.payloads`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final, assert_never, cast
 from urllib.parse import quote_plus
 
-from mediarip_mqtt import commands
+from mediarip_mqtt.commands import payloads
 from mediarip_mqtt.contract import presets
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 from mediarip_mqtt.contract.models import ACTIVE, TERMINAL, WAITING, DownloadOptions, Job, JobStatus
@@ -89,7 +89,7 @@ class Effects:
         if len(self._buckets) > MAX_BUCKETS:
             self._buckets.pop(next(iter(self._buckets)))
 
-    def admit(self, command: commands.Base, session_id: str) -> None:
+    def admit(self, command: payloads.Base, session_id: str) -> None:
         """Raise `rate_limited` or `forbidden` where an isolated session may not ask for this now.
 
         Not part of `carry_out`, whose replies are remembered: who waits as told and asks again with
@@ -104,24 +104,24 @@ class Effects:
         return session_id if self._topics.isolated else None
 
     def carry_out(  # noqa: C901, PLR0911, PLR0912 - one case for each command
-        self, tx: Tx, command: commands.Base, origin: Origin
+        self, tx: Tx, command: payloads.Base, origin: Origin
     ) -> dict[str, Any] | None:
         """Do what a command says; return its reply, or None where that comes later."""
         scope = self.scope(origin.session_id)
-        match cast("commands.Command", command):
-            case commands.Download() as download:
+        match cast("payloads.Command", command):
+            case payloads.Download() as download:
                 return _with_job(download, self._download(tx, download, origin))
-            case commands.ProbePage() as probe:
+            case payloads.ProbePage() as probe:
                 self._probe(tx, probe, origin)
                 return None
-            case commands.Cancel() as cancel:
+            case payloads.Cancel() as cancel:
                 return self._each(tx, cancel, scope, ACTIVE | WAITING, self._jobs.cancel)
-            case commands.Retry() as retry:
+            case payloads.Retry() as retry:
                 ended = {JobStatus(retry.status)} if retry.status else _RETRIED
                 return self._each(tx, retry, scope, ended, self._jobs.retry)
-            case commands.Delete() as delete:
+            case payloads.Delete() as delete:
                 return self._delete(tx, delete, scope, origin.deleted)
-            case commands.Keep() as keep:
+            case payloads.Keep() as keep:
                 return self._each(
                     tx,
                     keep,
@@ -129,25 +129,25 @@ class Effects:
                     frozenset(JobStatus),
                     lambda t, job: self._jobs.keep(t, job, keep=keep.keep),
                 )
-            case commands.ManageCookies() as one:
+            case payloads.ManageCookies() as one:
                 return accepted("cookies", one.request_id, cookies=origin.cookies)
-            case commands.Purge() as purge:
+            case payloads.Purge() as purge:
                 report = origin.purge(tx) if origin.purge else {}
                 return accepted("purge", purge.request_id, **report)
-            case commands.Import() as one:
+            case payloads.Import() as one:
                 report = self._importing(one, origin).take(tx, one.jobs)
                 return accepted("import", one.request_id, **report)
-            case commands.Clear() as clear:
+            case payloads.Clear() as clear:
                 return self._clear(tx, clear, scope)
-            case commands.Pause() as pause:
+            case payloads.Pause() as pause:
                 if pause.id is None:
                     return self._hold(tx, pause, paused=True)
                 return self._each(tx, pause, scope, ACTIVE | WAITING, self._jobs.pause)
-            case commands.Resume() as resume:
+            case payloads.Resume() as resume:
                 if resume.id is None:
                     return self._hold(tx, resume, paused=False)
                 return self._each(tx, resume, scope, {JobStatus.PAUSED}, self._jobs.resume)
-            case commands.Prioritize() as one:
+            case payloads.Prioritize() as one:
                 return self._each(
                     tx,
                     one,
@@ -155,18 +155,18 @@ class Effects:
                     WAITING,
                     lambda t, job: self._jobs.prioritize(t, job, one.priority),
                 )
-            case commands.List() as listing:
+            case payloads.List() as listing:
                 return self._list(tx, listing, scope)
-            case commands.Get() as get:
+            case payloads.Get() as get:
                 if get.id == "all":
-                    everything = commands.List(request_id=get.request_id, limit=200)
+                    everything = payloads.List(request_id=get.request_id, limit=200)
                     return self._list(tx, everything, scope, "get")
                 return _with_job(get, self._jobs.find(tx, get.id, scope))
-            case commands.ChangeSettings() as change:
+            case payloads.ChangeSettings() as change:
                 return self._change(tx, change)
-            case commands.UpdateYtdlp() as update:
+            case payloads.UpdateYtdlp() as update:
                 return self._update_ytdlp(tx, update)
-            case commands.Errors() as errors:
+            case payloads.Errors() as errors:
                 return accepted(
                     "errors",
                     errors.request_id,
@@ -176,7 +176,7 @@ class Effects:
             case _ as never:
                 assert_never(never)
 
-    def _download(self, tx: Tx, command: commands.Download, origin: Origin) -> Job:
+    def _download(self, tx: Tx, command: payloads.Download, origin: Origin) -> Job:
         url = self._url(command)
         if command.output_template:
             names.check_template(command.output_template)
@@ -207,7 +207,7 @@ class Effects:
             reuse=command.on_duplicate == "reuse",
         )
 
-    def _url(self, command: commands.Download) -> str:
+    def _url(self, command: payloads.Download) -> str:
         if command.url is not None:
             return check_url(command.url, self._settings.security)
         prefix = self._settings.downloads.search_prefix
@@ -216,7 +216,7 @@ class Effects:
             return prefix + quote_plus(words)
         return prefix + words
 
-    def _probe(self, tx: Tx, command: commands.ProbePage, origin: Origin) -> None:
+    def _probe(self, tx: Tx, command: payloads.ProbePage, origin: Origin) -> None:
         url = check_url(command.url, self._settings.security)
         waiting = tx.probes()
         me = (origin.session_id, origin.request_id)
@@ -244,7 +244,7 @@ class Effects:
     def _each(  # noqa: PLR0913, PLR0917 - which jobs, and what is done with them
         self,
         tx: Tx,
-        command: commands.Referring | commands.MaybeReferring,
+        command: payloads.Referring | payloads.MaybeReferring,
         scope: str | None,
         statuses: set[JobStatus] | frozenset[JobStatus],
         use_case: Callable[[Tx, Job], Job],
@@ -273,7 +273,7 @@ class Effects:
                 done[use_case(tx, current).id] = None
         return accepted(name_of(command), command.request_id, job_ids=list(done), count=len(done))
 
-    def _importing(self, command: commands.Import, origin: Origin) -> Importing:
+    def _importing(self, command: payloads.Import, origin: Origin) -> Importing:
         return Importing(
             self._settings,
             self._topics.of(origin.session_id),
@@ -283,7 +283,7 @@ class Effects:
             dry_run=command.dry_run,
         )
 
-    def purge_rule(self, command: commands.Purge, origin: Origin) -> Rule:
+    def purge_rule(self, command: payloads.Purge, origin: Origin) -> Rule:
         """Return which jobs a purge is about."""
         named = (command.status,) if isinstance(command.status, str) else command.status
         age = command.older_than
@@ -300,7 +300,7 @@ class Effects:
     def _delete(
         self,
         tx: Tx,
-        command: commands.Delete,
+        command: payloads.Delete,
         scope: str | None,
         without_files: frozenset[str] | None,
     ) -> dict[str, Any]:
@@ -320,7 +320,7 @@ class Effects:
                 )
         return _with_job(command, self._jobs.delete(tx, job))
 
-    def to_delete(self, tx: Tx, command: commands.Delete, origin: Origin) -> list[str]:
+    def to_delete(self, tx: Tx, command: payloads.Delete, origin: Origin) -> list[str]:
         """Return the ids of the jobs that a `delete` removes."""
         scope = self.scope(origin.session_id)
         if command.id == "all":
@@ -330,7 +330,7 @@ class Effects:
         job = self._jobs.find(tx, command.id, scope)
         return [job.id] if job.status in TERMINAL else []
 
-    def _update_ytdlp(self, tx: Tx, command: commands.UpdateYtdlp) -> dict[str, Any]:
+    def _update_ytdlp(self, tx: Tx, command: payloads.UpdateYtdlp) -> dict[str, Any]:
         if tx.config().get(UPDATE_KEY):
             raise CommandError(
                 ErrorCode.INVALID_TRANSITION,
@@ -341,7 +341,7 @@ class Effects:
             "update_ytdlp", command.request_id, started=not command.check, **self._ytdlp()
         )
 
-    def _clear(self, tx: Tx, command: commands.Clear, scope: str | None) -> dict[str, Any]:
+    def _clear(self, tx: Tx, command: payloads.Clear, scope: str | None) -> dict[str, Any]:
         job_id = None
         if command.id not in {None, "all"}:
             job = self._jobs.find(tx, command.id or "", scope)
@@ -356,14 +356,14 @@ class Effects:
         return accepted("clear", command.request_id, count=count)
 
     def _hold(
-        self, tx: Tx, command: commands.Pause | commands.Resume, *, paused: bool
+        self, tx: Tx, command: payloads.Pause | payloads.Resume, *, paused: bool
     ) -> dict[str, Any]:
         tx.set_config(PAUSED_KEY, "user" if paused else None, self._clock())
         tx.changes.queue = True
         return accepted(name_of(command), command.request_id, paused=paused)
 
     def _list(
-        self, tx: Tx, command: commands.List, scope: str | None, name: str = "list"
+        self, tx: Tx, command: payloads.List, scope: str | None, name: str = "list"
     ) -> dict[str, Any]:
         statuses = command.status or ()
         before: datetime | Job | None = None
@@ -384,7 +384,7 @@ class Effects:
             count=len(jobs),
         )
 
-    def _change(self, tx: Tx, command: commands.ChangeSettings) -> dict[str, Any]:
+    def _change(self, tx: Tx, command: payloads.ChangeSettings) -> dict[str, Any]:
         checked = {key: self._preferences.check(key, one) for key, one in command.values.items()}
         if "default_preset" in checked:
             presets.resolve_preset(checked["default_preset"], self._settings.downloads)
@@ -397,16 +397,16 @@ class Effects:
         return accepted("settings", command.request_id, settings=values, details=details)
 
 
-def name_of(command: commands.Base) -> str:
+def name_of(command: payloads.Base) -> str:
     """Return the name by which a command is asked for."""
     return str(command.model_dump(include={"command"})["command"])
 
 
-def _refuse_for_all(command: commands.Base) -> None:
+def _refuse_for_all(command: payloads.Base) -> None:
     """Raise `forbidden` where an isolated session asks for what concerns all of them."""
-    queue = isinstance(command, commands.Pause | commands.Resume) and command.id is None
-    queue = queue or isinstance(command, commands.UpdateYtdlp)
-    if queue or (isinstance(command, commands.ChangeSettings) and command.values):
+    queue = isinstance(command, payloads.Pause | payloads.Resume) and command.id is None
+    queue = queue or isinstance(command, payloads.UpdateYtdlp)
+    if queue or (isinstance(command, payloads.ChangeSettings) and command.values):
         raise CommandError(
             ErrorCode.FORBIDDEN,
             f"`{name_of(command)}` would concern every session; only the service's own topic "
@@ -414,7 +414,7 @@ def _refuse_for_all(command: commands.Base) -> None:
         )
 
 
-def _with_job(command: commands.Base, job: Job) -> dict[str, Any]:
+def _with_job(command: payloads.Base, job: Job) -> dict[str, Any]:
     return accepted(
         name_of(command), command.request_id, job_id=job.id, job=job.model_dump(mode="json")
     )

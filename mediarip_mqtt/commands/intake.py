@@ -18,7 +18,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from mediarip_mqtt import commands, payloads, threads
+from mediarip_mqtt import threads
+from mediarip_mqtt.commands import parse
+from mediarip_mqtt.commands.effects import Effects, Origin, name_of
+from mediarip_mqtt.commands.payloads import (
+    Base,
+    ChangeSettings,
+    Delete,
+    Errors,
+    Get,
+    List,
+    ManageCookies,
+    Purge,
+)
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode, MediaripError, StoreError
 from mediarip_mqtt.contract.models import ProducedFile
 from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
@@ -31,7 +43,6 @@ from mediarip_mqtt.contract.topics import (
     dumps,
     refused,
 )
-from mediarip_mqtt.effects import Effects, Origin, name_of
 from mediarip_mqtt.engine.cookie_files import Cookies
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.jobs.retention import Retention
@@ -109,12 +120,12 @@ class Dispatch:
             command = (
                 self._setting(target.key, message.payload)
                 if isinstance(target, SettingTopic)
-                else payloads.parse(message.payload, name)
+                else parse.parse(message.payload, name)
             )
             if session_id is None:
-                raise payloads.ParseError(_nobody(sid), name_of(command), command.request_id)
+                raise parse.ParseError(_nobody(sid), name_of(command), command.request_id)
         except CommandError as error:
-            if isinstance(error, payloads.ParseError):
+            if isinstance(error, parse.ParseError):
                 name, request_id = error.command or name, error.request_id
             reply = refused(_bounded(name), request_id, error)
             if session_id is None and self._topics.isolated:
@@ -150,7 +161,7 @@ class Dispatch:
             return None
         return ROOT_SESSION if self._settings.session.mode == "open" else sid
 
-    def _setting(self, key: str, payload: bytes) -> commands.ChangeSettings:
+    def _setting(self, key: str, payload: bytes) -> ChangeSettings:
         try:
             text = payload.decode("utf-8").strip()
         except UnicodeDecodeError:
@@ -161,7 +172,7 @@ class Dispatch:
             value = json.loads(text)
         except (ValueError, RecursionError):
             value = text
-        return commands.ChangeSettings(values={key: value})
+        return ChangeSettings(values={key: value})
 
     def _origin(self, message: Message, session_id: str, request_id: str | None) -> Origin:
         return Origin(
@@ -194,29 +205,29 @@ class Dispatch:
             return topic if replies else None
         return None if topic.startswith("$") or (own and not replies) else topic
 
-    async def _carry_out(self, command: commands.Base, origin: Origin) -> None:
+    async def _carry_out(self, command: Base, origin: Origin) -> None:
         name = name_of(command)
         try:
             await self._admit(command, origin)
-            if isinstance(command, commands.List | commands.Get | commands.Errors):
+            if isinstance(command, List | Get | Errors):
                 reply = await self._store.read(lambda tx: self._read(tx, command, origin))
             else:
                 match command:
-                    case commands.Delete():
+                    case Delete():
                         origin = await self._without_files(command, origin)
-                    case commands.Purge():
+                    case Purge():
                         origin = await self._with_purge(command, origin)
-                    case commands.ManageCookies():
+                    case ManageCookies():
                         origin = await self._with_cookies(command, origin)
                 await self._store.write(lambda tx: self._write(tx, command, origin))
-                if isinstance(command, commands.ChangeSettings):
+                if isinstance(command, ChangeSettings):
                     await self._restore_preferences()
                 return  # the reply is in the outbox, committed with the effect
         except CommandError as error:
             reply = dumps(refused(name, origin.request_id, error))
         except (StoreError, sqlite3.Error) as error:
             logger.error("%s: the store can't be used: %s", name, error)  # noqa: TRY400 - no traceback for a lost volume
-            begun = isinstance(command, commands.Purge | commands.Delete | commands.ManageCookies)
+            begun = isinstance(command, Purge | Delete | ManageCookies)
             done = "a part may be done" if begun else "nothing was done"
             failure = CommandError(
                 ErrorCode.STORAGE_UNAVAILABLE,
@@ -234,7 +245,7 @@ class Dispatch:
             reply = dumps(refused(name, origin.request_id, failure))
         await self._answer(origin, reply)
 
-    async def _admit(self, command: commands.Base, origin: Origin) -> None:
+    async def _admit(self, command: Base, origin: Origin) -> None:
         """Refuse what an isolated session may not, before anything is done or written."""
         if self._effects.scope(origin.session_id) in {None, ROOT_SESSION}:
             return
@@ -264,7 +275,7 @@ class Dispatch:
 
     # In a transaction
 
-    def _write(self, tx: Tx, command: commands.Base, origin: Origin) -> None:
+    def _write(self, tx: Tx, command: Base, origin: Origin) -> None:
         """Carry out a command; its reply is committed with its effect."""
         known = self._known_reply(tx, origin)
         if known is None:
@@ -274,7 +285,7 @@ class Dispatch:
             except CommandError as error:
                 result = refused(name_of(command), origin.request_id, error)
                 logger.info("refused: %s", dumps(result)[:400])
-                if isinstance(command, commands.ChangeSettings):
+                if isinstance(command, ChangeSettings):
                     # Published again, so that a control shows the truth.
                     shown = self._preferences.values()
                     tx.changes.settings.update(
@@ -304,13 +315,13 @@ class Dispatch:
             return tx.reply_to_delivery(origin.mid, origin.digest)
         return None
 
-    def _read(self, tx: Tx, command: commands.Base, origin: Origin) -> str:
+    def _read(self, tx: Tx, command: Base, origin: Origin) -> str:
         known = self._known_reply(tx, origin)
         if known is not None:
             return known
         return dumps(self._effects.carry_out(tx, command, origin))
 
-    async def _without_files(self, command: commands.Delete, origin: Origin) -> Origin:
+    async def _without_files(self, command: Delete, origin: Origin) -> Origin:
         """Remove the files before the rows that name them: a kill between leaves no orphan.
 
         What is left of a move that was begun goes in any case: it is no file of theirs yet.
@@ -338,7 +349,7 @@ class Dispatch:
                 ) from None
         return replace(origin, deleted=frozenset(found[0])) if command.files else origin
 
-    async def _with_purge(self, command: commands.Purge, origin: Origin) -> Origin:
+    async def _with_purge(self, command: Purge, origin: Origin) -> Origin:
         """Remove in small transactions what goes; the last jobs go in the reply's own."""
         if await self._store.read(lambda tx: self._known_reply(tx, origin)) is not None:
             return origin  # it has acted already
@@ -351,7 +362,7 @@ class Dispatch:
         topics = self._topics.of(origin.session_id)
         return replace(origin, purge=partial(self._retention.finish, purge=purge, topics=topics))
 
-    async def _with_cookies(self, command: commands.ManageCookies, origin: Origin) -> Origin:
+    async def _with_cookies(self, command: ManageCookies, origin: Origin) -> Origin:
         """Store or delete cookies; return the origin with a report on what there is then."""
         if await self._store.read(lambda tx: self._known_reply(tx, origin)) is not None:
             return origin  # it has acted already

@@ -9,8 +9,16 @@ import pytest
 from pydantic import SecretStr
 from yt_dlp.utils import PlaylistEntries
 
-from mediarip_mqtt import commands
-from mediarip_mqtt.payloads import ParseError, parse, repair_url
+from mediarip_mqtt.commands.parse import ParseError, parse, repair_url
+from mediarip_mqtt.commands.payloads import (
+    CLASSES,
+    Cancel,
+    ChangeSettings,
+    Download,
+    List,
+    Pause,
+    Retry,
+)
 
 
 def refusal(payload: bytes | str, name: str | None = None) -> ParseError:
@@ -39,14 +47,14 @@ def refusal(payload: bytes | str, name: str | None = None) -> ParseError:
 )
 def test_text_that_can_only_mean_one_url_is_repaired(text: str, url: str) -> None:
     command = parse(text.encode(), None)
-    assert isinstance(command, commands.Download)
+    assert isinstance(command, Download)
     assert command.url == url
 
 
 @pytest.mark.parametrize("text", ["cats playing piano", "Re: the film", "[Official] a song", "3"])
 def test_other_text_is_a_search(text: str) -> None:
     command = parse(text.encode(), None)
-    assert isinstance(command, commands.Download)
+    assert isinstance(command, Download)
     assert command.query == text
     assert command.url is None
 
@@ -61,22 +69,22 @@ def test_another_scheme_stays_a_url_so_that_its_check_refuses_it(text: str) -> N
 def test_two_urls_in_one_text_are_not_guessed_at() -> None:
     text = "https://a.example/1 https://a.example/2"
     command = parse(text.encode(), None)
-    assert isinstance(command, commands.Download)
+    assert isinstance(command, Download)
     assert command.url == text  # refused by the check of URLs
 
 
 def test_an_object_names_its_command_and_is_a_download_where_it_does_not() -> None:
-    assert isinstance(parse(b'{"url": "https://example.com/v"}', None), commands.Download)
-    assert isinstance(parse(b'{"command": "cancel", "id": "last"}', None), commands.Cancel)
-    assert isinstance(parse(b'{"id": "last"}', "retry"), commands.Retry)
-    assert isinstance(parse(b"last", "retry"), commands.Retry)
-    assert isinstance(parse(b"", "pause"), commands.Pause)
-    assert isinstance(parse(b'"https://example.com/v"', None), commands.Download)
+    assert isinstance(parse(b'{"url": "https://example.com/v"}', None), Download)
+    assert isinstance(parse(b'{"command": "cancel", "id": "last"}', None), Cancel)
+    assert isinstance(parse(b'{"id": "last"}', "retry"), Retry)
+    assert isinstance(parse(b"last", "retry"), Retry)
+    assert isinstance(parse(b"", "pause"), Pause)
+    assert isinstance(parse(b'"https://example.com/v"', None), Download)
 
 
 def test_the_id_of_a_reply_can_be_sent_back_as_it_came() -> None:
     command = parse(b'{"job_id": "0199abcd"}', "cancel")
-    assert isinstance(command, commands.Cancel)
+    assert isinstance(command, Cancel)
     assert command.id == "0199abcd"
 
 
@@ -138,15 +146,15 @@ def test_a_number_as_request_id_comes_back_as_text() -> None:
 
 def test_settings_take_any_key_and_leave_its_check_to_the_settings() -> None:
     command = parse(b'{"max_concurrent": 2, "request_id": "r"}', "settings")
-    assert isinstance(command, commands.ChangeSettings)
+    assert isinstance(command, ChangeSettings)
     assert command.values == {"max_concurrent": 2}
 
 
-@pytest.mark.parametrize("name", sorted(commands.CLASSES))
+@pytest.mark.parametrize("name", sorted(CLASSES))
 def test_no_command_takes_an_unknown_key(name: str) -> None:
     required: dict[str, Any] = {
         key: "https://example.com" if key == "url" else "last"
-        for key, field in commands.CLASSES[name].model_fields.items()
+        for key, field in CLASSES[name].model_fields.items()
         if field.is_required()
     }
     if name == "settings":
@@ -175,7 +183,7 @@ def test_items_of_a_playlist_are_named_as_for_yt_dlp(items: str) -> None:
     command = parse(
         json.dumps({"url": "https://a.example", "playlist_items": items}).encode(), None
     )
-    assert isinstance(command, commands.Download)
+    assert isinstance(command, Download)
     assert command.playlist_items == items
     assert list(PlaylistEntries.parse_playlist_items(items))
 
@@ -232,7 +240,7 @@ def test_a_purge_and_a_list_take_no_numbers_out_of_range_either() -> None:
     assert refusal(json.dumps({"before": 10**15}), "list").field == "before"
     for moment in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
         listing = parse(json.dumps({"before": moment}).encode(), "list")
-        assert isinstance(listing, commands.List)
+        assert isinstance(listing, List)
         assert listing.before == moment  # the id of no job
 
 
@@ -263,13 +271,13 @@ def test_texts_of_all_languages_and_emoji_come_as_they_were_sent() -> None:
     words = ["naïve", "日本　語", "עברית", "👩\u200d👩\u200d👧"]
     sent = {"url": "https://a.example/x", "category": words[0], "tags": words, "request_id": "é"}
     command = parse(json.dumps(sent).encode(), None)
-    assert isinstance(command, commands.Download)
+    assert isinstance(command, Download)
     assert (list(command.tags), command.request_id) == (words, "é")
 
 
 def test_search_words_are_one_line_and_the_marks_around_a_url_are_left_out() -> None:
     words = parse(b"cats\r\n playing\tpiano", None)
-    assert isinstance(words, commands.Download)
+    assert isinstance(words, Download)
     assert words.query == "cats playing piano"
     assert repair_url("\u200ehttps://a.example/x\u202c ") == "https://a.example/x"
 
@@ -306,5 +314,5 @@ def test_cookies_that_are_sent_to_the_wrong_topic_are_refused_and_not_told(
 def test_words_about_cookies_are_searched_for() -> None:
     for text in ("netscape http cookie file", "cookies TRUE or FALSE", "#1 cookie file"):
         command = parse(text.encode(), None)
-        assert isinstance(command, commands.Download)
+        assert isinstance(command, Download)
         assert command.query == text

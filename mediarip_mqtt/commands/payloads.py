@@ -1,6 +1,6 @@
 """The commands: what a payload may say, as a discriminated union of models.
 
-A new command is its class here and its ``case`` in `mediarip_mqtt.effects`.
+A new command is its class here and its ``case`` in `mediarip_mqtt.commands.effects`.
 """
 
 from __future__ import annotations
