@@ -4,7 +4,7 @@ import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
-# A newer yt-dlp than the installed one (see `mediarip_mqtt.ytdlp_choice`): before any import of it.
+# Before any import of yt-dlp: a fetched version goes first, see `service.ytdlp_version`.
 if _chosen := os.environ.get("_MEDIARIP_YTDLP"):
     sys.path.insert(0, _chosen)
 

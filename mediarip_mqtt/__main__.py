@@ -2,7 +2,7 @@
 
 import importlib
 
-from mediarip_mqtt import ytdlp_choice
+from mediarip_mqtt.service import ytdlp_version
 
 
 def main() -> None:
@@ -10,15 +10,15 @@ def main() -> None:
     try:
         from mediarip_mqtt import cli  # noqa: PLC0415 - what it imports may fail with a new yt-dlp
 
-        if ytdlp_choice.in_use():
+        if ytdlp_version.in_use():
             importlib.import_module("mediarip_mqtt.start")  # which imports it
     except (Exception, SystemExit) as error:
-        ytdlp_choice.fall_back(error, on_trial=False)
+        ytdlp_version.fall_back(error, on_trial=False)
         raise
     try:
         cli.main()
     except Exception as error:
-        ytdlp_choice.fall_back(error, on_trial=True)
+        ytdlp_version.fall_back(error, on_trial=True)
         raise
 
 

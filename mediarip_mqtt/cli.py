@@ -13,19 +13,7 @@ import typer
 from rich.live import Live
 from rich.table import Table
 
-from mediarip_mqtt import (
-    __version__,
-    cli_doctor,
-    cli_history,
-    cli_jobs,
-    completion,
-    configuration,
-    health,
-    redaction,
-    schema,
-    supervisor,
-    ytdlp_choice,
-)
+from mediarip_mqtt import __version__, cli_doctor, cli_history, cli_jobs, completion, schema
 from mediarip_mqtt.client import (
     Client,
     Outcome,
@@ -41,6 +29,7 @@ from mediarip_mqtt.contract.models import MediaType, Priority
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import ONLINE, dumps
 from mediarip_mqtt.display import JobTable, ProgressBar, clean, plain_line, print_line, title_of
+from mediarip_mqtt.service import health, load_settings, redaction, supervisor, ytdlp_version
 from mediarip_mqtt.terminal import (
     AsJson,
     Config,
@@ -102,7 +91,7 @@ def run(
     """Run the service."""
     loaded = load(config)
     fetched = files.fetched_folder(loaded)
-    ytdlp_choice.use(fetched)
+    ytdlp_version.use(fetched)
     if download_url is None:
         coroutine: Coroutine[Any, Any, int] = _serve(loaded, embedded=embedded_broker)
     else:
@@ -111,9 +100,9 @@ def run(
         carry_out(coroutine)
     except typer.Exit as end:
         if end.exit_code == Exit.ANEW:
-            ytdlp_choice.switch(fetched)
+            ytdlp_version.switch(fetched)
         if end.exit_code != Exit.CONFIG:  # a new yt-dlp may refuse an option of the old one
-            ytdlp_choice.forgive(fetched)
+            ytdlp_version.forgive(fetched)
         raise
 
 
@@ -142,8 +131,8 @@ async def _serve_for(loaded: Settings, url: str, *, embedded: bool) -> int:
 def check_config(*, config: Config = None, as_json: AsJson = False) -> None:
     """Print the settings in force and where each comes from; exit code 2 where one is wrong."""
     loaded = load(config)
-    origins = configuration.origins(config)
-    if supervisor.names_broker(configuration.load(config)):
+    origins = load_settings.origins(config)
+    if supervisor.names_broker(load_settings.load(config)):
         origins |= {("mqtt", key): "the Supervisor" for key in supervisor.GIVEN}
     rows = [
         (".".join(place), value, origins[place])

@@ -14,7 +14,6 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 from rich.text import Text
 
-from mediarip_mqtt import configuration, logs, redaction, supervisor
 from mediarip_mqtt.contract import presets
 from mediarip_mqtt.contract.errors import ConfigError, MediaripError
 from mediarip_mqtt.contract.settings import LogSettings, Settings
@@ -23,6 +22,7 @@ from mediarip_mqtt.doctor import bundle as bundles
 from mediarip_mqtt.doctor.examine import examine
 from mediarip_mqtt.doctor.findings import Finding, State, attempt, from_error
 from mediarip_mqtt.engine import ytdlp_options
+from mediarip_mqtt.service import load_settings, logs, redaction, supervisor
 from mediarip_mqtt.terminal import AsJson, Config, Exit, carry_out, err, fail, out, print_json
 
 WIDTH: Final = 18  # of the names of checks
@@ -73,7 +73,7 @@ async def _doctor(
 
 
 def _load(config: Path | None) -> Settings:
-    loaded = configuration.load(config)
+    loaded = load_settings.load(config)
     presets.check_presets(loaded.downloads)
     ytdlp_options.check_options(loaded.downloads)
     return loaded

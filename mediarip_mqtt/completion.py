@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mediarip_mqtt import configuration
 from mediarip_mqtt.commands import payloads
 from mediarip_mqtt.contract import presets as presets_module
 from mediarip_mqtt.contract import settings
 from mediarip_mqtt.contract.errors import ConfigError
+from mediarip_mqtt.service import load_settings
 
 
 def command_names(incomplete: str) -> list[str]:
@@ -21,7 +21,7 @@ def presets(incomplete: str) -> list[str]:
     """Return the presets that begin so: the built-in ones, and those of this machine's settings."""
     config = os.environ.get("MEDIARIP_CONFIG")
     try:
-        downloads = configuration.load(Path(config) if config else None).downloads
+        downloads = load_settings.load(Path(config) if config else None).downloads
     except ConfigError:  # the command itself tells what is wrong
         downloads = settings.DownloadSettings()
     return [name for name in presets_module.preset_names(downloads) if name.startswith(incomplete)]

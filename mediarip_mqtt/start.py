@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from mediarip_mqtt import app
 from mediarip_mqtt.client import Outcome, Snapshot, download, reachable
 from mediarip_mqtt.contract.errors import BrokerError, ConfigError, StoreInUseError
 from mediarip_mqtt.contract.settings import MqttSettings, Settings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.mqtt.embedded_broker import EmbeddedBrokerInUseError, embedded_broker
+from mediarip_mqtt.service import app
 from mediarip_mqtt.volume.files import own_folder
 
 READY_TIME: Final = 30.0  # seconds until the service must be online where a download waits for it

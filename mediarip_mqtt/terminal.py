@@ -13,11 +13,11 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from mediarip_mqtt import configuration, logs, redaction, supervisor
 from mediarip_mqtt.contract import presets
 from mediarip_mqtt.contract.errors import ConfigError, MediaripError
 from mediarip_mqtt.contract.settings import LogSettings, Settings
 from mediarip_mqtt.display import print_line
+from mediarip_mqtt.service import load_settings, logs, redaction, supervisor
 
 out = Console()
 err = Console(stderr=True)
@@ -46,7 +46,7 @@ def load(config: Path | None, *, quiet: bool = False, broker: bool = True) -> Se
     Without ``broker`` the Supervisor, where there is one, is not asked for it.
     """
     try:
-        loaded = configuration.load(config)
+        loaded = load_settings.load(config)
         presets.check_presets(loaded.downloads)
         _configure_log(loaded, quiet=quiet)
         if broker:

@@ -80,7 +80,7 @@ PROTECTIONS = (
         "1 a request id acts once",
         "mediarip_mqtt.commands.intake:Dispatch._known_reply",
         never("origin.request_id"),
-        "tests/test_service.py::test_a_request_id_acts_once_and_is_answered_again",
+        "tests/service/test_whole_service.py::test_a_request_id_acts_once_and_is_answered_again",
     ),
     Protection(
         "1 plain text delivered again acts once",
@@ -130,13 +130,13 @@ PROTECTIONS = (
         "1 partial files are removed with their job",
         "mediarip_mqtt.jobs.runner:Runner._clean_up",
         without("discard_temp"),
-        "tests/test_service.py::test_cancel_ends_a_transfer_within_a_second_and_leaves_nothing",
+        "tests/service/test_whole_service.py::test_cancel_ends_a_transfer_within_a_second_and_leaves_nothing",
     ),
     Protection(
         "1 retained topics of jobs that are gone are cleared",
         "mediarip_mqtt.mqtt.session:Session._compare",
         without("self._publisher.reconcile"),
-        "tests/test_service.py::test_retained_topics_equal_the_store_after_a_restart",
+        "tests/service/test_whole_service.py::test_retained_topics_equal_the_store_after_a_restart",
     ),
     Protection(
         "2 the session at the broker is kept",
@@ -256,7 +256,7 @@ PROTECTIONS = (
     ),
     Protection(
         "5 a clock that is set is noticed",
-        "mediarip_mqtt.upkeep:Upkeep._watch_clock",
+        "mediarip_mqtt.service.upkeep:Upkeep._watch_clock",
         never("CLOCK_JUMP"),
         "tests/faults/test_clock.py",
     ),
@@ -270,7 +270,7 @@ PROTECTIONS = (
         "6 a retained command is refused",
         "mediarip_mqtt.commands.intake:Dispatch._refuse_outright",
         never("message.retain"),
-        "tests/test_service.py::test_a_retained_command_is_refused_also_while_the_service_runs",
+        "tests/service/test_whole_service.py::test_a_retained_command_is_refused_also_while_the_service_runs",
     ),
     Protection(
         "6 addresses are judged when they are connected to",
@@ -337,7 +337,7 @@ PROTECTIONS = (
         "6 a payload has a limit",
         "mediarip_mqtt.commands.intake:Dispatch._refuse_outright",
         never("len(message.payload)"),
-        "tests/test_service.py::test_bad_input_is_answered_and_the_service_goes_on",
+        "tests/service/test_whole_service.py::test_bad_input_is_answered_and_the_service_goes_on",
     ),
     Protection(
         "6 deep nesting is refused",
@@ -373,7 +373,7 @@ PROTECTIONS = (
         "8 a reply goes before events",
         "mediarip_mqtt.store.ledger:Ledger.reply",
         with_argument("self._post", "urgent", "False"),
-        "tests/test_service.py::test_the_reply_to_a_command_for_many_jobs_comes_before_their_events",
+        "tests/service/test_whole_service.py::test_the_reply_to_a_command_for_many_jobs_comes_before_their_events",
     ),
     Protection(
         "9 a job without progress is ended",
@@ -384,15 +384,15 @@ PROTECTIONS = (
     ),
     Protection(
         "9 a stuck event loop is told",
-        "mediarip_mqtt.health:examine",
+        "mediarip_mqtt.service.health:examine",
         instead("silent < STALE", "True"),
         "tests/faults/test_health.py::test_a_stuck_event_loop_and_a_lost_broker_are_told_apart",
     ),
     Protection(
         "9 a lost volume is told",
-        "mediarip_mqtt.health:examine",
+        "mediarip_mqtt.service.health:examine",
         instead("signs.volume == 'ok'", "True"),
-        "tests/test_health.py::test_each_failure_is_told_by_its_name",
+        "tests/service/test_health.py::test_each_failure_is_told_by_its_name",
     ),
 )
 

@@ -18,11 +18,12 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from mediarip_mqtt import app, client, configuration
+from mediarip_mqtt import client
 from mediarip_mqtt.client import Snapshot, open_client
 from mediarip_mqtt.contract import settings
 from mediarip_mqtt.display import JobTable, ProgressBar
 from mediarip_mqtt.mqtt.embedded_broker import embedded_broker
+from mediarip_mqtt.service import app, load_settings
 
 PICTURE: Final = Path(__file__).parent.parent / "docs" / "images" / "terminal.svg"
 # Title to size: the first one is followed to its end, the others are under way or wait by then.
@@ -56,7 +57,7 @@ async def record(folder: Path) -> str:
         "security": {"allow_private_addresses": True},
         "downloads": {"rate_limit": 6_000_000},
     }
-    loaded = configuration.load(None, overrides)
+    loaded = load_settings.load(None, overrides)
     ready, stop = asyncio.Event(), asyncio.Event()
     async with embedded_broker(loaded.mqtt, folder / "data" / ".mediarip") as mqtt:
         served = loaded.model_copy(update={"mqtt": mqtt})

@@ -22,11 +22,11 @@ import pytest
 import trustme
 import yaml
 
-from mediarip_mqtt import configuration
 from mediarip_mqtt.commands import parse
 from mediarip_mqtt.commands.effects import UPDATE_KEY
 from mediarip_mqtt.commands.payloads import CLASSES
 from mediarip_mqtt.homeassistant import entities
+from mediarip_mqtt.service import load_settings
 from tests.support.broker import Client, Mosquitto, free_port, wait_for
 from tests.support.examples import KINDS, PAGES, ROOT, RUN, Example, examples
 from tests.support.server import MediaServer
@@ -58,7 +58,7 @@ def test_an_example_of_the_configuration_is_valid(one: Example, tmp_path: Path) 
     config = tmp_path / "config.yaml"
     secret = str(tmp_path / "password")
     config.write_text(re.sub(r"/(?:run/secrets/mqtt|etc/mediarip/password)", secret, one.text))
-    loaded = configuration.load(config)
+    loaded = load_settings.load(config)
     for section, values in yaml.safe_load(config.read_text()).items():
         for key in values:
             assert key in getattr(loaded, section).model_fields_set, f"{section}.{key}"

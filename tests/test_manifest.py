@@ -13,9 +13,10 @@ import pytest
 import yaml
 from annotated_types import Ge, Le
 
-from mediarip_mqtt import __version__, configuration
+from mediarip_mqtt import __version__
 from mediarip_mqtt.contract import settings
 from mediarip_mqtt.contract.settings import Section
+from mediarip_mqtt.service import load_settings
 
 ROOT = Path(__file__).parent.parent
 MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text("utf-8"))
@@ -188,8 +189,8 @@ def test_the_manifest_is_of_this_version_and_the_only_one() -> None:
 def test_it_is_the_documented_default_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [one for one in os.environ if one.startswith("MEDIARIP")]:
         monkeypatch.delenv(name)
-    loaded = configuration.load(ROOT / "config.yaml")
-    usual = configuration.load()
+    loaded = load_settings.load(ROOT / "config.yaml")
+    usual = load_settings.load()
     for section, cls in SECTIONS.items():
         for key in cls.model_fields:
             if (section, key) not in DIFFERENT:

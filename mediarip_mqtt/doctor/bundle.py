@@ -17,12 +17,13 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt import __version__, configuration, redaction
+from mediarip_mqtt import __version__
 from mediarip_mqtt.client import open_client, reachable
 from mediarip_mqtt.contract.errors import BrokerError, MediaripError
 from mediarip_mqtt.contract.settings import MqttSettings, Settings
 from mediarip_mqtt.doctor import store
 from mediarip_mqtt.doctor.findings import attempt
+from mediarip_mqtt.service import load_settings, redaction
 
 SECONDS: Final = 30.0
 LOG_LINES: Final = 2000
@@ -62,7 +63,7 @@ async def _try(look: Any) -> Any:
 
 def settings(loaded: Settings, config: Path | None) -> list[dict[str, Any]]:
     """Return each setting in force, without secrets, with where it comes from."""
-    origins = configuration.origins(config)
+    origins = load_settings.origins(config)
     return [
         {"setting": ".".join(place), "value": value, "source": origins[place]}
         for place, value in redaction.shown_settings(loaded).items()

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt import client, configuration
+from mediarip_mqtt import client
 from mediarip_mqtt.contract.settings import MqttSettings, Settings
 from mediarip_mqtt.doctor import broker, machine, store, volume
 from mediarip_mqtt.doctor.findings import (
@@ -18,6 +18,7 @@ from mediarip_mqtt.doctor.findings import (
     carry_out,
     ok,
 )
+from mediarip_mqtt.service import load_settings
 from mediarip_mqtt.volume import files
 
 VOLUME_TIME: Final = 5.0
@@ -48,7 +49,7 @@ async def examine(loaded: Settings, config: Path | None) -> list[Finding]:
 
 
 def _configuration(config: Path | None) -> Finding:
-    origins = configuration.origins(config).values()
+    origins = load_settings.origins(config).values()
     given = [one for one in origins if one != "default"]
     return ok("configuration", f"valid; {len(given)} settings are not left at their default")
 

@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
-from mediarip_mqtt import health, ytdlp_choice
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.doctor.findings import Finding, ok, problem, warning
 from mediarip_mqtt.engine import programs
+from mediarip_mqtt.service import health, ytdlp_version
 
 OLD: Final = 60  # days after which a yt-dlp is likely to fail at some site
 JUMP: Final = 0.5  # seconds that the clock may move against the time that has passed
@@ -53,15 +53,15 @@ def javascript() -> list[Finding]:
 
 def ytdlp(folder: Path | None) -> list[Finding]:
     """Look at the yt-dlp that the service would use; ``folder`` is where it keeps fetched ones."""
-    installed = ytdlp_choice.installed()
-    version = (ytdlp_choice.read(folder).chosen if folder else None) or installed
+    installed = ytdlp_version.installed()
+    version = (ytdlp_version.read(folder).chosen if folder else None) or installed
     source = "" if version == installed else f", fetched; installed is {installed}"
     return [judge_age(version, source, datetime.now(UTC).date())]
 
 
 def judge_age(version: str, source: str, today: date) -> Finding:
     """Return what is to be said of a version of yt-dlp, which is the day of its release."""
-    text = f"{ytdlp_choice.shown(version)}{source}"
+    text = f"{ytdlp_version.shown(version)}{source}"
     released = release_date(version)
     if released is None:
         return warning("yt-dlp", text, "Its version is no date. Install a release of yt-dlp.")
@@ -88,7 +88,7 @@ def clock() -> list[Finding]:
     jumped = (time.time() - wall) - (time.monotonic() - passed)
     local = datetime.now().astimezone()
     text = f"{local:%Y-%m-%d %H:%M:%S}, zone {local:%Z} (UTC{local:%z}), which purge.cron uses"
-    released = release_date(ytdlp_choice.installed())
+    released = release_date(ytdlp_version.installed())
     remedy = "Let the machine set its clock by NTP."
     if released and local.date() < released:
         return [problem("clock", f"{text}: before yt-dlp's release; no certificate holds", remedy)]

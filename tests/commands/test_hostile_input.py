@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from mediarip_mqtt import configuration
 from mediarip_mqtt.commands import parse as payloads
 from mediarip_mqtt.commands.payloads import CLASSES, Base
 from mediarip_mqtt.contract.errors import CommandError, ConfigError, DownloadError
@@ -24,6 +23,7 @@ from mediarip_mqtt.contract.topics import Topics, dumps, refused
 from mediarip_mqtt.contract.urls import check_url
 from mediarip_mqtt.engine.protocol import Task
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
+from mediarip_mqtt.service import load_settings
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.service import Service
 
@@ -154,7 +154,7 @@ def test_any_configuration_is_taken_or_named_as_wrong(content: Any, tmp_path_fac
     path = tmp_path_factory.mktemp("config") / "config.yaml"
     path.write_text(json.dumps(content))
     with contextlib.suppress(ConfigError):
-        configuration.load(path)
+        load_settings.load(path)
 
 
 INFO_KEYS = re.findall(

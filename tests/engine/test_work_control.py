@@ -15,13 +15,13 @@ import psutil
 import pytest
 
 from mediarip_mqtt import threads
-from mediarip_mqtt.app import App
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped
 from mediarip_mqtt.contract.models import DownloadOptions, MediaType
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings, Settings
 from mediarip_mqtt.engine.protocol import Control, Extraction, Report, Task
 from mediarip_mqtt.engine.work_control import WorkControl
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
+from mediarip_mqtt.service.app import App
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.server import MediaServer
 

@@ -7,10 +7,10 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.service.test_health import check
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.faulty import program, seize
 from tests.support.service import Service
-from tests.test_health import check
 
 
 def test_a_stuck_event_loop_and_a_lost_broker_are_told_apart(
@@ -37,7 +37,7 @@ def test_a_frozen_process_ends_and_its_successor_carries_out_the_command(
 ) -> None:
     service = Service(tmp_path, mosquitto.port)
     own = service.program
-    patience = {"mediarip_mqtt.health:FROZEN": 3.0}
+    patience = {"mediarip_mqtt.service.health:FROZEN": 3.0}
     service.program = program(seize("command-received"), constants=patience)
     service.start()
     client.publish("command/pause", {"request_id": "p"})

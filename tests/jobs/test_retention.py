@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from mediarip_mqtt import configuration
 from mediarip_mqtt.contract.errors import ConfigError
 from mediarip_mqtt.contract.models import Job, JobStatus, ProducedFile
 from mediarip_mqtt.contract.runtime_settings import Preferences
@@ -20,6 +19,7 @@ from mediarip_mqtt.contract.settings import PurgeSettings, Settings
 from mediarip_mqtt.contract.topics import Topics, dumps
 from mediarip_mqtt.jobs.retention import Retention, Rule
 from mediarip_mqtt.jobs.use_cases import Jobs
+from mediarip_mqtt.service import load_settings
 from mediarip_mqtt.store import Store, Tx, database
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.server import MediaServer
@@ -190,9 +190,9 @@ def test_a_size_that_frees_nothing_is_refused_at_the_start(
 ) -> None:
     monkeypatch.setenv("MEDIARIP__PURGE__MAX_TOTAL_SIZE", "500G")
     with pytest.raises(ConfigError, match="frees nothing without `files: true`"):
-        configuration.load()
+        load_settings.load()
     monkeypatch.setenv("MEDIARIP__PURGE__FILES", "true")
-    assert configuration.load().purge.max_total_size == 500 * 2**30
+    assert load_settings.load().purge.max_total_size == 500 * 2**30
 
 
 async def full_store(path: Path, count: int) -> Store:

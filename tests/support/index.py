@@ -10,7 +10,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
-from mediarip_mqtt import ytdlp_choice
+from mediarip_mqtt.service import ytdlp_version
 
 BROKEN = {
     "import": ("yt_dlp/YoutubeDL.py", 'raise ImportError("made for a test")\n'),
@@ -89,7 +89,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 def _version_module(version: str) -> str:
-    version = ytdlp_choice.shown(version)  # in it, but not in the wheel's metadata
+    version = ytdlp_version.shown(version)  # in it, but not in the wheel's metadata
     return (
         f"__version__ = '{version}'\nRELEASE_GIT_HEAD = None\nVARIANT = 'pip'\n"
         "UPDATE_HINT = None\nCHANNEL = 'stable'\nORIGIN = 'yt-dlp/yt-dlp'\n_pkg_version = "

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from mediarip_mqtt import configuration
 from mediarip_mqtt.contract import settings
 from mediarip_mqtt.contract.errors import CommandError, ConfigError
 from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
+from mediarip_mqtt.service import load_settings
 
 
 def written(folder: Path, text: str) -> Path:
@@ -25,7 +25,7 @@ def test_the_environment_wins_over_the_file_and_the_file_over_defaults(
     path = written(tmp_path, "mqtt:\n  host: file\n  port: 1999\nstorage:\n  min_free: 2 GB\n")
     monkeypatch.setenv("MEDIARIP__MQTT__HOST", "environment")
     monkeypatch.setenv("MEDIARIP__SECURITY__ALLOWED_HOSTS", "nas.local, 10.0.0.0/8")
-    found = configuration.load(path)
+    found = load_settings.load(path)
     assert (found.mqtt.host, found.mqtt.port) == ("environment", 1999)
     assert found.mqtt.base_topic == "mediarip"
     assert found.storage.min_free == 2 * 1024**3
@@ -34,7 +34,7 @@ def test_the_environment_wins_over_the_file_and_the_file_over_defaults(
 
 def test_the_manifest_of_the_home_assistant_app_is_a_configuration_too(tmp_path: Path) -> None:
     path = written(tmp_path, "name: x\noptions:\n  mqtt:\n    host: core-mosquitto\n")
-    assert configuration.load(path).mqtt.host == "core-mosquitto"
+    assert load_settings.load(path).mqtt.host == "core-mosquitto"
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_mistake_in_the_file_is_named_with_its_place(
     tmp_path: Path, text: str, place: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        configuration.load(written(tmp_path, text))
+        load_settings.load(written(tmp_path, text))
     assert place in caught.value.message
 
 
@@ -64,14 +64,14 @@ def test_a_mistake_in_the_environment_is_named_with_its_variable(
 ) -> None:
     monkeypatch.setenv(name, "nonsense")
     with pytest.raises(ConfigError) as caught:
-        configuration.load()
+        load_settings.load()
     assert name in caught.value.message
 
 
 def test_the_password_comes_from_a_file_and_is_shown_nowhere(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("hunter2\n")
     path = written(tmp_path, f"mqtt:\n  password_file: {tmp_path / 'secret'}\n")
-    found = configuration.load(path)
+    found = load_settings.load(path)
     assert found.mqtt.password is not None
     assert found.mqtt.password.get_secret_value() == "hunter2"
     assert "hunter2" not in repr(found)
@@ -82,7 +82,7 @@ def test_a_runtime_setting_has_bounds_and_knows_where_its_value_comes_from(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MEDIARIP__DOWNLOADS__MAX_ATTEMPTS", "5")
-    preferences = Preferences(configuration.load())
+    preferences = Preferences(load_settings.load())
     assert preferences.describe()["max_attempts"]["source"] == "environment"
     assert preferences.describe()["max_concurrent"]["source"] == "default"
     assert preferences.restore({PREFIX + "max_concurrent": "2", PREFIX + "gone": "1"}) == ["gone"]
@@ -119,7 +119,7 @@ def test_a_password_in_the_search_prefix_is_refused_as_it_would_be_published(
 ) -> None:
     wrong = "downloads:\n  search_prefix: https://me:hunter22@searx.example.org/?q=\n"
     with pytest.raises(ConfigError, match="would be published") as refused:
-        configuration.load(written(tmp_path, wrong))
+        load_settings.load(written(tmp_path, wrong))
     assert "hunter22" not in refused.value.message
     good = "downloads:\n  search_prefix: https://searx.example.org/?mail=a@b.example&q=\n"
-    assert configuration.load(written(tmp_path, good)).downloads.search_prefix.endswith("&q=")
+    assert load_settings.load(written(tmp_path, good)).downloads.search_prefix.endswith("&q=")

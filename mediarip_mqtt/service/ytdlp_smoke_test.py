@@ -1,9 +1,10 @@
-"""Whether a yt-dlp works with this service: `python -m mediarip_mqtt.smoke VERSION`.
+"""Test whether a version of yt-dlp works with this service.
 
-Run in a fresh interpreter by `mediarip_mqtt.updates`, before a version is used, with the service's
-download settings as JSON on standard input. Exit code 0 where the version imports, takes those
-settings, and does through the service's engine what everything rests on: download a file, stop at
-once, and connect to no address that is refused. It talks to a server of its own on loopback.
+`python -m mediarip_mqtt.service.ytdlp_smoke_test VERSION`, run in a fresh interpreter by
+`service.ytdlp_update` before a version is used, with the service's download settings as JSON on
+standard input. Exit code 0 where the version imports, takes those settings, and does through the
+service's engine what everything rests on: download a file, stop at once, and connect to no address
+that is refused. It talks to a server of its own on loopback.
 """
 
 from __future__ import annotations

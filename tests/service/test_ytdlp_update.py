@@ -15,13 +15,13 @@ import psutil
 import pytest
 import yt_dlp
 
-from mediarip_mqtt import updates, ytdlp_choice
 from mediarip_mqtt.commands.effects import UPDATE_KEY
 from mediarip_mqtt.contract import topics
 from mediarip_mqtt.contract.settings import Settings, UpdateSettings
 from mediarip_mqtt.jobs.use_cases import now
+from mediarip_mqtt.service import ytdlp_update, ytdlp_version
+from mediarip_mqtt.service.ytdlp_version import Choice
 from mediarip_mqtt.store import Store
-from mediarip_mqtt.ytdlp_choice import Choice
 from tests.support.broker import Client, Mosquitto, free_port, wait_for
 from tests.support.index import PackageIndex
 from tests.support.server import MediaServer
@@ -191,7 +191,7 @@ def test_an_update_that_a_kill_interrupts_is_done_after_the_restart(
     wait_for(lambda: installed(client) == SHOWN, 60)
     wait_for(lambda: client.json("ytdlp")["in_progress"] is False)
     wait_for(lambda: not [one for one in folder.iterdir() if one.name.startswith(".half")])
-    wait_for(lambda: ytdlp_choice.read(folder).trial is None)
+    wait_for(lambda: ytdlp_version.read(folder).trial is None)
 
 
 def reached(client: Client, percent: int) -> bool:
@@ -219,11 +219,11 @@ async def test_a_version_that_hangs_is_given_up_after_a_while(
 ) -> None:
     index = PackageIndex(tmp_path / "simple").start()
     index.add(NEWER, "hangs")
-    monkeypatch.setattr(updates, "SMOKE_TIME", 2.0)
+    monkeypatch.setattr(ytdlp_update, "SMOKE_TIME", 2.0)
     store = Store(tmp_path / "store.db", journal_mode="wal", exclusive=False)
     await store.open()
     told = asyncio.Event()
-    one = updates.Updates(
+    one = ytdlp_update.Updates(
         Settings(updates=UpdateSettings(index_url=index.url, check_interval=0)),
         store,
         topics.Topics("mediarip"),
@@ -239,12 +239,13 @@ async def test_a_version_that_hangs_is_given_up_after_a_while(
     async with asyncio.timeout(60):
         await told.wait()
     assert "did not end within 2 s" in one.payload()["release_summary"]
-    assert ytdlp_choice.read(tmp_path / "ytdlp").chosen is None
-    assert NEWER in ytdlp_choice.read(tmp_path / "ytdlp").bad
+    assert ytdlp_version.read(tmp_path / "ytdlp").chosen is None
+    assert NEWER in ytdlp_version.read(tmp_path / "ytdlp").bad
     assert not [
         one
         for one in psutil.Process().children()
-        if one.status() != psutil.STATUS_ZOMBIE and "mediarip_mqtt.smoke" in one.cmdline()
+        if one.status() != psutil.STATUS_ZOMBIE
+        and "mediarip_mqtt.service.ytdlp_smoke_test" in one.cmdline()
     ]
     running.cancel()
     await asyncio.wait({running})
@@ -285,8 +286,8 @@ def test_a_run_for_one_download_is_not_interrupted_by_an_update(
     client.request("cancel", id="current")
     assert process.wait(20) == 1  # what a cancelled download is, and no stopped service
     assert all(json.loads(one)["pause_reason"] is None for one in client.payloads("state"))
-    choice = ytdlp_choice.read(service.root / ".mediarip" / "ytdlp")
-    assert (choice.chosen, choice.trial) == (NEWER, ytdlp_choice.NEW)  # for the next start
+    choice = ytdlp_version.read(service.root / ".mediarip" / "ytdlp")
+    assert (choice.chosen, choice.trial) == (NEWER, ytdlp_version.NEW)  # for the next start
 
 
 def chosen(service: Service, code: str, trial: str | None) -> Path:
@@ -294,7 +295,7 @@ def chosen(service: Service, code: str, trial: str | None) -> Path:
     folder = service.root / ".mediarip" / "ytdlp"
     (folder / NEWER / "yt_dlp").mkdir(parents=True)
     (folder / NEWER / "yt_dlp" / "__init__.py").write_text(code)
-    ytdlp_choice.write(folder, Choice(chosen=NEWER, trial=trial))
+    ytdlp_version.write(folder, Choice(chosen=NEWER, trial=trial))
     return folder
 
 
@@ -315,14 +316,14 @@ def test_a_version_that_kills_the_service_on_trial_is_given_up_at_the_next_start
     service = run("http://127.0.0.1:9/")
     before = installed(client)
     service.stop()
-    folder = chosen(service, "import os\nos._exit(3)\n", ytdlp_choice.NEW)
+    folder = chosen(service, "import os\nos._exit(3)\n", ytdlp_version.NEW)
     service.start(wait=False)
     wait_for(lambda: not service.running)
     service.start()
     assert "did not come up" in given_up(service, client, before, folder)
 
 
-@pytest.mark.parametrize("trial", [ytdlp_choice.NEW, None])
+@pytest.mark.parametrize("trial", [ytdlp_version.NEW, None])
 @pytest.mark.parametrize("code", ["raise SystemExit(3)", "import no_such_module", "!"])
 def test_a_version_that_can_t_be_imported_is_given_up_in_the_same_start(
     code: str, trial: str | None, run: Callable[..., Service], client: Client
@@ -341,7 +342,7 @@ def test_a_version_on_trial_with_which_the_service_fails_is_given_up_in_the_same
     service = run("http://127.0.0.1:9/")
     before = installed(client)
     service.stop()
-    folder = chosen(service, "", ytdlp_choice.NEW)
+    folder = chosen(service, "", ytdlp_version.NEW)
     shutil.rmtree(folder / NEWER / "yt_dlp")
     here = Path(yt_dlp.__file__).parent
     no_code = shutil.ignore_patterns("__pycache__")
@@ -356,12 +357,12 @@ def test_an_end_for_another_reason_is_not_blamed_on_a_version_on_trial(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unpacked(tmp_path, NEWER)
-    ytdlp_choice.write(tmp_path, Choice(NEWER, trial=ytdlp_choice.NEW))
-    assert ytdlp_choice.resolve(tmp_path) == NEWER
-    monkeypatch.setenv(ytdlp_choice.VARIABLE, str(tmp_path / NEWER))
-    ytdlp_choice.forgive(tmp_path)  # stopped, or no broker
-    assert ytdlp_choice.resolve(tmp_path) == NEWER
-    assert ytdlp_choice.resolve(tmp_path) is None  # killed
+    ytdlp_version.write(tmp_path, Choice(NEWER, trial=ytdlp_version.NEW))
+    assert ytdlp_version.resolve(tmp_path) == NEWER
+    monkeypatch.setenv(ytdlp_version.VARIABLE, str(tmp_path / NEWER))
+    ytdlp_version.forgive(tmp_path)  # stopped, or no broker
+    assert ytdlp_version.resolve(tmp_path) == NEWER
+    assert ytdlp_version.resolve(tmp_path) is None  # killed
 
 
 def unpacked(folder: Path, *versions: str) -> None:
@@ -372,27 +373,27 @@ def unpacked(folder: Path, *versions: str) -> None:
 
 def test_what_is_given_up_makes_room_for_the_fetched_one_before_it(tmp_path: Path) -> None:
     unpacked(tmp_path, "2098.1.1", NEWER)
-    choice = Choice(NEWER, "2098.1.1", ytdlp_choice.STARTED)
-    ytdlp_choice.write(tmp_path, choice)
-    assert ytdlp_choice.resolve(tmp_path) == "2098.1.1"
-    assert ytdlp_choice.resolve(tmp_path) == "2098.1.1"
-    ytdlp_choice.sweep(tmp_path)
+    choice = Choice(NEWER, "2098.1.1", ytdlp_version.STARTED)
+    ytdlp_version.write(tmp_path, choice)
+    assert ytdlp_version.resolve(tmp_path) == "2098.1.1"
+    assert ytdlp_version.resolve(tmp_path) == "2098.1.1"
+    ytdlp_version.sweep(tmp_path)
     assert sorted(one.name for one in tmp_path.iterdir() if one.is_dir()) == ["2098.1.1"]
 
 
 def test_a_version_whose_folder_is_gone_is_given_up(tmp_path: Path) -> None:
     unpacked(tmp_path, "2098.1.1")
-    ytdlp_choice.write(tmp_path, Choice(NEWER, "2098.1.1"))
-    assert ytdlp_choice.resolve(tmp_path) == "2098.1.1"
-    assert ytdlp_choice.read(tmp_path).failed == NEWER
+    ytdlp_version.write(tmp_path, Choice(NEWER, "2098.1.1"))
+    assert ytdlp_version.resolve(tmp_path) == "2098.1.1"
+    assert ytdlp_version.read(tmp_path).failed == NEWER
 
 
 def test_a_newer_one_that_came_with_the_environment_wins(tmp_path: Path) -> None:
     unpacked(tmp_path, "2020.1.1")
-    for trial in (None, ytdlp_choice.NEW, ytdlp_choice.STARTED):
-        ytdlp_choice.write(tmp_path, Choice(chosen="2020.1.1", trial=trial))
-        assert ytdlp_choice.resolve(tmp_path) is None
-        assert ytdlp_choice.read(tmp_path) == Choice()
+    for trial in (None, ytdlp_version.NEW, ytdlp_version.STARTED):
+        ytdlp_version.write(tmp_path, Choice(chosen="2020.1.1", trial=trial))
+        assert ytdlp_version.resolve(tmp_path) is None
+        assert ytdlp_version.read(tmp_path) == Choice()
 
 
 @pytest.mark.parametrize(
@@ -411,14 +412,14 @@ def test_a_newer_one_that_came_with_the_environment_wins(tmp_path: Path) -> None
 def test_a_choice_that_can_t_be_read_means_the_installed_one(tmp_path: Path, content: str) -> None:
     unpacked(tmp_path, NEWER)
     (tmp_path / "choice.json").write_text(content)
-    assert ytdlp_choice.resolve(tmp_path) is None
+    assert ytdlp_version.resolve(tmp_path) is None
 
 
 def test_a_second_service_decides_nothing_on_the_first_ones_storage(
     run: Callable[..., Service], client: Client
 ) -> None:
     service = run("http://127.0.0.1:9/")
-    folder = chosen(service, "raise SystemExit(3)", ytdlp_choice.STARTED)
+    folder = chosen(service, "raise SystemExit(3)", ytdlp_version.STARTED)
     before = (folder / "choice.json").read_text()
     second = subprocess.run(
         [sys.executable, *service.program, "run"],

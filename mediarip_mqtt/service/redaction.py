@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
-from mediarip_mqtt import logs
 from mediarip_mqtt.contract.settings import SECRET_VARIABLES, Settings, sections
+from mediarip_mqtt.service import logs
 
 HIDDEN: Final = "***"
 LEAST: Final = 4  # characters of a secret; shorter ones would blank out ordinary text

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mediarip_mqtt import logs
 from mediarip_mqtt.contract.settings import LogSettings
+from mediarip_mqtt.service import logs
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from mediarip_mqtt import threads, ytdlp_choice
+from mediarip_mqtt import threads
 from mediarip_mqtt.commands.effects import UPDATE_CHECK
 from mediarip_mqtt.commands.effects import UPDATE_KEY as KEY
 from mediarip_mqtt.contract import events
@@ -31,9 +31,10 @@ from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.contract.settings import SECRET_VARIABLES, Settings
 from mediarip_mqtt.contract.topics import Topics, dumps
 from mediarip_mqtt.jobs.use_cases import new_id
-from mediarip_mqtt.logs import redact
+from mediarip_mqtt.service import ytdlp_version
+from mediarip_mqtt.service.logs import redact
+from mediarip_mqtt.service.ytdlp_version import Choice, in_use, is_newer, shown
 from mediarip_mqtt.store import Store
-from mediarip_mqtt.ytdlp_choice import Choice, in_use, is_newer, shown
 
 FIRST_CHECK: Final = 300.0  # seconds after the start
 UP_TIME: Final = 30.0  # seconds to get online; the broker may be away, which is not yt-dlp's fault
@@ -147,7 +148,7 @@ class Updates:
     async def _settle(self) -> None:
         """End the trial of what the service has come up with; tell of what was given up."""
         self._latest = (await self._config()).get(LATEST_KEY)
-        choice = await threads.call(ytdlp_choice.read, self._folder)
+        choice = await threads.call(ytdlp_version.read, self._folder)
         if choice.trial is not None and choice.chosen == in_use():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(UP_TIME):
@@ -159,16 +160,16 @@ class Updates:
             await self._emit(choice.failed, self._running(), reason)
             choice.failed = None
             with contextlib.suppress(OSError):
-                await threads.call(ytdlp_choice.write, self._folder, choice)
-        await threads.call(ytdlp_choice.sweep, self._folder)
+                await threads.call(ytdlp_version.write, self._folder, choice)
+        await threads.call(ytdlp_version.sweep, self._folder)
 
     async def _confirm(self, choice: Choice) -> None:
         choice.trial = choice.failed = None
         try:
-            await threads.call(ytdlp_choice.write, self._folder, choice)
+            await threads.call(ytdlp_version.write, self._folder, choice)
         except OSError as error:
             logger.warning("yt-dlp: the update could not be confirmed: %s", error.strerror)
-        before = choice.previous or ytdlp_choice.installed()
+        before = choice.previous or ytdlp_version.installed()
         logger.info("yt-dlp: updated from %s to %s", before, choice.chosen)
         self._show(None, f"Updated from {shown(before)} to {self._running()}.")
         await self._emit(before, str(choice.chosen), None)
@@ -188,7 +189,7 @@ class Updates:
         newer = is_newer(found, self._running())
         if tell:
             self._show(None, "" if newer else f"{self._running()} is the newest version.")
-        bad = (await threads.call(ytdlp_choice.read, self._folder)).bad
+        bad = (await threads.call(ytdlp_version.read, self._folder)).bad
         return newer and found not in bad
 
     async def _update(self) -> None:
@@ -224,7 +225,7 @@ class Updates:
             found = str(json.loads(text)["install"][0]["metadata"]["version"])
         except (ValueError, LookupError, TypeError):
             raise UpdateError("pip's answer could not be read.") from None
-        if not ytdlp_choice.VERSION.fullmatch(found):
+        if not ytdlp_version.VERSION.fullmatch(found):
             raise UpdateError("The package index names a version that is none.")
         if found != self._latest:
             self._latest = found
@@ -233,7 +234,7 @@ class Updates:
         return found
 
     async def _install(self, target: str) -> None:
-        half = self._folder / f"{ytdlp_choice.HALF}{uuid4().hex[:8]}"
+        half = self._folder / f"{ytdlp_version.HALF}{uuid4().hex[:8]}"
         packages, temporary = half / "packages", half / "tmp"
         await threads.call(_make, packages, temporary)
         try:
@@ -257,10 +258,10 @@ class Updates:
         shutil.rmtree(final, ignore_errors=True)
         os.sync()
         packages.rename(final)
-        ytdlp_choice.sync(self._folder)
-        bad = ytdlp_choice.read(self._folder).bad
+        ytdlp_version.sync(self._folder)
+        bad = ytdlp_version.read(self._folder).bad
         bad.pop(target, None)
-        ytdlp_choice.write(self._folder, Choice(target, in_use(), ytdlp_choice.NEW, bad))
+        ytdlp_version.write(self._folder, Choice(target, in_use(), ytdlp_version.NEW, bad))
 
     async def _pip(self, arguments: list[str], own: dict[str, str] | None = None) -> str:
         command = ["-P", "-m", "pip", "install", "--no-deps", "--only-binary", ":all:", "--quiet"]
@@ -281,8 +282,8 @@ class Updates:
 
     async def _try(self, packages: Path, target: str, own: dict[str, str]) -> None:
         """Run the smoke test in a fresh interpreter; remember a version that does not pass."""
-        arguments = ["-m", "mediarip_mqtt.smoke", target]
-        chosen = {ytdlp_choice.VARIABLE: str(packages), **own}
+        arguments = ["-m", "mediarip_mqtt.service.ytdlp_smoke_test", target]
+        chosen = {ytdlp_version.VARIABLE: str(packages), **own}
         settings = self._downloads.model_dump_json()
         try:
             code, _, errors = await _python(arguments, SMOKE_TIME, chosen, settings)
@@ -291,9 +292,9 @@ class Updates:
             reason = str(error)
         if reason is None:
             return
-        choice = await threads.call(ytdlp_choice.read, self._folder)
+        choice = await threads.call(ytdlp_version.read, self._folder)
         choice.bad[target] = redact(reason)[:REASON_LIMIT]
-        await threads.call(ytdlp_choice.write, self._folder, choice)
+        await threads.call(ytdlp_version.write, self._folder, choice)
         raise UpdateError(f"It does not work here: {reason}")
 
     # The outcome
@@ -390,7 +391,7 @@ async def _python(
     Raises `UpdateError` where it takes too long; it and its children are gone at the end.
     """
     # Nothing of the service's own settings: they hold the broker's password.
-    own = (*SECRET_VARIABLES, ytdlp_choice.VARIABLE)
+    own = (*SECRET_VARIABLES, ytdlp_version.VARIABLE)
     environment = {key: one for key, one in os.environ.items() if not key.upper().startswith(own)}
     child = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from mediarip_mqtt import configuration, supervisor
 from mediarip_mqtt.contract.errors import ConfigError
 from mediarip_mqtt.contract.settings import Settings
-from mediarip_mqtt.supervisor import SupervisorError, with_broker
+from mediarip_mqtt.service import load_settings, supervisor
+from mediarip_mqtt.service.supervisor import SupervisorError, with_broker
 from tests.support.broker import Client, Mosquitto, free_port
 from tests.support.cli import Cli
 from tests.support.server import MediaServer
@@ -67,17 +67,17 @@ def test_the_apps_options_are_settings(
         }
     )
     monkeypatch.setenv("MEDIARIP__DOWNLOADS__MAX_CONCURRENT", "5")
-    loaded = configuration.load()
+    loaded = load_settings.load()
     assert loaded.mqtt.base_topic == "films"
     assert str(loaded.storage.root) == "/media/🎬"
     assert (loaded.downloads.rate_limit, loaded.downloads.max_concurrent) == (1048576, 5)
     assert loaded.mqtt.username is None
     assert supervisor.names_broker(loaded)
-    found = configuration.origins()
+    found = load_settings.origins()
     assert found["mqtt", "base_topic"].startswith(f"{path}, line ")
     assert found["downloads", "max_concurrent"] == "environment MEDIARIP__DOWNLOADS__MAX_CONCURRENT"
     monkeypatch.delenv("SUPERVISOR_TOKEN")
-    assert configuration.load().mqtt.base_topic == "mediarip"
+    assert load_settings.load().mqtt.base_topic == "mediarip"
 
 
 def test_a_file_that_is_named_wins_over_the_apps_options(
@@ -86,17 +86,17 @@ def test_a_file_that_is_named_wins_over_the_apps_options(
     options({"mqtt": {"base_topic": "films"}})
     config = tmp_path / "mine.yaml"
     config.write_text("mqtt: {base_topic: mine}")
-    assert configuration.load(config).mqtt.base_topic == "mine"
+    assert load_settings.load(config).mqtt.base_topic == "mine"
 
 
 def test_a_wrong_option_is_named(options: Callable[[Any], Path]) -> None:
     path = options({"downloads": {"max_concurrent": 99}, "mqtt": {"password": PASSWORD, "x": 1}})
     with pytest.raises(ConfigError, match=r"line 1: downloads\.max_concurrent") as caught:
-        configuration.load()
+        load_settings.load()
     assert f"{path}, line 1: mqtt.x: unknown setting" in caught.value.message
     options(f'{{"mqtt": {{"password": "{PASSWORD}')
     with pytest.raises(ConfigError, match="not valid") as caught:
-        configuration.load()
+        load_settings.load()
     assert PASSWORD not in caught.value.message
 
 
@@ -114,7 +114,7 @@ def test_a_broker_that_the_options_name_is_not_asked_for(
 ) -> None:
     one = start(broker(1))
     options({"mqtt": {"host": "broker.example", "port": 1234}})
-    mqtt = with_broker(configuration.load()).mqtt
+    mqtt = with_broker(load_settings.load()).mqtt
     assert (mqtt.host, mqtt.port) == ("broker.example", 1234)
     assert one.asked == []
 

@@ -29,7 +29,6 @@ from mediarip_mqtt.contract.topics import CONTRACT_VERSION, Topics, dumps
 from mediarip_mqtt.engine.cookie_files import Cookies
 from mediarip_mqtt.engine.protocol import Engine
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
-from mediarip_mqtt.health import Health, end_when_frozen, place
 from mediarip_mqtt.homeassistant.discovery import Discovery
 from mediarip_mqtt.homeassistant.pictures import Pictures
 from mediarip_mqtt.jobs.limits import Limits
@@ -39,10 +38,11 @@ from mediarip_mqtt.jobs.use_cases import Jobs, new_id, now
 from mediarip_mqtt.mqtt.connection import LinkError
 from mediarip_mqtt.mqtt.publisher import INFO, THUMBNAIL, YTDLP, Publisher
 from mediarip_mqtt.mqtt.session import Session
+from mediarip_mqtt.service.health import Health, end_when_frozen, place
+from mediarip_mqtt.service.upkeep import Upkeep
+from mediarip_mqtt.service.ytdlp_update import Updates
 from mediarip_mqtt.store import Changes, Store, Tx
 from mediarip_mqtt.store.lease import Lease
-from mediarip_mqtt.updates import Updates
-from mediarip_mqtt.upkeep import Upkeep
 from mediarip_mqtt.volume import mounts
 from mediarip_mqtt.volume.files import fetched_folder
 from mediarip_mqtt.volume.marker import HANGING, Volume

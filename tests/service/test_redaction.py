@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mediarip_mqtt import configuration, redaction, terminal
+from mediarip_mqtt import terminal
 from mediarip_mqtt.doctor import bundle
+from mediarip_mqtt.service import load_settings, redaction
 
 CONFIG = """
 mqtt: {password: hunter22-mqtt}
@@ -50,7 +51,7 @@ def _restore_logging() -> Iterator[None]:
 
 
 def test_settings_are_shown_as_json_without_the_secrets_of_any(config: Path) -> None:
-    loaded = configuration.load(config)
+    loaded = load_settings.load(config)
     shown = {".".join(place): one for place, one in redaction.shown_settings(loaded).items()}
     text = json.dumps(shown)
     assert not [one for one in (*SECRETS, "ss-usual") if one in text]
@@ -65,7 +66,7 @@ def test_settings_are_shown_as_json_without_the_secrets_of_any(config: Path) -> 
 
 
 def test_the_bundle_s_settings_hold_no_secret(config: Path) -> None:
-    loaded = configuration.load(config)
+    loaded = load_settings.load(config)
     rows = redaction.scrub(bundle.settings(loaded, config), redaction.secrets_of(loaded))
     text = json.dumps(rows)
     assert not [one for one in (*SECRETS, "ss-usual", "potoken") if one in text]

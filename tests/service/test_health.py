@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mediarip_mqtt.health import Signs, examine
+from mediarip_mqtt.service.health import Signs, examine
 from tests.support.broker import Client, wait_for
 from tests.support.service import Service
 
