@@ -8,10 +8,10 @@ from mediarip_mqtt.service import ytdlp_version
 def main() -> None:
     """Run the command line; go back from a fetched yt-dlp with which that fails."""
     try:
-        from mediarip_mqtt import cli  # noqa: PLC0415 - what it imports may fail with a new yt-dlp
+        from mediarip_mqtt.cli import main as cli  # noqa: PLC0415 - what it imports may fail with a new yt-dlp
 
         if ytdlp_version.in_use():
-            importlib.import_module("mediarip_mqtt.start")  # which imports it
+            importlib.import_module("mediarip_mqtt.cli.run")  # which imports it
     except (Exception, SystemExit) as error:
         ytdlp_version.fall_back(error, on_trial=False)
         raise

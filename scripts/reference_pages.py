@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from mediarip_mqtt import described_topics
+from mediarip_mqtt.cli.schema import described_topics
+from mediarip_mqtt.cli.schema.described_topics import DEFS, Schema
 from mediarip_mqtt.commands import examples, payloads, replies
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.error_guide import GUIDE, Of
-from mediarip_mqtt.described_topics import DEFS, Schema
 
 MADE: Final = "<!-- Written by `make docs` from the code. -->"
 COMMANDS: Final = f"""# Commands

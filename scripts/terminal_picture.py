@@ -18,10 +18,10 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from mediarip_mqtt import client
-from mediarip_mqtt.client import Snapshot, open_client
+from mediarip_mqtt.cli import client
+from mediarip_mqtt.cli.client import Snapshot, open_client
+from mediarip_mqtt.cli.display import JobTable, ProgressBar
 from mediarip_mqtt.contract import settings
-from mediarip_mqtt.display import JobTable, ProgressBar
 from mediarip_mqtt.mqtt.embedded_broker import embedded_broker
 from mediarip_mqtt.service import app, load_settings
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mediarip_mqtt import terminal
-from mediarip_mqtt.doctor import bundle
+from mediarip_mqtt.cli import terminal
+from mediarip_mqtt.cli.doctor import bundle
 from mediarip_mqtt.service import load_settings, redaction
 
 CONFIG = """

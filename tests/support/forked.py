@@ -15,7 +15,7 @@ from pathlib import Path
 from mediarip_mqtt import __main__
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["mediarip_mqtt.cli", "mediarip_mqtt.service.app", __name__])
+CONTEXT.set_forkserver_preload(["mediarip_mqtt.cli.main", "mediarip_mqtt.service.app", __name__])
 
 
 class Forked:

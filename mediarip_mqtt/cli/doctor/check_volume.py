@@ -20,9 +20,7 @@ from typing import Final
 
 from rich.filesize import decimal
 
-from mediarip_mqtt.contract.errors import StoreError
-from mediarip_mqtt.contract.settings import Settings
-from mediarip_mqtt.doctor.findings import (
+from mediarip_mqtt.cli.doctor.findings import (
     MAKE_ROOM,
     OWNER,
     Finding,
@@ -31,6 +29,8 @@ from mediarip_mqtt.doctor.findings import (
     remedy_for,
     warning,
 )
+from mediarip_mqtt.contract.errors import StoreError
+from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.store import Store
 from mediarip_mqtt.volume import mounts
 from mediarip_mqtt.volume.files import own_folder

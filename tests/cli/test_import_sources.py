@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from mediarip_mqtt.jobs.history_records import Record
-from mediarip_mqtt.sources import (
+from mediarip_mqtt.cli.import_sources import (
     Format,
     Pending,
     SourceError,
@@ -21,6 +20,7 @@ from mediarip_mqtt.sources import (
     read,
     recognise,
 )
+from mediarip_mqtt.jobs.history_records import Record
 
 ADDED = 1767323045678000000  # 2026-01-02T03:04:05.678Z
 

@@ -14,16 +14,16 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 from rich.text import Text
 
+from mediarip_mqtt.cli.display import clean, print_line
+from mediarip_mqtt.cli.doctor import bundle as bundles
+from mediarip_mqtt.cli.doctor.examine import examine
+from mediarip_mqtt.cli.doctor.findings import Finding, State, attempt, from_error
+from mediarip_mqtt.cli.terminal import AsJson, Config, Exit, carry_out, err, fail, out, print_json
 from mediarip_mqtt.contract import presets
 from mediarip_mqtt.contract.errors import ConfigError, MediaripError
 from mediarip_mqtt.contract.settings import LogSettings, Settings
-from mediarip_mqtt.display import clean, print_line
-from mediarip_mqtt.doctor import bundle as bundles
-from mediarip_mqtt.doctor.examine import examine
-from mediarip_mqtt.doctor.findings import Finding, State, attempt, from_error
 from mediarip_mqtt.engine import ytdlp_options
 from mediarip_mqtt.service import load_settings, logs, redaction, supervisor
-from mediarip_mqtt.terminal import AsJson, Config, Exit, carry_out, err, fail, out, print_json
 
 WIDTH: Final = 18  # of the names of checks
 COLOURS: Final = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "bold red"}

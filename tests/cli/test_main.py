@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mediarip_mqtt.display import short_ids
+from mediarip_mqtt.cli.display import short_ids
 from tests.support.broker import Mosquitto, free_port
 from tests.support.cli import SECONDS, Cli
 from tests.support.server import MediaServer

@@ -11,7 +11,7 @@ import pytest
 from mediarip_mqtt import __version__
 from scripts.release import problems
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PROJECT = '[project]\nname = "x"\nversion = "1.2.3"\n'
 CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n## [1.2.3] - 2026-11-21\n\n- All of it.\n"
 

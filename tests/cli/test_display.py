@@ -6,8 +6,8 @@ import io
 
 from rich.console import Console
 
-from mediarip_mqtt.client import Snapshot
-from mediarip_mqtt.display import JobTable, ProgressBar, eta_text, items_text, numbers_text
+from mediarip_mqtt.cli.client import Snapshot
+from mediarip_mqtt.cli.display import JobTable, ProgressBar, eta_text, items_text, numbers_text
 
 JOB = {"id": "01a1fb85-0001", "url": "https://a.example/x", "status": "downloading", "title": "A"}
 PROGRESS = {

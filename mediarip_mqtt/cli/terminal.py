@@ -13,10 +13,10 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
+from mediarip_mqtt.cli.display import print_line
 from mediarip_mqtt.contract import presets
 from mediarip_mqtt.contract.errors import ConfigError, MediaripError
 from mediarip_mqtt.contract.settings import LogSettings, Settings
-from mediarip_mqtt.display import print_line
 from mediarip_mqtt.service import load_settings, logs, redaction, supervisor
 
 out = Console()

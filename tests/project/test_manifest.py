@@ -18,7 +18,7 @@ from mediarip_mqtt.contract import settings
 from mediarip_mqtt.contract.settings import Section
 from mediarip_mqtt.service import load_settings
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text("utf-8"))
 OPTIONS, SCHEMA = MANIFEST["options"], MANIFEST["schema"]
 SECTIONS = dict(settings.sections())

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from mediarip_mqtt import history, sources
-from mediarip_mqtt.client import open_client
+from mediarip_mqtt.cli import history_transfer, import_sources
+from mediarip_mqtt.cli.client import open_client
 from mediarip_mqtt.contract import topics
 from mediarip_mqtt.contract.settings import MqttSettings
 from tests.support.broker import Client, Mosquitto, wait_for
@@ -50,21 +50,21 @@ def in_client(port: int, work: Callable[..., Any], base: str = "mediarip") -> An
 
 def exported(port: int, base: str = "mediarip") -> list[dict[str, Any]]:
     async def collect(client: Any) -> list[dict[str, Any]]:
-        return [job async for job in history.export(client)]
+        return [job async for job in history_transfer.export(client)]
 
     found: list[dict[str, Any]] = in_client(port, collect, base)
     return found
 
 
-def imported(port: int, path: Path, **options: Any) -> history.Totals:
-    read = partial(sources.read, path)
-    work = partial(history.import_found, read=read, limit=256 * 1024, **options)
-    totals: history.Totals = in_client(port, work, "second")
+def imported(port: int, path: Path, **options: Any) -> history_transfer.Totals:
+    read = partial(import_sources.read, path)
+    work = partial(history_transfer.import_found, read=read, limit=256 * 1024, **options)
+    totals: history_transfer.Totals = in_client(port, work, "second")
     return totals
 
 
 def write_lines(path: Path, jobs: list[dict[str, Any]]) -> Path:
-    lines = [sources.header("2026-01-02T03:04:05.678Z", "1"), *jobs]
+    lines = [import_sources.header("2026-01-02T03:04:05.678Z", "1"), *jobs]
     path.write_text("".join(f"{topics.dumps(one)}\n" for one in lines))
     return path
 
@@ -151,7 +151,7 @@ def test_an_export_has_no_gaps_or_repeats_while_jobs_come_and_go(
 
     async def collect(one: Any) -> list[str]:
         found = []
-        async for job in history.export(one):
+        async for job in history_transfer.export(one):
             found.append(str(job["id"]))
             if len(found) == 150:
                 client.download(media.url("/bytes/1000/new.mp4"))
@@ -345,7 +345,7 @@ def test_the_command_line_exports_to_a_file_and_imports_it(
     done = run(service, "export", "history.jsonl")
     assert (done.returncode, done.stderr) == (0, "1 jobs exported.\n")
     lines = (tmp_path / "history.jsonl").read_text().splitlines()
-    assert json.loads(lines[0])["format"] == sources.NAME
+    assert json.loads(lines[0])["format"] == import_sources.NAME
     assert [json.loads(line)["id"] for line in lines[1:]] == [job_id]
     assert run(service, "export").stdout.splitlines()[1:] == lines[1:]
     assert run(second, "import", "history.jsonl", "--dry-run").stdout == "1 jobs are new.\n"

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.table import Table
 from rich.text import Text
 
-from mediarip_mqtt.client import ENDED, Snapshot
+from mediarip_mqtt.cli.client import ENDED, Snapshot
 from mediarip_mqtt.contract.models import ACTIVE, JobStatus, Phase
 
 PLAIN_STEP: Final = 10.0  # percent between two plain lines

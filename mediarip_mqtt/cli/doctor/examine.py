@@ -6,10 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt import client
-from mediarip_mqtt.contract.settings import MqttSettings, Settings
-from mediarip_mqtt.doctor import broker, machine, store, volume
-from mediarip_mqtt.doctor.findings import (
+from mediarip_mqtt.cli import client
+from mediarip_mqtt.cli.doctor import check_broker, check_machine, check_store, check_volume
+from mediarip_mqtt.cli.doctor.findings import (
     Check,
     Finding,
     HangingError,
@@ -18,6 +17,7 @@ from mediarip_mqtt.doctor.findings import (
     carry_out,
     ok,
 )
+from mediarip_mqtt.contract.settings import MqttSettings, Settings
 from mediarip_mqtt.service import load_settings
 from mediarip_mqtt.volume import files
 
@@ -33,17 +33,24 @@ HANGS: Final = (
 
 async def examine(loaded: Settings, config: Path | None) -> list[Finding]:
     """Look at everything; what lies on the volume only where the volume is well."""
-    first = await carry_out(_on_volume("volume", volume.presence, loaded, VOLUME_TIME))
+    first = await carry_out(_on_volume("volume", check_volume.presence, loaded, VOLUME_TIME))
     usable = first[0].state is State.OK
     mqtt = await _broker(loaded) if usable else loaded.mqtt
     rest = await carry_out(
-        Check("broker", partial(broker.look, mqtt), BROKER_TIME, "Check that the broker answers."),
-        Check("signs of life", partial(machine.service, loaded)),
+        Check(
+            "broker",
+            partial(check_broker.look, mqtt),
+            BROKER_TIME,
+            "Check that the broker answers.",
+        ),
+        Check("signs of life", partial(check_machine.service, loaded)),
         *(_volume_checks(loaded) if usable else ()),
-        Check("ffmpeg", machine.ffmpeg, 25),
-        Check("JavaScript", machine.javascript, 25),
-        Check("yt-dlp", partial(machine.ytdlp, files.fetched_folder(loaded) if usable else None)),
-        Check("clock", machine.clock),
+        Check("ffmpeg", check_machine.ffmpeg, 25),
+        Check("JavaScript", check_machine.javascript, 25),
+        Check(
+            "yt-dlp", partial(check_machine.ytdlp, files.fetched_folder(loaded) if usable else None)
+        ),
+        Check("clock", check_machine.clock),
     )
     return [_configuration(config), *first, *rest]
 
@@ -64,15 +71,15 @@ async def _broker(loaded: Settings) -> MqttSettings:
 
 def _volume_checks(loaded: Settings) -> list[Check]:
     return [
-        _on_volume("journal mode", volume.kind, loaded),
-        _on_volume("space", volume.space, loaded),
-        _on_volume("files", volume.files, loaded),
-        _on_volume("locks", volume.locks, loaded, DATABASE_TIME),
-        _on_volume("database", volume.database, loaded, DATABASE_TIME),
-        _on_volume("store", store.look, loaded, STORE_TIME),
-        _on_volume("user", volume.owner, loaded),
-        _on_volume("temporary folder", volume.temp_folder, loaded),
-        _on_volume("volume's clock", volume.clock, loaded),
+        _on_volume("journal mode", check_volume.kind, loaded),
+        _on_volume("space", check_volume.space, loaded),
+        _on_volume("files", check_volume.files, loaded),
+        _on_volume("locks", check_volume.locks, loaded, DATABASE_TIME),
+        _on_volume("database", check_volume.database, loaded, DATABASE_TIME),
+        _on_volume("store", check_store.look, loaded, STORE_TIME),
+        _on_volume("user", check_volume.owner, loaded),
+        _on_volume("temporary folder", check_volume.temp_folder, loaded),
+        _on_volume("volume's clock", check_volume.clock, loaded),
     ]
 
 

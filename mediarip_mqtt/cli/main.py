@@ -13,8 +13,9 @@ import typer
 from rich.live import Live
 from rich.table import Table
 
-from mediarip_mqtt import __version__, cli_doctor, cli_history, cli_jobs, completion, schema
-from mediarip_mqtt.client import (
+from mediarip_mqtt import __version__
+from mediarip_mqtt.cli import completion, history_commands, job_commands
+from mediarip_mqtt.cli.client import (
     Client,
     Outcome,
     accepted_job,
@@ -23,14 +24,10 @@ from mediarip_mqtt.client import (
     open_client,
     reachable,
 )
-from mediarip_mqtt.commands import parse
-from mediarip_mqtt.commands.payloads import MAIN_ARGUMENT
-from mediarip_mqtt.contract.models import MediaType, Priority
-from mediarip_mqtt.contract.settings import Settings
-from mediarip_mqtt.contract.topics import ONLINE, dumps
-from mediarip_mqtt.display import JobTable, ProgressBar, clean, plain_line, print_line, title_of
-from mediarip_mqtt.service import health, load_settings, redaction, supervisor, ytdlp_version
-from mediarip_mqtt.terminal import (
+from mediarip_mqtt.cli.display import JobTable, ProgressBar, clean, plain_line, print_line, title_of
+from mediarip_mqtt.cli.doctor.command import doctor
+from mediarip_mqtt.cli.schema.command import register
+from mediarip_mqtt.cli.terminal import (
     AsJson,
     Config,
     Exit,
@@ -41,6 +38,12 @@ from mediarip_mqtt.terminal import (
     out,
     print_json,
 )
+from mediarip_mqtt.commands import parse
+from mediarip_mqtt.commands.payloads import MAIN_ARGUMENT
+from mediarip_mqtt.contract.models import MediaType, Priority
+from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.contract.topics import ONLINE, dumps
+from mediarip_mqtt.service import health, load_settings, redaction, supervisor, ytdlp_version
 from mediarip_mqtt.volume import files
 
 REFRESH: Final = 4  # times a second that the live table is drawn
@@ -52,7 +55,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-schema.register(app)
+register(app)
 
 
 def main() -> None:
@@ -107,7 +110,7 @@ def run(
 
 
 async def _serve(loaded: Settings, *, embedded: bool) -> int:
-    from mediarip_mqtt import start  # noqa: PLC0415 - with yt-dlp: a second that no other command needs
+    from mediarip_mqtt.cli import run as start  # noqa: PLC0415 - with yt-dlp: a second that no other command needs
 
     def say(text: str) -> None:
         print_line(sys.stdout, text)
@@ -117,7 +120,7 @@ async def _serve(loaded: Settings, *, embedded: bool) -> int:
 
 
 async def _serve_for(loaded: Settings, url: str, *, embedded: bool) -> int:
-    from mediarip_mqtt import start  # noqa: PLC0415 - the same
+    from mediarip_mqtt.cli import run as start  # noqa: PLC0415 - the same
 
     with ProgressBar(err) as bar:
         outcome = await start.run_for(loaded, url, embedded=embedded, show=bar.show)
@@ -302,10 +305,10 @@ async def _take(client: Client, table: JobTable) -> Mapping[str, Any] | None:
     return None
 
 
-app.command(name="list")(cli_jobs.list_jobs)
-app.command()(cli_jobs.cancel)
-app.command()(cli_jobs.retry)
-app.command()(cli_jobs.purge)
+app.command(name="list")(job_commands.list_jobs)
+app.command()(job_commands.cancel)
+app.command()(job_commands.retry)
+app.command()(job_commands.purge)
 
 
 @app.command()
@@ -367,9 +370,9 @@ def _value(text: str, *, as_json: bool) -> Any:
     return text
 
 
-app.command()(cli_doctor.doctor)
-app.command(name="export")(cli_history.export)
-app.command(name="import")(cli_history.import_file)
+app.command()(doctor)
+app.command(name="export")(history_commands.export)
+app.command(name="import")(history_commands.import_file)
 
 
 @app.command()

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
+from mediarip_mqtt.cli.doctor.findings import Finding, ok, problem, warning
 from mediarip_mqtt.contract.settings import Settings
-from mediarip_mqtt.doctor.findings import Finding, ok, problem, warning
 from mediarip_mqtt.engine import programs
 from mediarip_mqtt.service import health, ytdlp_version
 

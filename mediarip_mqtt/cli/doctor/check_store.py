@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from rich.filesize import decimal
 
+from mediarip_mqtt.cli.doctor.findings import Finding, ok, problem, warning
 from mediarip_mqtt.contract.settings import Settings
-from mediarip_mqtt.doctor.findings import Finding, ok, problem, warning
 from mediarip_mqtt.service import health
 from mediarip_mqtt.store.database import migrations
 from mediarip_mqtt.volume import files

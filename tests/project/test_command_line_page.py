@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import typer.main
 
-from mediarip_mqtt.cli import app
+from mediarip_mqtt.cli.main import app
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 EXAMPLE = re.compile(r"^\$ mediarip-mqtt (.+)$", re.MULTILINE)
 PAGES = {name: (ROOT / name).read_text("utf-8") for name in ("README.md", "docs/command-line.md")}
 EXAMPLES = [

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from mediarip_mqtt import __version__
-from mediarip_mqtt.client import open_client, reachable
+from mediarip_mqtt.cli.client import open_client, reachable
+from mediarip_mqtt.cli.doctor import check_store
+from mediarip_mqtt.cli.doctor.findings import attempt
 from mediarip_mqtt.contract.errors import BrokerError, MediaripError
 from mediarip_mqtt.contract.settings import MqttSettings, Settings
-from mediarip_mqtt.doctor import store
-from mediarip_mqtt.doctor.findings import attempt
 from mediarip_mqtt.service import load_settings, redaction
 
 SECONDS: Final = 30.0
@@ -98,7 +98,7 @@ def _errors(loaded: Settings) -> Any:
     try:
         reply = asyncio.run(_ask_errors(reachable(loaded)))
     except MediaripError:
-        return store.errors(loaded)
+        return check_store.errors(loaded)
     return {key: reply.get(key) for key in ("errors", "unsupported_urls")}
 
 

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from mediarip_mqtt import asyncapi
-from mediarip_mqtt.display import print_line
+from mediarip_mqtt.cli.display import print_line
+from mediarip_mqtt.cli.schema import asyncapi
 
 
 class Format(StrEnum):

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from mediarip_mqtt.doctor.machine import judge_age
+from mediarip_mqtt.cli.doctor.check_machine import judge_age
 from mediarip_mqtt.service.redaction import scrub, scrub_text
 from mediarip_mqtt.store.database import migrations
 from tests.support.broker import Client, Mosquitto, wait_for

@@ -11,11 +11,11 @@ from typing import Annotated, Any, Final, Literal
 import typer
 from rich.filesize import decimal
 
-from mediarip_mqtt.client import Client, Snapshot, open_client, reachable, refusal
+from mediarip_mqtt.cli.client import Client, Snapshot, open_client, reachable, refusal
+from mediarip_mqtt.cli.display import job_table, plain_line, print_line, short_ids, title_of
+from mediarip_mqtt.cli.terminal import AsJson, Config, Exit, carry_out, load, out, print_json
 from mediarip_mqtt.contract.models import JobStatus
 from mediarip_mqtt.contract.settings import Settings
-from mediarip_mqtt.display import job_table, plain_line, print_line, short_ids, title_of
-from mediarip_mqtt.terminal import AsJson, Config, Exit, carry_out, load, out, print_json
 
 NAMED: Final = 20  # jobs that `purge` tells the titles of
 UNITS: Final = {"w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}

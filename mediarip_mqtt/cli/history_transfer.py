@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mediarip_mqtt.client import Client, ServiceError, refusal
+from mediarip_mqtt.cli.client import Client, ServiceError, refusal
+from mediarip_mqtt.cli.import_sources import Found, Pending, Unreadable
 from mediarip_mqtt.contract import topics
 from mediarip_mqtt.contract.errors import ErrorCode
 from mediarip_mqtt.jobs.history_records import NAMESPACE, Record
-from mediarip_mqtt.sources import Found, Pending, Unreadable
 
 PAGE: Final = 100  # jobs
 CHUNK: Final = 100  # records

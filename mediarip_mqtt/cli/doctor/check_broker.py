@@ -6,11 +6,11 @@ import asyncio
 import uuid
 from typing import Final
 
-from mediarip_mqtt.client import Client, open_client
+from mediarip_mqtt.cli.client import Client, open_client
+from mediarip_mqtt.cli.doctor.findings import Finding, from_error, ok, problem, warning
 from mediarip_mqtt.contract import topics
 from mediarip_mqtt.contract.errors import BrokerError
 from mediarip_mqtt.contract.settings import MqttSettings
-from mediarip_mqtt.doctor.findings import Finding, from_error, ok, problem, warning
 from mediarip_mqtt.mqtt.connection import CredentialsError, LinkError
 
 ROUND_TRIP: Final = 3.0  # seconds in which a message must come back

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import yaml
 
-from mediarip_mqtt import described_topics
+from mediarip_mqtt.cli.schema import described_topics
+from mediarip_mqtt.cli.schema.described_topics import DEFS, JSON, Message, Schema, Topic
 from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.contract.topics import CONTRACT_VERSION, OFFLINE
-from mediarip_mqtt.described_topics import DEFS, JSON, Message, Schema, Topic
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 SCHEMAS: Final = "#/components/schemas/"

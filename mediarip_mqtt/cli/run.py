@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from mediarip_mqtt.client import Outcome, Snapshot, download, reachable
+from mediarip_mqtt.cli.client import Outcome, Snapshot, download, reachable
 from mediarip_mqtt.contract.errors import BrokerError, ConfigError, StoreInUseError
 from mediarip_mqtt.contract.settings import MqttSettings, Settings
 from mediarip_mqtt.contract.topics import Topics

@@ -15,13 +15,14 @@ from typing import IO, Annotated
 
 import typer
 
-from mediarip_mqtt import __version__, history, sources
-from mediarip_mqtt.client import open_client, reachable
+from mediarip_mqtt import __version__
+from mediarip_mqtt.cli import history_transfer, import_sources
+from mediarip_mqtt.cli.client import open_client, reachable
+from mediarip_mqtt.cli.display import clean, print_line
+from mediarip_mqtt.cli.terminal import AsJson, Config, Exit, carry_out, load
 from mediarip_mqtt.contract import topics
 from mediarip_mqtt.contract.models import utc_iso
 from mediarip_mqtt.contract.settings import Settings
-from mediarip_mqtt.display import clean, print_line
-from mediarip_mqtt.terminal import AsJson, Config, Exit, carry_out, load
 
 
 def export(
@@ -39,8 +40,8 @@ def import_file(  # noqa: PLR0913 - its options
     file: Annotated[Path, typer.Argument(help="What `export`, MeTube or media.rip wrote.")],
     *,
     form: Annotated[
-        sources.Format, typer.Option("--format", help="Who wrote it.")
-    ] = sources.Format.AUTO,
+        import_sources.Format, typer.Option("--format", help="Who wrote it.")
+    ] = import_sources.Format.AUTO,
     pending: Annotated[
         bool, typer.Option("--pending", help="Download what had not ended there.")
     ] = False,
@@ -52,7 +53,7 @@ def import_file(  # noqa: PLR0913 - its options
 
     Importing again adds nothing. Files are not moved, and never removed because of it.
     """
-    read = partial(sources.read, file, form)
+    read = partial(import_sources.read, file, form)
     loaded = load(config, quiet=True)
     carry_out(_import(loaded, read, pending=pending, dry_run=dry_run, as_json=as_json))
 
@@ -62,9 +63,9 @@ async def _export(loaded: Settings, path: Path | None) -> int:
     async with open_client(reachable(loaded)) as client:
         await client.check_online()
         with _output(path) as file:
-            head = sources.header(utc_iso(datetime.now(UTC)), __version__)
+            head = import_sources.header(utc_iso(datetime.now(UTC)), __version__)
             print_line(file, topics.dumps(head))
-            async for job in history.export(client):
+            async for job in history_transfer.export(client):
                 file.write(topics.dumps(job) + "\n")
                 count += 1
     print_line(sys.stderr, f"{count} jobs exported.")
@@ -86,17 +87,17 @@ def _output(path: Path | None) -> Iterator[IO[str]]:
             os.fsync(file.fileno())
         unfinished.replace(path)
     except OSError as error:
-        raise sources.SourceError(f"{path}: can't be written: {error.strerror}.") from None
+        raise import_sources.SourceError(f"{path}: can't be written: {error.strerror}.") from None
     finally:
         unfinished.unlink(missing_ok=True)
 
 
 async def _import(
-    loaded: Settings, read: history.Read, *, pending: bool, dry_run: bool, as_json: bool
+    loaded: Settings, read: history_transfer.Read, *, pending: bool, dry_run: bool, as_json: bool
 ) -> int:
     async with open_client(reachable(loaded)) as client:
         await client.check_online()
-        totals = await history.import_found(
+        totals = await history_transfer.import_found(
             client, read, limit=loaded.mqtt.max_payload, pending=pending, dry_run=dry_run
         )
     if as_json:
@@ -108,7 +109,7 @@ async def _import(
     return Exit.FAILED if totals.refused else Exit.OK
 
 
-def _summary(totals: history.Totals, *, dry_run: bool) -> str:
+def _summary(totals: history_transfer.Totals, *, dry_run: bool) -> str:
     parts = [f"{totals.imported} jobs {'are new' if dry_run else 'imported'}"]
     counts = {
         "known already": totals.skipped,

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator, Draft202012Validator
 
-from mediarip_mqtt import described_topics
+from mediarip_mqtt.cli.schema import described_topics
 from mediarip_mqtt.commands import examples, parse, replies
 from mediarip_mqtt.commands.payloads import CLASSES, ChangeSettings
 from mediarip_mqtt.contract import events
@@ -21,7 +21,7 @@ from mediarip_mqtt.contract.error_guide import GUIDE
 from mediarip_mqtt.contract.errors import ErrorCode
 from mediarip_mqtt.contract.settings import runtime_fields, sections
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 ASYNCAPI = ROOT / "tests" / "support" / "asyncapi-3.0.0.json"
 SCHEMAS = sorted((DOCS / "schemas").glob("*.json"))
