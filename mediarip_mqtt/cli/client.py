@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from mediarip_mqtt.contract.errors import BrokerError, MediaripError
+from mediarip_mqtt.contract.errors import BrokerError, LinkError, MediaripError
 from mediarip_mqtt.contract.models import TERMINAL, JobStatus
 from mediarip_mqtt.contract.settings import MqttSettings, Settings
 from mediarip_mqtt.contract.topics import ONLINE, Topics, dumps
-from mediarip_mqtt.mqtt.connection import Link, LinkError, Message, connect
+from mediarip_mqtt.mqtt.connection import Link, Message, connect
 from mediarip_mqtt.mqtt.embedded_broker import running_broker
 from mediarip_mqtt.volume.files import own_folder
 

@@ -116,3 +116,11 @@ class StoreInUseError(StoreError):
 
 class BrokerError(MediaripError):
     """The embedded broker or a client of a broker can't do its work."""
+
+
+class LinkError(BrokerError):
+    """The broker can't be reached, or the connection was lost."""
+
+
+class SubscriptionError(LinkError):
+    """The broker does not let this user subscribe to a topic."""

@@ -12,17 +12,14 @@ import json
 import logging
 import random
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from mediarip_mqtt.commands import payloads
-from mediarip_mqtt.contract.errors import BrokerError, StoreError
+from mediarip_mqtt.contract.errors import BrokerError, StoreError, SubscriptionError
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import Topics, dumps
 from mediarip_mqtt.homeassistant.entities import ORIGIN, device_config
-from mediarip_mqtt.mqtt.connection import Link, Message, SubscriptionError, connect
-from mediarip_mqtt.mqtt.retained_scan import retained
 from mediarip_mqtt.store import Store
 
 KEY: Final = "discovery"  # of the store's table `config`
@@ -32,22 +29,64 @@ BIRTH_DELAY: Final = (0.1, 3.0)  # seconds; all services answer the same birth m
 logger = logging.getLogger(__name__)
 
 
+class Broker(Protocol):
+    """The open connection to the broker, as far as discovery needs it."""
+
+    protocol: str
+
+    async def subscribe(self, *topics: str) -> None:
+        """Subscribe; raise `SubscriptionError` where the broker refuses that."""
+
+    async def publish(self, topic: str, payload: str, *, retain: bool) -> None:
+        """Return once the broker has it; raise `LinkError` where the connection is lost."""
+
+
+class Incoming(Protocol):
+    """A message from the broker; ``retain`` is the packet's flag."""
+
+    @property
+    def topic(self) -> str:
+        """Where it arrived."""
+
+    @property
+    def payload(self) -> bytes:
+        """What it holds."""
+
+    @property
+    def retain(self) -> bool:
+        """Whether it was retained before."""
+
+
+class ReadRetained(Protocol):
+    """Reads what the broker retains on some topics, on a connection of its own."""
+
+    def __call__(
+        self, protocol: str, filters: Iterable[str], keep: Callable[[bytes], dict[str, Any]]
+    ) -> Awaitable[dict[str, dict[str, Any]]]:
+        """Return topic to what ``keep`` makes of the payload; raise `BrokerError`."""
+
+
 class Discovery:
     """Keeps Home Assistant's picture of the device true."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts it joins
         self,
         settings: Settings,
         topics: Topics,
         store: Store,
+        *,
+        commands: Collection[str],
         extras: Callable[[], Mapping[str, Mapping[str, Any]]],
+        read_retained: ReadRetained,
         clock: Callable[[], datetime],
     ) -> None:
         self._settings = settings.homeassistant
         self._mqtt = settings.mqtt
         self._topics = topics
         self._store = store
+        self._commands = commands
         self._extras = extras
+        self._read_retained = read_retained
         self._clock = clock
         self._born = asyncio.Event()
 
@@ -56,7 +95,7 @@ class Discovery:
         """Where the device is announced."""
         return f"{self._settings.discovery_prefix}/device/{self._mqtt.node_id}/config"
 
-    async def subscribe(self, link: Link) -> None:
+    async def subscribe(self, link: Broker) -> None:
         """Subscribe to the birth message; go on without where the broker refuses that."""
         if self._settings.enabled:
             try:
@@ -64,7 +103,7 @@ class Discovery:
             except SubscriptionError as error:
                 logger.warning("homeassistant: its starts are not noticed: %s", error.message)
 
-    def take(self, message: Message) -> bool:
+    def take(self, message: Incoming) -> bool:
         """Take a message if it is the birth topic's; return whether it was."""
         if not self._settings.enabled or message.topic != self._settings.birth_topic:
             return False
@@ -75,9 +114,9 @@ class Discovery:
 
     def config(self) -> dict[str, Any]:
         """Return the discovery message."""
-        return device_config(self._topics, self._mqtt.node_id, payloads.CLASSES, self._extras())
+        return device_config(self._topics, self._mqtt.node_id, self._commands, self._extras())
 
-    async def announce(self, link: Link) -> None:
+    async def announce(self, link: Broker) -> None:
         """Announce the device, or take it back where discovery is off."""
         config = self.config() if self._settings.enabled else None
         remembered = await self._remembered()
@@ -96,7 +135,7 @@ class Discovery:
             await link.publish(self.topic, "", retain=True)
         await self._remember({self.topic} if config else set())
 
-    async def follow_births(self, link: Link, announced: Callable[[], None]) -> None:
+    async def follow_births(self, link: Broker, announced: Callable[[], None]) -> None:
         """Announce again whenever Home Assistant says that it has started."""
         while True:
             await self._born.wait()
@@ -106,16 +145,15 @@ class Discovery:
                 await self._publish(link, self.config())
                 announced()
 
-    async def _publish(self, link: Link, config: dict[str, Any]) -> None:
+    async def _publish(self, link: Broker, config: dict[str, Any]) -> None:
         await link.publish(self.topic, dumps(config), retain=True)
 
-    async def _ours(self, link: Link, remembered: set[str]) -> dict[str, dict[str, Any]]:
+    async def _ours(self, link: Broker, remembered: set[str]) -> dict[str, dict[str, Any]]:
         """Return what the broker retains of this device: topic to discovery message."""
         prefix, node = self._settings.discovery_prefix, self._mqtt.node_id
         filters = {self.topic, f"{prefix}/+/{node}/config", f"{prefix}/+/{node}/+/config"}
         try:
-            async with connect(self._mqtt, prefer=link.protocol) as other:
-                found = await retained(other, *sorted(filters | remembered), keep=_parse)
+            found = await self._read_retained(link.protocol, sorted(filters | remembered), _parse)
         except BrokerError as error:
             logger.warning("homeassistant: old entities could not be looked for: %s", error.message)
             return {}

@@ -9,7 +9,7 @@ every change of a state or an attribute is a row in the recorder's database.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -416,7 +416,7 @@ ENTITIES: Final = (
 def device_config(
     topics: Topics,
     node_id: str,
-    commands: Mapping[str, Any],
+    commands: Collection[str],
     extras: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """Return the discovery message of the device.
@@ -445,7 +445,7 @@ def _component(
     entity: Entity,
     topics: Topics,
     node_id: str,
-    commands: Mapping[str, Any],
+    commands: Collection[str],
     extra: Mapping[str, Any],
 ) -> dict[str, Any]:
     found: dict[str, Any] = {"platform": entity.platform, "qos": 1}

@@ -24,7 +24,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from mediarip_mqtt import threads
-from mediarip_mqtt.contract.errors import BrokerError
+from mediarip_mqtt.contract.errors import BrokerError, LinkError, SubscriptionError
 from mediarip_mqtt.contract.settings import MqttSettings
 
 RECEIVE_MAXIMUM: Final = 16  # commands the broker may have on the way to us, unacknowledged
@@ -40,16 +40,8 @@ _REFUSED: Final = {4, 5, 134, 135}  # bad user name or password, not authorised
 logger = logging.getLogger(__name__)
 
 
-class LinkError(BrokerError):
-    """The broker can't be reached, or the connection was lost."""
-
-
 class CredentialsError(LinkError):
     """The broker refused the user name or password."""
-
-
-class SubscriptionError(LinkError):
-    """The broker does not let this user subscribe to a topic."""
 
 
 class ProtocolVersionError(LinkError):

@@ -19,7 +19,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from mediarip_mqtt.contract.errors import StoreError
+from mediarip_mqtt.contract.errors import LinkError, StoreError
 from mediarip_mqtt.contract.frozen import Frozen
 from mediarip_mqtt.contract.models import Job, JobStatus, Progress, utc_iso
 from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
@@ -27,7 +27,7 @@ from mediarip_mqtt.contract.topic_payloads import Info, State, Ytdlp
 from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics, dumps
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.mqtt.activity import Activity
-from mediarip_mqtt.mqtt.connection import Link, LinkError
+from mediarip_mqtt.mqtt.connection import Link
 from mediarip_mqtt.mqtt.retained_scan import digest
 from mediarip_mqtt.mqtt.summaries import last_job, render_jobs, status_of
 from mediarip_mqtt.store import Changes, Outgoing, Store, Tx

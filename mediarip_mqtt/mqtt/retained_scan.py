@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
-from mediarip_mqtt.contract.topics import Topics
-from mediarip_mqtt.mqtt.connection import Link
+from mediarip_mqtt.contract.settings import MqttSettings
+from mediarip_mqtt.mqtt.connection import Link, connect
 
 T = TypeVar("T")
 SCAN_QUIET: Final = 0.5  # seconds without a retained topic that end a scan
 
 
-async def scan(link: Link, topics: Topics) -> dict[str, str]:
-    """Return the retained job topics of the broker with a digest of each payload."""
-    return await retained(link, *topics.retained_jobs, keep=digest)
+async def read_retained(
+    settings: MqttSettings, protocol: str, filters: Iterable[str], keep: Callable[[bytes], T]
+) -> dict[str, T]:
+    """Read what the broker retains, on a connection of its own; see `retained`.
+
+    Its messages must not be taken for the intake's. Raises `BrokerError`.
+    """
+    async with connect(settings, prefer=protocol) as link:
+        return await retained(link, *filters, keep=keep)
 
 
 async def retained(link: Link, *filters: str, keep: Callable[[bytes], T]) -> dict[str, T]:

@@ -12,27 +12,24 @@ import random
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol
 
-from mediarip_mqtt.contract.errors import BrokerError, StoreError
+from mediarip_mqtt.contract.errors import BrokerError, LinkError, StoreError
 from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.contract.topics import OFFLINE, ONLINE, Topics
 from mediarip_mqtt.fault_points import fault
-from mediarip_mqtt.homeassistant.discovery import Discovery
 from mediarip_mqtt.mqtt.connection import (
     CredentialsError,
     Link,
-    LinkError,
     Message,
     ProtocolVersionError,
     SilentError,
     TakenOverError,
     Will,
-    connect,
     open_link,
 )
 from mediarip_mqtt.mqtt.publisher import INFO, JOBS, STATE, Publisher
-from mediarip_mqtt.mqtt.retained_scan import scan
+from mediarip_mqtt.mqtt.retained_scan import digest, read_retained
 
 BACKOFF_FIRST: Final = 0.2
 BACKOFF_LIMIT: Final = 30.0
@@ -49,6 +46,22 @@ class _Finished(Exception):  # noqa: N818 - not an error: ends the group of task
     """The last words are said."""
 
 
+class Announcer(Protocol):
+    """Announces the service to a home automation system, beside the topics of its own."""
+
+    async def subscribe(self, link: Link) -> None:
+        """Subscribe to what tells that the other side has started."""
+
+    def take(self, message: Message) -> bool:
+        """Take a message where it is the announcer's; return whether it was."""
+
+    async def announce(self, link: Link) -> None:
+        """Announce, after each connect."""
+
+    async def follow_births(self, link: Link, announced: Callable[[], None]) -> None:
+        """Announce again whenever the other side has started."""
+
+
 class Session:
     """Keeps a connection and runs intake and publication on it."""
 
@@ -57,14 +70,14 @@ class Session:
         settings: MqttSettings,
         topics: Topics,
         publisher: Publisher,
-        discovery: Discovery,
+        announcer: Announcer,
         handle: Callable[[Message], Awaitable[None]],
         new_session: Callable[[], Awaitable[None]],
     ) -> None:
         self._settings = settings
         self._topics = topics
         self._publisher = publisher
-        self._discovery = discovery
+        self._announcer = announcer
         self._handle = handle
         self._new_session = new_session
         self._protocol: str = settings.protocol
@@ -169,7 +182,7 @@ class Session:
                 await self._new_session()
             # First: a disconnect right behind CONNACK goes unnoticed, a lost SUBACK does not.
             await link.subscribe(*self._topics.intake)
-            await self._discovery.subscribe(link)
+            await self._announcer.subscribe(link)
             self._link, self.lost_at = link, None
             where = f"{self._settings.host}:{self._settings.port}"
             logger.info(
@@ -185,7 +198,7 @@ class Session:
                     group.create_task(self._announce(link), name="mqtt-announce")
                     group.create_task(self._last_words(link), name="mqtt-last-words")
                     group.create_task(
-                        self._discovery.follow_births(link, self._publisher.mark_all),
+                        self._announcer.follow_births(link, self._publisher.mark_all),
                         name="mqtt-births",
                     )
                     group.create_task(self._publisher.run(link), name="mqtt-publish")
@@ -213,7 +226,7 @@ class Session:
             await self._publisher.publish(link, key)
         await link.publish(self._topics.status, ONLINE, retain=True)
         self.online.set()
-        await self._discovery.announce(link)
+        await self._announcer.announce(link)
         self._stale.set()
         while True:
             await self._stale.wait()
@@ -226,10 +239,9 @@ class Session:
                 await asyncio.sleep(STORE_RETRY)
 
     async def _compare(self, link: Link) -> None:
-        # A connection of its own: the scan's messages are none of the intake's.
+        filters = self._topics.retained_jobs
         try:
-            async with connect(self._settings, prefer=link.protocol) as other:
-                retained = await scan(other, self._topics)
+            retained = await read_retained(self._settings, link.protocol, filters, digest)
         except BrokerError as error:
             logger.warning("mqtt: retained topics could not be compared: %s", error.message)
             retained = {}
@@ -238,7 +250,7 @@ class Session:
     async def _intake(self, link: Link) -> None:
         async for message in link.messages():
             try:
-                if not self._discovery.take(message):
+                if not self._announcer.take(message):
                     await self._handle(message)
             except LinkError:
                 raise

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from mediarip_mqtt.commands import payloads
 from mediarip_mqtt.commands.effects import PAUSED_KEY, UPDATE_KEY, Effects
 from mediarip_mqtt.commands.intake import Dispatch
 from mediarip_mqtt.contract import events, presets
-from mediarip_mqtt.contract.errors import ConfigError, StoreError
+from mediarip_mqtt.contract.errors import ConfigError, LinkError, StoreError
 from mediarip_mqtt.contract.models import Facts, PauseReason
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
@@ -35,8 +36,8 @@ from mediarip_mqtt.jobs.limits import Limits
 from mediarip_mqtt.jobs.retention import Retention
 from mediarip_mqtt.jobs.runner import Runner
 from mediarip_mqtt.jobs.use_cases import Jobs, new_id, now
-from mediarip_mqtt.mqtt.connection import LinkError
 from mediarip_mqtt.mqtt.publisher import INFO, THUMBNAIL, YTDLP, Publisher
+from mediarip_mqtt.mqtt.retained_scan import read_retained
 from mediarip_mqtt.mqtt.session import Session
 from mediarip_mqtt.service.health import Health, end_when_frozen, place
 from mediarip_mqtt.service.upkeep import Upkeep
@@ -187,7 +188,15 @@ class App:
             clock_set=self._runner.wake,
             retention=retention,
         )
-        discovery = Discovery(settings, topics, self._store, self._entity_options, now)
+        discovery = Discovery(
+            settings,
+            topics,
+            self._store,
+            commands=payloads.CLASSES,
+            extras=self._entity_options,
+            read_retained=partial(read_retained, settings.mqtt),
+            clock=now,
+        )
         self._session = Session(
             settings.mqtt,
             topics,

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from mediarip_mqtt.contract.errors import StoreError
+from mediarip_mqtt.contract.errors import LinkError, StoreError
 from mediarip_mqtt.contract.models import JobStatus, Phase, Progress
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics
-from mediarip_mqtt.mqtt.connection import Link, LinkError
+from mediarip_mqtt.mqtt.connection import Link
 from mediarip_mqtt.mqtt.publisher import TRIES, Key, Publisher
 from mediarip_mqtt.store import Store, Tx
 

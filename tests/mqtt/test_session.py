@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +23,13 @@ import pytest
 import trustme
 
 from mediarip_mqtt import threads
-from mediarip_mqtt.contract.errors import BrokerError
+from mediarip_mqtt.contract.errors import BrokerError, LinkError
 from mediarip_mqtt.contract.settings import MqttSettings, Settings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.homeassistant.discovery import Discovery
 from mediarip_mqtt.mqtt import connection as link_module
-from mediarip_mqtt.mqtt.connection import (
-    CredentialsError,
-    Link,
-    LinkError,
-    Will,
-    connect,
-    open_link,
-)
-from mediarip_mqtt.mqtt.retained_scan import retained
+from mediarip_mqtt.mqtt.connection import CredentialsError, Link, Will, connect, open_link
+from mediarip_mqtt.mqtt.retained_scan import read_retained, retained
 from mediarip_mqtt.store import Store
 from tests.support.broker import Client, Mosquitto, free_port, wait_for
 from tests.support.faulty import kill, program
@@ -433,7 +427,15 @@ async def test_a_subscription_that_the_broker_refuses_is_told_and_home_assistant
     with pytest.raises(LinkError, match=r"subscribe to mediarip/b.*access list"):
         await link.subscribe("mediarip/a", "mediarip/b")
     settings = Settings()
-    discovery = Discovery(settings, Topics("mediarip"), store, dict, lambda: datetime.now(UTC))
+    discovery = Discovery(
+        settings,
+        Topics("mediarip"),
+        store,
+        commands=(),
+        extras=dict,
+        read_retained=partial(read_retained, settings.mqtt),
+        clock=lambda: datetime.now(UTC),
+    )
     await discovery.subscribe(link)
     assert "subscribe to homeassistant/status" in caplog.text
 

@@ -9,9 +9,9 @@ from typing import Final
 from mediarip_mqtt.cli.client import Client, open_client
 from mediarip_mqtt.cli.doctor.findings import Finding, from_error, ok, problem, warning
 from mediarip_mqtt.contract import topics
-from mediarip_mqtt.contract.errors import BrokerError
+from mediarip_mqtt.contract.errors import BrokerError, LinkError
 from mediarip_mqtt.contract.settings import MqttSettings
-from mediarip_mqtt.mqtt.connection import CredentialsError, LinkError
+from mediarip_mqtt.mqtt.connection import CredentialsError
 
 ROUND_TRIP: Final = 3.0  # seconds in which a message must come back
 
