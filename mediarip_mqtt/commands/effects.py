@@ -276,7 +276,6 @@ class Effects:
     def _importing(self, command: payloads.Import, origin: Origin) -> Importing:
         return Importing(
             self._settings,
-            self._topics.of(origin.session_id),
             origin.session_id,
             self.scope(origin.session_id),
             now=origin.at,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
@@ -31,7 +30,13 @@ from mediarip_mqtt.commands.payloads import (
     ManageCookies,
     Purge,
 )
-from mediarip_mqtt.contract.errors import CommandError, ErrorCode, MediaripError, StoreError
+from mediarip_mqtt.contract.errors import (
+    CommandError,
+    ErrorCode,
+    MediaripError,
+    StoreError,
+    StoreProblem,
+)
 from mediarip_mqtt.contract.models import ProducedFile
 from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
 from mediarip_mqtt.contract.settings import Settings
@@ -97,7 +102,7 @@ class Dispatch:
         """Forget what was delivered in a session that the broker has lost."""
         try:
             await self._store.write(lambda tx: tx.forget_deliveries())
-        except (StoreError, sqlite3.Error) as error:
+        except StoreError as error:
             logger.warning("mqtt: old deliveries could not be forgotten: %s", error)
 
     async def handle(self, message: Message) -> None:
@@ -225,14 +230,14 @@ class Dispatch:
                 return  # the reply is in the outbox, committed with the effect
         except CommandError as error:
             reply = dumps(refused(name, origin.request_id, error))
-        except (StoreError, sqlite3.Error) as error:
+        except StoreError as error:
             logger.error("%s: the store can't be used: %s", name, error)  # noqa: TRY400 - no traceback for a lost volume
             begun = isinstance(command, Purge | Delete | ManageCookies)
             done = "a part may be done" if begun else "nothing was done"
             failure = CommandError(
                 ErrorCode.STORAGE_UNAVAILABLE,
                 f"The volume is full; {done}. Free some space, then try again."
-                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+                if error.kind is StoreProblem.FULL
                 else f"The store on the volume can't be used right now; {done}. Try again when the "
                 "volume is back.",
             )
@@ -256,7 +261,7 @@ class Dispatch:
         try:
             self._preferences.restore(await self._store.read(lambda tx: tx.config()))
             self._settings_changed()
-        except (StoreError, sqlite3.Error) as error:
+        except StoreError as error:
             logger.warning("settings: committed, and in force at the next start: %s", error)
 
     async def _answer_nobody(self, sid: str, reply: dict[str, Any]) -> None:
@@ -359,8 +364,8 @@ class Dispatch:
             files = self._settings.purge.files or command.max_total_size is not None
         work = self._retention.preview if command.dry_run else self._retention.begin
         purge = await work(rule, files=files)
-        topics = self._topics.of(origin.session_id)
-        return replace(origin, purge=partial(self._retention.finish, purge=purge, topics=topics))
+        finish = partial(self._retention.finish, purge=purge, session_id=origin.session_id)
+        return replace(origin, purge=finish)
 
     async def _with_cookies(self, command: ManageCookies, origin: Origin) -> Origin:
         """Store or delete cookies; return the origin with a report on what there is then."""

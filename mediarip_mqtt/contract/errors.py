@@ -104,10 +104,24 @@ class ConfigError(MediaripError):
     """A configuration that can't be used; ends the process with exit code 2."""
 
 
+class StoreProblem(StrEnum):
+    """What is wrong with a store that can't be used."""
+
+    FULL = "full"  # the volume has no space left
+    LOST = "lost"  # the volume is gone, hangs or can't be written
+    DAMAGED = "damaged"  # the file is no sound database
+    BUSY = "busy"  # another process holds its lock
+    REFUSED = "refused"  # closed, of a newer version, or SQLite refuses the statement
+
+
 class StoreError(MediaripError):
-    """The store can't be opened or written."""
+    """The store can't be opened, read or written; the only exception of the room `store`."""
 
     code = ErrorCode.STORAGE_UNAVAILABLE
+
+    def __init__(self, message: str, *, kind: StoreProblem = StoreProblem.REFUSED) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class StoreInUseError(StoreError):

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from mediarip_mqtt.contract.frozen import Frozen
-from mediarip_mqtt.contract.models import Job, Timestamp
+from mediarip_mqtt.contract.models import Job, Timestamp, new_id, now
 
 
 class Event(Frozen):
     """What every event carries: ``event_id`` (to drop repeats by), ``event_type``, ``at``."""
 
     event_type: str
-    event_id: str
-    at: Timestamp
-
-    def payload(self) -> dict[str, Any]:
-        """Return the event as published."""
-        return self.model_dump(mode="json")
+    event_id: str = Field(default_factory=new_id)
+    at: Timestamp = Field(default_factory=now)
 
 
 class JobEvent(Event):
@@ -146,6 +142,6 @@ def types() -> list[str]:
     return list(classes())
 
 
-def of_job(kind: type[JobEvent], event_id: str, at: datetime, job: Job) -> JobEvent:
+def of_job(kind: type[JobEvent], at: datetime, job: Job) -> JobEvent:
     """Return an event of a job."""
-    return kind(event_id=event_id, at=at, job=job)  # type: ignore[call-arg] # each has its type
+    return kind(at=at, job=job)  # type: ignore[call-arg] # each has its type

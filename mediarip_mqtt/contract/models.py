@@ -6,10 +6,21 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Final
 
+import uuid_utils
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from mediarip_mqtt.contract.frozen import Frozen
 from mediarip_mqtt.contract.media_options import EmbedOption, SponsorBlockOption, SubtitlesOption
+
+
+def now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """Return an id that sorts by time (UUIDv7)."""
+    return str(uuid_utils.uuid7())
 
 
 def utc_iso(moment: datetime) -> str:

@@ -11,7 +11,6 @@ import asyncio
 import json
 import logging
 import random
-import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -167,7 +166,7 @@ class Discovery:
     async def _remembered(self) -> set[str]:
         try:
             text = (await self._store.read(lambda tx: tx.config())).get(KEY)
-        except (StoreError, sqlite3.Error):
+        except StoreError:
             return set()
         return set(json.loads(text)) if text else set()
 
@@ -176,7 +175,7 @@ class Discovery:
         try:
             if value != (await self._store.read(lambda tx: tx.config())).get(KEY):
                 await self._store.write(lambda tx: tx.set_config(KEY, value, self._clock()))
-        except (StoreError, sqlite3.Error) as error:
+        except StoreError as error:
             logger.warning("homeassistant: what was announced could not be noted: %s", error)
 
 

@@ -11,10 +11,8 @@ from mediarip_mqtt.contract import events, texts
 from mediarip_mqtt.contract.errors import CommandError
 from mediarip_mqtt.contract.models import TERMINAL
 from mediarip_mqtt.contract.settings import Settings
-from mediarip_mqtt.contract.topics import Topics, dumps
 from mediarip_mqtt.contract.urls import check_picture, check_url
 from mediarip_mqtt.jobs.history_records import Record
-from mediarip_mqtt.jobs.use_cases import new_id
 from mediarip_mqtt.store import Tx
 
 
@@ -23,7 +21,6 @@ class Importing:
     """An import into one session; ``scope`` is the session beyond which nothing is seen."""
 
     settings: Settings
-    topics: Topics
     session_id: str
     scope: str | None
     now: datetime
@@ -50,8 +47,7 @@ class Importing:
             if not self.dry_run:
                 self._add(tx, record, job_id, url)
         if imported and not self.dry_run:
-            event = events.Imported(event_id=new_id(), at=self.now, count=imported)
-            tx.post(self.topics.event, dumps(event.payload()), self.now)
+            tx.emit(events.Imported(at=self.now, count=imported), self.session_id)
         return {
             "imported": imported,
             "skipped": known,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -97,7 +96,7 @@ class Advance:
             return
         try:
             await self._store.write(lambda tx: tx.save_progress(progress), durable=False)
-        except (StoreError, sqlite3.Error) as error:
+        except StoreError as error:
             logger.debug("runner: progress not saved: %s", error)
             return
         except Exception:

@@ -14,8 +14,8 @@ from mediarip_mqtt import threads
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.models import TERMINAL, Job, JobStatus, ProducedFile
 from mediarip_mqtt.contract.settings import PurgeSettings
-from mediarip_mqtt.contract.topics import Topics, dumps
-from mediarip_mqtt.jobs.use_cases import Jobs, new_id
+from mediarip_mqtt.contract.topics import ROOT_SESSION
+from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.store import Store, Tx
 from mediarip_mqtt.volume.files import remove_owned
 
@@ -84,11 +84,10 @@ class Purge:
 class Retention:
     """Removes what a rule chooses: by the settings of the section `purge`, and on command."""
 
-    def __init__(  # noqa: PLR0913 - the parts it works on
+    def __init__(
         self,
         store: Store,
         jobs: Jobs,
-        topics: Topics,
         settings: PurgeSettings,
         *,
         root: Path,
@@ -97,7 +96,6 @@ class Retention:
         self.settings = settings
         self._store = store
         self._jobs = jobs
-        self._topics = topics
         self._root = root
         self._clock = clock
 
@@ -109,7 +107,7 @@ class Retention:
             max_total_size=self.settings.max_total_size or None,
         )
         purge = await self.begin(rule, files=self.settings.files)
-        report = await self._store.write(lambda tx: self.finish(tx, purge, self._topics))
+        report = await self._store.write(lambda tx: self.finish(tx, purge))
         if report["count"]:
             logger.info(
                 "purge: %d jobs and %d files went, %d bytes were freed",
@@ -156,15 +154,14 @@ class Retention:
             purge.freed = sum(file.filesize for file in found)
         return purge
 
-    def finish(self, tx: Tx, purge: Purge, topics: Topics) -> dict[str, Any]:
+    def finish(self, tx: Tx, purge: Purge, session_id: str = ROOT_SESSION) -> dict[str, Any]:
         """Remove the last rows; post the event `purged` where anything went; return the report."""
         # In a copy: the transaction may be run a second time.
         done = replace(purge, removed=[*purge.removed, *self._delete(tx, purge.rest)])
         report = done.report(tx.count_kept(purge.rule.statuses, purge.rule.session_id))
         if report["count"] and not purge.dry_run:
             told = {key: report[key] for key in ("count", "files", "freed", "kept")}
-            event = events.Purged(event_id=new_id(), at=self._clock(), **told)
-            tx.post(topics.event, dumps(event.payload()), event.at)
+            tx.emit(events.Purged(at=self._clock(), **told), session_id)
         return report
 
     async def _remove_files(self, job_id: str, purge: Purge) -> bool:

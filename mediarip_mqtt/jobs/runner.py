@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sqlite3
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -182,7 +181,7 @@ class Runner:
             logger.warning("runner: %d threads did not stop in time", len(self._slots))
         try:
             await self._store.write(self._jobs.put_all_back)
-        except (StoreError, sqlite3.Error) as error:
+        except StoreError as error:
             logger.warning("runner: the next start puts the jobs back: %s", error)
 
     async def _until_idle(self, seconds: float) -> bool:
@@ -207,7 +206,7 @@ class Runner:
                 if self.hold is None:
                     await self._start_jobs(group)
                 due = await self._store.read(partial(Tx.next_time, now=moment))
-            except (StoreError, sqlite3.Error) as error:
+            except StoreError as error:
                 log = logger.debug if self.hold is PauseReason.STORAGE_LOST else logger.warning
                 log("runner: the store can't be used (%s); trying again", error)
                 due = None
@@ -280,7 +279,7 @@ class Runner:
         job_id = slot.job.id
         try:
             await self._guarded(slot)
-        except (StoreError, sqlite3.Error) as error:
+        except StoreError as error:
             # Only at the end of the service: the next start puts the job back.
             logger.warning("job %s: its end could not be written: %s", job_id, error)
         except Exception:
@@ -310,7 +309,7 @@ class Runner:
             await self._end(slot, error)
         except OSError as error:
             await self._end(slot, failures.storage_failure(error))
-        except (StoreError, sqlite3.Error) as error:
+        except StoreError as error:
             logger.warning("job %s: the store can't be used: %s", job_id, error)
             await self._commit(lambda tx: self._jobs.put_back(tx, job_id))
         except Exception:
@@ -435,7 +434,7 @@ class Runner:
         while True:
             try:
                 return await self._store.write(function)
-            except (StoreError, sqlite3.Error) as error:
+            except StoreError as error:
                 if self._stopping:
                     raise
                 log("runner: the store can't be written (%s); trying again", error)
@@ -454,7 +453,7 @@ class Runner:
                 self._cleaning.add(job_id)
                 try:
                     await self._clean_up(job_id)
-                except (OSError, StoreError, sqlite3.Error) as error:
+                except (OSError, StoreError) as error:
                     self._leftovers.add(job_id)  # tried again with the next change
                     logger.warning(
                         "job %s: its temporary files can't be removed: %s", job_id, error

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
-
-import uuid_utils
 
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
@@ -28,9 +26,11 @@ from mediarip_mqtt.contract.models import (
     Phase,
     Priority,
     ProducedFile,
+    new_id,
+    now,
 )
 from mediarip_mqtt.contract.runtime_settings import Preferences
-from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics, dumps
+from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics
 from mediarip_mqtt.contract.urls import host_of
 from mediarip_mqtt.jobs import playlists
 from mediarip_mqtt.jobs.fair_queue import Turns
@@ -44,11 +44,6 @@ _CRASHED: Final = (
     "The service ended three times while it read this page: killed, out of memory, or frozen. "
     "See its log; `retry` tries the page again."
 )
-
-
-def now() -> datetime:
-    """Return the time."""
-    return datetime.now(UTC)
 
 
 class Jobs:
@@ -472,8 +467,7 @@ class Jobs:
         return tx.update(job.id, status=status, **columns)
 
     def _emit(self, tx: Tx, kind: type[events.JobEvent], job: Job) -> None:
-        event = events.of_job(kind, new_id(), self._clock(), job)
-        tx.post(self._topics.of(job.session_id).event, dumps(event.payload()), self._clock())
+        tx.emit(events.of_job(kind, self._clock(), job))
 
 
 _NOBODY: Final = {"last": "There is no job yet.", "current": "No job is running now."}
@@ -505,11 +499,6 @@ def _suspects(tx: Tx) -> tuple[list[str], list[str]]:
     reading = any(status is JobStatus.EXTRACTING for _, _, status in found)
     held = [job_id for job_id, _, _ in found] if reading else []
     return held, [job_id for job_id, crashes, _ in found if crashes == CRASHES - 1]
-
-
-def new_id() -> str:
-    """Return an id that sorts by time (UUIDv7)."""
-    return str(uuid_utils.uuid7())
 
 
 def _wrong_move(job: Job, verb: str, hint: str) -> CommandError:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import sqlite3
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -226,7 +225,7 @@ class Publisher:
         self._dirty.pop(key, None)
         try:
             topic, payload = await self._render(key)
-        except (StoreError, sqlite3.Error) as error:
+        except StoreError as error:
             self.mark(key)
             logger.debug("publisher: the store can't be read (%s); trying again", error)
             return
@@ -274,7 +273,7 @@ class Publisher:
         except (LinkError, asyncio.CancelledError):
             self._dirty[key] = None  # the broker did not take it
             raise
-        except (StoreError, sqlite3.Error) as error:
+        except StoreError as error:
             self._dirty[key] = None
             logger.debug("publisher: the store can't be read (%s); trying again", error)
             await asyncio.sleep(STORE_RETRY)
@@ -294,7 +293,7 @@ class Publisher:
             self._outbox_wake.clear()
             try:
                 await self._send_outbox(link)
-            except (StoreError, sqlite3.Error) as error:
+            except StoreError as error:
                 logger.debug("publisher: the outbox can't be read (%s); trying again", error)
                 await asyncio.sleep(STORE_RETRY)
                 continue
@@ -405,7 +404,7 @@ class Publisher:
 
         try:
             self._found = await self._store.read(read)
-        except (StoreError, sqlite3.Error) as error:
+        except StoreError as error:
             if self._found is None:
                 raise
             logger.debug("publisher: `state` tells what was known last: %s", error)

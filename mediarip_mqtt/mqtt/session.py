@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
@@ -233,7 +232,7 @@ class Session:
             self._stale.clear()
             try:
                 await self._compare(link)
-            except (StoreError, sqlite3.Error) as error:
+            except StoreError as error:
                 logger.debug("mqtt: the store can't be compared (%s); trying again", error)
                 self._stale.set()
                 await asyncio.sleep(STORE_RETRY)

@@ -8,7 +8,6 @@ import logging
 import os
 import platform
 import signal
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -23,10 +22,10 @@ from mediarip_mqtt.commands.effects import PAUSED_KEY, UPDATE_KEY, Effects
 from mediarip_mqtt.commands.intake import Dispatch
 from mediarip_mqtt.contract import events, presets
 from mediarip_mqtt.contract.errors import ConfigError, LinkError, StoreError
-from mediarip_mqtt.contract.models import Facts, PauseReason
+from mediarip_mqtt.contract.models import Facts, PauseReason, now
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
-from mediarip_mqtt.contract.topics import CONTRACT_VERSION, Topics, dumps
+from mediarip_mqtt.contract.topics import CONTRACT_VERSION, Topics
 from mediarip_mqtt.engine.cookie_files import Cookies
 from mediarip_mqtt.engine.protocol import Engine
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
@@ -35,7 +34,7 @@ from mediarip_mqtt.homeassistant.pictures import Pictures
 from mediarip_mqtt.jobs.limits import Limits
 from mediarip_mqtt.jobs.retention import Retention
 from mediarip_mqtt.jobs.runner import Runner
-from mediarip_mqtt.jobs.use_cases import Jobs, new_id, now
+from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.mqtt.publisher import INFO, THUMBNAIL, YTDLP, Publisher
 from mediarip_mqtt.mqtt.retained_scan import read_retained
 from mediarip_mqtt.mqtt.session import Session
@@ -100,7 +99,12 @@ class App:
         self._mount = mount
         network = mounts.is_network(mount.fstype)
         self._journal = mounts.journal_mode(self.settings.storage.journal_mode, mount.fstype)
-        self._store = Store(own / "store.db", journal_mode=self._journal, exclusive=network)
+        self._store = Store(
+            own / "store.db",
+            journal_mode=self._journal,
+            exclusive=network,
+            topics=self._topics,
+        )
         self._lease = Lease(self._store, own, network=network)
         self._lease.lock()
         try:
@@ -135,7 +139,7 @@ class App:
                 await self._work(ready)
         finally:
             self._upkeep.stop()
-            with contextlib.suppress(StoreError, sqlite3.Error):
+            with contextlib.suppress(StoreError):
                 await lease.drop()
 
     def _build(self, lease: Lease) -> None:
@@ -173,11 +177,10 @@ class App:
             limits=self._limits,
             clock=now,
         )
-        retention = Retention(self._store, jobs, topics, settings.purge, root=self.root, clock=now)
+        retention = Retention(self._store, jobs, settings.purge, root=self.root, clock=now)
         self._upkeep = Upkeep(
             self._store,
             lease,
-            topics,
             root=self.root,
             min_free=settings.storage.min_free,
             clock=now,
@@ -208,7 +211,6 @@ class App:
         self._updates = Updates(
             settings,
             self._store,
-            topics,
             folder=fetched_folder(settings),
             running=lambda: self._facts.ytdlp,
             online=self._session.online,
@@ -293,7 +295,7 @@ class App:
             elif problem is None and self._lost is not None:
                 try:
                     await self._regain_volume()
-                except (OSError, StoreError, sqlite3.Error) as error:
+                except (OSError, StoreError) as error:
                     logger.warning("storage: the volume is back, its store not yet: %s", error)
                     self._store.suspend(self._lost)  # it may be gone again, and hang
             await asyncio.sleep(VOLUME_INTERVAL)
@@ -330,24 +332,24 @@ class App:
         )
         self._lost = problem
         self._store.suspend(problem)
-        event = events.StorageLost(event_id=new_id(), at=now(), reason=problem)
+        event = events.StorageLost(reason=problem)
         self._untold.append(event)
         self._apply_hold()
         self._runner.interrupt()
         with contextlib.suppress(LinkError):
-            await self._session.respond(self._topics.event, dumps(event.payload()), None)
+            await self._session.respond(self._topics.event, event.model_dump_json(), None)
 
     async def _regain_volume(self) -> None:
         """Open the store on the volume that has come back, and go on."""
         await threads.start(self._lock_again, "lock")
         await self._store.reopen()
         await self._lease.take(now())
-        told = [*self._untold, events.StorageRestored(event_id=new_id(), at=now())]
+        told = [*self._untold, events.StorageRestored()]
 
         def go_on(tx: Tx) -> None:
             self._jobs.put_all_back(tx)
             for event in told:
-                tx.post(self._topics.event, dumps(event.payload()), event.at)
+                tx.emit(event)
 
         await self._store.write(go_on)
         config = await self._store.read(lambda tx: tx.config())

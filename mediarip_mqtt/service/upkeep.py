@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -20,9 +19,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.errors import StoreError
-from mediarip_mqtt.contract.topics import Topics, dumps
 from mediarip_mqtt.jobs.retention import Retention
-from mediarip_mqtt.jobs.use_cases import new_id
 from mediarip_mqtt.store import Store, Tx, backup
 from mediarip_mqtt.store.lease import HEARTBEAT, Lease
 from mediarip_mqtt.volume.mounts import disk_usage
@@ -45,7 +42,6 @@ class Upkeep:
         self,
         store: Store,
         lease: Lease,
-        topics: Topics,
         *,
         root: Path,
         min_free: int,
@@ -59,7 +55,6 @@ class Upkeep:
     ) -> None:
         self._store = store
         self._lease = lease
-        self._topics = topics
         self._root = root
         self._min_free = min_free
         self._clock = clock
@@ -132,7 +127,7 @@ class Upkeep:
         """Let retries come as many seconds from now as before the clock was set."""
         try:
             await self._store.write(lambda tx: tx.shift_retries(timedelta(seconds=seconds)))
-        except (StoreError, sqlite3.Error) as error:
+        except StoreError as error:
             logger.warning("store: the retries keep the old clock's times: %s", error)
 
     async def _first_backup(self) -> None:
@@ -148,7 +143,7 @@ class Upkeep:
         try:
             copy = await self._store.backup(self._backups[1])
             logger.debug("store: copied to %s", copy)
-        except (OSError, StoreError, sqlite3.Error) as error:
+        except (OSError, StoreError) as error:
             logger.warning("store: no copy was made: %s", error)
 
     async def _purge(self) -> None:
@@ -162,7 +157,7 @@ class Upkeep:
             return
         try:
             await work()
-        except (StoreError, sqlite3.Error) as error:
+        except StoreError as error:
             logger.warning("%s: %s", otherwise, error)
 
     async def _beat(self) -> None:
@@ -172,7 +167,7 @@ class Upkeep:
             if not await self._lease.renew(self._clock()):
                 logger.error("store: another service took the store over; this one ends")
                 self._lost_lease()
-        except (StoreError, sqlite3.Error) as error:
+        except StoreError as error:
             logger.warning("store: the lease could not be renewed: %s", error)
 
     async def _measure(self) -> None:
@@ -199,14 +194,10 @@ class Upkeep:
             "pauses" if low else "goes on",
         )
         if low:
-            event = events.DiskLow(
-                event_id=new_id(), at=self._clock(), disk_free=free, min_free=self._min_free
-            )
+            event = events.DiskLow(at=self._clock(), disk_free=free, min_free=self._min_free)
             try:
-                await self._store.write(
-                    lambda tx: tx.post(self._topics.event, dumps(event.payload()), event.at)
-                )
-            except (StoreError, sqlite3.Error) as error:
+                await self._store.write(lambda tx: tx.emit(event))
+            except StoreError as error:
                 logger.warning("storage: the event could not be stored: %s", error)
         self._space_changed()
 
@@ -220,7 +211,7 @@ class Upkeep:
 
         try:
             await self._store.write(forget)
-        except (StoreError, sqlite3.Error) as error:
+        except StoreError as error:
             logger.warning("store: old replies could not be removed: %s", error)
 
 

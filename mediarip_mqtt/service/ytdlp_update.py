@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import signal
-import sqlite3
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -29,8 +28,6 @@ from mediarip_mqtt.commands.effects import UPDATE_KEY as KEY
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.contract.settings import SECRET_VARIABLES, Settings
-from mediarip_mqtt.contract.topics import Topics, dumps
-from mediarip_mqtt.jobs.use_cases import new_id
 from mediarip_mqtt.service import ytdlp_version
 from mediarip_mqtt.service.logs import redact
 from mediarip_mqtt.service.ytdlp_version import Choice, in_use, is_newer, shown
@@ -63,7 +60,6 @@ class Updates:
         self,
         settings: Settings,
         store: Store,
-        topics: Topics,
         *,
         folder: Path,
         running: Callable[[], str],
@@ -75,7 +71,6 @@ class Updates:
         self._settings = settings.updates
         self._downloads = settings.downloads
         self._store = store
-        self._topics = topics
         self._folder = folder
         self._running = running
         self._online = online
@@ -301,7 +296,6 @@ class Updates:
 
     async def _emit(self, before: str, after: str, reason: str | None) -> None:
         event = events.YtdlpUpdated(
-            event_id=new_id(),
             at=self._clock(),
             ok=reason is None,
             from_version=shown(before),
@@ -309,22 +303,20 @@ class Updates:
             reason=reason,
         )
         try:
-            await self._store.write(
-                lambda tx: tx.post(self._topics.event, dumps(event.payload()), event.at)
-            )
-        except (StoreError, sqlite3.Error) as error:
+            await self._store.write(lambda tx: tx.emit(event))
+        except StoreError as error:
             logger.warning("yt-dlp: the event could not be stored: %s", error)
 
     async def _config(self) -> dict[str, str]:
         try:
             return await self._store.read(lambda tx: tx.config())
-        except (StoreError, sqlite3.Error):
+        except StoreError:
             return {}
 
     async def _set_config(self, key: str, value: str | None) -> bool:
         try:
             await self._store.write(lambda tx: tx.set_config(key, value, self._clock()))
-        except (StoreError, sqlite3.Error) as error:
+        except StoreError as error:
             logger.warning("yt-dlp: the state of the update could not be noted: %s", error)
             return False
         return True

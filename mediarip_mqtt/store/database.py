@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -15,7 +16,9 @@ from urllib.parse import quote
 import aiosqlite
 
 from mediarip_mqtt import threads
-from mediarip_mqtt.contract.errors import StoreError, StoreInUseError
+from mediarip_mqtt.contract.errors import StoreError, StoreInUseError, StoreProblem
+from mediarip_mqtt.contract.settings import MqttSettings
+from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.store import backup
 from mediarip_mqtt.store.ledger import Changes
@@ -26,6 +29,18 @@ T = TypeVar("T")
 BUSY_TIMEOUT: Final = 5.0  # seconds another process may hold the file
 CLOSE_TIME: Final = 2.0
 MIGRATION_PACKAGE: Final = "mediarip_mqtt.store.migrations"
+
+_KINDS: Final = {
+    sqlite3.SQLITE_FULL: StoreProblem.FULL,
+    sqlite3.SQLITE_BUSY: StoreProblem.BUSY,
+    sqlite3.SQLITE_LOCKED: StoreProblem.BUSY,
+    sqlite3.SQLITE_CORRUPT: StoreProblem.DAMAGED,
+    sqlite3.SQLITE_NOTADB: StoreProblem.DAMAGED,
+    sqlite3.SQLITE_IOERR: StoreProblem.LOST,
+    sqlite3.SQLITE_CANTOPEN: StoreProblem.LOST,
+    sqlite3.SQLITE_READONLY: StoreProblem.LOST,
+    sqlite3.SQLITE_PERM: StoreProblem.LOST,
+}
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +53,12 @@ def migrations() -> list[tuple[int, str]]:
         for file in files
         if file.name.endswith(".sql")
     )
+
+
+def store_error(error: sqlite3.Error) -> StoreError:
+    """Return what an error of SQLite means; see https://sqlite.org/rescode.html."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
+    return StoreError(str(error), kind=_KINDS.get(code, StoreProblem.REFUSED))
 
 
 class _DamagedError(Exception):
@@ -58,12 +79,14 @@ class Store:
         *,
         journal_mode: str,
         exclusive: bool,
+        topics: Topics | None = None,
         committed: Callable[[Changes], None] | None = None,
     ) -> None:
         self.path = path
         self.journal_mode = journal_mode
         self.reserve = Reserve(path.parent)
         self._exclusive = exclusive
+        self._topics = topics or Topics(MqttSettings().base_topic)
         self._committed = committed
         self._database: aiosqlite.Connection | None = None
         self._place: tuple[int, int] | None = None
@@ -107,16 +130,15 @@ class Store:
             self._address, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT
         )
         connecting._thread.daemon = True  # noqa: SLF001 - one that hangs would keep the process
-        database = await connecting
+        try:
+            database = await connecting
+        except sqlite3.Error as error:
+            raise self._opening_error(error) from None
         try:
             await _hop(database, self._prepare)
         except sqlite3.OperationalError as error:
             await database.close()
-            if "locked" in str(error):
-                raise StoreInUseError(
-                    f"The store {self.path} is in use by another process. Stop that one first."
-                ) from None
-            raise StoreError(f"The store {self.path} can't be opened: {error}.") from None
+            raise self._opening_error(error) from None
         except sqlite3.DatabaseError as error:
             await database.close()
             raise _DamagedError(str(error)) from None
@@ -124,6 +146,14 @@ class Store:
             await database.close()
             raise
         self._database = database
+
+    def _opening_error(self, error: sqlite3.Error) -> StoreError:
+        kind = store_error(error).kind
+        if kind is StoreProblem.BUSY:
+            return StoreInUseError(
+                f"The store {self.path} is in use by another process. Stop that one first."
+            )
+        return StoreError(f"The store {self.path} can't be opened: {error}.", kind=kind)
 
     async def close(self) -> None:
         """Close the file; every transaction that was begun has ended by then, or hangs."""
@@ -140,6 +170,11 @@ class Store:
         self._lost_reason = reason
         self._lost.set()
 
+    def _lost_error(self) -> StoreError:
+        return StoreError(
+            f"The store's volume is lost ({self._lost_reason}).", kind=StoreProblem.LOST
+        )
+
     async def reopen(self) -> None:
         """Open the file anew, after its volume was lost, and allow its use again."""
         await self.close()
@@ -149,16 +184,16 @@ class Store:
     async def backup(self, keep: int) -> Path:
         """Copy the store beside itself; see `store.backup.save`."""
         if self._lost.is_set():
-            raise StoreError(f"The store's volume is lost ({self._lost_reason}).")
+            raise self._lost_error()
         return await threads.start(partial(self._backup, keep), "store-copy")
 
     def _backup(self, keep: int) -> Path:
-        # A connection of its own: the service's goes on meanwhile.
-        source = sqlite3.connect(self._address, uri=True, timeout=BUSY_TIMEOUT)
         try:
-            return backup.save(self.path, source, keep)
-        finally:
-            source.close()
+            # A connection of its own: the service's goes on meanwhile.
+            with closing(sqlite3.connect(self._address, uri=True, timeout=BUSY_TIMEOUT)) as source:
+                return backup.save(self.path, source, keep)
+        except sqlite3.Error as error:
+            raise store_error(error) from error
 
     async def write(self, function: Callable[[Tx], T], *, durable: bool = True) -> T:
         """Run ``function`` in a transaction; committed once this returns, undone where it raises.
@@ -181,7 +216,9 @@ class Store:
 
     async def read(self, function: Callable[[Tx], T]) -> T:
         """Run ``function``, which only reads, without a transaction."""
-        work = asyncio.ensure_future(self._hop(lambda connection: function(Tx(connection))))
+        work = asyncio.ensure_future(
+            self._hop(lambda connection: function(Tx(connection, self._topics)))
+        )
         threads.leave(work)
         lost = asyncio.ensure_future(self._lost.wait())
         try:
@@ -189,16 +226,19 @@ class Store:
         finally:
             lost.cancel()
         if not work.done():  # a write that hangs is waited for: what became of it must be known
-            raise StoreError(f"The store's volume is lost ({self._lost_reason}).")
+            raise self._lost_error()
         return work.result()
 
     async def _hop(self, function: Callable[..., T], *arguments: Any) -> T:
         database = self._database
         if self._lost.is_set():
-            raise StoreError(f"The store's volume is lost ({self._lost_reason}).")
+            raise self._lost_error()
         if database is None:
             raise StoreError("The store is closed.")
-        return await _hop(database, function, *arguments)
+        try:
+            return await _hop(database, function, *arguments)
+        except sqlite3.Error as error:
+            raise store_error(error) from error
 
     def _quick_transaction(
         self, connection: sqlite3.Connection, function: Callable[[Tx], T]
@@ -223,7 +263,7 @@ class Store:
     def _try(
         self, connection: sqlite3.Connection, function: Callable[[Tx], T]
     ) -> tuple[T, Changes]:
-        tx = Tx(connection)
+        tx = Tx(connection, self._topics)
         connection.execute("BEGIN IMMEDIATE")
         try:
             result = function(tx)
@@ -238,7 +278,10 @@ class Store:
     def _refuse_lost_file(self) -> None:
         """Raise where nobody finds any more what this connection writes to."""
         if self._place != _place(self.path):
-            raise StoreError("The store's file is gone: its volume is not mounted any more.")
+            raise StoreError(
+                "The store's file is gone: its volume is not mounted any more.",
+                kind=StoreProblem.LOST,
+            )
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.row_factory = sqlite3.Row

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from mediarip_mqtt.contract.events import Event, JobEvent
 from mediarip_mqtt.contract.models import Job, utc_iso
+from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics
 from mediarip_mqtt.fault_points import fault
 
 OUTBOX_LIMIT: Final = 100_000  # rows kept for a broker that stays away; the oldest go beyond it
@@ -56,8 +58,9 @@ class Probe:
 class Ledger:
     """What every transaction can do."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, topics: Topics) -> None:
         self._connection = connection
+        self._topics = topics
         self.changes = Changes()
 
     def _rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
@@ -167,9 +170,11 @@ class Ledger:
         """Remove an answered probe."""
         self._connection.execute("DELETE FROM probes WHERE id = ?", (probe_id,))
 
-    def post(self, topic: str, payload: str, now: datetime) -> None:
-        """Put an event in the outbox."""
-        self._post(topic, payload, now, None, urgent=False)
+    def emit(self, event: Event, session_id: str = ROOT_SESSION) -> None:
+        """Put an event in the outbox: a job's for its own session, else for ``session_id``."""
+        whose = event.job.session_id if isinstance(event, JobEvent) else session_id
+        topic = self._topics.of(whose).event
+        self._post(topic, event.model_dump_json(), event.at, None, urgent=False)
 
     def reply(
         self, topic: str, payload: str, now: datetime, correlation: bytes | None = None

@@ -227,7 +227,7 @@ def retention(store: Store, root: Path, **purge: object) -> Retention:
     topics = Topics("mediarip")
     section = PurgeSettings.model_validate(purge)
     jobs = Jobs(topics, Preferences(Settings()))
-    return Retention(store, jobs, topics, section, root=root, clock=lambda: START)
+    return Retention(store, jobs, section, root=root, clock=lambda: START)
 
 
 async def test_by_the_clock_the_limits_of_the_settings_hold(tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ async def test_a_purge_that_was_killed_midway_is_ended_by_the_same_purge(tmp_pat
     assert len(await store.read(lambda tx: tx.jobs(limit=1000))) == 50  # the last ones wait
     assert len(killed.rest) == 45
     purge = await one.begin(rule, files=True)
-    report = await store.write(partial(one.finish, purge=purge, topics=Topics("mediarip")))
+    report = await store.write(partial(one.finish, purge=purge))
     assert (report["count"], report["failed"]) == (45, 0)
     assert len(await store.read(lambda tx: tx.jobs(limit=1000))) == 5
     await store.close()
@@ -272,7 +272,7 @@ async def test_a_job_that_is_kept_while_a_purge_is_under_way_stays(tmp_path: Pat
     one = retention(store, tmp_path)
     purge = await one.begin(Rule(keep_newest=0), files=False)
     await store.write(lambda tx: tx.update("job-000001", keep=True))
-    report = await store.write(partial(one.finish, purge=purge, topics=Topics("mediarip")))
+    report = await store.write(partial(one.finish, purge=purge))
     assert report["removed"] == ["job-000000", "job-000002"]
     await store.close()
 
@@ -295,7 +295,7 @@ async def test_a_purge_of_very_many_jobs_lets_others_write_and_answers_briefly(
 
     other = asyncio.create_task(write_meanwhile())
     purge = await one.begin(Rule(keep_newest=5), files=False)
-    report = await store.write(partial(one.finish, purge=purge, topics=Topics("mediarip")))
+    report = await store.write(partial(one.finish, purge=purge))
     ended.set()
     await other
     assert (report["count"], len(report["removed"])) == (19_995, 1000)

@@ -62,7 +62,7 @@ def publisher(store: Store) -> Publisher:
 def post(*topics: str) -> Callable[[Tx], None]:
     def write(tx: Tx) -> None:
         for topic in topics:
-            tx.post(topic, "{}", NOW)
+            tx.reply(topic, "{}", NOW)
 
     return write
 

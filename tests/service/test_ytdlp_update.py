@@ -16,9 +16,8 @@ import pytest
 import yt_dlp
 
 from mediarip_mqtt.commands.effects import UPDATE_KEY
-from mediarip_mqtt.contract import topics
+from mediarip_mqtt.contract.models import now
 from mediarip_mqtt.contract.settings import Settings, UpdateSettings
-from mediarip_mqtt.jobs.use_cases import now
 from mediarip_mqtt.service import ytdlp_update, ytdlp_version
 from mediarip_mqtt.service.ytdlp_version import Choice
 from mediarip_mqtt.store import Store
@@ -226,7 +225,6 @@ async def test_a_version_that_hangs_is_given_up_after_a_while(
     one = ytdlp_update.Updates(
         Settings(updates=UpdateSettings(index_url=index.url, check_interval=0)),
         store,
-        topics.Topics("mediarip"),
         folder=tmp_path / "ytdlp",
         running=lambda: "2026.01.01",
         online=asyncio.Event(),

@@ -221,9 +221,7 @@ async def test_a_move_that_was_begun_is_taken_back_before_its_job_goes(
     library.place(tmp_path, Path(files[0].temp_path), "moved.mp4", len(CONTENT))
     lost = DownloadError(ErrorCode.STORAGE_UNAVAILABLE, "gone")
     await store.write(lambda tx: jobs.fail(tx, job_id, lost))
-    retention = Retention(
-        store, jobs, Topics("mediarip"), PurgeSettings(), root=tmp_path, clock=lambda: LATER
-    )
+    retention = Retention(store, jobs, PurgeSettings(), root=tmp_path, clock=lambda: LATER)
     await retention.forget()
     assert await store.read(lambda tx: tx.job(job_id)) is None
     assert there(tmp_path) == {".mediarip"}
