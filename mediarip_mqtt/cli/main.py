@@ -40,7 +40,8 @@ from mediarip_mqtt.cli.terminal import (
 )
 from mediarip_mqtt.commands import parse
 from mediarip_mqtt.commands.payloads import MAIN_ARGUMENT
-from mediarip_mqtt.contract.models import MediaType, Priority
+from mediarip_mqtt.contract.media_options import MediaType
+from mediarip_mqtt.contract.models import Priority
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import ONLINE, dumps
 from mediarip_mqtt.service import health, load_settings, redaction, supervisor, ytdlp_version

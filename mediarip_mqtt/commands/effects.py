@@ -16,7 +16,8 @@ from urllib.parse import quote_plus
 from mediarip_mqtt.commands import payloads
 from mediarip_mqtt.contract import presets
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
-from mediarip_mqtt.contract.models import ACTIVE, TERMINAL, WAITING, DownloadOptions, Job, JobStatus
+from mediarip_mqtt.contract.media_options import DownloadOptions
+from mediarip_mqtt.contract.models import ACTIVE, TERMINAL, WAITING, Job, JobStatus
 from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics, accepted, dumps

@@ -22,22 +22,12 @@ from pydantic import (
 
 from mediarip_mqtt.contract import texts
 from mediarip_mqtt.contract.frozen import Frozen
-from mediarip_mqtt.contract.media_options import (
-    EmbedOption,
-    PlaylistItems,
-    SponsorBlockOption,
-    SubtitlesOption,
-)
-from mediarip_mqtt.contract.models import JobStatus, MediaType, Priority
-from mediarip_mqtt.contract.settings import MAX_BYTES, parse_size
+from mediarip_mqtt.contract.media_options import DownloadOptions, MediaType
+from mediarip_mqtt.contract.models import JobStatus, Priority
+from mediarip_mqtt.contract.sizes import MAX_BYTES, parse_size
 from mediarip_mqtt.jobs.history_records import Record
 
 MAX_TEXT: Final = 8192  # characters of a URL, and of plain text
-Text = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-    AfterValidator(texts.printable),
-]
 Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT)]
 Ref = Annotated[
     str,
@@ -94,10 +84,10 @@ class MaybeReferring(Base):
     )
 
 
-class Download(Base):
+class Download(Base, DownloadOptions):
     """Add a job."""
 
-    # For readers of the schema; `_validate` checks it, with a text of its own.
+    # For readers of the schema; `parse` checks it, with a text of its own.
     model_config = ConfigDict(
         json_schema_extra={"oneOf": [{"required": ["url"]}, {"required": ["query"]}]}
     )
@@ -106,51 +96,15 @@ class Download(Base):
     url: Url | None = Field(
         None, description="http or https URL of a page, file, playlist or feed."
     )
-    query: Annotated[Text, BeforeValidator(_one_line)] | None = Field(
+    query: Annotated[texts.Line, BeforeValidator(_one_line)] | None = Field(
         None, description="Search words instead of a URL: the first hit."
     )
-    preset: Text | None = Field(None, description="Name of a preset, see `info`.")
-    quality: Annotated[str, StringConstraints(pattern=r"^(best|\d{3,4}p?)$")] | None = Field(
-        None, description="`best`, or the greatest height: `1080p`."
-    )
-    format_id: (
-        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]+$", max_length=100)] | None
-    ) = Field(None, description="A format of the page, see `probe`; two joined by `+`.")
-    media_type: MediaType | None = Field(None, description="`video` or `audio`.")
-    output_format: Literal["mp4", "mkv", "mp3", "m4a", "opus", "flac"] | None = Field(
-        None, description="Container or codec of the file."
-    )
-    output_template: str | None = Field(
-        None, min_length=1, max_length=500, description="yt-dlp output template below the root."
-    )
-    folder: str | None = Field(
-        None, min_length=1, max_length=300, description="Folder below the root."
-    )
-    playlist_items: PlaylistItems | None = Field(
-        None, description="Items of a playlist to take, as yt-dlp's `-I`: `1:5,8`."
-    )
-    subtitles: SubtitlesOption = Field(
-        None,
-        description="`true`, languages (`en,de`), or an object: `languages`, `automatic`, `embed`, "
-        "`format`.",
-    )
-    sponsorblock: SponsorBlockOption = Field(
-        None, description="`mark`, `remove`, or an object with categories for each."
-    )
-    embed: EmbedOption = Field(
-        (), description="What is written into the file: `metadata`, `chapters`, `thumbnail`."
-    )
-    split_chapters: bool = Field(default=False, description="A file for each chapter, too.")
-    rate_limit: Annotated[int, BeforeValidator(parse_size), Field(ge=1024, le=MAX_BYTES)] | None = (
-        Field(None, description="Bytes per second, or `2M`.")
-    )
-    live_from_start: bool | None = Field(
-        None, description="Record a live stream from its start, where the site can."
-    )
+    # None: what the preset makes.
+    media_type: MediaType | None = Field(None, description="`video` or `audio`.")  # type: ignore[assignment]
     priority: Priority = Field(Priority.NORMAL, description="Who goes first.")
     not_before: When | None = Field(None, description="ISO time before which it waits.")
-    category: Text | None = Field(None, description="A category of your own.")
-    tags: tuple[Text, ...] = Field((), max_length=20, description="Tags of your own.")
+    category: texts.Line | None = Field(None, description="A category of your own.")
+    tags: tuple[texts.Line, ...] = Field((), max_length=20, description="Tags of your own.")
     keep: bool = Field(default=False, description="Retention leaves it alone, see `keep`.")
     on_duplicate: Literal["reuse", "again"] = Field(
         "again", description="`reuse` answers with the job that has the same URL and options."
@@ -223,7 +177,7 @@ class List(Base):
 
     command: Literal["list"] = "list"
     status: tuple[JobStatus, ...] | JobStatus | None = Field(None, description="One, or a list.")
-    session_id: Text | None = Field(None, description="Only this session's.")
+    session_id: texts.Line | None = Field(None, description="Only this session's.")
     limit: int = Field(50, ge=1, le=200, description="How many.")
     before: When | Ref | None = Field(
         None, description="Older than this: a time, or a job's id (for the next page)."

@@ -1,7 +1,8 @@
-"""What may be asked beside the medium itself: subtitles, SponsorBlock, what is embedded.
+"""What may be asked of a download: one model that commands, jobs, presets and the engine share.
 
-Each can be written in short: ``"subtitles": "en,de"``, ``"sponsorblock": "remove"``,
-``"embed": "metadata,thumbnail"``.
+A new option is a field of `MediaOptions` (a preset may set it, too) or of `DownloadOptions`, and
+what the engine does with it. Some can be written in short: ``"subtitles": "en,de"``,
+``"sponsorblock": "remove"``, ``"embed": "metadata,thumbnail"``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from mediarip_mqtt.contract import texts
 from mediarip_mqtt.contract.frozen import Frozen
+from mediarip_mqtt.contract.sizes import MAX_BYTES, parse_size
 
 # A language as sites name them; `*` at its end is whatever follows: `en*` is en, en-GB, en-orig.
 Language = Annotated[
@@ -140,3 +143,57 @@ PlaylistItems = Annotated[
 SubtitlesOption = Annotated[Subtitles | None, BeforeValidator(_subtitles)]
 SponsorBlockOption = Annotated[SponsorBlock | None, BeforeValidator(_sponsorblock)]
 EmbedOption = Annotated[tuple[Embed, ...], BeforeValidator(_embed), Field(max_length=len(Embed))]
+Quality = Annotated[str, StringConstraints(pattern=r"^(best|\d{3,4}p?)$")]
+FormatId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]+$", max_length=100)]
+OutputFormat = Literal["mp4", "mkv", "mp3", "m4a", "opus", "flac"]
+
+
+class MediaType(StrEnum):
+    """What is wanted of a page."""
+
+    VIDEO = "video"
+    AUDIO = "audio"
+
+
+class MediaOptions(Frozen):
+    """What a sender, or a preset, may say of the medium."""
+
+    media_type: MediaType = Field(MediaType.VIDEO, description="`video` or `audio`.")
+    quality: Quality | None = Field(None, description="`best`, or the greatest height: `1080p`.")
+    output_format: OutputFormat | None = Field(None, description="Container or codec of the file.")
+    subtitles: SubtitlesOption = Field(
+        None,
+        description="`true`, languages (`en,de`), or an object: `languages`, `automatic`, `embed`, "
+        "`format`.",
+    )
+    sponsorblock: SponsorBlockOption = Field(
+        None, description="`mark`, `remove`, or an object with categories for each."
+    )
+    embed: EmbedOption = Field(
+        (), description="What is written into the file: `metadata`, `chapters`, `thumbnail`."
+    )
+    split_chapters: bool = Field(default=False, description="A file for each chapter, too.")
+
+
+class DownloadOptions(MediaOptions):
+    """What a sender may say of one download; the job keeps it as it was asked for."""
+
+    preset: texts.Line | None = Field(None, description="Name of a preset, see `info`.")
+    format_id: FormatId | None = Field(
+        None, description="A format of the page, see `probe`; two joined by `+`."
+    )
+    output_template: str | None = Field(
+        None, min_length=1, max_length=500, description="yt-dlp output template below the root."
+    )
+    folder: str | None = Field(
+        None, min_length=1, max_length=1000, description="Folder below the root."
+    )
+    playlist_items: PlaylistItems | None = Field(
+        None, description="Items of a playlist to take, as yt-dlp's `-I`: `1:5,8`."
+    )
+    rate_limit: Annotated[int, BeforeValidator(parse_size), Field(ge=1024, le=MAX_BYTES)] | None = (
+        Field(None, description="Bytes per second, or `2M`.")
+    )
+    live_from_start: bool | None = Field(
+        None, description="Record a live stream from its start, where the site can."
+    )

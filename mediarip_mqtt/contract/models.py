@@ -10,7 +10,7 @@ import uuid_utils
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from mediarip_mqtt.contract.frozen import Frozen
-from mediarip_mqtt.contract.media_options import EmbedOption, SponsorBlockOption, SubtitlesOption
+from mediarip_mqtt.contract.media_options import DownloadOptions
 
 
 def now() -> datetime:
@@ -110,13 +110,6 @@ class PauseReason(StrEnum):
     UPDATING = "updating"
 
 
-class MediaType(StrEnum):
-    """What is wanted of a page."""
-
-    VIDEO = "video"
-    AUDIO = "audio"
-
-
 class Priority(StrEnum):
     """Who goes first in the queue."""
 
@@ -134,8 +127,8 @@ class Items(Frozen):
     cancelled: int = 0
 
 
-class Job(Frozen):
-    """A job as the store holds it and ``job/<id>/state`` publishes it; null is not known (yet)."""
+class JobHead(Frozen):
+    """What a reader looks for first in a job; pydantic publishes a base's fields before others."""
 
     id: str = Field(description="Its name in commands and topics; sorts by time.")
     session_id: str = Field(description="Who asked for it.")
@@ -145,20 +138,14 @@ class Job(Frozen):
     thumbnail: str | None = Field(None, description="URL of its picture.")
     duration: float | None = Field(None, description="Seconds.")
     extractor: str | None = Field(None, description="yt-dlp's name of the site.")
-    media_type: MediaType = MediaType.VIDEO
-    format_id: str | None = Field(None, description="As asked for.")
-    quality: str | None = Field(None, description="As asked for.")
-    preset: str | None = Field(None, description="As asked for, or the default one.")
-    output_format: str | None = Field(None, description="As asked for.")
-    output_template: str | None = Field(None, description="As asked for.")
-    folder: str | None = Field(None, description="As asked for.")
-    playlist_items: str | None = Field(None, description="As asked for.")
-    subtitles: SubtitlesOption = Field(None, description="As asked for.")
-    sponsorblock: SponsorBlockOption = Field(None, description="As asked for.")
-    embed: EmbedOption = Field((), description="As asked for.")
-    split_chapters: bool = Field(default=False, description="As asked for.")
-    rate_limit: int | None = Field(None, description="As asked for; bytes per second.")
-    live_from_start: bool | None = Field(None, description="As asked for.")
+
+
+class Job(DownloadOptions, JobHead):
+    """A job as the store holds it and ``job/<id>/state`` publishes it; null is not known (yet).
+
+    Its options are as they were asked for.
+    """
+
     filename: str | None = Field(None, description="Below the storage root, once it is there.")
     filesize: int | None = Field(None, description="Bytes.")
     progress_percent: float = 0.0
@@ -171,7 +158,7 @@ class Job(Frozen):
     not_before: Timestamp | None = Field(None, description="As asked for.")
     error_code: str | None = Field(None, description="Why it failed, or will be tried again.")
     error_message: str | None = Field(None, description="The same for people.")
-    warning: str | None = Field(None, description="What of the wishes could not be had.")
+    warning: str | None = Field(None, description="Requested extras that were unavailable.")
     parent_id: str | None = Field(None, description="The playlist it is an item of.")
     playlist_index: int | None = Field(None, description="Its place there, from 1.")
     items: Items | None = Field(None, description="Of a playlist only.")
@@ -182,6 +169,12 @@ class Job(Frozen):
     started_at: Timestamp | None = Field(None, description="When its first attempt began.")
     completed_at: Timestamp | None = Field(None, description="When it ended, in whichever way.")
     request_id: str | None = Field(None, description="As sent.")
+
+    @property
+    def options(self) -> DownloadOptions:
+        """What was asked for, alone."""
+        fields = DownloadOptions.model_fields
+        return DownloadOptions.model_construct(**{key: getattr(self, key) for key in fields})
 
 
 class Progress(Frozen):
@@ -239,25 +232,6 @@ class MediaInfo(Frozen):
     formats: tuple[FormatInfo, ...] = ()
     is_playlist: bool = False
     entries: tuple[Entry, ...] = ()
-
-
-class DownloadOptions(Frozen):
-    """What a sender asked of one download, already validated; see the command ``download``."""
-
-    media_type: MediaType = MediaType.VIDEO
-    preset: str | None = None
-    quality: str | None = None
-    format_id: str | None = None
-    output_format: str | None = None
-    output_template: str | None = None
-    folder: str | None = None
-    playlist_items: str | None = None
-    subtitles: SubtitlesOption = None
-    sponsorblock: SponsorBlockOption = None
-    embed: EmbedOption = ()
-    split_chapters: bool = False
-    rate_limit: int | None = None
-    live_from_start: bool | None = None
 
 
 class ProducedFile(Frozen):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Literal
+from typing import Final
 
 from pydantic import ValidationError
 
 from mediarip_mqtt.contract.errors import CommandError, ConfigError, ErrorCode
-from mediarip_mqtt.contract.frozen import Frozen
-from mediarip_mqtt.contract.media_options import EmbedOption, SponsorBlockOption, SubtitlesOption
-from mediarip_mqtt.contract.models import DownloadOptions, MediaType
+from mediarip_mqtt.contract.media_options import DownloadOptions, MediaOptions, MediaType
 from mediarip_mqtt.contract.settings import DownloadSettings
 
 AUDIO_FORMATS: Final = ("mp3", "m4a", "opus", "flac")
@@ -18,17 +16,10 @@ QUALITIES: Final = ("best", "2160p", "1440p", "1080p", "720p", "480p", "360p")
 _HEIGHT: Final = re.compile(r"^(\d{3,4})p?$")
 
 
-class Preset(Frozen):
+class Preset(MediaOptions):
     """What a preset stands for; ``format`` is a yt-dlp format selector of the administrator's."""
 
-    media_type: MediaType = MediaType.VIDEO
-    quality: str | None = None
     format: str | None = None
-    output_format: Literal["mp4", "mkv", "mp3", "m4a", "opus", "flac"] | None = None
-    subtitles: SubtitlesOption = None
-    sponsorblock: SponsorBlockOption = None
-    embed: EmbedOption = ()
-    split_chapters: bool = False
 
 
 _BUILT_IN: Final[dict[str, Preset]] = {
@@ -90,16 +81,11 @@ def media_type(name: str, downloads: DownloadSettings) -> MediaType:
 def effective(options: DownloadOptions, downloads: DownloadSettings) -> Preset:
     """Return what is wanted: the preset with what the sender named himself over it."""
     base = resolve_preset(options.preset, downloads) if options.preset else Preset()
-    return Preset(
-        media_type=options.media_type,
-        quality=options.quality or base.quality,
-        format=options.format_id or (None if options.quality else base.format),
-        output_format=options.output_format or base.output_format,
-        subtitles=options.subtitles or base.subtitles,
-        sponsorblock=options.sponsorblock or base.sponsorblock,
-        embed=tuple(dict.fromkeys([*base.embed, *options.embed])),
-        split_chapters=options.split_chapters or base.split_chapters,
-    )
+    merged = {key: getattr(options, key) or getattr(base, key) for key in MediaOptions.model_fields}
+    # A quality chooses among all formats; a preset's own selector would leave it without effect.
+    chosen = options.format_id or (None if options.quality else base.format)
+    embed = tuple(dict.fromkeys([*base.embed, *options.embed]))
+    return Preset.model_construct(**merged | {"format": chosen, "embed": embed})
 
 
 def check(options: DownloadOptions, downloads: DownloadSettings) -> None:

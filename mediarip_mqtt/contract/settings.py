@@ -30,6 +30,7 @@ from pydantic_settings import (
 )
 
 from mediarip_mqtt.contract.media_options import Language
+from mediarip_mqtt.contract.sizes import ByteSize, parse_size
 
 ENV_PREFIX: Final = "MEDIARIP__"
 # Home Assistant's Supervisor gives each app this variable, and its options in a file.
@@ -37,18 +38,6 @@ SUPERVISOR_TOKEN: Final = "SUPERVISOR_TOKEN"  # noqa: S105 - a variable's name
 # Variables that no other program gets to see.
 SECRET_VARIABLES: Final = ("MEDIARIP", SUPERVISOR_TOKEN, "HASSIO_TOKEN")
 TOPIC_LEVEL: Final = r"^[^+#\x00/]+(/[^+#\x00/]+)*$"
-_SIZE: Final = re.compile(
-    r"^(\d{1,18}(?:\.\d{1,18})?)\s*([kmgt]?)i?b?(?:/s)?$", re.ASCII | re.IGNORECASE
-)
-_SIZE_LENGTH: Final = 40  # characters, white space around it included
-
-
-def parse_size(value: object) -> object:
-    """Return bytes for ``"500M"`` or ``"2MiB/s"`` (powers of 1024); else the value itself."""
-    short = isinstance(value, str) and len(value) <= _SIZE_LENGTH
-    if short and (match := _SIZE.match(str(value).strip())):
-        return int(float(match[1]) * 1024 ** " kmgt".index(match[2].lower() or " "))
-    return value
 
 
 def parse_list(value: object) -> object:
@@ -58,9 +47,6 @@ def parse_list(value: object) -> object:
     return value
 
 
-# The greatest whole number that every reader of JSON keeps, and more than any disk holds.
-MAX_BYTES: Final = 2**53
-ByteSize = Annotated[int, Field(ge=0, le=MAX_BYTES), BeforeValidator(parse_size)]
 PROXY: Final = r"^((https?|socks[45][ah]?)://[^\s/]+/?)?$"
 LanguageList = Annotated[tuple[Language, ...], NoDecode, BeforeValidator(parse_list)]
 HostList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(parse_list)]

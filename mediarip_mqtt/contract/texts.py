@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Annotated, Final
 
+from pydantic import AfterValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
 # Control characters, line separators, half characters, and what changes the direction of writing.
@@ -25,6 +26,14 @@ def printable(text: str) -> str:
             "without",
         )
     return text
+
+
+# A name or a few words of a sender: a preset, a category, a tag.
+Line = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(printable),
+]
 
 
 def clean(text: str, limit: int) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from mediarip_mqtt.contract.models import DownloadOptions, Facts, MediaInfo, Phase, ProducedFile
+from mediarip_mqtt.contract.media_options import DownloadOptions
+from mediarip_mqtt.contract.models import Facts, MediaInfo, Phase, ProducedFile
 
 
 @dataclass(frozen=True)

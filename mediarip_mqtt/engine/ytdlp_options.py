@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mediarip_mqtt.contract.errors import ConfigError
-from mediarip_mqtt.contract.media_options import Embed
-from mediarip_mqtt.contract.models import MediaType
+from mediarip_mqtt.contract.media_options import Embed, MediaType
 from mediarip_mqtt.contract.presets import AUDIO_FORMATS, Preset, height
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings, SiteSettings
 from mediarip_mqtt.contract.urls import host_of, site_of

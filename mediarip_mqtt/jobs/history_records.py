@@ -9,7 +9,6 @@ from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BeforeValidator,
     Field,
@@ -18,15 +17,8 @@ from pydantic import (
 )
 
 from mediarip_mqtt.contract import texts
-from mediarip_mqtt.contract.frozen import Frozen
-from mediarip_mqtt.contract.media_options import (
-    EmbedOption,
-    PlaylistItems,
-    SponsorBlockOption,
-    SubtitlesOption,
-)
-from mediarip_mqtt.contract.models import Job, MediaType, utc_iso
-from mediarip_mqtt.contract.settings import MAX_BYTES
+from mediarip_mqtt.contract.media_options import DownloadOptions
+from mediarip_mqtt.contract.models import Job, utc_iso
 from mediarip_mqtt.volume import names
 
 NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "mediarip-mqtt/history")
@@ -51,11 +43,6 @@ Long = Annotated[str | None, BeforeValidator(partial(_clean, 1000))]
 Link = Annotated[str | None, BeforeValidator(partial(_cut, 4096))]
 # What of a path is not fit to be shown makes it no path of ours: `names.below_root`.
 Folder = Annotated[str | None, BeforeValidator(partial(_cut, 1000))]
-Tag = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-    AfterValidator(texts.printable),
-]
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 # Bounded, for years near 1 and 9999 can't be turned into UTC.
 Moment = Annotated[
@@ -65,27 +52,16 @@ Moment = Annotated[
 ]
 
 
-class Wanted(Frozen):
+class Wanted(DownloadOptions):
     """What was asked for: the part of a record that a download takes, too."""
 
     url: Url
-    media_type: MediaType = MediaType.VIDEO
-    quality: Annotated[str, StringConstraints(pattern=r"^(best|\d{3,4}p?)$")] | None = None
     preset: Line = None
-    format_id: (
-        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]+$", max_length=100)] | None
-    ) = None
-    output_format: Literal["mp4", "mkv", "mp3", "m4a", "opus", "flac"] | None = None
     folder: Folder = None
-    playlist_items: PlaylistItems | None = None
-    subtitles: SubtitlesOption = None
-    sponsorblock: SponsorBlockOption = None
-    embed: EmbedOption = ()
-    split_chapters: bool = False
-    rate_limit: int | None = Field(None, ge=1024, le=MAX_BYTES)
-    live_from_start: bool | None = None
+    # Dropped: a retry would use it, and nobody has checked it.
+    output_template: Annotated[None, BeforeValidator(lambda _: None)] = None
     category: Line = None
-    tags: tuple[Tag, ...] = Field((), max_length=20)
+    tags: tuple[texts.Line, ...] = Field((), max_length=20)
     keep: bool = False
 
 

@@ -7,7 +7,8 @@ from typing import Final
 
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
-from mediarip_mqtt.contract.models import DownloadOptions, Entry, Items, Job, JobStatus
+from mediarip_mqtt.contract.media_options import DownloadOptions
+from mediarip_mqtt.contract.models import Entry, Items, Job, JobStatus
 from mediarip_mqtt.store import Tx
 
 # An item of an item of an item is none itself: a channel has tabs, and these have playlists.

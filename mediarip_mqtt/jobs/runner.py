@@ -19,14 +19,8 @@ from typing import Any, Final, TypeVar
 
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped, StoreError
-from mediarip_mqtt.contract.models import (
-    ACTIVE,
-    TERMINAL,
-    DownloadOptions,
-    Job,
-    JobStatus,
-    PauseReason,
-)
+from mediarip_mqtt.contract.media_options import DownloadOptions
+from mediarip_mqtt.contract.models import ACTIVE, TERMINAL, Job, JobStatus, PauseReason
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.protocol import Engine, Extraction, Task

@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
+from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.models import (
     ACTIVE,
     MOVES,
     TERMINAL,
     WAITING,
-    DownloadOptions,
     Items,
     Job,
     JobStatus,

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.models import (
     ACTIVE,
-    DownloadOptions,
     Items,
     Job,
     JobStatus,
@@ -27,7 +27,29 @@ from mediarip_mqtt.store.file_rows import BELOW, Files
 _PRIORITIES: Final = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
 _PRIORITY_NAMES: Final = {number: name for name, number in _PRIORITIES.items()}
 _JSON_COLUMNS: Final = frozenset({"tags", "subtitles", "sponsorblock", "embed"})
-_JOB_COLUMNS: Final = tuple(name for name in Job.model_fields if name != "items")
+# Options with a column of their own. Later ones need none: they stand together in `more_options`.
+_OPTION_COLUMNS: Final = frozenset(
+    (
+        "media_type",
+        "format_id",
+        "quality",
+        "preset",
+        "output_format",
+        "output_template",
+        "folder",
+        "playlist_items",
+        "subtitles",
+        "sponsorblock",
+        "embed",
+        "split_chapters",
+        "rate_limit",
+        "live_from_start",
+    )
+)
+_MORE_OPTIONS: Final = frozenset(DownloadOptions.model_fields) - _OPTION_COLUMNS
+_JOB_COLUMNS: Final = tuple(
+    name for name in Job.model_fields if name != "items" and name not in _MORE_OPTIONS
+)
 FARTHEST_RETRY: Final = timedelta(seconds=4500)  # `jobs.RETRY_LIMIT` fourfold, and its jitter
 
 
@@ -61,7 +83,9 @@ class Tx(Files):
             "ON CONFLICT (id) DO UPDATE SET last_seen = max(last_seen, excluded.last_seen)",
             (job.session_id, now, now),
         )
-        values = _encode(job.model_dump(exclude={"items"}))
+        values = _encode(job.model_dump(exclude={"items", *_MORE_OPTIONS}))
+        if _MORE_OPTIONS:
+            values["more_options"] = job.model_dump_json(include=set(_MORE_OPTIONS))
         names = ", ".join(values)
         marks = ", ".join("?" * len(values))
         self._connection.execute(
@@ -458,6 +482,9 @@ class Tx(Files):
         values = {name: row[name] for name in _JOB_COLUMNS}
         values["priority"] = _PRIORITY_NAMES[row["priority"]]
         values |= {name: json.loads(row[name]) for name in _JSON_COLUMNS if row[name] is not None}
+        if row["more_options"] is not None:
+            more = json.loads(row["more_options"])
+            values |= {name: more[name] for name in _MORE_OPTIONS if name in more}
         if row["status"] not in ACTIVE:
             values["speed"] = values["eta"] = None
         if row["is_playlist"]:

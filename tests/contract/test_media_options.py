@@ -15,8 +15,14 @@ from yt_dlp.postprocessor.sponsorblock import SponsorBlockPP
 
 from mediarip_mqtt.commands import parse
 from mediarip_mqtt.contract.errors import DownloadError
-from mediarip_mqtt.contract.media_options import CATEGORIES, Embed, SponsorBlock, Subtitles
-from mediarip_mqtt.contract.models import DownloadOptions, ProducedFile
+from mediarip_mqtt.contract.media_options import (
+    CATEGORIES,
+    DownloadOptions,
+    Embed,
+    SponsorBlock,
+    Subtitles,
+)
+from mediarip_mqtt.contract.models import ProducedFile
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.engine.protocol import Task
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine

@@ -19,7 +19,8 @@ import pytest
 from yt_dlp.utils import ExtractorError
 
 from mediarip_mqtt.contract.errors import DownloadError
-from mediarip_mqtt.contract.models import DownloadOptions, MediaType, ProducedFile
+from mediarip_mqtt.contract.media_options import DownloadOptions, MediaType
+from mediarip_mqtt.contract.models import ProducedFile
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.engine import child_programs, patches, programs
 from mediarip_mqtt.engine.child_programs import ProgramRefusedError

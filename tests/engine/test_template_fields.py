@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mediarip_mqtt.contract.errors import DownloadError
-from mediarip_mqtt.contract.models import DownloadOptions
+from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.engine import template_fields
 from mediarip_mqtt.engine.cookie_files import Cookies

@@ -16,7 +16,7 @@ import pytest
 
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped
-from mediarip_mqtt.contract.models import DownloadOptions, MediaType
+from mediarip_mqtt.contract.media_options import DownloadOptions, MediaType
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings, Settings
 from mediarip_mqtt.engine.protocol import Control, Extraction, Report, Task
 from mediarip_mqtt.engine.work_control import WorkControl

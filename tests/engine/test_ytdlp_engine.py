@@ -16,7 +16,8 @@ from yt_dlp.utils import DownloadError as YtdlpError
 from yt_dlp.utils import ExtractorError, GeoRestrictedError, PostProcessingError, UnsupportedError
 
 from mediarip_mqtt.contract.errors import CommandError, ConfigError, DownloadError, Stopped
-from mediarip_mqtt.contract.models import DownloadOptions, Phase, ProducedFile
+from mediarip_mqtt.contract.media_options import DownloadOptions
+from mediarip_mqtt.contract.models import Phase, ProducedFile
 from mediarip_mqtt.contract.presets import Preset, preset_names, resolve_preset
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings, SiteSettings
 from mediarip_mqtt.engine import patches, ytdlp_engine

@@ -12,7 +12,7 @@ from yt_dlp.networking.common import _REQUEST_HANDLERS, Request
 from yt_dlp.networking.exceptions import TransportError
 
 from mediarip_mqtt.contract.errors import DownloadError
-from mediarip_mqtt.contract.models import DownloadOptions
+from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.engine import ytdlp_session
 from mediarip_mqtt.engine.protocol import Extraction, Task

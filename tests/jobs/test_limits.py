@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from yt_dlp.utils import ExtractorError
 
-from mediarip_mqtt.contract.models import DownloadOptions, Job
+from mediarip_mqtt.contract.media_options import DownloadOptions
+from mediarip_mqtt.contract.models import Job
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import DownloadSettings, Settings
 from mediarip_mqtt.contract.topics import Topics

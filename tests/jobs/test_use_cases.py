@@ -5,15 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
-from mediarip_mqtt.contract.models import (
-    DownloadOptions,
-    Entry,
-    Job,
-    JobStatus,
-    MediaInfo,
-    Priority,
-    ProducedFile,
-)
+from mediarip_mqtt.contract.media_options import DownloadOptions
+from mediarip_mqtt.contract.models import Entry, Job, JobStatus, MediaInfo, Priority, ProducedFile
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import Topics

@@ -16,6 +16,7 @@ from annotated_types import Ge, Le
 from mediarip_mqtt import __version__
 from mediarip_mqtt.contract import settings
 from mediarip_mqtt.contract.settings import Section
+from mediarip_mqtt.contract.sizes import parse_size
 from mediarip_mqtt.service import load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -143,7 +144,7 @@ def test_a_size_is_one_for_the_supervisor_and_for_the_service(text: str, good: i
     _, more = parsed(SCHEMA["storage"]["min_free"])
     assert more is not None
     assert bool(re.match(more, text)) == bool(good)
-    assert isinstance(settings.parse_size(text), int) == bool(good)
+    assert isinstance(parse_size(text), int) == bool(good)
 
 
 def test_every_setting_is_an_option_or_left_out_with_a_reason() -> None:

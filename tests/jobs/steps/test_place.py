@@ -16,7 +16,8 @@ import pytest
 from mediarip_mqtt.commands import payloads
 from mediarip_mqtt.commands.effects import Effects, Origin
 from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
-from mediarip_mqtt.contract.models import DownloadOptions, ProducedFile
+from mediarip_mqtt.contract.media_options import DownloadOptions
+from mediarip_mqtt.contract.models import ProducedFile
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import PurgeSettings, Settings
 from mediarip_mqtt.contract.topics import Topics
