@@ -9,7 +9,7 @@ from typing import Final
 
 from mediarip_mqtt.contract.models import ProducedFile
 from mediarip_mqtt.fault_points import fault
-from mediarip_mqtt.store.ledger import Ledger
+from mediarip_mqtt.store.checkpoint_rows import CheckpointRows
 
 # The jobs of a JSON list of ids, and all below them.
 BELOW: Final = (
@@ -18,7 +18,7 @@ BELOW: Final = (
 )
 
 
-class Files(Ledger):
+class Files(CheckpointRows):
     """The files of jobs."""
 
     def plan_files(self, job_id: str, files: Sequence[ProducedFile]) -> None:
