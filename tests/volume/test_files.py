@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
-from mediarip_mqtt.volume import files as library
+from mediarip_mqtt.volume import files as volume_files
 from mediarip_mqtt.volume import names
 
 JOB = "0199a0b1-0000-7000-8000-00000000000a"
@@ -212,7 +212,7 @@ def test_whatever_a_page_says_the_file_lands_below_the_root(
     place(root, source, name)
     assert not source.exists()
     assert files(root) == {name: b"media"}
-    assert library.remove(root, name)
+    assert volume_files.remove(root, name)
     assert list(folder.iterdir()) == [root]
     assert list(root.iterdir()) == [root / ".mediarip"]
 
@@ -234,21 +234,21 @@ def test_no_name_at_all_leads_out_of_the_root(
     (root / "link").symlink_to(outside)
     source = folder / "source"
     source.write_text("media")
-    for action in (partial(place, root, source), partial(library.remove, root)):
+    for action in (partial(place, root, source), partial(volume_files.remove, root)):
         with contextlib.suppress(OSError):
             action(filename)
         assert [one.name for one in outside.iterdir()] == ["a"]
         assert (outside / "a").read_text() == "precious"
-        assert list((root / ".mediarip").iterdir()) == [root / library.MARKER]
+        assert list((root / ".mediarip").iterdir()) == [root / volume_files.MARKER]
 
 
 def place(root: Path, source: Path, filename: str) -> None:
-    library.place(root, source, filename, len(b"media"))
+    volume_files.place(root, source, filename, len(b"media"))
 
 
 def make_root(folder: Path) -> Path:
-    (folder / library.MARKER).parent.mkdir(parents=True)
-    (folder / library.MARKER).touch()
+    (folder / volume_files.MARKER).parent.mkdir(parents=True)
+    (folder / volume_files.MARKER).touch()
     return folder
 
 
@@ -269,7 +269,7 @@ def files(root: Path) -> dict[str, bytes]:
     """Return what lies on a volume but the service's own."""
     found = [one for one in root.rglob("*") if one.is_file()]
     names = {str(one.relative_to(root)): one for one in found}
-    return {name: one.read_bytes() for name, one in names.items() if name != library.MARKER}
+    return {name: one.read_bytes() for name, one in names.items() if name != volume_files.MARKER}
 
 
 def test_a_second_file_of_the_same_name_gets_another_name(root: Path) -> None:
@@ -363,7 +363,7 @@ def test_a_copy_that_does_not_fit_leaves_nothing_behind(
 
 KILLED_EVERYWHERE = """
 import errno, os, pathlib, shutil, sys
-from mediarip_mqtt import library, names
+from mediarip_mqtt.volume import files as volume_files, names
 
 base, way = pathlib.Path(sys.argv[1]), sys.argv[2]
 link = os.link
@@ -383,8 +383,8 @@ for count in range(1, 200):
     shutil.rmtree(base, ignore_errors=True)
     source, root = base / "temp" / "media.mp4", base / "root"
     source.parent.mkdir(parents=True)
-    (root / library.MARKER).parent.mkdir(parents=True)
-    (root / library.MARKER).touch()
+    (root / volume_files.MARKER).parent.mkdir(parents=True)
+    (root / volume_files.MARKER).touch()
     source.write_bytes(b"media" * 1000)
     pid = os.fork()
     if not pid:
@@ -396,11 +396,11 @@ for count in range(1, 200):
                 if not left:
                     os._exit(9)
         sys.addaudithook(die)
-        library.place(root, source, "a/film.mp4", 5000)
+        volume_files.place(root, source, "a/film.mp4", 5000)
         os._exit(0)
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     assert status in (0, 9), status
-    library.place(root, source, "a/film.mp4", 5000)
+    volume_files.place(root, source, "a/film.mp4", 5000)
     found = [one for one in base.rglob("*") if one.is_file() and one.name != "store.db"]
     assert found == [root / "a/film.mp4"], (count, found)
     assert found[0].read_bytes() == b"media" * 1000, count
@@ -429,7 +429,7 @@ def test_a_folder_that_is_a_link_is_never_followed(
     (root / "a").symlink_to(outside)
     with pytest.raises(OSError, match="link"):
         place(root, source, "a/new.mp4")
-    assert not library.remove(root, "a/film.mp4")
+    assert not volume_files.remove(root, "a/film.mp4")
     assert files(outside) == {"film.mp4": b"precious"}
 
 
@@ -455,7 +455,7 @@ def test_nothing_is_written_into_the_mount_point_of_a_lost_volume(root: Path, so
     with pytest.raises(OSError, match="not mounted"):
         place(root, source, "a/film.mp4")
     with pytest.raises(FileNotFoundError):
-        library.job_temp(root / ".mediarip" / "tmp", JOB)
+        volume_files.job_temp(root / ".mediarip" / "tmp", JOB)
     assert not list(root.iterdir())
     assert source.exists()
 
@@ -464,34 +464,34 @@ def test_removing_takes_the_file_and_the_folders_that_become_empty(root: Path) -
     (root / "a" / "b").mkdir(parents=True)
     (root / "a" / "b" / "film.mp4").touch()
     (root / "a" / "kept.mp4").touch()
-    assert library.remove(root, "a/b/film.mp4")
+    assert volume_files.remove(root, "a/b/film.mp4")
     assert sorted(files(root)) == ["a/kept.mp4"]
     assert not (root / "a" / "b").exists()
-    assert library.remove(root, "a/kept.mp4")
+    assert volume_files.remove(root, "a/kept.mp4")
     assert list(root.iterdir()) == [root / ".mediarip"]
-    assert not library.remove(root, "a/kept.mp4")
+    assert not volume_files.remove(root, "a/kept.mp4")
 
 
 def test_removing_takes_no_link_and_no_folder(root: Path, tmp_path: Path) -> None:
     (tmp_path / "precious").touch()
     (root / "link.mp4").symlink_to(tmp_path / "precious")
     (root / "folder").mkdir()
-    assert not library.remove(root, "link.mp4")
-    assert not library.remove(root, "folder")
+    assert not volume_files.remove(root, "link.mp4")
+    assert not volume_files.remove(root, "folder")
     assert (tmp_path / "precious").exists()
 
 
 def test_a_jobs_temporary_folder_is_its_own_and_private(tmp_path: Path) -> None:
     base = tmp_path / "scratch" / "tmp"
-    folder = library.job_temp(base, JOB)
+    folder = volume_files.job_temp(base, JOB)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert library.job_temp(base, JOB) == folder
+    assert volume_files.job_temp(base, JOB) == folder
     (folder / "media.part").touch()
     (folder / "out").symlink_to(tmp_path)
-    library.discard_temp(base, JOB)
+    volume_files.discard_temp(base, JOB)
     assert not folder.exists()
     assert tmp_path.exists()
-    library.discard_temp(base, JOB)
+    volume_files.discard_temp(base, JOB)
 
 
 def test_a_temporary_folder_that_is_a_link_is_not_used(tmp_path: Path) -> None:
@@ -500,25 +500,25 @@ def test_a_temporary_folder_that_is_a_link_is_not_used(tmp_path: Path) -> None:
     (outside / "precious").touch()
     (tmp_path / JOB).symlink_to(outside)
     with pytest.raises(OSError, match="link"):
-        library.job_temp(tmp_path, JOB)
-    library.discard_temp(tmp_path, JOB)
+        volume_files.job_temp(tmp_path, JOB)
+    volume_files.discard_temp(tmp_path, JOB)
     assert list(outside.iterdir()) == [outside / "precious"]
     assert not (tmp_path / JOB).is_symlink()
 
 
 @pytest.mark.parametrize("job_id", ["..", ".", "", "a/b", "../x", "/etc"])
 def test_no_job_id_leads_out_of_the_temporary_folder(tmp_path: Path, job_id: str) -> None:
-    for function in (library.job_temp, library.discard_temp):
+    for function in (volume_files.job_temp, volume_files.discard_temp):
         with pytest.raises(ValueError, match="not a job's id"):
             function(tmp_path, job_id)
 
 
 def test_the_sweep_removes_only_folders_of_jobs_that_are_not_kept(tmp_path: Path) -> None:
-    library.job_temp(tmp_path, JOB)
-    gone = library.job_temp(tmp_path, OTHER_JOB)
+    volume_files.job_temp(tmp_path, JOB)
+    gone = volume_files.job_temp(tmp_path, OTHER_JOB)
     (gone / "media.part").touch()
     (tmp_path / "somebody-elses").mkdir()
     (tmp_path / "notes.txt").touch()
-    assert library.sweep_temp(tmp_path, {JOB}) == [OTHER_JOB]
+    assert volume_files.sweep_temp(tmp_path, {JOB}) == [OTHER_JOB]
     assert sorted(one.name for one in tmp_path.iterdir()) == [JOB, "notes.txt", "somebody-elses"]
-    assert library.sweep_temp(tmp_path / "nowhere", ()) == []
+    assert volume_files.sweep_temp(tmp_path / "nowhere", ()) == []

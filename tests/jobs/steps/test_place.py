@@ -26,7 +26,7 @@ from mediarip_mqtt.jobs.retention import Retention
 from mediarip_mqtt.jobs.steps.place import Placing
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.store import Store, Tx
-from mediarip_mqtt.volume import files as library
+from mediarip_mqtt.volume import files as volume_files
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.faulty import EACH, freeze, program
 from tests.support.server import MediaServer
@@ -89,13 +89,13 @@ async def test_of_files_that_belong_together_none_stays_where_one_can_t_be_place
     names = ["film.mp4", "film.en.srt" if why == "full" else "link/film.en.srt"]
     files = made(tmp_path / ".mediarip", *names)
     if why == "full":
-        sync, calls = library._sync, []  # noqa: SLF001 - the first that needs space
+        sync, calls = volume_files._sync, []  # noqa: SLF001 - the first that needs space
 
         def fill(source: Path) -> None:
             calls.append(source)
             return sync(source) if len(calls) == 1 else full()
 
-        monkeypatch.setattr(library, "_sync", fill)
+        monkeypatch.setattr(volume_files, "_sync", fill)
     placing = Placing(store, jobs, tmp_path, store.write)
     with pytest.raises(OSError, match=r"space|link"):
         await placing.place(await begun(store, jobs), files)
@@ -106,12 +106,12 @@ async def test_of_a_move_that_was_begun_only_what_was_moved_is_taken_back(
     store: Store, jobs: Jobs, tmp_path: Path
 ) -> None:
     files = made(tmp_path / ".mediarip", "moved.mp4", "other's.mp4", "changed.mp4", "waits.mp4")
-    library.place(tmp_path, Path(files[0].temp_path), files[0].filename, len(CONTENT))
+    volume_files.place(tmp_path, Path(files[0].temp_path), files[0].filename, len(CONTENT))
     (tmp_path / "other's.mp4").write_bytes(CONTENT)  # its source is there: it was not moved
-    library.place(tmp_path, Path(files[2].temp_path), files[2].filename, len(CONTENT))
+    volume_files.place(tmp_path, Path(files[2].temp_path), files[2].filename, len(CONTENT))
     (tmp_path / "changed.mp4").write_bytes(b"a person's now")
     source = Path(files[3].temp_path)
-    hidden = tmp_path / library._hidden_name(source, "waits.mp4")  # noqa: SLF001 - what a kill left
+    hidden = tmp_path / volume_files._hidden_name(source, "waits.mp4")  # noqa: SLF001 - what a kill left
     hidden.write_bytes(CONTENT[:3])
     job_id = await begun(store, jobs)
     await store.write(lambda tx: jobs.placing(tx, job_id, files))
@@ -219,7 +219,7 @@ async def test_a_move_that_was_begun_is_taken_back_before_its_job_goes(
     files = made(tmp_path / ".mediarip", "moved.mp4", "waits.srt")
     job_id = await begun(store, jobs)
     await store.write(lambda tx: tx.plan_files(job_id, files))
-    library.place(tmp_path, Path(files[0].temp_path), "moved.mp4", len(CONTENT))
+    volume_files.place(tmp_path, Path(files[0].temp_path), "moved.mp4", len(CONTENT))
     lost = DownloadError(ErrorCode.STORAGE_UNAVAILABLE, "gone")
     await store.write(lambda tx: jobs.fail(tx, job_id, lost))
     retention = Retention(store, jobs, PurgeSettings(), root=tmp_path, clock=lambda: LATER)
@@ -231,11 +231,11 @@ async def test_a_move_that_was_begun_is_taken_back_before_its_job_goes(
 def test_a_place_that_was_only_taken_is_no_file_that_was_moved(tmp_path: Path) -> None:
     """As where the temporary folder is emptied at each start, and a power cut came before that."""
     (tmp_path / ".mediarip").mkdir()
-    (tmp_path / library.MARKER).touch()
+    (tmp_path / volume_files.MARKER).touch()
     files = made(tmp_path / ".mediarip", "film.mp4")
     source = Path(files[0].temp_path)
     source.unlink()
-    (tmp_path / "film.mp4").write_text(library._hidden_name(source, "film.mp4"))  # noqa: SLF001 - what the cut left
+    (tmp_path / "film.mp4").write_text(volume_files._hidden_name(source, "film.mp4"))  # noqa: SLF001 - what the cut left
     assert not failures.still_there(tmp_path, files)
     with pytest.raises(FileNotFoundError):
         failures.move(tmp_path, files)
@@ -247,7 +247,7 @@ def test_a_full_volume_without_hard_links_keeps_no_empty_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".mediarip").mkdir()
-    (tmp_path / library.MARKER).touch()
+    (tmp_path / volume_files.MARKER).touch()
     files = made(tmp_path / ".mediarip", "film.mp4")
 
     def unsupported(*_: object, **__: object) -> None:
