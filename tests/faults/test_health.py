@@ -23,8 +23,10 @@ def test_a_stuck_event_loop_and_a_lost_broker_are_told_apart(
 
     wait_for(lambda: check(service).returncode == 0)
     os.kill(service.pid, signal.SIGSTOP)
-    wait_for(told("event loop"), 60)
-    os.kill(service.pid, signal.SIGCONT)
+    try:
+        wait_for(told("event loop"), 60)
+    finally:
+        os.kill(service.pid, signal.SIGCONT)
     wait_for(lambda: check(service).returncode == 0, 20)
     mosquitto.stop()
     wait_for(told("broker"), 100)

@@ -16,7 +16,10 @@ def test_a_second_service_on_the_same_store_is_refused_and_changes_nothing(
     client.wait_status(job_id, "downloading")
     second = Service(tmp_path, mosquitto.port, MQTT__NODE_ID="second", MQTT__BASE_TOPIC="second")
     second.start(wait=False)
-    wait_for(lambda: not second.running, 20)
+    try:
+        wait_for(lambda: not second.running, 20)
+    finally:
+        second.kill()
     assert "Another mediarip-mqtt runs on" in second.log
     assert "Traceback" not in second.log
     assert client.wait_status(job_id, "completed", "failed")["status"] == "completed"
