@@ -12,17 +12,17 @@ from mediarip_mqtt.contract.settings import ENV_PREFIX, Section, runtime_fields,
 
 HEAD: Final = """# Configuration
 
-<!-- Written by `make docs` from mediarip_mqtt/settings.py. -->
+<!-- Written by `make docs` from mediarip_mqtt/contract/settings.py. -->
 
-A value comes from the environment, else from the YAML file (`--config FILE`, or
-`MEDIARIP_CONFIG`), else from the defaults below. An unknown key or a bad value is named with its
-place, and the exit code is 2.
-[config.yaml](../config.yaml) has what a household may want to change, with the defaults; as Home
-Assistant's app the service reads its options: [homeassistant-app.md](homeassistant-app.md).
-`mediarip-mqtt check-config` prints what is in force and where it comes from, without secrets.
+Environment variables take precedence over the YAML file (`--config FILE`, or `MEDIARIP_CONFIG`),
+and the file over the defaults below. If a key is unknown or a value is invalid, the service names
+it and where it was set, and exits with code 2.
+[config.yaml](../config.yaml) is an example with the settings that most people may want to change.
+As a [Home Assistant app](homeassistant-app.md) the service reads the app's options instead.
+`mediarip-mqtt check-config` prints each value in use and its source, without secrets.
 
-In the environment a setting's name is `MEDIARIP__`, its section, `__` and its key, in capitals
-(`MEDIARIP__MQTT__HOST`). Lists are written `a, b`, tables as JSON. In the file sections are keys:
+The environment variable of a setting is `MEDIARIP__`, its section, `__` and its key, in capitals
+(`MEDIARIP__MQTT__HOST`). Lists are written `a, b`, tables as JSON. In the file, sections are keys:
 
 ```yaml
 mqtt:
@@ -35,9 +35,9 @@ downloads:
   max_concurrent: 2
 ```
 
-Sizes are bytes, or take `K`, `M`, `G` and `T` (powers of 1024). A setting marked ⟳ may also be
-changed while the service runs, by the command `settings` or the topic `setting/<key>/set`; that is
-kept, and wins over the others.
+Sizes are in bytes, or have a suffix `K`, `M`, `G` or `T` (powers of 1024). A setting marked ⟳ can
+also be changed while the service runs, with the command `settings` or the topic
+`setting/<key>/set`. That value is kept across restarts and takes precedence over all others.
 """
 
 

@@ -18,34 +18,34 @@ COMMANDS: Final = f"""# Commands
 
 {MADE}
 
-A command is published on `mediarip/command/<name>`, or on `mediarip/command` with its name
-under `command` (a download where there is none). On behalf of a session: below
+Publish a command on `mediarip/command/<name>`, or on `mediarip/command` with its name as the key
+`command` (without one it is a `download`). To act for a session, publish below
 `mediarip/session/<sid>/`. The payload is a JSON object, or the command's main argument as plain
-text. Keys that a command does not know are refused, so that a typing error does not go
-unnoticed. Each command gets one reply on `mediarip/response`, and on the MQTT 5 response topic
-where the request names one.
+text. Unknown keys are refused, so that a typing error is noticed. Each command gets one reply on
+`mediarip/response`, and another on the MQTT 5 response topic if the request names one.
 
-Each may carry `request_id`: text of at most 128 characters that comes back in the reply. The
-same one from the same session acts only once, and gets the first reply again.
+Each command may have a `request_id`: text of at most 128 characters, which the reply repeats. A
+second command with the same `request_id` from the same session has no effect and gets the first
+reply again.
 
-The reply to a command that was refused has `ok` false and an `error` with `code` ([what each
-means](errors.md)), `message` and `field`. Otherwise `ok` is true, and beside `command` and
-`request_id` there is what each section says.
+The reply to a refused command has `ok` false and an `error` with `code` ([what each
+means](errors.md)), `message` and `field`. Otherwise `ok` is true, and the reply has `command`,
+`request_id` and the keys that each section lists.
 """
 TOPICS: Final = f"""# Topics
 
 {MADE}
 
-All stand below the setting `mqtt.base_topic` (here `mediarip`). Times are ISO 8601 in UTC,
-sizes bytes, speeds bytes per second, durations seconds. Objects may get more keys in later
-versions: ignore those you don't know. A key keeps its meaning.
+All topics are below the setting `mqtt.base_topic` (here `mediarip`). Times are ISO 8601 in UTC,
+sizes are bytes, speeds bytes per second, durations seconds. Later versions may add keys to an
+object: ignore those you don't know. A key never changes its meaning.
 
-For programs: [asyncapi.yaml](../asyncapi.yaml), or `mediarip-mqtt schema`, which also has each
-payload as a JSON Schema.
+For programs there is [asyncapi.yaml](../asyncapi.yaml), or `mediarip-mqtt schema`, which also
+prints each payload as a JSON Schema.
 
-An isolated session (`session.mode: isolated`) has `job/{{id}}/state`, `job/{{id}}/progress`,
-`jobs`, `event` and `response` below `session/{{sid}}/`, and nowhere else. Everything listened
-to is QoS 1, and a command that is retained is refused.
+For an isolated session (`session.mode: isolated`) the topics `job/{{id}}/state`,
+`job/{{id}}/progress`, `jobs`, `event` and `response` are below `session/{{sid}}/`, and nowhere
+else. The service subscribes with QoS 1. A retained command is refused.
 
 | topic | | retained | QoS | what it is |
 | --- | --- | --- | --- | --- |
@@ -54,18 +54,18 @@ EVENTS: Final = f"""# Events
 
 {MADE}
 
-One message on `mediarip/event` for each thing that happened, not retained, QoS 1. They wait in
-the store until the broker has acknowledged them: none is lost, one may come twice; drop repeats
-by `event_id`. Each has `event_type`, `event_id` and `at` (a time). Those of a job carry it, as
-it was then, under `job`: [its keys](topics.md#job).
+For each thing that happens there is one message on `mediarip/event`, with QoS 1 and not retained.
+Events wait in the store until the broker has acknowledged them, so none is lost. One may be
+delivered twice: use `event_id` to drop repeats. Each event has `event_type`, `event_id` and `at`
+(a time). An event of a job has the job at that time under `job`: [its keys](topics.md#job).
 """
 ERRORS: Final = f"""# Error codes
 
 {MADE}
 
-A refused command has its code in `error.code` of the reply, a failed job in `error_code` (and
-so has one that waits to be tried again). Codes are stable: automations may compare them. The
-message beside a code is for people, and may change.
+The reply to a refused command has the code in `error.code`. A failed job, and one that waits for
+its next attempt, has it in `error_code`. Codes are stable, so automations may compare them. The
+message beside a code is for people and may change.
 """
 PAGES: Final = {  # that say more of a topic
     "event": "events",
