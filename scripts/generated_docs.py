@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from mediarip_mqtt.cli.schema.command import Format, files
-from scripts import configuration_page, reference_pages
+from scripts import configuration_page, module_tables, reference_pages
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
 SCHEMAS: Final = "schemas"
@@ -19,6 +19,7 @@ def generated() -> dict[Path, str]:
     schemas = files(Format.JSON_SCHEMA).items()
     return {
         Path("configuration.md"): configuration_page.page(),
+        module_tables.PAGE.relative_to(DOCS): module_tables.page(),
         **{Path(name): text for name, text in files(Format.ASYNCAPI).items()},
         **{Path(SCHEMAS, name): text for name, text in schemas},
         **{Path(REFERENCE, name): text for name, text in reference_pages.pages().items()},

@@ -118,12 +118,6 @@ def test_the_workflows_run_parts_there_are() -> None:
     assert named == set(default[1].split())
 
 
-def test_the_architecture_names_every_module() -> None:
-    page = (ROOT / "docs" / "architecture.md").read_text()
-    modules = [one.name for one in (ROOT / "mediarip_mqtt").glob("[a-z]*.py")]
-    assert [one for one in modules if f"`{one}`" not in page] == []
-
-
 def test_every_link_to_a_file_leads_somewhere() -> None:
     for page in [*PAGES, ROOT / "CHANGELOG.md"]:
         for link in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
