@@ -234,13 +234,13 @@ PROTECTIONS = (
         "3 a damaged store is replaced by its copy",
         "mediarip_mqtt.store.database:Store._prepare",
         never("found != 'ok'"),
-        "tests/store/test_database.py::test_a_damaged_store_goes_aside_and_its_last_sound_copy_comes_back",
+        "tests/store/test_backup.py::test_a_damaged_store_goes_aside_and_its_last_sound_copy_comes_back",
     ),
     Protection(
         "3 a newer store is refused",
         "mediarip_mqtt.store.database:Store._migrate",
         never("version > newest"),
-        "tests/store/test_database.py::test_a_store_of_a_newer_program_is_refused_untouched",
+        "tests/store/test_migrations.py::test_a_store_of_a_newer_program_is_refused_untouched",
     ),
     Protection(
         "4 a second service is refused",
@@ -250,9 +250,9 @@ PROTECTIONS = (
     ),
     Protection(
         "4 a lease of another machine that lives is respected",
-        "mediarip_mqtt.store.lease:Lease._look_on",
+        "mediarip_mqtt.store.lease:Lease._wait_for_end",
         never("seen['heartbeat_at']"),
-        "tests/store/test_database.py::test_a_lease_of_another_machine_holds_as_long_as_that_one_lives_whatever_its_clock",
+        "tests/store/test_lease.py::test_a_lease_of_another_machine_holds_as_long_as_that_one_lives_whatever_its_clock",
     ),
     Protection(
         "5 a clock that is set is noticed",
@@ -262,9 +262,9 @@ PROTECTIONS = (
     ),
     Protection(
         "5 a retry beyond all reason is due",
-        "mediarip_mqtt.store.tx:FARTHEST_RETRY",
+        "mediarip_mqtt.store.queue_rows:FARTHEST_RETRY",
         constant("timedelta(days=100_000)"),
-        "tests/store/test_database.py::test_a_retry_that_is_further_away_than_any_is_due_the_clock_was_set_back",
+        "tests/store/test_queue_rows.py::test_a_retry_that_is_further_away_than_any_is_due_the_clock_was_set_back",
     ),
     Protection(
         "6 a retained command is refused",
@@ -371,7 +371,7 @@ PROTECTIONS = (
     ),
     Protection(
         "8 a reply goes before events",
-        "mediarip_mqtt.store.ledger:Ledger.reply",
+        "mediarip_mqtt.store.outbox_rows:OutboxRows.reply",
         with_argument("self._post", "urgent", "False"),
         "tests/service/test_whole_service.py::test_the_reply_to_a_command_for_many_jobs_comes_before_their_events",
     ),

@@ -40,8 +40,8 @@ def import_file(  # noqa: PLR0913 - its options
     file: Annotated[Path, typer.Argument(help="What `export`, MeTube or media.rip wrote.")],
     *,
     form: Annotated[
-        import_sources.Format, typer.Option("--format", help="Who wrote it.")
-    ] = import_sources.Format.AUTO,
+        import_sources.SourceFormat, typer.Option("--format", help="Who wrote it.")
+    ] = import_sources.SourceFormat.AUTO,
     pending: Annotated[
         bool, typer.Option("--pending", help="Download what had not ended there.")
     ] = False,

@@ -1,46 +1,44 @@
-"""What an import reads: our own export, and the stores of MeTube and media.rip.
+"""The files that `import` reads: our own export, and the stores of MeTube and media.rip.
 
-A store is only read, and nothing in it is ever run.
+They are only read, and nothing in them is ever run.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
-from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from mediarip_mqtt.contract.errors import MediaripError
+from mediarip_mqtt.contract.errors import MediaripError, StoreError
 from mediarip_mqtt.contract.models import TERMINAL
 from mediarip_mqtt.contract.presets import AUDIO_FORMATS
 from mediarip_mqtt.jobs.history_records import Record, Wanted, fields_of
+from mediarip_mqtt.store.foreign import open_foreign
 
 NAME: Final = "mediarip-mqtt history"
 VERSION: Final = 1
 METUBE_FILES: Final = ("completed.json", "queue.json", "pending.json")
 _METUBE_KIND: Final = "persistent_queue:"
 _SQLITE: Final = b"SQLite format 3\0"
-_SHELF: Final = (
-    "is no store that is known. Should it be the shelf of an older MeTube (`completed`, `queue`): "
-    "that holds Python objects, which can run programs when they are read, so it is not read. "
-    "Start a current MeTube on it once; it writes `completed.json`, which can be imported."
+_UNKNOWN: Final = (
+    "has no format that can be imported. The shelf of an older MeTube (`completed`, `queue`) holds "
+    "pickled Python objects, which can run programs when they are loaded, so it is not read: start "
+    "a current MeTube on it once; it writes `completed.json`, which can be imported."
 )
 
 
-class Format(StrEnum):
-    """Who wrote a file."""
+class SourceFormat(StrEnum):
+    """The program that wrote a file."""
 
-    AUTO = "auto"  # look at it
+    AUTO = "auto"  # recognised by its content
     JSONL = "jsonl"  # `mediarip-mqtt export`
-    METUBE = "metube"  # its state folder, or one JSON file of it
+    METUBE = "metube"  # its state folder, or one JSON file in there
     MEDIA_RIP = "media-rip"  # its SQLite database
 
 
@@ -50,7 +48,7 @@ class SourceError(MediaripError):
 
 @dataclass(frozen=True)
 class Pending:
-    """A job that had not ended there; ``key`` tells it from others with the same URL."""
+    """A job that had not ended; ``key`` tells it from others with the same URL."""
 
     wanted: Wanted
     key: str
@@ -58,7 +56,7 @@ class Pending:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Something that is no job."""
+    """An entry that is not a valid job, and where it is in the file."""
 
     place: str
     reason: str
@@ -67,46 +65,48 @@ class Unreadable:
 Found = Record | Pending | Unreadable
 
 
-def read(path: Path, form: Format = Format.AUTO) -> Iterator[Found]:
-    """Yield what a file holds, one after the other; raise `SourceError` where it can't be read."""
-    if form is Format.AUTO:
+def read(path: Path, form: SourceFormat = SourceFormat.AUTO) -> Iterator[Found]:
+    """Yield the entries of a file; raise `SourceError` if it can't be read."""
+    if form is SourceFormat.AUTO:
         form = recognise(path)
-    readers: dict[Format, Callable[[Path], Iterator[Found]]] = {
-        Format.JSONL: _read_lines,
-        Format.METUBE: _read_metube,
-        Format.MEDIA_RIP: _read_media_rip,
+    readers: dict[SourceFormat, Callable[[Path], Iterator[Found]]] = {
+        SourceFormat.JSONL: _read_lines,
+        SourceFormat.METUBE: _read_metube,
+        SourceFormat.MEDIA_RIP: _read_media_rip,
     }
     try:
         yield from readers[form](path)
     except OSError as error:
         raise SourceError(f"{path}: can't be read: {error.strerror}.") from None
-    except sqlite3.Error as error:
-        raise SourceError(f"{path}: can't be read as a database of media.rip: {error}.") from None
+    except StoreError as error:
+        raise SourceError(
+            f"{path}: can't be read as a database of media.rip: {error.message}."
+        ) from None
 
 
 def header(at: str, version: str) -> dict[str, Any]:
-    """Return an export's first line."""
+    """Return the first line of an export."""
     return {"format": NAME, "version": VERSION, "exported_at": at, "service": version}
 
 
-def recognise(path: Path) -> Format:
-    """Return who wrote a file or folder; raise `SourceError` where nobody known did."""
+def recognise(path: Path) -> SourceFormat:
+    """Return the format of a file or folder by its content; raise `SourceError` if unknown."""
     try:
         if path.is_dir():
             if any((path / name).is_file() for name in METUBE_FILES):
-                return Format.METUBE
-            raise SourceError(f"{path} {_SHELF}")
+                return SourceFormat.METUBE
+            raise SourceError(f"{path} {_UNKNOWN}")
         with path.open("rb") as file:
             start = file.read(65536)
     except OSError as error:
         raise SourceError(f"{path}: can't be read: {error.strerror}.") from None
     if start.startswith(_SQLITE):
-        return Format.MEDIA_RIP
+        return SourceFormat.MEDIA_RIP
     if _object(start.split(b"\n", 1)[0]).get("format") == NAME:
-        return Format.JSONL
+        return SourceFormat.JSONL
     if start.lstrip().startswith(b"{") and _METUBE_KIND.encode() in start:
-        return Format.METUBE
-    raise SourceError(f"{path} {_SHELF}")
+        return SourceFormat.METUBE
+    raise SourceError(f"{path} {_UNKNOWN}")
 
 
 def _object(line: bytes) -> dict[str, Any]:
@@ -117,8 +117,8 @@ def _object(line: bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _found(place: str, job: Mapping[str, Any]) -> Found:
-    """Return a job's record, or what was wanted where it had not ended."""
+def _validated(place: str, job: Mapping[str, Any]) -> Found:
+    """Return a job's record, or the download it asked for if it had not ended."""
     try:
         if job.get("status") in TERMINAL:
             return Record.model_validate(dict(job))
@@ -130,7 +130,7 @@ def _found(place: str, job: Mapping[str, Any]) -> Found:
         return Unreadable(place, f"{where}: {first['msg']}")
 
 
-# Our own
+# Our own export: JSON lines
 
 
 def _read_lines(path: Path) -> Iterator[Found]:
@@ -149,10 +149,10 @@ def _read_lines(path: Path) -> Iterator[Found]:
             job = _object(line)
             place = f"line {number}"
             if not job:
-                yield Unreadable(place, "is no JSON object")
+                yield Unreadable(place, "is not a JSON object")
             elif job.get("status") in TERMINAL or not job.get("parent_id"):
-                yield _found(place, fields_of(job))
-            # Items under way come again with their playlist.
+                yield _validated(place, fields_of(job))
+            # Unfinished items are left out: the download of their playlist brings them again.
 
 
 # MeTube: JSON files of the form {"kind": "persistent_queue:<name>", "items": [{"info": {...}}]}
@@ -161,28 +161,28 @@ def _read_lines(path: Path) -> Iterator[Found]:
 def _read_metube(path: Path) -> Iterator[Found]:
     paths = [path]
     if path.is_dir():
-        paths = [one for name in METUBE_FILES if (one := path / name).is_file()]
+        paths = [file for name in METUBE_FILES if (file := path / name).is_file()]
     if not paths:
-        raise SourceError(f"{path} {_SHELF}")
-    for one in paths:
-        content = _object(one.read_bytes())
+        raise SourceError(f"{path} {_UNKNOWN}")
+    for file in paths:
+        content = _object(file.read_bytes())
         items = content.get("items")
         if not str(content.get("kind")).startswith(_METUBE_KIND) or not isinstance(items, list):
-            raise SourceError(f"{one} {_SHELF}")
+            raise SourceError(f"{file} {_UNKNOWN}")
         ended = content["kind"] == f"{_METUBE_KIND}completed"
         for number, item in enumerate(items, start=1):
             info = item.get("info") if isinstance(item, dict) else None
-            place = f"{one.name}, item {number}"
+            place = f"{file.name}, item {number}"
             if isinstance(info, dict):
-                yield _found(place, _from_metube(info, ended=ended))
+                yield _validated(place, _from_metube(info, ended=ended))
             else:
-                yield Unreadable(place, "is no download")
+                yield Unreadable(place, "is not a download")
 
 
 def _from_metube(info: Mapping[str, Any], *, ended: bool) -> dict[str, Any]:
     folder, filename = info.get("folder"), info.get("filename")
     if isinstance(folder, str) and folder and isinstance(filename, str):
-        filename = f"{folder}/{filename}"  # MeTube's own is relative to the folder
+        filename = f"{folder}/{filename}"  # MeTube's filename is relative to its folder
     added = _metube_time(info.get("timestamp"))
     audio = info.get("download_type") == "audio" or info.get("format") in AUDIO_FORMATS
     job = {
@@ -224,26 +224,17 @@ def _quality(value: object) -> str | None:
 
 
 def _read_media_rip(path: Path) -> Iterator[Found]:
-    # A reader of a store in WAL mode leaves files beside it, unless it may take it as unchanging:
-    # nobody has it open where there is no log.
-    in_use = any(path.with_name(path.name + end).exists() for end in ("-wal", "-journal"))
-    address = f"file:{quote(str(path.absolute()))}?{'mode=ro' if in_use else 'immutable=1'}"
-    with closing(sqlite3.connect(address, uri=True)) as database:
-        database.row_factory = sqlite3.Row
-        database.text_factory = lambda data: data.decode("utf-8", "replace")
-        database.execute("PRAGMA trusted_schema=OFF")
-        tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
-        if "jobs" not in tables:
-            raise SourceError(f"{path} {_SHELF}")
-        for row in database.execute("SELECT * FROM jobs ORDER BY created_at, id"):
-            job = {key: row[key] for key in row.keys()}  # noqa: SIM118 - a row iterates its values
-            yield _found(f"job {str(job.get('id'))[:40]}", _from_media_rip(job))
+    with open_foreign(path) as database:
+        if not database.has_table("jobs"):
+            raise SourceError(f"{path} {_UNKNOWN}")
+        for job in database.rows("jobs", "created_at", "id"):
+            yield _validated(f"job {str(job.get('id'))[:40]}", _from_media_rip(job))
 
 
 def _from_media_rip(job: Mapping[str, Any]) -> dict[str, Any]:
     status, reason, filename = job.get("status"), job.get("error_message"), job.get("filename")
-    gone = status == "expired"  # its purge took the file
-    if gone:
+    expired = status == "expired"  # its file was purged
+    if expired:
         status = "completed"
     if status == "failed" and reason == "Cancelled by user":
         status = "cancelled"
@@ -257,7 +248,7 @@ def _from_media_rip(job: Mapping[str, Any]) -> dict[str, Any]:
     } | (
         {
             "status": status,
-            "filename": None if gone else filename,
+            "filename": None if expired else filename,
             "filesize": job.get("filesize"),
             "error_message": None if status == "completed" else reason,
             "started_at": _aware(job.get("started_at")),
@@ -269,7 +260,7 @@ def _from_media_rip(job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _aware(value: object) -> str | None:
-    """Return a time with its zone: what has none is UTC."""
+    """Return a time with its zone, which is UTC if it names none; None if it is no time."""
     try:
         moment = datetime.fromisoformat(str(value))
     except ValueError:

@@ -127,6 +127,9 @@ class StoreError(MediaripError):
 class StoreInUseError(StoreError):
     """Another service owns the store."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message, kind=StoreProblem.BUSY)
+
 
 class BrokerError(MediaripError):
     """The embedded broker or a client of a broker can't do its work."""

@@ -1,10 +1,13 @@
 """The store: one SQLite file on the volume, one writer, whole transactions as one function.
 
-Uses `volume` and `contract`. Every room from `mqtt` on up reads and writes through `Store`.
+Uses `volume` and `contract`; only this room imports sqlite3 and aiosqlite. Every room from `mqtt`
+on up reads and writes through `Store`, which raises `StoreError` only.
 """
 
+from mediarip_mqtt.store.changes import Changes
 from mediarip_mqtt.store.database import Store
-from mediarip_mqtt.store.ledger import Changes, Outgoing, Probe
-from mediarip_mqtt.store.tx import Ended, Tx
+from mediarip_mqtt.store.outbox_rows import Outgoing
+from mediarip_mqtt.store.probe_rows import Probe
+from mediarip_mqtt.store.tx import Tx
 
-__all__ = ["Changes", "Ended", "Outgoing", "Probe", "Store", "Tx"]
+__all__ = ["Changes", "Outgoing", "Probe", "Store", "Tx"]

@@ -1,14 +1,17 @@
-"""The part of a transaction about checkpoints: what a step of a job left for the next ones."""
+"""The part of a transaction about checkpoints: what a step of a job left for the next ones.
+
+Tables: reads and writes `checkpoints`.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from mediarip_mqtt.contract.models import utc_iso
-from mediarip_mqtt.store.ledger import Ledger
+from mediarip_mqtt.store.rows import Rows, marks
 
 
-class CheckpointRows(Ledger):
+class CheckpointRows(Rows):
     """The checkpoints of jobs: one for each step that has ended, as JSON of that step's own."""
 
     def save_checkpoint(self, job_id: str, step: str, data: str, now: datetime) -> None:
@@ -26,8 +29,8 @@ class CheckpointRows(Ledger):
 
     def forget_checkpoints(self, job_id: str, *steps: str) -> None:
         """Drop the checkpoints of these steps; without any, all of the job's."""
-        which = f" AND step IN ({', '.join('?' * len(steps))})" if steps else ""
+        clause = f" AND step IN ({marks(steps)})" if steps else ""
         self._connection.execute(
-            f"DELETE FROM checkpoints WHERE job_id = ?{which}",  # noqa: S608 - question marks only
+            f"DELETE FROM checkpoints WHERE job_id = ?{clause}",  # noqa: S608 - question marks only
             (job_id, *steps),
         )

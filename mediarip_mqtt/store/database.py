@@ -1,4 +1,4 @@
-"""The SQLite file: how it is opened, migrated, backed up and written."""
+"""The SQLite file: it is opened, migrated, copied, read and written here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -21,56 +20,27 @@ from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.store import backup
-from mediarip_mqtt.store.ledger import Changes
+from mediarip_mqtt.store.changes import Changes
+from mediarip_mqtt.store.migrations import migrations
 from mediarip_mqtt.store.reserve import Reserve
+from mediarip_mqtt.store.store_errors import kind_of, raises_store_errors, store_error
 from mediarip_mqtt.store.tx import Tx
 
 T = TypeVar("T")
-BUSY_TIMEOUT: Final = 5.0  # seconds another process may hold the file
-CLOSE_TIME: Final = 2.0
-MIGRATION_PACKAGE: Final = "mediarip_mqtt.store.migrations"
-
-_KINDS: Final = {
-    sqlite3.SQLITE_FULL: StoreProblem.FULL,
-    sqlite3.SQLITE_BUSY: StoreProblem.BUSY,
-    sqlite3.SQLITE_LOCKED: StoreProblem.BUSY,
-    sqlite3.SQLITE_CORRUPT: StoreProblem.DAMAGED,
-    sqlite3.SQLITE_NOTADB: StoreProblem.DAMAGED,
-    sqlite3.SQLITE_IOERR: StoreProblem.LOST,
-    sqlite3.SQLITE_CANTOPEN: StoreProblem.LOST,
-    sqlite3.SQLITE_READONLY: StoreProblem.LOST,
-    sqlite3.SQLITE_PERM: StoreProblem.LOST,
-}
+BUSY_TIMEOUT: Final = 5.0  # seconds to wait for another process's lock
+CLOSE_TIME: Final = 2.0  # seconds to wait for transactions to end
 
 logger = logging.getLogger(__name__)
-
-
-def migrations() -> list[tuple[int, str]]:
-    """Return the migrations, number and SQL, in order."""
-    files = resources.files(MIGRATION_PACKAGE).iterdir()
-    return sorted(
-        (int(file.name.split("_")[0]), file.read_text("utf-8"))
-        for file in files
-        if file.name.endswith(".sql")
-    )
-
-
-def store_error(error: sqlite3.Error) -> StoreError:
-    """Return what an error of SQLite means; see https://sqlite.org/rescode.html."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
-    return StoreError(str(error), kind=_KINDS.get(code, StoreProblem.REFUSED))
-
-
-class _DamagedError(Exception):
-    """The file is no sound database."""
 
 
 class Store:
     """Runs functions on the one connection, each in a transaction of its own.
 
-    The functions run in aiosqlite's thread, one after the other, which makes it the single writer.
-    A whole transaction is one hop there: statement by statement, another task's rollback could
-    swallow a write, and a cancelled task would leave a transaction open.
+    They run in aiosqlite's thread, one after the other: it is the single writer. A whole
+    transaction is one call there: statement by statement, another task's rollback could undo a
+    write, and a cancelled task would leave a transaction open.
+
+    Raises `StoreError` only, beside what the functions themselves raise.
     """
 
     def __init__(
@@ -89,20 +59,20 @@ class Store:
         self._topics = topics or Topics(MqttSettings().base_topic)
         self._committed = committed
         self._database: aiosqlite.Connection | None = None
-        self._place: tuple[int, int] | None = None
+        self._identity: tuple[int, int] | None = None  # of the file that is open
         self._lost = asyncio.Event()
         self._lost_reason = ""
-        self.recovered: str | None = None  # what was done about a damaged file
+        self.recovered: str | None = None  # what `open` did about a damaged file, for people
 
     @property
     def has_log(self) -> bool:
-        """Whether there is a write-ahead log, where commits need not wait for the disk."""
+        """Whether there is a write-ahead log: commits need not wait for the disk."""
         return self.journal_mode == "wal"
 
     @property
     def _address(self) -> str:
-        # unix-excl takes the lock once and needs no shared memory: the one way that works on NFS,
-        # CIFS, 9p and sshfs alike.
+        # unix-excl locks once and needs no shared memory: the only VFS that works on NFS, CIFS, 9p
+        # and sshfs alike.
         return f"file:{quote(str(self.path))}{'?vfs=unix-excl' if self._exclusive else ''}"
 
     def on_commit(self, committed: Callable[[Changes], None]) -> None:
@@ -110,63 +80,86 @@ class Store:
         self._committed = committed
 
     async def open(self) -> None:
-        """Open the file and bring it to this program's schema.
+        """Open the file and migrate it to this program's schema.
 
-        A damaged file is put aside, and its newest sound copy in its place (`recovered`). Raises
-        `StoreInUseError` where another process holds it, and `StoreError` where it is newer than
-        the program or can't be read.
+        A damaged file is set aside, and its newest sound copy restored (`recovered`). Raises
+        `StoreInUseError` if another process has locked it, and `StoreError` if it is of a newer
+        version or can't be opened.
         """
         try:
             await self._open()
-        except _DamagedError as error:
-            self.recovered = await threads.call(backup.recover, self.path, str(error))
-            try:
-                await self._open()
-            except _DamagedError:
-                raise StoreError(f"The store {self.path} can't be read, nor its copy.") from None
+        except StoreError as error:
+            if error.kind is not StoreProblem.DAMAGED:
+                raise
+            self.recovered = await threads.call(self._recover, error.message)
+            await self._open_recovered()
+
+    def _recover(self, problem: str) -> str:
+        try:
+            return backup.recover(self.path, problem)
+        except OSError as error:
+            raise StoreError(
+                f"The store {self.path} is damaged ({problem}) and could not be set aside: "
+                f"{error.strerror}. See that its volume has space and can be written, then start "
+                "again.",
+                kind=kind_of(error),
+            ) from error
+
+    async def _open_recovered(self) -> None:
+        try:
+            await self._open()
+        except StoreError as error:
+            if error.kind is not StoreProblem.DAMAGED:
+                raise
+            raise StoreError(
+                f"The store {self.path} can't be read, nor its copy. Check the disk.",
+                kind=StoreProblem.DAMAGED,
+            ) from error
 
     async def _open(self) -> None:
         connecting = aiosqlite.connect(
             self._address, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT
         )
-        connecting._thread.daemon = True  # noqa: SLF001 - one that hangs would keep the process
+        thread = connecting._thread  # noqa: SLF001 - aiosqlite offers no other way
+        # Daemonic: a thread that hangs in a lost volume would keep the process from ending.
+        thread.daemon = True
         try:
             database = await connecting
         except sqlite3.Error as error:
-            raise self._opening_error(error) from None
+            # aiosqlite stops its thread, but does not wait: it would fail on a loop that has ended.
+            await threads.call(thread.join, CLOSE_TIME)
+            raise self._opening_error(error) from error
         try:
-            await _hop(database, self._prepare)
-        except sqlite3.OperationalError as error:
+            await _run(database, self._prepare)
+        except sqlite3.Error as error:
             await database.close()
-            raise self._opening_error(error) from None
-        except sqlite3.DatabaseError as error:
-            await database.close()
-            raise _DamagedError(str(error)) from None
-        except (StoreError, _DamagedError):
+            raise self._opening_error(error) from error
+        except StoreError:
             await database.close()
             raise
         self._database = database
 
     def _opening_error(self, error: sqlite3.Error) -> StoreError:
-        kind = store_error(error).kind
+        kind = kind_of(error)
         if kind is StoreProblem.BUSY:
             return StoreInUseError(
                 f"The store {self.path} is in use by another process. Stop that one first."
             )
+        if kind is StoreProblem.DAMAGED:
+            return store_error(error)  # `open` says what it does about it
         return StoreError(f"The store {self.path} can't be opened: {error}.", kind=kind)
 
     async def close(self) -> None:
-        """Close the file; every transaction that was begun has ended by then, or hangs."""
+        """Close the file after the transactions that have begun, unless they hang."""
         database, self._database = self._database, None
         if database is not None:
-            # Not waited for long: its thread may hang in a volume that is gone, and a cancelled
-            # `close` waits for it all the same.
+            # Its thread may hang in a lost volume; even cancelling `close` would wait for it.
             closing = asyncio.ensure_future(database.close())
             threads.leave(closing)
             await asyncio.wait({closing}, timeout=CLOSE_TIME)
 
     def suspend(self, reason: str) -> None:
-        """Refuse all use from now on: the volume is lost. What is under way may hang with it."""
+        """Refuse all use from now on, as the volume is lost; reads that wait for it fail."""
         self._lost_reason = reason
         self._lost.set()
 
@@ -176,48 +169,52 @@ class Store:
         )
 
     async def reopen(self) -> None:
-        """Open the file anew, after its volume was lost, and allow its use again."""
+        """Open the file again when its volume is back, and allow its use."""
         await self.close()
         await self.open()
         self._lost.clear()
 
     async def backup(self, keep: int) -> Path:
-        """Copy the store beside itself; see `store.backup.save`."""
+        """Copy the store while it is in use, and keep the newest ``keep`` copies."""
         if self._lost.is_set():
             raise self._lost_error()
         return await threads.start(partial(self._backup, keep), "store-copy")
 
     def _backup(self, keep: int) -> Path:
-        try:
-            # A connection of its own: the service's goes on meanwhile.
-            with closing(sqlite3.connect(self._address, uri=True, timeout=BUSY_TIMEOUT)) as source:
-                return backup.save(self.path, source, keep)
-        except sqlite3.Error as error:
-            raise store_error(error) from error
+        # Through a connection of its own, so that transactions go on meanwhile.
+        with (
+            raises_store_errors(),
+            closing(sqlite3.connect(self._address, uri=True, timeout=BUSY_TIMEOUT)) as source,
+        ):
+            return backup.save(self.path, source, keep)
 
     async def write(self, function: Callable[[Tx], T], *, durable: bool = True) -> T:
-        """Run ``function`` in a transaction; committed once this returns, undone where it raises.
+        """Run ``function`` in a transaction: committed when this returns, undone if it raises.
 
-        A cancelled caller does not undo it: the transaction runs to its end in the thread, and its
-        changes are announced all the same. One that is not ``durable`` survives the end of the
-        process and perhaps not a power cut; where there is a write-ahead log it waits for no disk.
+        Cancelling the caller does not undo it: the transaction completes in the thread, and
+        `on_commit` is called. If not ``durable`` and there is a write-ahead log, it does not wait
+        for the disk: it survives the end of the process, but perhaps not a power cut.
         """
         return await asyncio.shield(asyncio.ensure_future(self._write(function, durable)))
 
     async def _write(self, function: Callable[[Tx], T], durable: bool) -> T:  # noqa: FBT001 - as `write`
         result: T
         if durable or not self.has_log:
-            result, changes = await self._hop(self._transaction, function)
+            result, changes = await self._run(self._transaction, function)
         else:
-            result, changes = await self._hop(self._quick_transaction, function)
+            result, changes = await self._run(self._quick_transaction, function)
         if changes and self._committed:
             self._committed(changes)
         return result
 
     async def read(self, function: Callable[[Tx], T]) -> T:
-        """Run ``function``, which only reads, without a transaction."""
+        """Run ``function``, which only reads, without a transaction.
+
+        Unlike `write` it does not wait for a volume that hangs once that is suspended: nothing
+        depends on how a read ends.
+        """
         work = asyncio.ensure_future(
-            self._hop(lambda connection: function(Tx(connection, self._topics)))
+            self._run(lambda connection: function(Tx(connection, self._topics)))
         )
         threads.leave(work)
         lost = asyncio.ensure_future(self._lost.wait())
@@ -225,18 +222,18 @@ class Store:
             await asyncio.wait({work, lost}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             lost.cancel()
-        if not work.done():  # a write that hangs is waited for: what became of it must be known
+        if not work.done():
             raise self._lost_error()
         return work.result()
 
-    async def _hop(self, function: Callable[..., T], *arguments: Any) -> T:
+    async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
         database = self._database
         if self._lost.is_set():
             raise self._lost_error()
         if database is None:
             raise StoreError("The store is closed.")
         try:
-            return await _hop(database, function, *arguments)
+            return await _run(database, function, *arguments)
         except sqlite3.Error as error:
             raise store_error(error) from error
 
@@ -254,8 +251,8 @@ class Store:
     ) -> tuple[T, Changes]:
         try:
             return self._try(connection, function)
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_FULL or not self.reserve.release():
+        except sqlite3.Error as error:
+            if kind_of(error) is not StoreProblem.FULL or not self.reserve.release():
                 raise
             logger.error("store: the volume is full; the store takes its reserve")  # noqa: TRY400 - no traceback for a full volume
         return self._try(connection, function)
@@ -276,8 +273,8 @@ class Store:
         return result, tx.changes
 
     def _refuse_lost_file(self) -> None:
-        """Raise where nobody finds any more what this connection writes to."""
-        if self._place != _place(self.path):
+        """Raise if the path does not lead to the open file any more: a write would be lost."""
+        if self._identity != _file_identity(self.path):
             raise StoreError(
                 "The store's file is gone: its volume is not mounted any more.",
                 kind=StoreProblem.LOST,
@@ -291,14 +288,15 @@ class Store:
                 f"SQLite did not accept journal mode {self.journal_mode} on this filesystem (it is "
                 f"{mode}). Set storage.journal_mode."
             )
-        # FULL: an acknowledged command survives a power cut, too.
+        # FULL: a commit waits for the disk, so that acknowledged commands survive a power cut.
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
-            raise _DamagedError(str(found).replace("\n", " ")[:200])
+            text = str(found).replace("\n", " ")[:200]
+            raise StoreError(text, kind=StoreProblem.DAMAGED)
         self._migrate(connection)
-        self._place = _place(self.path)
+        self._identity = _file_identity(self.path)
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         steps = migrations()
@@ -329,24 +327,26 @@ class Store:
     def _copy(self, connection: sqlite3.Connection, version: int) -> None:
         try:
             backup.before_upgrade(self.path, connection, version)
-        except (OSError, sqlite3.Error) as error:
-            # Not the store's fault: it must not be taken for a damaged one.
+        except (OSError, sqlite3.Error, StoreError) as error:
+            # Of another kind than DAMAGED: the store itself is sound and stays where it is.
+            full = not isinstance(error, StoreError) and kind_of(error) is StoreProblem.FULL
             raise StoreError(
                 f"The store {self.path} could not be copied before its upgrade: {error}. See that "
-                "its volume has space and can be written, then start again."
-            ) from None
+                "its volume has space and can be written, then start again.",
+                kind=StoreProblem.FULL if full else StoreProblem.LOST,
+            ) from error
 
 
-async def _hop(database: aiosqlite.Connection, function: Callable[..., T], *arguments: Any) -> T:
-    # Private, and worth it: the public calls cost one hop for each statement.
+async def _run(database: aiosqlite.Connection, function: Callable[..., T], *arguments: Any) -> T:
+    # aiosqlite's public methods would cost a change of threads for each statement.
     result: T = await database._execute(function, database._conn, *arguments)  # type: ignore[no-untyped-call] # noqa: SLF001
     return result
 
 
-def _place(path: Path) -> tuple[int, int] | None:
-    """Return which file lies at a path now."""
+def _file_identity(path: Path) -> tuple[int, int] | None:
+    """Return device and inode of the file at a path; None if there is none."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

@@ -1,4 +1,7 @@
-"""The part of a transaction about files: which a job has, and the names they get or have."""
+"""The part of a transaction about files: which a job has, and the names they get or have.
+
+Tables: reads and writes `files`; reads `jobs`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Final
 
 from mediarip_mqtt.contract.models import ProducedFile
 from mediarip_mqtt.fault_points import fault
-from mediarip_mqtt.store.checkpoint_rows import CheckpointRows
+from mediarip_mqtt.store.rows import Rows
 
 # The jobs of a JSON list of ids, and all below them.
 BELOW: Final = (
@@ -18,7 +21,7 @@ BELOW: Final = (
 )
 
 
-class Files(CheckpointRows):
+class FileRows(Rows):
     """The files of jobs."""
 
     def plan_files(self, job_id: str, files: Sequence[ProducedFile]) -> None:

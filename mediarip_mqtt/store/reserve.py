@@ -1,4 +1,4 @@
-"""Some space on the volume that the store can have when all else is full."""
+"""Space on the volume that the store can use when the volume is full."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Final
 
 NAME: Final = "reserve"  # beside the store
-SIZE: Final = 2 * 2**20  # bytes; a command needs some ten thousand
-ENOUGH: Final = 4 * SIZE  # bytes that must be free before the reserve is set aside
+SIZE: Final = 2 * 2**20  # bytes; a command needs about 10 kB
+ENOUGH: Final = 4 * SIZE  # free bytes needed to make the reserve
 
 
 class Reserve:
-    """A file that is given up once the store can't be written for want of space."""
+    """A file that is deleted when the store needs its space."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
 
     def release(self) -> bool:
-        """Give the space up; return whether there was any."""
+        """Delete the file; return whether that freed space."""
         try:
             self._path.unlink()
         except OSError:
@@ -28,10 +28,10 @@ class Reserve:
         return True
 
     def renew(self) -> None:
-        """Set the space aside where there is enough again; blocks."""
+        """Make the file again if there is enough space; blocks."""
         with contextlib.suppress(OSError):
-            there = self._path.stat().st_size if self._path.exists() else 0
-            if there >= SIZE or shutil.disk_usage(self._path.parent).free < ENOUGH:
+            size = self._path.stat().st_size if self._path.exists() else 0
+            if size >= SIZE or shutil.disk_usage(self._path.parent).free < ENOUGH:
                 return
             with self._path.open("wb") as file:
-                file.write(os.urandom(SIZE))  # zeros would take no space where they are compressed
+                file.write(os.urandom(SIZE))  # zeros take no space on a compressing filesystem

@@ -354,6 +354,6 @@ def test_the_command_line_exports_to_a_file_and_imports_it(
     assert (again["imported"], again["skipped"]) == (0, 1)
     (tmp_path / "bad.jsonl").write_text(f"{lines[0]}\n{lines[1][:50]}\n")
     bad = run(second, "import", "bad.jsonl")
-    assert (bad.returncode, bad.stderr) == (1, "line 2: is no JSON object\n")
+    assert (bad.returncode, bad.stderr) == (1, "line 2: is not a JSON object\n")
     missing = run(second, "import", "missing.jsonl")
     assert (missing.returncode, "No such file" in missing.stderr) == (1, True)

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from mediarip_mqtt.cli.import_sources import (
-    Format,
     Pending,
     SourceError,
+    SourceFormat,
     Unreadable,
     header,
     read,
@@ -67,7 +67,7 @@ def test_metube_s_queues_become_records_and_downloads(tmp_path: Path) -> None:
     metube(state, "completed", info(), failed, audio, {"url": 1}, info(timestamp="never"))
     metube(state, "queue", info(status="downloading", filename=None))
     metube(state, "pending", info(status="pending", url="https://videos.example/later"))
-    assert recognise(state) is Format.METUBE
+    assert recognise(state) is SourceFormat.METUBE
     film, lost, song, wrong, timeless, running, later = read(state)
     assert isinstance(film, Record)
     assert film.model_dump(mode="json", exclude_defaults=True) == {
@@ -94,7 +94,7 @@ def test_metube_s_queues_become_records_and_downloads(tmp_path: Path) -> None:
 
 def test_one_file_of_metube_is_enough(tmp_path: Path) -> None:
     path = metube(tmp_path, "completed", info())
-    assert recognise(path) is Format.METUBE
+    assert recognise(path) is SourceFormat.METUBE
     assert len(list(read(path))) == 1
 
 
@@ -109,10 +109,10 @@ def test_a_shelf_of_pickles_is_refused_and_never_unpickled(tmp_path: Path) -> No
         shelf["https://videos.example/film"] = Trap()
     (tmp_path / "raw").write_bytes(pickle.dumps(Trap()))
     for path in (*tmp_path.glob("completed*"), tmp_path / "raw", tmp_path):
-        for form in (Format.AUTO, Format.METUBE):
+        for form in (SourceFormat.AUTO, SourceFormat.METUBE):
             with pytest.raises(SourceError):
                 list(read(path, form))
-    with pytest.raises(SourceError, match="Start a current MeTube on it once"):
+    with pytest.raises(SourceError, match="start a current MeTube on it once"):
         list(read(tmp_path))
     assert not marker.exists()
 
@@ -162,7 +162,7 @@ def test_media_rip_s_jobs_become_records_and_its_store_is_only_read(
     media_rip: Path, tmp_path: Path
 ) -> None:
     before = media_rip.read_bytes()
-    assert recognise(media_rip) is Format.MEDIA_RIP
+    assert recognise(media_rip) is SourceFormat.MEDIA_RIP
     film, failed, cancelled, expired, running, odd = read(media_rip)
     assert isinstance(film, Record)
     assert (film.id, film.title, film.filename) == (UUID, "A film", "chan/A film.mp4")
@@ -205,7 +205,7 @@ def test_what_media_rip_has_not_checkpointed_is_read_too(media_rip: Path) -> Non
 def test_other_files_are_refused_with_a_reason(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x"
     path.write_bytes(content)
-    for form in Format:
+    for form in SourceFormat:
         with pytest.raises(SourceError) as refused:
             list(read(path, form))
         assert str(path) in refused.value.message
@@ -231,7 +231,7 @@ def test_lines_that_are_no_jobs_are_named(tmp_path: Path) -> None:
     first, wrong, empty, cut, torn = read(path)
     assert isinstance(first, Record)
     assert wrong == Unreadable("line 3", "url: Input should be a valid string")
-    assert empty == Unreadable("line 4", "is no JSON object")
+    assert empty == Unreadable("line 4", "is not a JSON object")
     assert isinstance(cut, Record)
     assert cut.title == "ab"
     assert isinstance(torn, Unreadable)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mediarip_mqtt.fault_points import Point
-from mediarip_mqtt.store import database
+from mediarip_mqtt.store.migrations import migrations
 from tests.support.broker import Client, wait_for
 from tests.support.faulty import EACH, freeze, kill, program
 from tests.support.server import MediaServer
@@ -158,7 +158,7 @@ def test_a_kill_in_mid_migration_leaves_a_store_that_the_next_start_upgrades(
     service.start()
     assert client.request("get", id=job_id)["job"]["filename"] == "a.mp4"
     store = sqlite3.connect(path)
-    assert store.execute("PRAGMA user_version").fetchone()[0] == database.migrations()[-1][0]
+    assert store.execute("PRAGMA user_version").fetchone()[0] == migrations()[-1][0]
     assert store.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     store.close()
 
@@ -169,7 +169,7 @@ def _length_of_migration(path: Path, copy: Path) -> int:
     connection = sqlite3.connect(copy, isolation_level=None)
     statements: list[str] = []
     connection.set_trace_callback(statements.append)
-    for number, script in database.migrations()[1:]:
+    for number, script in migrations()[1:]:
         connection.executescript(f"BEGIN;\n{script}\nPRAGMA user_version={number};\nCOMMIT;")
     connection.close()
     return len(statements)
@@ -180,7 +180,7 @@ def _downgrade(path: Path) -> None:
     old = sqlite3.connect(path)
     old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     first = sqlite3.connect(path.with_name("first.db"))
-    first.executescript(database.migrations()[0][1] + "PRAGMA user_version=1;")
+    first.executescript(migrations()[0][1] + "PRAGMA user_version=1;")
     for table in ("sessions", "jobs"):
         names = [row[1] for row in first.execute(f"PRAGMA table_info({table})")]
         columns = ", ".join(names)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,7 +19,7 @@ from mediarip_mqtt.contract.topics import Topics, dumps
 from mediarip_mqtt.jobs.retention import Retention, Rule
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.service import load_settings
-from mediarip_mqtt.store import Store, Tx, database
+from mediarip_mqtt.store import Store, Tx
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.server import MediaServer
 from tests.support.service import Service
@@ -322,32 +321,3 @@ def test_the_clock_applies_the_limits(
         assert (report["count"], report["freed"]) == (1, 1000)
     finally:
         service.stop()
-
-
-async def test_a_store_from_before_keeps_its_jobs_and_one_owner_for_each_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    steps = database.migrations()
-    monkeypatch.setattr(database, "migrations", lambda: steps[:2])
-    store = Store(tmp_path / "s.db", journal_mode="wal", exclusive=False)
-    await store.open()
-    await store.close()
-    connection = sqlite3.connect(tmp_path / "s.db")
-    with connection:
-        connection.execute("INSERT INTO sessions VALUES ('default', '2026', '2026')")
-        for name in ("old", "new"):
-            connection.execute(
-                "INSERT INTO jobs (id, session_id, url, status, created_at, completed_at) VALUES "
-                "(?, 'default', 'https://e.com', 'completed', ?, ?)",
-                (name, *["2026-01-02T03:04:05.678Z"] * 2),
-            )
-            connection.execute(
-                "INSERT INTO files (job_id, filename, filesize) VALUES (?, 'a.mp4', 1)", (name,)
-            )
-    connection.close()
-    monkeypatch.setattr(database, "migrations", lambda: steps)
-    await store.open()
-    assert [job.keep for job in await store.read(lambda tx: tx.jobs())] == [False, False]
-    assert await store.read(lambda tx: tx.owned_files(["old"])) == []
-    assert len(await store.read(lambda tx: tx.owned_files(["new"]))) == 1
-    await store.close()

@@ -84,3 +84,41 @@ def test_the_log_of_the_service_hides_the_settings_secrets_wherever_they_stand(
     said = capsys.readouterr().err
     assert not [one for one in SECRETS if one in said]
     assert "web_safari, chrome: what others like" in said  # no secrets, though set
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("see https://a.example/b?c=d#e now", "see https://a.example/b?*** now"),
+        ("https://me:pw@a.example:8443/b", "https://a.example:8443/b"),
+        ("socks5://me:p%40w@h:1", "socks5://h:1"),
+        ("https://me:p/w@a.example/b", "https://***"),
+        ("https://me:p?w@a.example/b", "https://***"),
+        ("https://me:p#w@a.example/b", "https://***"),
+        ("http://[::1]:8080/x", "http://[::1]:8080/x"),
+        ("https://www.youtube.com/@channel/videos", "https://www.youtube.com/@channel/videos"),
+        ("Authorization: Bearer abcdef", "Authorization: ***"),
+        ("got bearer abcdef", "got bearer ***"),
+        ("api_key=abc def", "api_key=*** def"),
+        ('{"password": "a b"}', '{"password": ***}'),
+    ],
+)
+def test_texts_are_told_without_secrets(text: str, expected: str) -> None:
+    assert redaction.scrub_text(text, ()) == expected
+
+
+def test_values_are_hidden_by_their_key_also_below_it() -> None:
+    value = {"cookies": {"sid": "abc"}, "title": "x", "token": None, "list": [{"api_key": "k"}]}
+    assert redaction.scrub(value, ()) == {
+        "cookies": "***",
+        "title": "x",
+        "token": None,
+        "list": [{"api_key": "***"}],
+    }
+
+
+def test_a_known_secret_is_hidden_wherever_it_stands() -> None:
+    assert redaction.scrub({"a": ["x hunter22 y"], "hunter22": 1}, {"hunter22"}) == {
+        "a": ["x *** y"],
+        "***": 1,
+    }

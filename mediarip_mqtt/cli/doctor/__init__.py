@@ -1,1 +1,1 @@
-"""`doctor`: whether everything that the service needs is there and does what it must."""
+"""The command `doctor`: checks configuration, broker, volume and programs."""

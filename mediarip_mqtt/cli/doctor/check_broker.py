@@ -1,4 +1,4 @@
-"""The broker: may the service connect, publish and subscribe, is what it retains kept."""
+"""The broker: whether the service may connect, publish and subscribe, and messages are retained."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from mediarip_mqtt.contract.errors import BrokerError, LinkError
 from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.mqtt.connection import CredentialsError
 
-ROUND_TRIP: Final = 3.0  # seconds in which a message must come back
+ROUND_TRIP: Final = 3.0  # seconds until a message must come back
 
 
 def look(settings: MqttSettings) -> list[Finding]:
-    """Look at the broker; blocks. What it publishes, on a topic of its own, is cleared again."""
+    """Check the broker; blocks. Publishes one retained message, and clears it."""
     try:
         return asyncio.run(_look(settings))
     except CredentialsError as error:
@@ -40,35 +40,35 @@ def _connection(settings: MqttSettings, client: Client) -> Finding:
     secured = "TLS" if settings.tls else "no TLS"
     text = f"{_where(settings)}, MQTT {client.protocol}, {user}, {secured}"
     if client.protocol != settings.protocol:
-        remedy = "Take a broker that speaks MQTT 5 (Mosquitto 2), or set mqtt.protocol to 3.1.1."
-        return warning("broker", f"{text}; it does not speak MQTT {settings.protocol}", remedy)
+        remedy = "Use a broker with MQTT 5 (Mosquitto 2), or set mqtt.protocol to 3.1.1."
+        return warning("broker", f"{text}; it does not support MQTT {settings.protocol}", remedy)
     return ok("broker", text)
 
 
 async def _topics(client: Client, base: str) -> list[Finding]:
     topic = f"{base}/doctor/{uuid.uuid4().hex}"
-    remedy = (
-        f"Give the user the right to read and write `{base}/#` (Mosquitto: docs/mosquitto.acl)."
-    )
+    remedy = f"Allow the user to read and write `{base}/#` (Mosquitto: docs/mosquitto.acl)."
     try:
         await client.subscribe(topic)
         await client.publish(topic, "doctor", retain=True)
         if not await _arrives(client, topic):
-            text = f"a message published below {base}/ does not come back: no right to do that"
+            text = (
+                f"a message published below {base}/ does not come back: the user has no permission"
+            )
             return [problem("permissions", text, remedy), await _service(client)]
-        found = [ok("permissions", f"may publish and subscribe below {base}/")]
+        findings = [ok("permissions", f"may publish and subscribe below {base}/")]
         await client.unsubscribe(topic)
         await client.subscribe(topic)
         if await _arrives(client, topic):
-            found.append(ok("retained messages", "are kept"))
+            findings.append(ok("retained messages", "are kept"))
         else:
-            text = "the broker does not keep them: the state of the jobs would be lost"
-            wanted = "Allow them (Mosquitto: `retain_available true`)."
-            found.append(problem("retained messages", text, wanted))
+            text = "the broker does not keep them: the states of the jobs would be lost"
+            allow = "Allow them (Mosquitto: `retain_available true`)."
+            findings.append(problem("retained messages", text, allow))
         await client.unsubscribe(topic)
         await client.publish(topic, None, retain=True)
-        return [*found, await _service(client)]
-    except LinkError as error:  # some brokers end the connection of who may not
+        return [*findings, await _service(client)]
+    except LinkError as error:  # some brokers disconnect a client without permission
         return [problem("permissions", f"below {base}/: {error.message}", remedy)]
 
 
@@ -87,6 +87,6 @@ async def _service(client: Client) -> Finding:
     status = await client.retained(client.topics.status)
     if status == topics.ONLINE.encode():
         return ok("service", "online")
-    said = "has said nothing yet" if status is None else "is offline"
-    remedy = "Start it: `mediarip-mqtt run`. Where it runs, compare its mqtt.base_topic."
-    return warning("service", f"{said} (topic {client.topics.status})", remedy)
+    text = "never was online" if status is None else "is offline"
+    remedy = "Start it: `mediarip-mqtt run`. If it runs, compare its mqtt.base_topic."
+    return warning("service", f"{text} (topic {client.topics.status})", remedy)

@@ -1,4 +1,4 @@
-"""The machine: the programs that downloads need, the age of yt-dlp, the clock."""
+"""The machine: the programs that downloads need, the age of yt-dlp, the clock, the service."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.engine import programs
 from mediarip_mqtt.service import health, ytdlp_version
 
-OLD: Final = 60  # days after which a yt-dlp is likely to fail at some site
-JUMP: Final = 0.5  # seconds that the clock may move against the time that has passed
+OLD: Final = 60  # days; an older yt-dlp is likely to fail on some sites
+JUMP: Final = 0.5  # seconds that the clock may differ from the monotonic clock within a second
 _DATE: Final = re.compile(r"(\d{4})\.(\d{1,2})\.(\d{1,2})")
 
 
 def ffmpeg() -> list[Finding]:
-    """Look for ffmpeg and ffprobe."""
+    """Check that ffmpeg and ffprobe are found and run."""
     remedy = "Install your system's package ffmpeg, or `pip install 'mediarip-mqtt[ffmpeg]'`."
     path = programs.ffmpeg()
     if path is None:
-        return [problem("ffmpeg", "not found: sound and picture can't be joined", remedy)]
+        return [problem("ffmpeg", "not found: video and audio streams can't be merged", remedy)]
     version = _version(path, "ffmpeg")
     if version is None:
         return [problem("ffmpeg", f"{path} does not run", remedy)]
     probe = programs.find("ffprobe")
-    found = _version(probe, "ffprobe")
-    if found is None:
+    probe_version = _version(probe, "ffprobe")
+    if probe_version is None:
         text = "not found, or it does not run: some formats can't be converted"
-        missing = warning("ffprobe", text, "Install your system's package ffmpeg, which has it.")
+        ffprobe = warning("ffprobe", text, "Install your system's package ffmpeg, which has it.")
     else:
-        missing = ok("ffprobe", f"{found}, {probe}")
-    return [ok("ffmpeg", f"{version}, {path}"), missing]
+        ffprobe = ok("ffprobe", f"{probe_version}, {probe}")
+    return [ok("ffmpeg", f"{version}, {path}"), ffprobe]
 
 
 def _version(path: str | None, name: str) -> str | None:
@@ -43,16 +43,16 @@ def _version(path: str | None, name: str) -> str | None:
 
 
 def javascript() -> list[Finding]:
-    """Look for the JavaScript runtime that YouTube's pages need."""
-    for name, found in programs.js_runtimes().items():
-        line = programs.version(found["path"], "--version") or "does not tell its version"
-        return [ok("JavaScript", f"{name} {line.removeprefix(name).strip()}, {found['path']}")]
+    """Check that there is a JavaScript runtime, which YouTube needs."""
+    for name, runtime in programs.js_runtimes().items():
+        line = programs.version(runtime["path"], "--version") or "of an unknown version"
+        return [ok("JavaScript", f"{name} {line.removeprefix(name).strip()}, {runtime['path']}")]
     remedy = "Install Deno or Node 22, or `pip install 'mediarip-mqtt[js]'`."
     return [warning("JavaScript", "no runtime found: YouTube needs one", remedy)]
 
 
 def ytdlp(folder: Path | None) -> list[Finding]:
-    """Look at the yt-dlp that the service would use; ``folder`` is where it keeps fetched ones."""
+    """Check the yt-dlp that the service would use; ``folder`` has the versions that it fetched."""
     installed = ytdlp_version.installed()
     version = (ytdlp_version.read(folder).chosen if folder else None) or installed
     source = "" if version == installed else f", fetched; installed is {installed}"
@@ -60,20 +60,20 @@ def ytdlp(folder: Path | None) -> list[Finding]:
 
 
 def judge_age(version: str, source: str, today: date) -> Finding:
-    """Return what is to be said of a version of yt-dlp, which is the day of its release."""
+    """Return the finding about a version of yt-dlp; versions are dates."""
     text = f"{ytdlp_version.shown(version)}{source}"
     released = release_date(version)
     if released is None:
-        return warning("yt-dlp", text, "Its version is no date. Install a release of yt-dlp.")
+        return warning("yt-dlp", text, "Its version is not a date. Install a release of yt-dlp.")
     days = (today - released).days
     if days > OLD:
-        remedy = "`mediarip-mqtt command update_ytdlp` fetches and tries a newer one."
+        remedy = "`mediarip-mqtt command update_ytdlp` fetches and tests a newer one."
         return warning("yt-dlp", f"{text}, {days} days old: sites change faster", remedy)
     return ok("yt-dlp", f"{text}, {max(days, 0)} days old")
 
 
 def release_date(version: str) -> date | None:
-    """Return the day that a version of yt-dlp is named for."""
+    """Return the day of release that a version of yt-dlp consists of."""
     match = _DATE.match(version)
     try:
         return date(*map(int, match.groups())) if match else None
@@ -82,27 +82,33 @@ def release_date(version: str) -> date | None:
 
 
 def clock() -> list[Finding]:
-    """Look whether the clock jumps, and whether it can be right; takes a second."""
-    wall, passed = time.time(), time.monotonic()
+    """Check that the clock does not jump, and is not before yt-dlp's release; takes a second."""
+    offset = time.time() - time.monotonic()
     time.sleep(1)
-    jumped = (time.time() - wall) - (time.monotonic() - passed)
+    jump = time.time() - time.monotonic() - offset
     local = datetime.now().astimezone()
     text = f"{local:%Y-%m-%d %H:%M:%S}, zone {local:%Z} (UTC{local:%z}), which purge.cron uses"
     released = release_date(ytdlp_version.installed())
-    remedy = "Let the machine set its clock by NTP."
+    remedy = "Synchronise the machine's clock by NTP."
     if released and local.date() < released:
-        return [problem("clock", f"{text}: before yt-dlp's release; no certificate holds", remedy)]
-    if abs(jumped) > JUMP:
-        return [warning("clock", f"{text}; it jumped by {jumped:+.1f} s within a second", remedy)]
+        return [
+            problem(
+                "clock", f"{text}: before yt-dlp's release, so certificates are not valid", remedy
+            )
+        ]
+    if abs(jump) > JUMP:
+        return [warning("clock", f"{text}; it jumped by {jump:+.1f} s within a second", remedy)]
     return [ok("clock", text)]
 
 
 def service(settings: Settings) -> list[Finding]:
-    """Look at the signs of life of a service on this machine; none is no finding."""
+    """Check the signs of life of a service on this machine; no finding if there is none."""
     signs = health.read(health.place(settings))
     if signs is None:
         return []
-    bad = [one for one in health.examine(signs, time.monotonic()) if not one.ok]
-    if not bad:
-        return [ok("signs of life", f"process {signs.pid} is well in all its parts")]
-    return [problem(f"signs of life: {one.name}", "not well", one.remedy) for one in bad]
+    failed = [check for check in health.examine(signs, time.monotonic()) if not check.ok]
+    if not failed:
+        return [ok("signs of life", f"all parts of process {signs.pid} work")]
+    return [
+        problem(f"signs of life: {check.name}", "does not work", check.remedy) for check in failed
+    ]

@@ -1,28 +1,27 @@
-"""The store that is there already: looked at in a copy, and not at all while a service uses it."""
+"""The store: a copy of it is inspected, unless a service uses the store."""
 
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from rich.filesize import decimal
 
-from mediarip_mqtt.cli.doctor.findings import Finding, ok, problem, warning
+from mediarip_mqtt.cli.doctor.findings import CHECK_DISK, Finding, ok, problem, remedy_for, warning
+from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.service import health
-from mediarip_mqtt.store.database import migrations
+from mediarip_mqtt.store import inspection
+from mediarip_mqtt.store.migrations import migrations
 from mediarip_mqtt.volume import files
 
-SPARE: Final = 64 * 2**20  # bytes that a copy must leave free
-FRESH: Final = timedelta(minutes=1)  # a lease's heartbeat of a service that lives
-ERRORS: Final = 50
+SPARE: Final = 64 * 2**20  # bytes that must stay free in the temporary folder
+ERRORS: Final = 50  # rows
 
 
 @dataclass(frozen=True)
@@ -34,106 +33,66 @@ class Copied:
 
 
 def look(settings: Settings) -> list[Finding]:
-    """Look whether the store is sound, and of a version that this program knows."""
-    path = files.own_folder(settings) / "store.db"
+    """Check that the store is sound, and that this program knows its version."""
+    path = _store_path(settings)
     if not path.exists():
-        return [ok("store", "there is none yet; the service begins one")]
-    with copied(settings) as copy:
-        if copy.path is None:
-            return [ok("store", f"{path}, {copy.reason}")]
-        return [_examine(path, copy.path)]
+        return [ok("store", "does not exist yet; the service creates it")]
+    try:
+        with copied(settings) as copy:
+            if copy.path is None:
+                return [ok("store", f"{path}, {copy.reason}")]
+            where = f"{path}, {decimal(copy.path.stat().st_size)}"
+            return [_judge(where, inspection.inspect(copy.path))]
+    except StoreError as error:
+        cause = error.__cause__
+        remedy = remedy_for(cause) if isinstance(cause, OSError) else CHECK_DISK
+        return [problem("store", f"{path}: {error.message}", remedy)]
+
+
+def _store_path(settings: Settings) -> Path:
+    return files.own_folder(settings) / "store.db"
 
 
 @contextmanager
 def copied(settings: Settings) -> Iterator[Copied]:
-    """Copy the store that no service uses to this machine.
-
-    No lock is taken: it could be in the way of a service that starts at this moment. So a copy made
-    while somebody wrote is thrown away.
-    """
-    path = files.own_folder(settings) / "store.db"
+    """Copy the store to a temporary folder of this machine, unless a service uses it."""
+    path = _store_path(settings)
     signs = health.read(health.place(settings))
     if signs is not None and health.runs(signs.pid):
         yield Copied(None, "in use by the service on this machine, which checks it at each start")
         return
     with tempfile.TemporaryDirectory(prefix="mediarip-doctor-") as folder:
-        size = path.stat().st_size
+        size = inspection.size(path)
         if size + SPARE > shutil.disk_usage(folder).free:
-            yield Copied(None, f"not looked at: no room in {folder} for a copy of {decimal(size)}")
+            yield Copied(None, f"not checked: {folder} has no room for a copy of {decimal(size)}")
             return
-        before, target = _state(path), Path(folder) / "store.db"
-        for suffix in ("", "-wal", "-journal"):
-            source = path.with_name(path.name + suffix)
-            if source.exists():
-                shutil.copyfile(source, target.with_name(target.name + suffix))
-        if _state(path) != before:
-            yield Copied(None, "in use: it changed while it was looked at")
-            return
-        yield Copied(target)
+        copy = inspection.copy_without_locks(path, Path(folder))
+        yield Copied(copy) if copy else Copied(None, "in use: it changed while it was copied")
 
 
-def _state(path: Path) -> list[tuple[int, int] | None]:
-    found = []
-    for suffix in ("", "-wal", "-journal"):
-        one = path.with_name(path.name + suffix)
-        state = one.stat() if one.exists() else None
-        found.append((state.st_mtime_ns, state.st_size) if state else None)
-    return found
-
-
-def _examine(path: Path, copy: Path) -> Finding:
+def _judge(where: str, store: inspection.Inspection) -> Finding:
     newest = migrations()[-1][0]
-    where = f"{path}, {decimal(copy.stat().st_size)}"
-    try:
-        with closing(sqlite3.connect(copy)) as connection:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            holder = _holder(connection) if version else None
-    except sqlite3.DatabaseError as error:
-        answer, version, holder = str(error), 0, None
-    if holder:
-        return ok("store", f"{where}, in use by a service on {holder}")
-    if answer != "ok":
+    if store.holder:
+        return ok("store", f"{where}, in use by a service on {store.holder}")
+    if store.damage:
         remedy = (
-            "The service puts it aside at its start and takes the newest sound copy of "
+            "At its start the service sets the store aside and restores the newest sound copy from "
             "`.mediarip/backups`. Check the disk."
         )
-        return problem("store", f"{where}, is damaged ({str(answer)[:100]})", remedy)
-    if version > newest:
+        return problem("store", f"{where}, is damaged ({store.damage[:100]})", remedy)
+    if store.version > newest:
         remedy = "Run a newer mediarip-mqtt, or move the store away."
-        return problem("store", f"{where}, of version {version}; this one knows {newest}", remedy)
-    if version < newest:
-        remedy = "The service brings it up to date at its start, and keeps a copy in `backups`."
-        return warning("store", f"{where}, sound, of the older version {version}", remedy)
-    return ok("store", f"{where}, sound, version {version}")
+        found = f"{where}, has version {store.version}; this program knows {newest}"
+        return problem("store", found, remedy)
+    if store.version < newest:
+        remedy = "At its start the service upgrades it, and keeps a copy in `.mediarip/backups`."
+        return warning("store", f"{where}, sound, has the older version {store.version}", remedy)
+    return ok("store", f"{where}, sound, version {store.version}")
 
 
-def _holder(connection: sqlite3.Connection) -> str | None:
-    """Return the machine whose service holds the store."""
-    row = connection.execute("SELECT host, heartbeat_at FROM lease").fetchone()
-    if row is None:
-        return None
-    return str(row[0]) if datetime.now(UTC) - datetime.fromisoformat(row[1]) < FRESH else None
-
-
-def errors(settings: Settings) -> dict[str, Any]:
-    """Return the newest rows of the error log of a store that no service uses."""
-    path = files.own_folder(settings) / "store.db"
-    if not path.exists():
+def newest_errors(settings: Settings) -> dict[str, Any]:
+    """Return the newest rows of the error log; empty without a store, and while it is in use."""
+    if not _store_path(settings).exists():
         return {}
     with copied(settings) as copy:
-        if copy.path is None:
-            return {}
-        with closing(sqlite3.connect(copy.path)) as connection:
-            connection.row_factory = sqlite3.Row
-            rows = {
-                table: connection.execute(
-                    f"SELECT * FROM {table} ORDER BY id DESC LIMIT ?",  # noqa: S608 - two names of our own
-                    (ERRORS,),
-                ).fetchall()
-                for table in ("error_log", "unsupported_urls")
-            }
-    return {
-        "errors": [dict(row) for row in rows["error_log"]],
-        "unsupported_urls": [dict(row) for row in rows["unsupported_urls"]],
-    }
+        return {} if copy.path is None else inspection.newest_errors(copy.path, ERRORS)

@@ -1,4 +1,4 @@
-"""The volume: is it there, what is it, and does it do what a store and downloads need."""
+"""The volume: whether it is there, and has what the store and downloads need."""
 
 from __future__ import annotations
 
@@ -36,11 +36,10 @@ from mediarip_mqtt.volume import mounts
 from mediarip_mqtt.volume.files import own_folder
 
 COMMITS: Final = 5
-SLOW_COMMIT: Final = 0.5  # seconds; a command is acknowledged only after one
-CLOCK_TOLERANCE: Final = 5.0  # seconds; some filesystems keep times by two
-CHILD_TIME: Final = 8.0
-HELD: Final = 3
-# Exit code HELD where another process holds the lock.
+SLOW_COMMIT: Final = 0.5  # seconds; a command is acknowledged after a commit
+CLOCK_TOLERANCE: Final = 5.0  # seconds; some filesystems round times to two seconds
+CHILD_TIME: Final = 8.0  # seconds
+HELD: Final = 3  # exit code: another process holds the lock
 _TAKE_LOCK: Final = f"""
 import errno, fcntl, sys
 with open(sys.argv[2], "r+b") as file:
@@ -52,20 +51,20 @@ with open(sys.argv[2], "r+b") as file:
 
 
 def presence(settings: Settings) -> list[Finding]:
-    """Look whether the volume is there and may be written; it is usable where all is ok."""
+    """Check that the volume is there and writable; the first finding is ok if it is usable."""
     root = _root(settings)
     if not root.exists():
         return [_missing(root, create=settings.storage.create)]
     if not root.is_dir():
-        return [problem("volume", f"{root} is no folder", "Set storage.root to a folder.")]
+        return [problem("volume", f"{root} is not a folder", "Set storage.root to a folder.")]
     mount = mounts.mount_of(root)
     source = f" of {mount.source}" if mount.source else ""
     where = f"{root}, on {mount.fstype}{source}"
     if os.statvfs(root).f_flag & os.ST_RDONLY:
-        remedy = "Mount it writable; a disk with errors is mounted read-only by itself: see dmesg."
+        remedy = "Mount it writable; the kernel makes a disk with errors read-only: see dmesg."
         return [problem("volume", f"{where}, which is read-only", remedy)]
     if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
-        return [problem("volume", f"{where}, which user {os.getuid()} may not write", OWNER)]
+        return [problem("volume", f"{where}, not writable for user {os.getuid()}", OWNER)]
     try:
         with _scratch(settings) as folder:
             (folder / "file").write_bytes(b"doctor")
@@ -76,18 +75,18 @@ def presence(settings: Settings) -> list[Finding]:
 
 def _missing(root: Path, *, create: bool) -> Finding:
     if not create:
-        remedy = "Mount it, or set storage.create to true to begin a new store."
+        remedy = "Mount it, or set storage.create to true for a new store."
         return problem("volume", f"{root} does not exist, and storage.create is false", remedy)
-    above = next(one for one in root.parents if one.exists())
-    if not os.access(above, os.W_OK | os.X_OK):
-        remedy = f"Make it, and give it to user {os.getuid()}; or mount the volume there."
-        return problem("volume", f"{root} does not exist and can't be made in {above}", remedy)
-    remedy = "`mediarip-mqtt run` makes it. Where a volume shall be mounted there, mount it first."
+    parent = next(folder for folder in root.parents if folder.exists())
+    if not os.access(parent, os.W_OK | os.X_OK):
+        remedy = f"Create it, and give it to user {os.getuid()}; or mount the volume there."
+        return problem("volume", f"{root} does not exist and can't be created in {parent}", remedy)
+    remedy = "`mediarip-mqtt run` creates it. If it is a mount point, mount the volume first."
     return warning("volume", f"{root} does not exist yet", remedy)
 
 
 def kind(settings: Settings) -> list[Finding]:
-    """Look which journal mode follows from the filesystem, and whether that one is safe there."""
+    """Check that the journal mode is safe on the filesystem."""
     fstype = mounts.mount_of(_root(settings)).fstype
     chosen = settings.storage.journal_mode
     mode = mounts.journal_mode(chosen, fstype)
@@ -95,32 +94,36 @@ def kind(settings: Settings) -> list[Finding]:
         return [
             problem(
                 "journal mode",
-                f"storage.journal_mode is wal, which needs shared memory; {fstype} has none",
+                f"storage.journal_mode is wal, which needs shared memory, which {fstype} lacks",
                 "Set storage.journal_mode to auto.",
             )
         ]
-    by = "set by storage.journal_mode" if chosen != "auto" else f"chosen for {fstype}"
-    return [ok("journal mode", f"{mode}, {by}")]
+    reason = "set by storage.journal_mode" if chosen != "auto" else f"chosen for {fstype}"
+    return [ok("journal mode", f"{mode}, {reason}")]
 
 
 def space(settings: Settings) -> list[Finding]:
-    """Look at the free space, and at the room for more files."""
-    root, least = _root(settings), settings.storage.min_free
+    """Check the free space and the free inodes."""
+    root, minimum = _root(settings), settings.storage.min_free
     free, total = mounts.disk_usage(root)
     text = f"{decimal(free)} of {decimal(total)} are free"
     counts = os.statvfs(root)
     if counts.f_files and not counts.f_favail:
-        return [problem("space", f"{text}, but no more files can be made (no inodes)", MAKE_ROOM)]
-    if free <= least:
-        below = f"{text}; below {decimal(least)} (storage.min_free) the queue pauses"
-        return [problem("space", below, MAKE_ROOM)]
-    if free < 2 * least:
-        return [warning("space", f"{text}; the queue pauses at {decimal(least)}", MAKE_ROOM)]
+        return [
+            problem(
+                "space", f"{text}, but no more files can be created (no free inodes)", MAKE_ROOM
+            )
+        ]
+    pauses = f"{text}; the queue pauses below {decimal(minimum)} (storage.min_free)"
+    if free <= minimum:
+        return [problem("space", pauses, MAKE_ROOM)]
+    if free < 2 * minimum:
+        return [warning("space", pauses, MAKE_ROOM)]
     return [ok("space", text)]
 
 
 def files(settings: Settings) -> list[Finding]:
-    """Look whether files can be written to the disk, linked and renamed."""
+    """Check that files can be written to the disk and renamed; hard links are optional."""
     with _scratch(settings) as folder:
         first, second = folder / "first", folder / "second"
         try:
@@ -134,40 +137,40 @@ def files(settings: Settings) -> list[Finding]:
         try:
             os.link(second, first)
         except OSError:
-            return [ok("files", "fsync and renaming work; no hard links, which need not be")]
+            return [ok("files", "fsync and renaming work; hard links do not, and are not needed")]
     return [ok("files", "fsync, renaming and hard links work")]
 
 
 def locks(settings: Settings) -> list[Finding]:
-    """Look whether a lock that one process took keeps another one out."""
+    """Check that a lock of one process keeps other processes out."""
     network = mounts.is_network(mounts.mount_of(_root(settings)).fstype)
     with _scratch(settings) as folder:
         path = folder / "lock"
         path.touch()
-        found = {name: _lock_holds(name, path) for name in ("flock", "lockf")}
-    if not found["flock"]:
+        works = {name: _lock_works(name, path) for name in ("flock", "lockf")}
+    if not works["flock"]:
         return [
             problem(
                 "locks",
-                "a lock (flock) keeps nobody out: two services could use one store",
+                "a lock (flock) keeps no process out: two services could use one store",
                 "Mount the volume with locks (NFS: without `nolock`; FUSE: with its option for "
                 "locks), and run only one service on it.",
             )
         ]
-    if not found["lockf"] and not network:
+    if not works["lockf"] and not network:
         return [
             problem(
                 "locks",
-                "a POSIX lock keeps nobody out: SQLite could damage the store",
+                "a POSIX lock keeps no process out: SQLite could damage the store",
                 "Use another filesystem for storage.root.",
             )
         ]
-    posix = "" if found["lockf"] else "; POSIX locks do not, and are not needed here"
+    posix = "" if works["lockf"] else "; POSIX locks do not, and are not needed here"
     return [ok("locks", f"a lock keeps other processes out{posix}")]
 
 
-def _lock_holds(name: str, path: Path) -> bool:
-    """Whether a lock keeps another process out, and lets it in afterwards."""
+def _lock_works(name: str, path: Path) -> bool:
+    """Whether a lock keeps another process out until it is released."""
     take = getattr(fcntl, name)
     with path.open("r+b") as file:
         try:
@@ -186,13 +189,13 @@ def _take_lock(name: str, path: Path) -> int:
         return subprocess.run(arguments, timeout=CHILD_TIME, check=False).returncode  # noqa: S603 - ourselves
     except (OSError, subprocess.TimeoutExpired) as error:
         raise StoreError(
-            f"A second process for the test of locks did not run ({error}). Check that this user "
-            f"may run {sys.executable}."
+            f"A second process to test locks did not run ({error}). Check that this user may run "
+            f"{sys.executable}."
         ) from None
 
 
 def database(settings: Settings) -> list[Finding]:
-    """Look whether a store works on the volume: a new one, which goes again."""
+    """Check that a store works on the volume: a new one, which is removed again."""
     fstype = mounts.mount_of(_root(settings)).fstype
     mode = mounts.journal_mode(settings.storage.journal_mode, fstype)
     with _scratch(settings) as folder:
@@ -201,13 +204,13 @@ def database(settings: Settings) -> list[Finding]:
         )
     text = f"SQLite works with journal mode {mode}; a commit takes {seconds * 1000:.0f} ms"
     if seconds > SLOW_COMMIT:
-        remedy = "Commands are answered only after a commit. A volume that is nearer is faster."
+        remedy = "Each command waits for a commit. Use a faster volume, best a local one."
         return [warning("database", text, remedy)]
     return [ok("database", text)]
 
 
 async def _use_store(path: Path, mode: str, *, exclusive: bool) -> float:
-    """Write to a store, read it back after opening it again; return seconds of a commit."""
+    """Write to a store, and again after reopening it; return the seconds that a commit takes."""
     store = Store(path, journal_mode=mode, exclusive=exclusive)
     moment = datetime.now(UTC)
     for _ in range(2):
@@ -217,11 +220,11 @@ async def _use_store(path: Path, mode: str, *, exclusive: bool) -> float:
             for number in range(COMMITS):
                 await store.write(lambda tx, n=number: tx.set_config(f"doctor{n}", "ok", moment))  # type: ignore[misc]
             seconds = (time.monotonic() - began) / COMMITS
-            kept = await store.read(lambda tx: tx.config())
+            stored = await store.read(lambda tx: tx.config())
         finally:
             await store.close()
-        if len(kept) != COMMITS:
-            raise OSError(errno.EIO, "SQLite does not find again what it wrote")
+        if len(stored) != COMMITS:
+            raise OSError(errno.EIO, "SQLite did not read back what it wrote")
     return seconds
 
 
@@ -231,40 +234,40 @@ def clock(settings: Settings) -> list[Finding]:
         before = time.time()
         path = folder / "now"
         path.touch()
-        away = path.stat().st_mtime - before
-    if abs(away) > CLOCK_TOLERANCE:
+        ahead = path.stat().st_mtime - before
+    if abs(ahead) > CLOCK_TOLERANCE:
         return [
             warning(
                 "volume's clock",
-                f"its file times are {abs(away):.0f} s {'ahead' if away > 0 else 'behind'}",
-                "Let the volume's server and this machine set their clocks by NTP.",
+                f"its file times are {abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}",
+                "Synchronise the clocks of the volume's server and of this machine by NTP.",
             )
         ]
     return [ok("volume's clock", "its file times agree with this machine's clock")]
 
 
 def owner(settings: Settings) -> list[Finding]:
-    """Look whose the volume is, and who may read the service's own folder."""
+    """Check who owns the volume, and who may read the service's own folder."""
     root, own, user = _root(settings), own_folder(settings), os.getuid()
-    found = root.stat()
+    status = root.stat()
     text = (
-        f"user {user}:{os.getgid()}, umask {_umask():03o}; {root} is of "
-        f"{found.st_uid}:{found.st_gid}, mode {found.st_mode & 0o7777:o}"
+        f"user {user}:{os.getgid()}, umask {_umask():03o}; {root} belongs to "
+        f"{status.st_uid}:{status.st_gid}, mode {status.st_mode & 0o7777:o}"
     )
     if user == 0:
         remedy = (
-            "What root may do says nothing of the service's user. In a container: `docker exec "
+            "Run doctor as the service's user: root may do anything. In a container: `docker exec "
             "NAME entrypoint doctor`."
         )
         return [warning("user", f"{text}; this is root", remedy)]
     with contextlib.suppress(FileNotFoundError):
-        inside = own.stat()
-        if inside.st_uid != user:
-            return [problem("user", f"{text}; {own} is of user {inside.st_uid}", OWNER)]
+        own_status = own.stat()
+        if own_status.st_uid != user:
+            return [problem("user", f"{text}; {own} belongs to user {own_status.st_uid}", OWNER)]
         local = not mounts.is_network(mounts.mount_of(root).fstype)
-        if local and inside.st_mode & 0o077:
-            remedy = f"`chmod 700 {own}`: it holds the cookies."
-            return [warning("user", f"{text}; others may look into {own}", remedy)]
+        if local and own_status.st_mode & 0o077:
+            remedy = f"`chmod 700 {own}`: it contains the cookies."
+            return [warning("user", f"{text}; other users can read {own}", remedy)]
     return [ok("user", text)]
 
 
@@ -273,26 +276,26 @@ def _umask() -> int:
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("Umask:"):
                 return int(line.split()[1], 8)
-    kept = os.umask(0o022)  # it can only be read by setting it
-    os.umask(kept)
-    return kept
+    umask = os.umask(0o022)  # it can only be read by setting it
+    os.umask(umask)
+    return umask
 
 
 def temp_folder(settings: Settings) -> list[Finding]:
-    """Look where unfinished downloads lie."""
+    """Check the folder of unfinished downloads."""
     chosen = settings.storage.temp_dir
     if chosen is None:
         return [ok("temporary folder", "on the volume")]
     folder = chosen.expanduser().absolute()
-    there = next(one for one in (folder, *folder.parents) if one.exists())
-    mount = mounts.mount_of(there)
-    free, _ = mounts.disk_usage(there)
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    mount = mounts.mount_of(existing)
+    free, _ = mounts.disk_usage(existing)
     text = f"{folder}, on {mount.fstype}, {decimal(free)} free"
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         remedy = "Give it to the service's user, or set storage.temp_dir to another folder."
-        return [problem("temporary folder", f"{text}: can't be written", remedy)]
+        return [problem("temporary folder", f"{text}: not writable", remedy)]
     if mount.fstype in {"tmpfs", "ramfs"}:
-        remedy = "It is memory: a long video fills it. Set storage.temp_dir to a disk."
+        remedy = "It is in memory, and a long video fills it. Set storage.temp_dir to a disk."
         return [warning("temporary folder", text, remedy)]
     if free < settings.storage.min_free:
         remedy = "Make room, or set storage.temp_dir to another folder."
@@ -306,7 +309,7 @@ def _root(settings: Settings) -> Path:
 
 @contextmanager
 def _scratch(settings: Settings) -> Iterator[Path]:
-    """Make a folder on the volume that goes again with all in it."""
+    """Create a folder on the volume, and remove it at the end."""
     own = own_folder(settings)
     folder = Path(tempfile.mkdtemp(prefix=".doctor-", dir=own if own.is_dir() else own.parent))
     try:

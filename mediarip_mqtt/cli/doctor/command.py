@@ -17,7 +17,7 @@ from rich.text import Text
 from mediarip_mqtt.cli.display import clean, print_line
 from mediarip_mqtt.cli.doctor import bundle as bundles
 from mediarip_mqtt.cli.doctor.examine import examine
-from mediarip_mqtt.cli.doctor.findings import Finding, State, attempt, from_error
+from mediarip_mqtt.cli.doctor.findings import Finding, Severity, from_error, with_time_limit
 from mediarip_mqtt.cli.terminal import AsJson, Config, Exit, carry_out, err, fail, out, print_json
 from mediarip_mqtt.contract import presets
 from mediarip_mqtt.contract.errors import ConfigError, MediaripError
@@ -25,29 +25,31 @@ from mediarip_mqtt.contract.settings import LogSettings, Settings
 from mediarip_mqtt.engine import ytdlp_options
 from mediarip_mqtt.service import load_settings, logs, redaction, supervisor
 
-WIDTH: Final = 18  # of the names of checks
-COLOURS: Final = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "bold red"}
+WIDTH: Final = 18  # characters, for the names of checks
+COLOURS: Final = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.PROBLEM: "bold red"}
 
 
 def doctor(
     *,
     bundle: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.zip", help="Write a report of a fault, too; without secrets."),
+        typer.Option(
+            metavar="FILE.zip", help="Also write a zip file for a bug report, without secrets."
+        ),
     ] = None,
     log: Annotated[
         Path | None,
-        typer.Option(help="With --bundle: the service's log, of which the end goes in."),
+        typer.Option(help="With --bundle: the service's log; the end of it is included."),
     ] = None,
     as_json: AsJson = False,
     config: Config = None,
 ) -> None:
-    """Check configuration, broker, volume and programs; exit code 1 where there is a problem."""
+    """Check configuration, broker, volume and programs; exit code 1 if there is a problem."""
     if bundle is not None and bundle.exists():
         fail(f"{bundle} exists already; name another file.", Exit.FAILED)
-    # What the checks find is told by their findings.
+    # Findings say what is wrong; a log of the checks would say it twice.
     logs.configure(LogSettings(level="error"), console=err)
-    raise typer.Exit(_apart(_doctor(bundle, log, config, as_json=as_json)))
+    raise typer.Exit(_run_in_child(_doctor(bundle, log, config, as_json=as_json)))
 
 
 async def _doctor(
@@ -59,7 +61,7 @@ async def _doctor(
         loaded, findings = await _with_broker(loaded)
         findings += await examine(loaded, config)
     except ConfigError as error:
-        findings = [_wrong(error)]
+        findings = [_invalid_configuration(error)]
     report = _report(findings, redaction.secrets_of(loaded) if loaded else frozenset())
     if as_json:
         print_json(report)
@@ -80,100 +82,100 @@ def _load(config: Path | None) -> Settings:
 
 
 async def _with_broker(loaded: Settings) -> tuple[Settings, list[Finding]]:
-    """Return the settings with the broker that the Supervisor names, or why there is none."""
+    """Return the settings with the broker that the Supervisor names, and a finding if it can't."""
     look = partial(supervisor.with_broker, loaded, patience=0)
     try:
-        return await attempt(look, "supervisor", supervisor.REQUEST_TIME * 2), []
+        return await with_time_limit(look, "supervisor", supervisor.REQUEST_TIME * 2), []
     except MediaripError as error:
         return loaded, [from_error("Supervisor", error)]
 
 
-def _wrong(error: ConfigError) -> Finding:
+def _invalid_configuration(error: ConfigError) -> Finding:
     finding = from_error("configuration", error)
     remedy = "Correct it; `docs/configuration.md` has all settings."
     return Finding(finding.name, finding.state, error.message, remedy)
 
 
 def _report(findings: list[Finding], secrets: frozenset[str]) -> dict[str, Any]:
-    def plain(text: str) -> str:
-        return logs.redact(text, secrets)
-
-    states = [one.state for one in findings]
+    states = [finding.state for finding in findings]
     return {
-        "problems": states.count(State.PROBLEM),
-        "warnings": states.count(State.WARNING),
+        "problems": states.count(Severity.PROBLEM),
+        "warnings": states.count(Severity.WARNING),
         "checks": [
             {
-                "name": one.name,
-                "state": str(one.state),
-                "found": plain(one.found),
-                "remedy": plain(one.remedy),
+                "name": finding.name,
+                "state": str(finding.state),
+                "found": logs.redact(finding.found, secrets),
+                "remedy": logs.redact(finding.remedy, secrets),
             }
-            for one in findings
+            for finding in findings
         ],
     }
 
 
 def _print(report: dict[str, Any]) -> None:
-    for one in report["checks"]:
-        state = State(one["state"])
+    for check in report["checks"]:
+        state = Severity(check["state"])
         line = Text.assemble(
-            (f"{state:<8}", COLOURS[state]), f" {one['name']:<{WIDTH}} {clean(one['found'])}"
+            (f"{state:<8}", COLOURS[state]), f" {check['name']:<{WIDTH}} {clean(check['found'])}"
         )
         out.print(line, soft_wrap=True)
-        if one["remedy"]:
-            out.print(Text(f"{'':<{WIDTH + 10}}-> {clean(one['remedy'])}"), soft_wrap=True)
+        if check["remedy"]:
+            out.print(Text(f"{'':<{WIDTH + 10}}-> {clean(check['remedy'])}"), soft_wrap=True)
     print_line(
         sys.stdout,
         f"{_count(report['problems'], 'problem')}, {_count(report['warnings'], 'warning')}",
     )
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
 
 async def _write(path: Path, files: dict[str, str]) -> None:
     try:
-        await attempt(partial(bundles.write, path, files), "bundle", bundles.SECONDS)
+        await with_time_limit(partial(bundles.write, path, files), "bundle", bundles.SECONDS)
     except OSError as error:
         fail(f"{path} can't be written: {error.strerror}.", Exit.FAILED)
     print_line(
-        sys.stderr, f"{path} holds the report. Look into it before you send it: it names titles."
+        sys.stderr, f"{path} is written. Check it before you send it: it contains titles of media."
     )
 
 
-def _apart(coroutine: Coroutine[Any, Any, int]) -> int:
-    """Run in a child process; return its exit code without waiting for its end.
+def _run_in_child(coroutine: Coroutine[Any, Any, int]) -> int:
+    """Run a coroutine in a child process; return its exit code without waiting for its end.
 
     A thread that waits for a hanging volume keeps even a killed process from ending.
     """
-    ours, theirs = os.pipe()
+    reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             carry_out(coroutine)
         except typer.Exit as end:
-            _leave(theirs, end.exit_code)
+            _exit_with(writer, end.exit_code)
         finally:
             os._exit(Exit.FAILED)
     coroutine.close()
-    os.close(theirs)
+    os.close(writer)
     try:
-        told = os.read(ours, 1)
+        code = os.read(reader, 1)
     except KeyboardInterrupt:
         os.kill(child, signal.SIGTERM)
         return Exit.INTERRUPTED
-    return told[0] if told else Exit.FAILED
+    return code[0] if code else Exit.FAILED
 
 
-def _leave(pipe: int, code: int) -> NoReturn:
-    """Tell the parent, and end; nobody reads on from what a hanging process holds open."""
+def _exit_with(pipe: int, code: int) -> NoReturn:
+    """Close the output, send the exit code to the parent, and exit.
+
+    The process may hang at its exit, and a reader of the output must not wait for that.
+    """
     for file in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, AttributeError):  # none, where its reader has gone
+        with contextlib.suppress(OSError, AttributeError):  # its reader is gone
             file.flush()
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 1)
-    os.dup2(nothing, 2)
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, 1)
+    os.dup2(devnull, 2)
     os.write(pipe, bytes([code]))
     os._exit(code)

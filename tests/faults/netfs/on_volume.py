@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from mediarip_mqtt.store import database
+from mediarip_mqtt.store.migrations import migrations
 from mediarip_mqtt.volume.mounts import mount_of
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.server import MediaServer
@@ -70,7 +70,7 @@ def _older_store(path: Path, folder: Path) -> None:
     """Leave a store as the first version of the service did."""
     made = folder / "older.db"  # where SQLite's locks work
     connection = sqlite3.connect(made)
-    connection.executescript(database.migrations()[0][1] + "PRAGMA user_version=1;")
+    connection.executescript(migrations()[0][1] + "PRAGMA user_version=1;")
     connection.close()
     path.parent.mkdir()
     shutil.copy(made, path)

@@ -1,0 +1,20 @@
+"""What a transaction changed; readers are notified after the commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Changes:
+    """The keys of what a transaction changed; falsy if nobody needs to know of it."""
+
+    jobs: dict[str, str] = field(default_factory=dict)  # job id -> session id
+    cleared: set[str] = field(default_factory=set)  # sessions whose finished jobs were cleared
+    settings: set[str] = field(default_factory=set)  # keys of the table `config`
+    queue: bool = False
+    outbox: bool = False
+    probes: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.jobs or self.settings or self.queue or self.outbox or self.probes)

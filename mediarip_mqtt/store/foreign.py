@@ -1,0 +1,52 @@
+"""The tables of another program's SQLite file: only read, and nothing in it is ever run."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from mediarip_mqtt.store.store_errors import raises_store_errors
+
+
+class ForeignDatabase:
+    """An open SQLite file of another program."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def has_table(self, name: str) -> bool:
+        """Whether there is such a table."""
+        sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+        return self._connection.execute(sql, (name,)).fetchone() is not None
+
+    def rows(self, table: str, *order: str) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a table, sorted by columns; both names must be the caller's own.
+
+        Bytes of a text that are not UTF-8 are replaced.
+        """
+        columns = ", ".join(f'"{name}"' for name in order)
+        for row in self._connection.execute(f'SELECT * FROM "{table}" ORDER BY {columns}'):  # noqa: S608 - names in the caller's code
+            yield dict(row)
+
+
+@contextmanager
+def open_foreign(path: Path) -> Iterator[ForeignDatabase]:
+    """Open another program's SQLite file for reading; raise `StoreError` if that fails later, too.
+
+    The file may be in use; nothing is left beside it.
+    """
+    # A reader of a file in WAL mode leaves files beside it, unless it takes the file for immutable.
+    # Without a log nobody has it open.
+    in_use = any(path.with_name(path.name + suffix).exists() for suffix in ("-wal", "-journal"))
+    options = "mode=ro" if in_use else "mode=ro&immutable=1"
+    address = f"file:{quote(str(path.absolute()))}?{options}"
+    with raises_store_errors(), closing(sqlite3.connect(address, uri=True)) as connection:
+        connection.row_factory = sqlite3.Row
+        connection.text_factory = lambda data: data.decode("utf-8", "replace")
+        # Its schema may not call functions with side effects, in views, triggers or defaults.
+        connection.execute("PRAGMA trusted_schema=OFF")
+        yield ForeignDatabase(connection)

@@ -1,0 +1,56 @@
+"""The part of a transaction about probes that are accepted and not answered yet.
+
+Tables: reads and writes `probes`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mediarip_mqtt.contract.models import utc_iso
+from mediarip_mqtt.store.rows import Rows
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A `probe` command that waits for its answer."""
+
+    id: int
+    url: str
+    session_id: str
+    request_id: str | None
+    response_topic: str | None
+    correlation: bytes | None
+
+
+class ProbeRows(Rows):
+    """The probes to answer."""
+
+    def add_probe(self, probe: Probe, now: datetime) -> None:
+        """Accept a probe; its ``id`` is ignored, the store assigns one."""
+        self._connection.execute(
+            "INSERT INTO probes (url, session_id, request_id, response_topic, correlation, "
+            "created_at) VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                probe.url,
+                probe.session_id,
+                probe.request_id,
+                probe.response_topic,
+                probe.correlation,
+                utc_iso(now),
+            ),
+        )
+        self.changes.probes = True
+
+    def probes(self) -> list[Probe]:
+        """Return the probes to answer, the oldest first."""
+        rows = self._rows(
+            "SELECT id, url, session_id, request_id, response_topic, correlation FROM probes "
+            "ORDER BY id"
+        )
+        return [Probe(**dict(row)) for row in rows]
+
+    def end_probe(self, probe_id: int) -> None:
+        """Delete an answered probe."""
+        self._connection.execute("DELETE FROM probes WHERE id = ?", (probe_id,))
