@@ -233,7 +233,7 @@ PROTECTIONS = (
     Protection(
         "3 a damaged store is replaced by its copy",
         "mediarip_mqtt.store.database:Store._prepare",
-        never("found != 'ok'"),
+        never("answer != 'ok'"),
         "tests/store/test_backup.py::test_a_damaged_store_goes_aside_and_its_last_sound_copy_comes_back",
     ),
     Protection(

@@ -1,4 +1,4 @@
-"""The part of a transaction about checkpoints: what a step of a job left for the next ones.
+"""The part of a transaction about checkpoints: the results of a job's steps, for later steps.
 
 Tables: reads and writes `checkpoints`.
 """
@@ -12,10 +12,10 @@ from mediarip_mqtt.store.rows import Rows, marks
 
 
 class CheckpointRows(Rows):
-    """The checkpoints of jobs: one for each step that has ended, as JSON of that step's own."""
+    """The checkpoints of jobs: one for each step that has ended, as JSON that the step defines."""
 
     def save_checkpoint(self, job_id: str, step: str, data: str, now: datetime) -> None:
-        """Keep what a step has made; it replaces what the step left before."""
+        """Store the result of a step; it replaces an earlier one."""
         self._connection.execute(
             "INSERT OR REPLACE INTO checkpoints (job_id, step, data, created_at) "
             "VALUES (?, ?, ?, ?)",
@@ -23,12 +23,12 @@ class CheckpointRows(Rows):
         )
 
     def checkpoint(self, job_id: str, step: str) -> str | None:
-        """Return what a step has left; None where it has not ended yet."""
+        """Return the result of a step; None if it has not ended."""
         row = self._row("SELECT data FROM checkpoints WHERE job_id = ? AND step = ?", job_id, step)
         return row["data"] if row else None
 
     def forget_checkpoints(self, job_id: str, *steps: str) -> None:
-        """Drop the checkpoints of these steps; without any, all of the job's."""
+        """Delete the checkpoints of these steps, or of all steps if none is named."""
         clause = f" AND step IN ({marks(steps)})" if steps else ""
         self._connection.execute(
             f"DELETE FROM checkpoints WHERE job_id = ?{clause}",  # noqa: S608 - question marks only

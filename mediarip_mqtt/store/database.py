@@ -291,9 +291,9 @@ class Store:
         # FULL: a commit waits for the disk, so that acknowledged commands survive a power cut.
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
-        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            text = str(found).replace("\n", " ")[:200]
+        answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if answer != "ok":
+            text = str(answer).replace("\n", " ")[:200]
             raise StoreError(text, kind=StoreProblem.DAMAGED)
         self._migrate(connection)
         self._identity = _file_identity(self.path)

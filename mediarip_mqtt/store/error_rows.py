@@ -19,7 +19,7 @@ class ErrorRows(Rows):
     """Why jobs failed."""
 
     def log_error(self, job: Job, domain: str | None, now: datetime) -> None:
-        """Add a failed job to the error log, and its URL to the unsupported ones if it is one."""
+        """Add a failed job to the error log; an unsupported URL also goes to its own table."""
         self._connection.execute(
             "INSERT INTO error_log (url, domain, error, error_code, format_id, media_type, "
             "session_id, job_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

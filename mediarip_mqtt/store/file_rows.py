@@ -14,7 +14,7 @@ from mediarip_mqtt.contract.models import ProducedFile
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.store.rows import Rows
 
-# The jobs of a JSON list of ids, and all below them.
+# The ids in a JSON list, and those of all descendants.
 BELOW: Final = (
     "WITH RECURSIVE below (id) AS (SELECT value FROM json_each(?) "
     "UNION SELECT jobs.id FROM below JOIN jobs ON parent_id = below.id)"
@@ -22,38 +22,41 @@ BELOW: Final = (
 
 
 class FileRows(Rows):
-    """The files of jobs."""
+    """The files of jobs: planned while they have a temporary path, then placed."""
 
     def plan_files(self, job_id: str, files: Sequence[ProducedFile]) -> None:
-        """Write down which files a job has made, and the names they shall get."""
+        """Replace a job's files by the ones that it made, with the names they will get."""
         self._connection.execute("DELETE FROM files WHERE job_id = ?", (job_id,))
         self._connection.executemany(
             "INSERT INTO files (job_id, filename, filesize, temp_path, main) "
             "VALUES (?, ?, ?, ?, ?)",
-            [(job_id, one.filename, one.filesize, one.temp_path, int(one.main)) for one in files],
+            [
+                (job_id, file.filename, file.filesize, file.temp_path, int(file.main))
+                for file in files
+            ],
         )
 
     def files(self, job_id: str, *, planned: bool | None = None) -> list[ProducedFile]:
-        """Return a job's files; ``planned`` only those not yet (or already) in their place."""
+        """Return a job's files: all, only planned ones, or only placed ones."""
         clause = {None: "", True: "AND temp_path IS NOT NULL", False: "AND temp_path IS NULL"}
         rows = self._rows(
-            f"SELECT * FROM files WHERE job_id = ? {clause[planned]} ORDER BY id",  # noqa: S608 - clauses are ours
+            f"SELECT * FROM files WHERE job_id = ? {clause[planned]} ORDER BY id",  # noqa: S608 - fixed clauses
             job_id,
         )
         return [_decode(row) for row in rows]
 
     def owned_files(self, job_ids: Collection[str]) -> list[ProducedFile]:
-        """Return the files of jobs, and of what is below them; also those on their way."""
+        """Return the files of jobs and of their descendants, planned and placed."""
         rows = self._rows(
-            f"{BELOW} SELECT files.* FROM below JOIN files ON job_id = below.id",  # noqa: S608 - a text of our own
+            f"{BELOW} SELECT files.* FROM below JOIN files ON job_id = below.id",  # noqa: S608 - a fixed text
             json.dumps(list(job_ids)),
         )
         return [_decode(row) for row in rows]
 
     def files_placed(self, job_id: str) -> None:
-        """Note that a job's files are in their places, and nobody else's any more.
+        """Mark a job's files as placed, and take their names from other jobs.
 
-        The names were free: what another job had there is gone.
+        The names were free, so the files of those jobs are gone.
         """
         fault("before-completion")
         self._connection.execute(
@@ -64,18 +67,18 @@ class FileRows(Rows):
         self._connection.execute("UPDATE files SET temp_path = NULL WHERE job_id = ?", (job_id,))
 
     def forget_files(self, job_id: str) -> None:
-        """Drop a plan that is not followed."""
+        """Delete a job's planned files."""
         self._connection.execute(
             "DELETE FROM files WHERE job_id = ? AND temp_path IS NOT NULL", (job_id,)
         )
 
     def planned_jobs(self) -> set[str]:
-        """Return the ids of jobs that have a plan."""
+        """Return the ids of jobs that have planned files."""
         rows = self._rows("SELECT DISTINCT job_id FROM files WHERE temp_path IS NOT NULL")
         return {row["job_id"] for row in rows}
 
     def planned_names(self) -> set[str]:
-        """Return the names that files on their way will get."""
+        """Return the names that planned files will get."""
         rows = self._rows("SELECT filename FROM files WHERE temp_path IS NOT NULL")
         return {row["filename"] for row in rows}
 

@@ -1,7 +1,7 @@
 """A look at a store that this process has not opened, for diagnosis.
 
-It takes no lock: one could be in the way of a service that starts at this moment. So a copy is
-inspected, and one made while the store changed is no use. Raises `StoreError` only.
+It takes no lock, as that could make a service fail that starts at this moment. Instead a copy is
+inspected; a copy made while the store changed is useless. Raises `StoreError` only.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SUFFIXES: Final = ("", "-wal", "-journal")  # what a database consists of; `-sh
 
 @dataclass(frozen=True)
 class Inspection:
-    """What is known of a store; of a damaged one only the damage."""
+    """The state of a store; if it is damaged, perhaps only the damage is known."""
 
     version: int = 0  # of its schema
     damage: str | None = None

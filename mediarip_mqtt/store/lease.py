@@ -114,7 +114,7 @@ class Lease:
 
 
 def _boot_id() -> str:
-    """Return an id of this machine since its last boot; without one of its network address."""
+    """Return the id of this machine's current boot, or of its network card if there is none."""
     try:
         return _BOOT_ID.read_text("ascii").strip()
     except OSError:

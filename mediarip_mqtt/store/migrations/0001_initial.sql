@@ -58,7 +58,7 @@ CREATE INDEX idx_jobs_created ON jobs (created_at, id);
 CREATE INDEX idx_jobs_parent ON jobs (parent_id, status) WHERE parent_id IS NOT NULL;
 CREATE INDEX idx_jobs_url ON jobs (url);
 
--- How many jobs have which status, kept by triggers: reading it costs the same at any history.
+-- The number of jobs by status, maintained by triggers: reading it does not depend on the history.
 CREATE TABLE job_counts (
     status TEXT PRIMARY KEY,
     n INTEGER NOT NULL
@@ -77,7 +77,7 @@ WHEN old.status <> new.status BEGIN
     ON CONFLICT (status) DO UPDATE SET n = n + 1;
 END;
 
--- The files of a job: committed with the name they shall get before they are moved there.
+-- The files of a job: committed with their final names before they are moved.
 CREATE TABLE files (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
@@ -116,7 +116,7 @@ CREATE TABLE error_log (
     created_at TEXT NOT NULL
 ) STRICT;
 
--- What was answered to a request id, and to a message the broker may deliver again.
+-- Replies to request ids, and to messages that the broker may deliver again.
 CREATE TABLE requests (
     session_id TEXT NOT NULL,
     request_id TEXT NOT NULL,
@@ -143,7 +143,7 @@ CREATE TABLE probes (
     created_at TEXT NOT NULL
 ) STRICT;
 
--- Events and replies on their way to the broker; a row goes once the broker has acknowledged it.
+-- Events and replies to send; a row is deleted when the broker has acknowledged it.
 CREATE TABLE outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     topic TEXT NOT NULL,

@@ -1,12 +1,12 @@
--- Finished jobs that a person does not want to see in lists any more; they are kept.
+-- When a finished job was cleared: it is hidden from lists, but not deleted.
 ALTER TABLE jobs ADD COLUMN cleared_at TEXT;
 CREATE INDEX idx_jobs_shown ON jobs (completed_at) WHERE completed_at IS NOT NULL AND cleared_at IS NULL;
 
--- Replies leave before events: somebody waits for them.
+-- Replies are sent before events: somebody waits for them.
 ALTER TABLE outbox ADD COLUMN urgent INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX idx_outbox_order ON outbox (urgent DESC, id);
 
--- The counts by session, too.
+-- Counts by session and status.
 DROP TRIGGER jobs_counted_insert;
 DROP TRIGGER jobs_counted_delete;
 DROP TRIGGER jobs_counted_update;

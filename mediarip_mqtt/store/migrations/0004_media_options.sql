@@ -1,5 +1,4 @@
--- What may be asked beside the medium itself (JSON where it is more than one value), and what of it
--- could not be had.
+-- Options beyond the medium itself (JSON if more than one value), and which were unavailable.
 ALTER TABLE jobs ADD COLUMN subtitles TEXT;
 ALTER TABLE jobs ADD COLUMN sponsorblock TEXT;
 ALTER TABLE jobs ADD COLUMN embed TEXT NOT NULL DEFAULT '[]';
@@ -8,7 +7,7 @@ ALTER TABLE jobs ADD COLUMN rate_limit INTEGER;
 ALTER TABLE jobs ADD COLUMN live_from_start INTEGER;
 ALTER TABLE jobs ADD COLUMN warning TEXT;
 
--- Whose jobs wait for one another: the host of the URL.
+-- The host of the URL: limits apply to sites.
 ALTER TABLE jobs ADD COLUMN host TEXT;
 UPDATE jobs SET host = lower(substr(url, instr(url, '://') + 3)) WHERE url LIKE 'http%://%';
 UPDATE jobs SET host = substr(host, 1, instr(host || '/', '/') - 1);

@@ -1,8 +1,8 @@
--- How often the process died while it read this job's page.
+-- How often the process crashed while it read this job's page.
 ALTER TABLE jobs ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX idx_jobs_crashes ON jobs (completed_at, status) WHERE crashes > 0;
 
--- A count of nothing goes: sessions come and go, and each would leave rows behind.
+-- Counts of zero are deleted: each session would leave rows behind.
 DELETE FROM job_counts WHERE n = 0;
 DROP TRIGGER jobs_counted_delete;
 DROP TRIGGER jobs_counted_update;

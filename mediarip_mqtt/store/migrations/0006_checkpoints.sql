@@ -1,4 +1,4 @@
--- How far a job is: a step that has ended leaves here, as JSON, what the next ones need.
+-- The result of each step of a job that has ended, as JSON for later steps.
 CREATE TABLE checkpoints (
     job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
     step TEXT NOT NULL,
@@ -10,5 +10,5 @@ CREATE TABLE checkpoints (
 -- Options of a download that have no column of their own, as a JSON object.
 ALTER TABLE jobs ADD COLUMN more_options TEXT;
 
--- Each placing and each delete asks which files are on their way.
+-- Placing and deleting files both look up planned files.
 CREATE INDEX idx_files_on_their_way ON files (job_id, filename) WHERE temp_path IS NOT NULL;

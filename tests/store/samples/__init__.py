@@ -17,7 +17,7 @@ MOMENT = "2026-01-02T03:04:05.678Z"
 
 
 def sample(version: int) -> Path:
-    return FOLDER / f"version_{version}.sql"
+    return FOLDER / f"version_{version}.dump"
 
 
 def load(version: int, path: Path) -> None:
