@@ -14,9 +14,7 @@ from mediarip_mqtt.contract.models import Job, JobStatus, utc_iso
 from mediarip_mqtt.store.job_rows import JobRows
 from mediarip_mqtt.store.rows import marks, only
 
-FARTHEST_RETRY: Final = timedelta(
-    seconds=4500
-)  # 4 * `RETRY_LIMIT` of jobs, and jitter
+FARTHEST_RETRY: Final = timedelta(seconds=4500)  # 4 * `RETRY_LIMIT` of jobs, and jitter
 
 
 class QueueRows(JobRows):
