@@ -11,7 +11,7 @@ from mediarip_mqtt.cli.schema import described_topics
 from mediarip_mqtt.cli.schema.described_topics import DEFS, Schema
 from mediarip_mqtt.commands import examples, payloads, replies
 from mediarip_mqtt.contract import events
-from mediarip_mqtt.contract.error_guide import GUIDE, Of
+from mediarip_mqtt.contract.errors import ErrorCode, ErrorScope
 
 MADE: Final = "<!-- Written by `make docs` from the code. -->"
 COMMANDS: Final = f"""# Commands
@@ -74,10 +74,10 @@ PAGES: Final = {  # that say more of a topic
     "session.command": "commands",
     "session.command.name": "commands",
 }
-OF: Final = {
-    Of.COMMAND: "Of a command.",
-    Of.JOB: "Of a job, and of `probe`.",
-    Of.BOTH: "Of a command or a job.",
+SCOPES: Final = {
+    ErrorScope.COMMAND: "Of a command.",
+    ErrorScope.JOB: "Of a job, and of `probe`.",
+    ErrorScope.BOTH: "Of a command or a job.",
 }
 
 
@@ -87,7 +87,7 @@ def pages() -> dict[str, str]:
         "commands.md": _page(COMMANDS, (_command(name) for name in payloads.CLASSES)),
         "topics.md": _page(TOPICS.rstrip(), (*_topics(), "", *map(_object, _objects()))),
         "events.md": _page(EVENTS, (_event(name) for name in events.types())),
-        "errors.md": _page(ERRORS, (_error(code) for code in GUIDE)),
+        "errors.md": _page(ERRORS, (_error(code) for code in ErrorCode)),
     }
 
 
@@ -206,9 +206,9 @@ def _event(name: str) -> str:
     return f"## {name}\n\n{_text(schema)}{table}"
 
 
-def _error(code: str) -> str:
-    guide = GUIDE[code]  # type: ignore[index] # each is a member of the enumeration
-    return f"## {code}\n\n{OF[guide.of]} {guide.meaning}\n\n**What to do:** {guide.remedy}\n"
+def _error(code: ErrorCode) -> str:
+    scope = SCOPES[code.scope]
+    return f"## {code}\n\n{scope} {code.meaning}\n\n**What to do:** {code.remedy}\n"
 
 
 def _default(schema: Schema) -> str:
