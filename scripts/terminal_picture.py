@@ -18,8 +18,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from mediarip_mqtt.cli import client
-from mediarip_mqtt.cli.client import Snapshot, open_client
+from mediarip_mqtt.cli import download
+from mediarip_mqtt.cli.client import Snapshot, decode, open_client
 from mediarip_mqtt.cli.display import JobTable, ProgressBar
 from mediarip_mqtt.contract import settings
 from mediarip_mqtt.mqtt.embedded_broker import embedded_broker
@@ -70,7 +70,7 @@ async def record(folder: Path) -> str:
         table = JobTable()
         bar = ProgressBar(Console(width=100, file=io.StringIO(), force_terminal=True))
         lines: list[Snapshot] = []
-        outcome = await client.download(mqtt, {"url": f"{url}Interview.mp4"}, lines.append)
+        outcome = await download.add_and_follow(mqtt, {"url": f"{url}Interview.mp4"}, lines.append)
         async with open_client(mqtt) as asking:
             for name in list(FILMS)[3:]:
                 await asking.ask("download", {"url": url + name.replace(" ", "%20") + ".mp4"})
@@ -112,7 +112,7 @@ async def fill(table: JobTable, mqtt: settings.MqttSettings) -> None:
             while (left := end - asyncio.get_running_loop().time()) > 0:
                 message = await watching.receive(left)
                 place = topics.parse_job(message.topic)
-                content = client.decode(message.payload)
+                content = decode(message.payload)
                 if place is None:
                     table.state = {**content, "disk_free": 2_400_000_000_000}
                 elif place[1] == "state":
