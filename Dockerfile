@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# mediarip-mqtt with ffmpeg and a JavaScript runtime inside; amd64 and arm64.
+# mediarip-mqtt with ffmpeg and a JavaScript runtime; amd64 and arm64.
 #   docker build -t mediarip-mqtt .
 #   docker run -e MEDIARIP__MQTT__HOST=... -e PUID=1000 -e PGID=1000 -v /srv/media:/media mediarip-mqtt
 ARG BASE=debian:bookworm-slim
@@ -9,7 +9,7 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends python3 python3-venv ca-certificates
 WORKDIR /src
 COPY pyproject.toml uv.lock README.md LICENSE ./
-# What uv.lock pins, with its hashes, before the program: it changes more seldom.
+# Install the pinned dependencies (uv.lock) before the program: this layer changes less often.
 RUN python3 -m venv /opt/mediarip \
  && python3 -m venv /tmp/uv \
  && /tmp/uv/bin/pip install --no-cache-dir --quiet 'uv>=0.13,<0.14' \
@@ -25,7 +25,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/mediarip /opt/mediarip
 COPY docker/entrypoint /usr/local/bin/entrypoint
-# The broker's address is the one setting without which nothing works: MEDIARIP__MQTT__HOST.
+# The only required setting is the broker's address, MEDIARIP__MQTT__HOST.
 ENV PATH=/opt/mediarip/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     PYTHONUNBUFFERED=1 \
     PUID=1000 \

@@ -1,10 +1,10 @@
-# `make` or `make help` lists what there is to do. Everything is installed into .venv and nowhere else,
-# but for Mosquitto and ffmpeg, which `make test` takes from the system's packages.
+# `make` or `make help` lists the targets. Everything is installed into .venv, except Mosquitto and
+# ffmpeg, which `make test` installs from the system's packages.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 LOCKED := pyproject.toml uv.lock scripts/setup
-# The URL as it was typed, for the shell: `&`, `$` and quotes are parts of URLs.
+# Quotes a value for the shell: URLs contain `&`, `$` and quotes.
 quoted = '$(subst ','\'',$(value $(1)))'
 
 .PHONY: help run test test-slow test-faults test-ha check fmt docs site lock clean
@@ -12,38 +12,38 @@ quoted = '$(subst ','\'',$(value $(1)))'
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
 
-run: .venv/.ready-run ## run the service with a broker of its own; URL=... downloads that and ends
+run: .venv/.ready-run ## run the service with an embedded broker; URL=... downloads that and exits
 	@.venv/bin/mediarip-mqtt run --embedded-broker $(if $(value URL),--download $(call quoted,URL))
 
-test: .venv/.ready-dev ## run the tests; ARGS="-k name" runs some
+test: .venv/.ready-dev ## run the fast tests; ARGS="-k name" selects tests
 	@.venv/bin/python -m pytest -n auto $(ARGS)
 
-test-slow: .venv/.ready-dev ## run those that take longer: the command line, restarts, any input
+test-slow: .venv/.ready-dev ## run the slow tests: the command line, restarts, random input
 	@.venv/bin/python -m pytest -n auto -m 'slow or hypothesis' --hypothesis-profile thorough $(ARGS)
 
-test-faults: .venv/.ready-faults ## run the tests that kill, cut, fill and flood
+test-faults: .venv/.ready-faults ## run the fault tests: kills, lost connections, full disks, load
 	@.venv/bin/python -m pytest -n auto -m faults tests/faults $(ARGS)
 
-test-ha: .venv/.ready-ha ## run the tests in real Home Assistants; HA_VERSIONS="2025.4.4" takes one
+test-ha: .venv/.ready-ha ## run the tests in real Home Assistants; HA_VERSIONS="2025.4.4" selects one
 	@.venv/bin/python -m scripts.homeassistant $(HA_VERSIONS)
 	@.venv/bin/python -m pytest -n 0 -m homeassistant tests/homeassistant/real $(ARGS)
 
-check: .venv/.ready-dev ## lint, types, layers, formatting
+check: .venv/.ready-dev ## check lint rules, types, layers, formatting and generated docs
 	@scripts/check
 
-fmt: .venv/.ready-dev ## format, and fix what can be fixed
+fmt: .venv/.ready-dev ## format, and apply automatic fixes
 	@.venv/bin/ruff check --fix-only --quiet . && .venv/bin/ruff format --quiet .
 
-docs: .venv/.ready-dev ## write the generated pages again
+docs: .venv/.ready-dev ## write the generated docs
 	@.venv/bin/python -m scripts.generated_docs
 
 site: .venv/.ready-docs ## build the docs as a website into site/; a warning is an error
 	@.venv/bin/sphinx-build --quiet --fail-on-warning --keep-going docs site
 
-lock: .venv/.ready-dev ## resolve the dependencies again into uv.lock; ARGS=--upgrade takes the newest
+lock: .venv/.ready-dev ## update uv.lock; ARGS=--upgrade upgrades all dependencies
 	@scripts/lock $(ARGS)
 
-clean: ## remove .venv and all caches, not your data
+clean: ## remove .venv and all caches, but no data
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist site
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 

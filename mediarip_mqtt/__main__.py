@@ -1,4 +1,4 @@
-"""``python -m mediarip_mqtt``, and the program `mediarip-mqtt`."""
+"""Entry point of ``python -m mediarip_mqtt`` and of the program `mediarip-mqtt`."""
 
 import importlib
 
@@ -6,12 +6,12 @@ from mediarip_mqtt.service import ytdlp_version
 
 
 def main() -> None:
-    """Run the command line; go back from a fetched yt-dlp with which that fails."""
+    """Run the command line; roll back a fetched yt-dlp that breaks it."""
     try:
-        from mediarip_mqtt.cli import main as cli  # noqa: PLC0415 - what it imports may fail with a new yt-dlp
+        from mediarip_mqtt.cli import main as cli  # noqa: PLC0415 - a new yt-dlp may break the imports
 
         if ytdlp_version.in_use():
-            importlib.import_module("mediarip_mqtt.cli.run")  # which imports it
+            importlib.import_module("mediarip_mqtt.service.app")  # imports yt-dlp
     except (Exception, SystemExit) as error:
         ytdlp_version.fall_back(error, on_trial=False)
         raise

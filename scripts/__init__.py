@@ -1,1 +1,1 @@
-"""Tools for the people who build it."""
+"""Developer tools: generated docs, pictures, measurements, releases, mutation tests."""

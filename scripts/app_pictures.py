@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draw icon.png and logo.png for Home Assistant's app store; needs Pillow, which nothing else does.
+"""Draw icon.png and logo.png for Home Assistant's app store; requires Pillow.
 
 `uv run --no-project --with pillow scripts/app_pictures.py`
 """
@@ -12,20 +12,20 @@ from typing import Final
 from PIL import Image, ImageDraw, ImageFont
 
 ROOT: Final = Path(__file__).parent.parent
-FINE: Final = 8  # drawn so much larger, for smooth edges
+FINE: Final = 8  # supersampling factor, for smooth edges
 DARK: Final = (23, 37, 63)
 BLUE: Final = (65, 189, 245)
 WHITE: Final = (255, 255, 255)
 
 
 def icon(size: int) -> Image.Image:
-    """Return the sign: an arrow into a tray, with the waves of a sender above."""
+    """Return the icon: an arrow into a tray below radio waves."""
     unit = size * FINE / 128
     picture = Image.new("RGBA", (size * FINE, size * FINE))
     draw = ImageDraw.Draw(picture)
 
     def scaled(*numbers: float) -> list[float]:
-        return [one * unit for one in numbers]
+        return [number * unit for number in numbers]
 
     draw.rounded_rectangle(scaled(4, 4, 124, 124), radius=28 * unit, fill=DARK)
     for radius in (22, 36):
@@ -40,7 +40,7 @@ def icon(size: int) -> Image.Image:
 
 
 def logo(width: int, height: int) -> Image.Image:
-    """Return the sign with the name beside it."""
+    """Return the icon with the name beside it."""
     picture = Image.new("RGBA", (width * FINE, height * FINE))
     draw = ImageDraw.Draw(picture)
     text = "mediarip"

@@ -1,4 +1,4 @@
-"""The page docs/configuration.md, made from the settings; see `scripts.generated_docs`."""
+"""Renders docs/configuration.md from the settings; see `scripts.generated_docs`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ also be changed while the service runs, with the command `settings` or the topic
 
 
 def page() -> str:
-    """Return the page as it should be."""
+    """Return the page."""
     running = runtime_fields()
     parts = [HEAD]
     for name, cls in sections():
@@ -69,9 +69,9 @@ def _row(section: str, cls: type[Section], key: str, *, runtime: bool) -> str:
 
 def _bounds(cls: type[Section], key: str) -> str:
     schema = cls.model_json_schema()["properties"][key]
-    schema = next((one for one in schema.get("anyOf", []) if one.get("type") != "null"), schema)
+    schema = next((part for part in schema.get("anyOf", []) if part.get("type") != "null"), schema)
     if "enum" in schema:
-        return f"One of {', '.join(f'`{one}`' for one in schema['enum'])}."
+        return f"One of {', '.join(f'`{value}`' for value in schema['enum'])}."
     least, most = schema.get("minimum"), schema.get("maximum")
     if least is not None and most is not None:
         return f"{least} to {most}."

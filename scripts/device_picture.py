@@ -1,6 +1,6 @@
 """Take docs/device.png: the device's page in a real Home Assistant, in a real browser.
 
-`python -m scripts.device_picture`, with what `make test-ha` has installed.
+`python -m scripts.device_picture`; `make test-ha` installs what it needs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TARGET = Path(__file__).parent.parent / "docs" / "device.png"
 
 
 def main() -> None:
-    """Start everything, download something, and take the picture."""
+    """Start everything, download some videos, and take the screenshot."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         media = MediaServer(make(folder / "media")).start()
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def _fill(client: Client, media: MediaServer, folder: Path) -> None:
-    """Do some of what a household does."""
+    """Create jobs: two completed, one failed, one running."""
     still = folder / "still.png"
     film = str(folder / "media" / "video.mp4")
     command = ["ffmpeg", "-v", "error", "-ss", "2", "-i", film, "-frames:v", "1", str(still)]

@@ -1,4 +1,4 @@
-"""Write what of the docs is made from the code; ``--check`` only names what is old."""
+"""Write the generated pages of the docs; ``--check`` only reports outdated ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REFERENCE: Final = "reference"
 
 
 def generated() -> dict[Path, str]:
-    """Return every generated file as it should be, by its path below `docs`."""
+    """Return the content of every generated file, by its path below `docs`."""
     schemas = files(Format.JSON_SCHEMA).items()
     return {
         Path("configuration.md"): configuration_page.page(),
@@ -26,26 +26,28 @@ def generated() -> dict[Path, str]:
     }
 
 
-def old(wanted: dict[Path, str]) -> list[Path]:
-    """Return what differs from what is there, or is there and no more made."""
-    there = {
-        path.relative_to(DOCS) for one in (SCHEMAS, REFERENCE) for path in (DOCS / one).glob("*")
+def outdated(wanted: dict[Path, str]) -> list[Path]:
+    """Return the files that differ, are missing, or are no longer generated."""
+    existing = {
+        path.relative_to(DOCS)
+        for folder in (SCHEMAS, REFERENCE)
+        for path in (DOCS / folder).glob("*")
     }
     differs = [
         path
         for path, text in wanted.items()
         if not (DOCS / path).exists() or (DOCS / path).read_text("utf-8") != text
     ]
-    return [*differs, *(there - wanted.keys())]
+    return [*differs, *(existing - wanted.keys())]
 
 
 def main() -> int:
     """Write or check the files."""
     wanted = generated()
-    changed = old(wanted)
+    changed = outdated(wanted)
     if "--check" in sys.argv:
         for path in changed:
-            print(f"docs/{path} is old: run `make docs`", file=sys.stderr)
+            print(f"docs/{path} is outdated: run `make docs`", file=sys.stderr)
         return 1 if changed else 0
     for path in changed:
         target = DOCS / path

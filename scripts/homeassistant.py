@@ -1,8 +1,8 @@
 """Install a real Home Assistant for the tests: `python -m scripts.homeassistant [VERSION ...]`.
 
-Into a cache folder, once. A version whose Python this machine has goes into a virtual environment;
-one that needs another Python goes into a Debian root of its own (debootstrap, as root). Where that
-can't be it says what is missing and ends with status 2.
+Installs once into a cache folder: a version whose Python this machine has, into a virtual
+environment; any other, into its own Debian root (debootstrap, as root). If neither is possible,
+it prints what is missing and exits with code 2.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from typing import Final
 
 from filelock import FileLock
 
-VERSIONS: Final = ("2025.4.4", "2026.11.0")  # what CI runs: an old one, and the newest
-SUITES: Final = {13: "trixie", 14: "forky"}  # Python 3.x to the Debian release that has it
+VERSIONS: Final = ("2025.4.4", "2026.11.0")  # tested by CI: an old version and the newest
+SUITES: Final = {
+    13: "trixie",
+    14: "forky",
+}  # minor version of Python 3 to the Debian release that ships it
 PACKAGES: Final = "python3,python3-venv,python3-dev,gcc,g++,ca-certificates,libturbojpeg0,ffmpeg"
 CACHE: Final = (
     Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -28,12 +31,12 @@ CACHE: Final = (
     / "homeassistant"
 )
 CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
-SHARED: Final = CACHE / "shared"  # seen from inside the Debian roots as well
+SHARED: Final = CACHE / "shared"  # also visible inside the Debian roots
 PASSED: Final = re.compile(
     r"^(PIP_|UV_|SSL_CERT|REQUESTS_CA|(https?|no|all)_proxy$)", re.IGNORECASE
 )
-# What the integrations that the tests load need beside Home Assistant itself: installed beforehand,
-# or Home Assistant would fetch it at its first start.
+# Prints the requirements of the integrations that the tests load. Installed beforehand; otherwise
+# Home Assistant fetches them at its first start.
 _REQUIREMENTS: Final = """
 import json, pathlib, sys, homeassistant
 from homeassistant import bootstrap
@@ -92,12 +95,12 @@ INTEGRATIONS: Final = [
 
 
 class NotHereError(Exception):
-    """Something that is needed is missing; the text says what to do."""
+    """A prerequisite is missing; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Installation:
-    """Where a version is: in ``venv``, as seen from inside ``root`` where there is one."""
+    """An installed version; ``venv`` is its path inside ``root``, if there is one."""
 
     version: str
     venv: Path
@@ -105,18 +108,18 @@ class Installation:
 
     @property
     def outside(self) -> Path:
-        """Where the environment is as seen from outside of the root."""
+        """The path of the virtual environment as seen from outside the root."""
         return self.venv if self.root is None else self.root / self.venv.relative_to("/")
 
     def command(self, program: str, *arguments: str, shared: Path | None = None) -> list[str]:
         """Return a command line that runs a program of the environment.
 
-        ``shared`` is a folder of this machine that the program sees under the same name.
+        ``shared``: a folder of this machine to mount in the root under the same path.
         """
         inner = [str(self.venv / "bin" / program), *arguments]
         if self.root is None:
             return inner
-        # A mount namespace of its own: nothing stays mounted behind.
+        # A separate mount namespace, so that no mounts are left behind.
         script = (
             'root="$1"; shared="$2"; shift 2; mount --bind /proc "$root/proc"; '
             'mount --bind /dev "$root/dev"; mkdir -p "$root$shared"; '
@@ -129,7 +132,7 @@ class Installation:
         ]
 
     def environment(self, home: Path) -> dict[str, str]:
-        """Return an environment that holds nothing of the caller's but the way to the network."""
+        """Return environment variables: of the caller's only proxies and certificates."""
         kept = {key: value for key, value in os.environ.items() if PASSED.match(key)}
         path = f"{self.venv}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         own = {"HOME": str(home), "LANG": "C.UTF-8", "TZ": "UTC", "PATH": path}
@@ -137,7 +140,7 @@ class Installation:
 
 
 def needed_python(version: str) -> tuple[int, int, int]:
-    """Return the least Python that a version runs on."""
+    """Return the minimum Python of a version of Home Assistant."""
     year, month = (int(part) for part in version.split(".")[:2])
     if (year, month) >= (2026, 3):
         return 3, 14, 2
@@ -145,13 +148,13 @@ def needed_python(version: str) -> tuple[int, int, int]:
 
 
 def install(version: str) -> Installation:
-    """Return a version, installed where it is not yet; raise `NotHereError` where it can't be."""
+    """Return a version, installing it if needed; raise `NotHereError` if that is impossible."""
     SHARED.mkdir(parents=True, exist_ok=True)
     with FileLock(CACHE / "lock"):
         found = _place(version)
         stamp = found.outside / "installed"
         if not stamp.exists():
-            print(f"installing Home Assistant {version}; once, some minutes", file=sys.stderr)
+            print(f"installing Home Assistant {version} (once; some minutes)", file=sys.stderr)
             if found.root is None:
                 _compiler(version)
             else:
@@ -162,7 +165,7 @@ def install(version: str) -> Installation:
 
 
 def _place(version: str) -> Installation:
-    """Return where a version belongs: a place for each recipe, so that clones do not quarrel."""
+    """Return the location of a version; each recipe has its own, so that clones don't conflict."""
     python = _python(version)
     parts = [python or "", PACKAGES, _REQUIREMENTS, *INTEGRATIONS]
     name = f"{version}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:8]}"
@@ -173,7 +176,7 @@ def _place(version: str) -> Installation:
 
 
 def _python(version: str) -> str | None:
-    """Return an interpreter of this machine that the version runs on; the same minor release."""
+    """Return an interpreter of this machine with the required minor version, or None."""
     least = needed_python(version)
     name = f"python{least[0]}.{least[1]}"
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
@@ -187,7 +190,7 @@ def _python(version: str) -> str | None:
 
 
 def _compiler(version: str) -> None:
-    """See to it that there is what builds the packages which come without a wheel."""
+    """Ensure a compiler and headers, for packages without a wheel."""
     check = (
         "import pathlib, sysconfig, sys; "
         "sys.exit(not pathlib.Path(sysconfig.get_path('include'), 'Python.h').exists())"
@@ -199,7 +202,7 @@ def _compiler(version: str) -> None:
     if os.geteuid() or not shutil.which("apt-get"):
         raise NotHereError(
             f"Home Assistant {version} needs a C++ compiler (g++) and the headers of its Python. "
-            f"Debian, Ubuntu: apt-get install {' '.join(missing)}; then again."
+            f"On Debian or Ubuntu: apt-get install {' '.join(missing)}; then try again."
         )
     _apt(*missing)
 
@@ -210,7 +213,7 @@ def _apt(*packages: str) -> None:
 
 
 def _debian(version: str, root: Path) -> None:
-    """Make a Debian root that has the Python which a version needs."""
+    """Create a Debian root with the required Python."""
     if os.geteuid() or not shutil.which("apt-get"):
         least = needed_python(version)
         others = " ".join(one for one in VERSIONS if one != version and _python(one))
@@ -224,7 +227,7 @@ def _debian(version: str, root: Path) -> None:
         return
     program = shutil.which("debootstrap")
     if program is None:
-        _apt("debootstrap", "gpgv", "debian-archive-keyring")  # the latter check what it gets
+        _apt("debootstrap", "gpgv", "debian-archive-keyring")  # the latter two verify the download
         program = "/usr/sbin/debootstrap"
     half = root.with_name(f"{root.name}.half")
     shutil.rmtree(half, ignore_errors=True)
@@ -235,13 +238,13 @@ def _debian(version: str, root: Path) -> None:
         [program, "--variant=minbase", f"--include={PACKAGES}", root.name, str(half)]
         + ([mirror, str(script)] if mirror else [])
     )
-    if CERTIFICATES.exists():  # with what this machine trusts beyond Debian's own
+    if CERTIFICATES.exists():  # including this machine's additional CAs
         shutil.copy(CERTIFICATES, half / "etc" / "ssl" / "certs")
     half.rename(root)
 
 
 def _mirror() -> str | None:
-    """Return the mirror that this machine's own apt uses."""
+    """Return the Debian mirror that this machine's apt uses, or None."""
     command = ["apt-get", "indextargets", "--format", "$(REPO_URI)"]
     lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()  # noqa: S603 - apt
     return next((one for one in sorted(set(lines)) if one.rstrip("/").endswith("/debian")), None)
@@ -274,7 +277,9 @@ def _environment(found: Installation) -> None:
     constraints = f"{where}/package_constraints.txt"
     run("uv", "pip", "install", "--quiet", *python, "-c", constraints, "-r", str(listed))
     run("hass", "--version")
-    shutil.rmtree(SHARED / ".cache", ignore_errors=True)  # uv's, twice the size of all this
+    shutil.rmtree(
+        SHARED / ".cache", ignore_errors=True
+    )  # uv's cache, twice the size of the installation
 
 
 def _run(command: list[str], *, env: dict[str, str] | None = None, text: str | None = None) -> str:

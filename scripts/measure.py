@@ -1,7 +1,7 @@
-"""Measure what the notes report: command to retained `queued`, idle and under load, and memory.
+"""Measure the latency from a command to its retained `queued`, idle and under load, and memory.
 
-Run from the repository: ``python -m scripts.measure``. It starts a Mosquitto, a media server and
-the service on this machine's loopback, and ends by itself.
+Run from the repository: ``python -m scripts.measure``. It starts Mosquitto, a media server and the
+service on loopback, and stops them at the end.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ LATER = "2999-01-01T00:00:00Z"
 
 
 def latencies(client: Client, label: str) -> None:
-    """Print how long a command takes to its retained state, p50 and p99."""
+    """Print p50 and p99 of the time from a command to its retained state."""
     arrived: dict[str, float] = {}
     seen = threading.Event()
-    original = client._on_message  # noqa: SLF001 - times the arrival itself
+    original = client._on_message  # noqa: SLF001 - measures the time of arrival
 
     def on_message(one: object, two: object, message: object) -> None:
         topic = str(getattr(message, "topic", ""))
@@ -39,7 +39,7 @@ def latencies(client: Client, label: str) -> None:
             if state.get("request_id"):
                 arrived.setdefault(state["request_id"], time.perf_counter())
                 seen.set()
-        original(one, two, message)  # type: ignore[arg-type] # paho's
+        original(one, two, message)  # type: ignore[arg-type] # types of paho
 
     client._client.on_message = on_message  # noqa: SLF001 - the same
     taken = []

@@ -1,8 +1,8 @@
-"""Changes of one function (or constant) that take a protection out of it.
+"""Mutations of a function (or constant) that disable a protection in it.
 
-They go by names and by the syntax tree, so that comments, formatting and the lines around do not
-matter. Each applies to exactly one place, or raises `MutationError`. Code and expressions are given
-as Python, and compared as trees.
+They match names and syntax trees, so comments, formatting and neighbouring lines do not matter.
+Each applies to exactly one place, or raises `MutationError`. Code and expressions are given as
+Python and compared as trees.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Mutation = Callable[[ast.stmt], None]
 
 
 class MutationError(Exception):
-    """A mutation does not fit the code."""
+    """A mutation does not match the code."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Place:
     name: str
 
     def path(self, base: Path) -> Path:
-        """Return the module's file, where ``base`` holds the package."""
+        """Return the file of the module; ``base`` is the folder that holds the package."""
         return (base / self.name.partition(":")[0].replace(".", "/")).with_suffix(".py")
 
     def mutated(self, source: str, mutation: Mutation) -> str:
-        """Return a module's source with the mutation."""
+        """Return the mutated source of a module."""
         tree = ast.parse(source)
         mutation(self.find(tree))
         changed = ast.unparse(ast.fix_missing_locations(tree))
@@ -54,7 +54,7 @@ class Place:
 
 
 def body(code: str) -> Mutation:
-    """Give the function another body; there ``original`` is the function as it was."""
+    """Replace the body of the function; ``original`` in it is the unchanged function."""
 
     def mutate(node: ast.stmt) -> None:
         function = _function(node)
@@ -67,7 +67,7 @@ def body(code: str) -> Mutation:
 
 
 def never(mentions: str) -> Mutation:
-    """Make the condition of the one `if`, `elif` or `while` that mentions an expression false."""
+    """Falsify the condition of the only `if`, `elif` or `while` that mentions an expression."""
 
     def mutate(node: ast.stmt) -> None:
         found = [
@@ -81,7 +81,7 @@ def never(mentions: str) -> Mutation:
 
 
 def without(mentions: str) -> Mutation:
-    """Leave out the one simple statement that mentions an expression, such as a call."""
+    """Remove the only simple statement that mentions an expression, such as a call."""
 
     def mutate(node: ast.stmt) -> None:
         statements, index = _statement(node, mentions)
@@ -91,7 +91,7 @@ def without(mentions: str) -> Mutation:
 
 
 def before(mentions: str, code: str) -> Mutation:
-    """Insert code before the one simple statement that mentions an expression."""
+    """Insert code before the only simple statement that mentions an expression."""
 
     def mutate(node: ast.stmt) -> None:
         statements, index = _statement(node, mentions)
@@ -101,7 +101,7 @@ def before(mentions: str, code: str) -> Mutation:
 
 
 def with_argument(function: str, argument: str | int, value: str) -> Mutation:
-    """Give the one call of a function another argument; which one, its name or position says."""
+    """Replace an argument, by name or position, in the only call of a function."""
 
     def mutate(node: ast.stmt) -> None:
         calls = [
@@ -120,7 +120,7 @@ def with_argument(function: str, argument: str | int, value: str) -> Mutation:
 
 
 def assigned(name: str, value: str) -> Mutation:
-    """Give a variable another value where it is assigned."""
+    """Replace the value of the only assignment to a variable."""
 
     def mutate(node: ast.stmt) -> None:
         found = [
@@ -134,7 +134,7 @@ def assigned(name: str, value: str) -> Mutation:
 
 
 def instead(expression: str, other: str) -> Mutation:
-    """Put another expression in the place of one."""
+    """Replace the only occurrence of an expression."""
 
     def mutate(node: ast.stmt) -> None:
         old = _expression(expression)
@@ -154,7 +154,7 @@ def instead(expression: str, other: str) -> Mutation:
 
 
 def constant(value: str) -> Mutation:
-    """Give a constant another value."""
+    """Replace the value of a constant."""
 
     def mutate(node: ast.stmt) -> None:
         if not isinstance(node, Constant):
@@ -166,7 +166,7 @@ def constant(value: str) -> Mutation:
 
 def _one(found: list[T], what: str) -> T:
     if len(found) != 1:
-        raise MutationError(f"{len(found)} places in place of one: {what}")
+        raise MutationError(f"{len(found)} matches instead of one: {what}")
     return found[0]
 
 
@@ -190,7 +190,7 @@ def _function(node: ast.stmt) -> Function:
 
 
 def _statement(node: ast.stmt, mentions: str) -> tuple[list[ast.stmt], int]:
-    """Return where the one simple statement is that mentions an expression."""
+    """Return the block and index of the only simple statement that mentions an expression."""
     found = [
         (statements, index)
         for parent in ast.walk(_function(node))
@@ -202,7 +202,7 @@ def _statement(node: ast.stmt, mentions: str) -> tuple[list[ast.stmt], int]:
 
 
 def _blocks(node: ast.AST) -> list[list[ast.stmt]]:
-    """Return the lists of statements that a node has."""
+    """Return the blocks of statements of a node."""
     values = [value for _, value in ast.iter_fields(node) if isinstance(value, list) and value]
     return [value for value in values if isinstance(value[0], ast.stmt)]
 
@@ -213,7 +213,7 @@ def _mentions(node: ast.AST, expression: str) -> bool:
 
 
 def _children(node: ast.AST) -> Iterator[tuple[str, int | None, ast.AST]]:
-    """Yield what a node is made of: the field's name, the place in a list, the part."""
+    """Yield the children of a node: field name, index in a list or None, child."""
     for field, value in ast.iter_fields(node):
         if isinstance(value, ast.AST):
             yield field, None, value

@@ -1,10 +1,9 @@
-"""Take each protection out, one at a time, and see that a test fails.
+"""Disable each protection, one at a time, and check that a test fails.
 
-`python -m scripts.protections`; names as arguments run some.
-The numbers are those of the promises in docs/architecture.md (kills, broker, volume, two at once,
-time, input, sessions, load, health). Each change is a mutation of a named function
-(`scripts.mutations`), made in a copy of the repository. Takes some twenty minutes. Exit code 1 where
-a protection is missed by its test.
+`python -m scripts.protections [NAME ...]`. The numbers are those of the promises in
+docs/architecture.md (kills, broker, volume, two at once, time, input, sessions, load, health). Each
+change is a mutation of a named function (`scripts.mutations`) in a copy of the repository. Takes
+about twenty minutes. Exit code 1 if a test misses the removal of its protection.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ COPIED = ("mediarip_mqtt", "tests", "scripts", "docs", "docker", "pyproject.toml
 
 @dataclass(frozen=True)
 class Protection:
-    """A mutation of a named function takes it out; a test must notice.
+    """A mutation of a named function disables it; a test must fail then.
 
     ``function`` is `package.module:Class.method`, or a constant of a module.
     """
@@ -51,10 +50,10 @@ class Protection:
     mutation: Mutation
     test: str
     only: str = ""  # pytest's -k
-    also: tuple[tuple[str, Mutation], ...] = ()  # what would stand in for it: function, mutation
+    also: tuple[tuple[str, Mutation], ...] = ()  # code that would replace it: function, mutation
 
     def mutated(self, base: Path) -> dict[Path, str]:
-        """Return the modules that change, and their new sources."""
+        """Return the new sources of the changed modules, by path."""
         sources: dict[Path, str] = {}
         for name, mutation in ((self.function, self.mutation), *self.also):
             place = Place(name)
@@ -423,7 +422,7 @@ def main(wanted: list[str]) -> int:
 
 
 def _is_noticed(one: Protection, copy: Path) -> str | None:
-    """Return the first test that fails without a protection; None where none does."""
+    """Return the first test that fails without the protection, or None."""
     try:
         changed = one.mutated(copy)
     except MutationError as error:
@@ -448,7 +447,9 @@ def _is_noticed(one: Protection, copy: Path) -> str | None:
             except subprocess.TimeoutExpired:
                 return f"{one.test} (did not end)"
             finally:
-                with contextlib.suppress(ProcessLookupError):  # also what the tests have started
+                with contextlib.suppress(
+                    ProcessLookupError
+                ):  # including processes that the tests started
                     os.killpg(done.pid, signal.SIGKILL)
     finally:
         for path, source in original.items():

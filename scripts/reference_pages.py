@@ -1,4 +1,4 @@
-"""The pages of docs/reference, made from the contract; see `scripts.generated_docs`."""
+"""Renders the pages of docs/reference from the contract; see `scripts.generated_docs`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mediarip_mqtt.cli.schema import described_topics
 from mediarip_mqtt.cli.schema.described_topics import DEFS, Schema
 from mediarip_mqtt.commands import examples, payloads, replies
 from mediarip_mqtt.contract import events
-from mediarip_mqtt.contract.error_guide import GUIDE, Of
+from mediarip_mqtt.contract.errors import ErrorCode, ErrorScope
 
 MADE: Final = "<!-- Written by `make docs` from the code. -->"
 COMMANDS: Final = f"""# Commands
@@ -67,17 +67,17 @@ The reply to a refused command has the code in `error.code`. A failed job, and o
 its next attempt, has it in `error_code`. Codes are stable, so automations may compare them. The
 message beside a code is for people and may change.
 """
-PAGES: Final = {  # that say more of a topic
+PAGES: Final = {  # topics that a page of their own describes
     "event": "events",
     "response": "commands",
     "command": "commands",
     "session.command": "commands",
     "session.command.name": "commands",
 }
-OF: Final = {
-    Of.COMMAND: "Of a command.",
-    Of.JOB: "Of a job, and of `probe`.",
-    Of.BOTH: "Of a command or a job.",
+SCOPES: Final = {
+    ErrorScope.COMMAND: "Of a command.",
+    ErrorScope.JOB: "Of a job, and of `probe`.",
+    ErrorScope.BOTH: "Of a command or a job.",
 }
 
 
@@ -87,7 +87,7 @@ def pages() -> dict[str, str]:
         "commands.md": _page(COMMANDS, (_command(name) for name in payloads.CLASSES)),
         "topics.md": _page(TOPICS.rstrip(), (*_topics(), "", *map(_object, _objects()))),
         "events.md": _page(EVENTS, (_event(name) for name in events.types())),
-        "errors.md": _page(ERRORS, (_error(code) for code in GUIDE)),
+        "errors.md": _page(ERRORS, (_error(code) for code in ErrorCode)),
     }
 
 
@@ -131,7 +131,7 @@ def _reply(cls: type[replies.Accepted]) -> str:
 
 
 def _link(schema: Schema) -> str:
-    """Return a link to what an object, or the objects of a list, hold."""
+    """Return a link to the description of an object, or of a list's objects."""
     kind = _kind(schema)
     return f" ({kind})" if "](" in kind else ""
 
@@ -156,7 +156,7 @@ def _topics() -> Iterable[str]:
 
 
 def _objects() -> list[str]:
-    """Return the names of all objects that are published, or that a command or a reply holds."""
+    """Return the names of all objects in published payloads, commands and replies."""
     inside: dict[str, None] = {}
     published = [one for topic in described_topics.topics() for one in topic.messages]
     todo: list[Any] = [
@@ -206,18 +206,18 @@ def _event(name: str) -> str:
     return f"## {name}\n\n{_text(schema)}{table}"
 
 
-def _error(code: str) -> str:
-    guide = GUIDE[code]  # type: ignore[index] # each is a member of the enumeration
-    return f"## {code}\n\n{OF[guide.of]} {guide.meaning}\n\n**What to do:** {guide.remedy}\n"
+def _error(code: ErrorCode) -> str:
+    scope = SCOPES[code.scope]
+    return f"## {code}\n\n{scope} {code.meaning}\n\n**What to do:** {code.remedy}\n"
 
 
 def _default(schema: Schema) -> str:
     default = schema.get("default")
-    return "" if default in (None, [], "") else f"`{json.dumps(default)}` where it is left out."
+    return "" if default in (None, [], "") else f"Default: `{json.dumps(default)}`."
 
 
 def _row(key: str, schema: Schema, note: str | None = None) -> str:
-    """Return a key's row; a key of a command, which has a note, need not be null to be left out."""
+    """Return a key's row; keys of commands have a ``note`` and are omitted instead of null."""
     kind = _kind(schema) if note is None else _kind(schema).removesuffix(" or null")
     what = " ".join(one for one in (schema.get("description"), note) if one)
     cells = (f"`{key}`", kind, what)
@@ -257,7 +257,7 @@ def _named(name: str) -> str:
 
 
 def _text(schema: Schema) -> str:
-    """Return a docstring as Markdown in one line."""
+    """Return a docstring as one line of Markdown."""
     return " ".join(str(schema["description"]).replace("``", "`").split())
 
 

@@ -1,6 +1,7 @@
-"""Say whether a tag may be released: ``python -m scripts.release v1.2.3``.
+"""Check that a tag may be released: ``python -m scripts.release v1.2.3``.
 
-It is the package's version, and CHANGELOG.md tells of it. Needs nothing but Python.
+It must match the package's version, and CHANGELOG.md must have a section for it. Uses only the
+standard library.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ ROOT: Final = Path(__file__).parent.parent
 
 
 def problems(tag: str, project: str, changelog: str) -> list[str]:
-    """Return what speaks against a tag, given pyproject.toml and CHANGELOG.md."""
+    """Return the reasons against a tag, given the texts of pyproject.toml and CHANGELOG.md."""
     version = tomllib.loads(project)["project"]["version"]
     found = []
     if tag != f"v{version}":
@@ -28,9 +29,9 @@ def problems(tag: str, project: str, changelog: str) -> list[str]:
 
 
 def main() -> int:
-    """Check the tag that is given."""
+    """Check the tag in the arguments."""
     if len(sys.argv) != 2:  # noqa: PLR2004 - the program and the tag
-        print("say: python -m scripts.release TAG", file=sys.stderr)
+        print("usage: python -m scripts.release TAG", file=sys.stderr)
         return 2
     texts = [(ROOT / name).read_text("utf-8") for name in ("pyproject.toml", "CHANGELOG.md")]
     found = problems(sys.argv[1], *texts)

@@ -1,7 +1,7 @@
-"""A day's work compressed: short jobs with faults in between; what the process holds levels off.
+"""Soak test: many short jobs with faults in between; the resource usage must level off.
 
-Run from the repository: ``python -m scripts.soak --minutes 15``. It starts a Mosquitto, a media
-server and the service on this machine's loopback, prints a line a round, and ends by itself.
+Run from the repository: ``python -m scripts.soak --minutes 15``. It starts Mosquitto, a media
+server and the service on loopback, and prints one line per round.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from tests.support.media import make
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
-JOBS = 40  # a round, unless told otherwise
+JOBS = 40  # per round
 FINAL = {"completed", "failed", "cancelled"}
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What the service held after a round, with nothing under way."""
+    """Resource usage of the idle service after a round."""
 
     jobs: int  # so far
     memory: float  # MiB resident
     threads: int
     descriptors: int
     sockets: int
-    left: int  # temporary files of jobs, which are all over
+    left: int  # temporary files, although all jobs have ended
 
 
 def soak(
     folder: Path, seconds: float, jobs: int = JOBS, say: Callable[[str], None] = print
 ) -> list[Sample]:
-    """Give the service work for so long, in rounds of so many jobs; return a sample of each."""
+    """Run rounds of ``jobs`` jobs for ``seconds``; return one sample per round."""
     chance = random.Random(4)  # noqa: S311 - the same faults in every run
     media = MediaServer(make(folder / "media")).start()
     broker = Mosquitto(folder / "broker")
-    # As brokers are at home: thousands of topics saved at each change would be all that it does.
+    # As in usual installations: saving thousands of topics at each change would slow it down.
     broker.saves_each_change = False
     broker.start()
     client = Client(broker.port)
@@ -96,7 +96,7 @@ def _round(
         for i in keys
     ]
     for job_id in chance.sample(ids, 5):
-        client.request("cancel", id=job_id)  # or it is over already, which is an answer, too
+        client.request("cancel", id=job_id)  # a refusal is fine: the job may have ended
     if number % 2:
         (broker.kill if number % 4 == 1 else broker.stop)()
         broker.start()
@@ -115,7 +115,7 @@ def _unfinished(client: Client) -> int:
 
 def _sample(jobs: int, service: Service) -> Sample:
     process = psutil.Process(service.pid)
-    time.sleep(1)  # what has ended is closed within it
+    time.sleep(1)  # for sockets and files to be closed
     with process.oneshot():
         return Sample(
             jobs=jobs,
@@ -128,13 +128,13 @@ def _sample(jobs: int, service: Service) -> Sample:
 
 
 def main() -> None:
-    """Run it for as many minutes as asked."""
+    """Run for the given number of minutes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=15)
-    parser.add_argument("--jobs", type=int, default=JOBS, help="in a round")
+    parser.add_argument("--jobs", type=int, default=JOBS, help="per round")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
-    print(f"everything is in {folder}, and stays there where this fails")
+    print(f"files are in {folder}; they are kept if this fails")
     soak(folder, given.minutes * 60, given.jobs)
     shutil.rmtree(folder)
     sys.stdout.flush()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draw docs/images/terminal.svg: a real download and the real table, from a service of its own."""
+"""Draw docs/images/terminal.svg: a real download and the real table, from a temporary service."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from mediarip_mqtt.cli import client
-from mediarip_mqtt.cli.client import Snapshot, open_client
+from mediarip_mqtt.cli import download
+from mediarip_mqtt.cli.client import Snapshot, decode, open_client
 from mediarip_mqtt.cli.display import JobTable, ProgressBar
 from mediarip_mqtt.contract import settings
 from mediarip_mqtt.mqtt.embedded_broker import embedded_broker
 from mediarip_mqtt.service import app, load_settings
 
 PICTURE: Final = Path(__file__).parent.parent / "docs" / "images" / "terminal.svg"
-# Title to size: the first one is followed to its end, the others are under way or wait by then.
+# Title to size. The first is followed to its end, while the others still run or wait.
 FILMS: Final = {
     "Interview": 12_000_000,
     "Lecture 12 - Queues": 40_000_000,
@@ -37,13 +37,13 @@ FILMS: Final = {
 
 
 class Films(SimpleHTTPRequestHandler):
-    """Serves files without a word."""
+    """Serves files without logging."""
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Suppress the log."""
 
     def copyfile(self, *files: Any) -> None:
-        """Send a file; who asked may go."""
+        """Send a file; ignore a client that disconnects."""
         with contextlib.suppress(ConnectionError):
             super().copyfile(*files)
 
@@ -70,12 +70,12 @@ async def record(folder: Path) -> str:
         table = JobTable()
         bar = ProgressBar(Console(width=100, file=io.StringIO(), force_terminal=True))
         lines: list[Snapshot] = []
-        outcome = await client.download(mqtt, {"url": f"{url}Interview.mp4"}, lines.append)
+        outcome = await download.add_and_follow(mqtt, {"url": f"{url}Interview.mp4"}, lines.append)
         async with open_client(mqtt) as asking:
             for name in list(FILMS)[3:]:
                 await asking.ask("download", {"url": url + name.replace(" ", "%20") + ".mp4"})
             await asyncio.sleep(1)
-        half = next(one for one in lines if one.percent > 40)  # noqa: PLR2004 - in full swing
+        half = next(one for one in lines if one.percent > 40)  # noqa: PLR2004 - percent, in the middle of the download
         console.print(Text("$ mediarip-mqtt download https://videos.example/interview"))
         with bar:
             bar.show(half)
@@ -86,12 +86,12 @@ async def record(folder: Path) -> str:
         stop.set()
         await service
     svg = console.export_svg(title="mediarip-mqtt")
-    # Fonts from elsewhere are not loaded in a page's picture anyway.
+    # Browsers don't load external fonts for images.
     return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
 
 
 def serve(folder: Path) -> str:
-    """Serve made-up films from a folder; return the server's URL."""
+    """Serve random files from a folder; return the server's URL."""
     films = folder / "films"
     films.mkdir()
     for name, size in FILMS.items():
@@ -102,7 +102,7 @@ def serve(folder: Path) -> str:
 
 
 async def fill(table: JobTable, mqtt: settings.MqttSettings) -> None:
-    """Take over all that the broker retains."""
+    """Fill the table from the retained messages."""
     async with open_client(mqtt) as watching:
         topics = watching.topics
         table.online = True
@@ -112,7 +112,7 @@ async def fill(table: JobTable, mqtt: settings.MqttSettings) -> None:
             while (left := end - asyncio.get_running_loop().time()) > 0:
                 message = await watching.receive(left)
                 place = topics.parse_job(message.topic)
-                content = client.decode(message.payload)
+                content = decode(message.payload)
                 if place is None:
                     table.state = {**content, "disk_free": 2_400_000_000_000}
                 elif place[1] == "state":
@@ -122,7 +122,7 @@ async def fill(table: JobTable, mqtt: settings.MqttSettings) -> None:
 
 
 def main() -> None:
-    """Write the picture."""
+    """Write the SVG."""
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         PICTURE.write_text(asyncio.run(record(Path(folder))), "utf-8")

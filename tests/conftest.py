@@ -1,4 +1,4 @@
-"""The parts that the tests run on, each a real one."""
+"""Fixtures: real brokers, services, stores and media servers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.support.media import make
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
-# `make test-slow` takes the thorough one.
+# `make test-slow` uses the thorough profile.
 settings.register_profile("quick", max_examples=20, deadline=None, database=None)
 settings.register_profile("thorough", max_examples=300, deadline=None, database=None)
 settings.load_profile("quick")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return how many processes `-n auto` takes: a test mostly waits, a slow one less so."""
+    """Return the number of workers for `-n auto`; tests mostly wait, slow ones less so."""
     cores = os.cpu_count() or 1
     fast = "not slow" in config.option.markexpr
     return 2 * cores if fast else cores + cores // 2
@@ -67,10 +67,10 @@ def media_tls(media_folder: Path, authority: trustme.CA) -> Iterator[MediaServer
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    one = Store(tmp_path / "s.db", journal_mode="wal", exclusive=False)
-    await one.open()
-    yield one
-    await one.close()
+    store = Store(tmp_path / "s.db", journal_mode="wal", exclusive=False)
+    await store.open()
+    yield store
+    await store.close()
 
 
 @pytest.fixture
@@ -82,16 +82,16 @@ def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
 
 @pytest.fixture
 def client(mosquitto: Mosquitto) -> Iterator[Client]:
-    one = Client(mosquitto.port)
-    yield one
-    one.close()
+    client = Client(mosquitto.port)
+    yield client
+    client.close()
 
 
 @pytest.fixture
 def service(tmp_path: Path, mosquitto: Mosquitto, client: Client) -> Iterator[Service]:
-    one = Service(tmp_path, mosquitto.port).start()
-    yield one
-    one.stop()
+    service = Service(tmp_path, mosquitto.port).start()
+    yield service
+    service.stop()
 
 
 @pytest.fixture

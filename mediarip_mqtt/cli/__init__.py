@@ -1,4 +1,4 @@
-"""What a person types: `mediarip-mqtt run`, `download`, `watch`, `doctor` and the others.
+"""The command line: `main` registers the commands, each of which has its own module.
 
-Uses every room. Nothing uses it.
+May use every room. No other room uses it.
 """

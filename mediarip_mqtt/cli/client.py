@@ -1,4 +1,4 @@
-"""What the command line does over MQTT: ask the service, add a download, follow jobs."""
+"""The MQTT client of the command line: send commands, read replies, follow a job."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from mediarip_mqtt.contract.errors import BrokerError, LinkError, MediaripError
@@ -20,19 +19,19 @@ from mediarip_mqtt.mqtt.connection import Link, Message, connect
 from mediarip_mqtt.mqtt.embedded_broker import running_broker
 from mediarip_mqtt.volume.files import own_folder
 
-RETAINED_TIME: Final = 2.0  # seconds in which a broker hands out what it retains
-REPLY_TIME: Final = 20.0
-RECONNECT_TIME: Final = 60.0
-ENDED: Final = TERMINAL | {JobStatus.REVIEW}  # without a person a job goes no further
+RETAINED_TIME: Final = 2.0  # seconds to wait for a retained message
+REPLY_TIME: Final = 20.0  # seconds to wait for a reply
+RECONNECT_TIME: Final = 60.0  # seconds that `follow` tries to reconnect
+ENDED: Final = TERMINAL | {JobStatus.REVIEW}  # nothing more happens by itself
 
 
 class ServiceError(MediaripError):
-    """The service is not there, or does not answer."""
+    """The service is offline, does not answer, or refused a command."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A job as last heard of; ``progress`` is empty while it does not run."""
+    """The last known state of a job; ``progress`` is empty while it does not run."""
 
     job: Mapping[str, Any]
     progress: Mapping[str, Any] = field(default_factory=dict)
@@ -40,12 +39,12 @@ class Snapshot:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more happens to the job by itself."""
+        """Whether the job has ended, or waits for a person."""
         return self.job.get("status") in ENDED
 
     @property
     def percent(self) -> float:
-        """How much of the job is done, 0 to 100."""
+        """Progress, 0 to 100."""
         if self.job.get("status") == JobStatus.COMPLETED:
             return 100.0
         return float(
@@ -54,7 +53,7 @@ class Snapshot:
 
 
 class Client:
-    """Talks with the service over one connection; made by `open_client`."""
+    """Talks to the service over one connection; made by `open_client`."""
 
     def __init__(self, link: Link, topics: Topics, where: str) -> None:
         self.topics = topics
@@ -67,27 +66,27 @@ class Client:
 
     @property
     def protocol(self) -> str:
-        """The version of MQTT that the broker speaks with this client."""
+        """The MQTT version of this connection."""
         return self._link.protocol
 
     async def subscribe(self, *topics: str) -> None:
-        """Subscribe; what is retained arrives first."""
+        """Subscribe; retained messages arrive first."""
         await self._link.subscribe(*topics)
 
     async def unsubscribe(self, *topics: str) -> None:
-        """Unsubscribe."""
+        """Unsubscribe; messages already received may still follow."""
         await self._link.unsubscribe(*topics)
 
     async def publish(self, topic: str, payload: str | None, *, retain: bool = False) -> None:
-        """Publish, and wait for the broker's acknowledgement."""
+        """Publish and wait for the broker's acknowledgement."""
         await self._link.publish(topic, payload, retain=retain)
 
     async def receive(self, seconds: float | None = None) -> Message:
-        """Return the next message; raise `TimeoutError` where none comes in time."""
-        # The pending read is kept, not cancelled: aiomqtt loses a message to a cancelled one.
+        """Return the next message; raise `TimeoutError` if none arrives in time."""
+        # Keep the pending read: aiomqtt loses a message if its read is cancelled.
         if self._next is None:
             self._next = asyncio.ensure_future(anext(self._messages))
-        if self._watch is None:  # aiomqtt does not notice every loss of the connection
+        if self._watch is None:  # aiomqtt misses some connection losses
             self._watch = asyncio.ensure_future(self._link.watch())
         both: set[asyncio.Future[Any]] = {self._next, self._watch}
         done, _ = await asyncio.wait(both, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -99,7 +98,7 @@ class Client:
         return message
 
     async def retained(self, topic: str) -> bytes | None:
-        """Return what the broker retains on a topic; None where that is nothing."""
+        """Return the retained payload of a topic, or None."""
         await self._link.subscribe(topic)
         deadline = asyncio.get_running_loop().time() + RETAINED_TIME
         with contextlib.suppress(TimeoutError):
@@ -110,12 +109,12 @@ class Client:
         return None
 
     async def check_online(self) -> None:
-        """Raise `ServiceError` where the service does not say that it is online."""
+        """Raise `ServiceError` unless the service is online."""
         status = await self.retained(self.topics.status)
         if status is None:
             raise ServiceError(
-                f"No service has said anything below `{self.topics.base}` at the broker "
-                f"{self._where}. Start it (`mediarip-mqtt run`), or check mqtt.base_topic."
+                f"No service has published below `{self.topics.base}` at the broker {self._where}. "
+                "Start it (`mediarip-mqtt run`), or check mqtt.base_topic."
             )
         if status != ONLINE.encode():
             raise ServiceError(
@@ -124,7 +123,7 @@ class Client:
             )
 
     async def info(self) -> dict[str, Any]:
-        """Return the service's facts; empty where it published none."""
+        """Return the payload of `info`; empty if there is none."""
         payload = await self.retained(self.topics.info)
         return decode(payload) if payload else {}
 
@@ -136,7 +135,7 @@ class Client:
         return request_id
 
     async def ask(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Send a command and return its reply, accepted or refused."""
+        """Send a command and return its reply; a refusal is returned, too."""
         if not self._hears_replies:
             await self._link.subscribe(self.topics.response)
             self._hears_replies = True
@@ -151,30 +150,30 @@ class Client:
                         return reply
         except TimeoutError:
             raise ServiceError(
-                f"The service did not answer within {REPLY_TIME:.0f} s. Its log tells more."
+                f"The service did not answer within {REPLY_TIME:.0f} s. See its log."
             ) from None
 
     async def close(self) -> None:
-        """Drop what still waits for the connection."""
+        """Cancel pending reads of the connection."""
         for pending in (self._next, self._watch):
             if pending is None:
                 continue
             pending.cancel()
             await asyncio.wait({pending})
             if not pending.cancelled():
-                pending.exception()  # seen; it would be logged as never retrieved
+                pending.exception()  # suppress asyncio's "exception was never retrieved"
         with contextlib.suppress(RuntimeError):
             await self._messages.aclose()  # type: ignore[attr-defined] # an async generator
 
 
 def reachable(settings: Settings) -> MqttSettings:
-    """Return how a client reaches the service: its embedded broker, else the configured one."""
+    """Return the settings of the running embedded broker, else the configured ones."""
     return running_broker(settings.mqtt, own_folder(settings)) or settings.mqtt
 
 
 @asynccontextmanager
 async def open_client(settings: MqttSettings) -> AsyncIterator[Client]:
-    """Connect to the broker; raises `BrokerError` that says which and what to do."""
+    """Connect to the broker; raises `BrokerError`."""
     async with connect(settings) as link:
         client = Client(link, Topics(settings.base_topic), f"{settings.host}:{settings.port}")
         try:
@@ -184,7 +183,7 @@ async def open_client(settings: MqttSettings) -> AsyncIterator[Client]:
 
 
 def decode(payload: bytes) -> dict[str, Any]:
-    """Return a JSON object; empty where a payload is something else."""
+    """Parse a JSON object; return an empty one for any other payload."""
     try:
         value = json.loads(payload)
     except ValueError:
@@ -192,55 +191,21 @@ def decode(payload: bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a download ended; ``path`` is its file, or the folder of a playlist's files."""
-
-    job: Mapping[str, Any]
-    path: Path | None
-
-    @property
-    def completed(self) -> bool:
-        """Whether the file is there."""
-        return self.job.get("status") == JobStatus.COMPLETED
-
-
-async def download(
-    settings: MqttSettings, arguments: Mapping[str, Any], show: Callable[[Snapshot], None]
-) -> Outcome:
-    """Add a download and follow it until it ends; raises `MediaripError` where it is refused."""
-    async with open_client(settings) as client:
-        await client.check_online()
-        info = await client.info()
-        job = accepted_job(await client.ask("download", arguments))
-    show(Snapshot(job))
-    final = Snapshot(job)
-    async for final in follow(settings, str(job["id"])):
-        show(final)
-    root = Path(str(info.get("storage_root") or "."))
-    filename = final.job.get("filename")
-    if filename:
-        path: Path | None = root / str(filename)
-    else:
-        path = root / str(final.job.get("folder") or "") if final.job.get("items") else None
-    return Outcome(final.job, path)
-
-
 def accepted_job(reply: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the job of a reply; raise `ServiceError` with its reason where it is a refusal."""
+    """Return the job of a reply; raise `ServiceError` if the command was refused."""
     if not reply.get("ok"):
         raise ServiceError(refusal(reply))
     return {"id": reply.get("job_id"), **(reply.get("job") or {})}
 
 
 def refusal(reply: Mapping[str, Any]) -> str:
-    """Return why a command was refused, for a person."""
+    """Return the message and code of a refusal."""
     error = reply.get("error") or {}
     return f"{error.get('message', 'Refused.')} ({error.get('code', 'internal')})"
 
 
 async def follow(settings: MqttSettings, job_id: str) -> AsyncIterator[Snapshot]:
-    """Yield a job at each change until it ends, also over a loss of the broker or service."""
+    """Yield a job at each change until it ends; reconnect if the connection is lost."""
     lost_at: float | None = None
     while True:
         try:
@@ -255,7 +220,7 @@ async def follow(settings: MqttSettings, job_id: str) -> AsyncIterator[Snapshot]
             lost_at = lost_at or now
             if now - lost_at > RECONNECT_TIME:
                 raise BrokerError(
-                    f"{error.message} The download may go on; `mediarip-mqtt watch` shows it."
+                    f"{error.message} The download may continue; `mediarip-mqtt watch` shows it."
                 ) from None
             await asyncio.sleep(1)
 

@@ -1,4 +1,4 @@
-"""What the shell completes: values that are known without a broker."""
+"""Shell completion of values that are known without a broker."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from mediarip_mqtt.service import load_settings
 
 
 def command_names(incomplete: str) -> list[str]:
-    """Return the commands that begin so."""
+    """Return the matching MQTT commands."""
     return [name for name in sorted(payloads.CLASSES) if name.startswith(incomplete)]
 
 
 def presets(incomplete: str) -> list[str]:
-    """Return the presets that begin so: the built-in ones, and those of this machine's settings."""
+    """Return the matching presets, built-in or from this machine's configuration."""
     config = os.environ.get("MEDIARIP_CONFIG")
     try:
         downloads = load_settings.load(Path(config) if config else None).downloads
-    except ConfigError:  # the command itself tells what is wrong
+    except ConfigError:  # the command itself reports it
         downloads = settings.DownloadSettings()
     return [name for name in presets_module.preset_names(downloads) if name.startswith(incomplete)]

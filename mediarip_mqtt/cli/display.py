@@ -1,4 +1,4 @@
-"""What a terminal shows of jobs: a progress bar, plain lines, a live table."""
+"""Shows jobs on a terminal: a progress bar, plain lines, a live table."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ from mediarip_mqtt.cli.client import ENDED, Snapshot
 from mediarip_mqtt.contract.models import ACTIVE, JobStatus, Phase
 
 PLAIN_STEP: Final = 10.0  # percent between two plain lines
-PLAIN_INTERVAL: Final = 5.0  # seconds after which a plain line comes anyway, if something moved
-ID_LEAST: Final = 8
-AFTERWARDS: Final = (Phase.MERGING, Phase.CONVERTING, Phase.MOVING)  # say more than "processing"
+PLAIN_INTERVAL: Final = 5.0  # seconds after which smaller progress is printed, too
+ID_LEAST: Final = 8  # characters
+AFTERWARDS: Final = (
+    Phase.MERGING,
+    Phase.CONVERTING,
+    Phase.MOVING,
+)  # more precise than "processing"
 COLOURS: Final[dict[str, str]] = {
     JobStatus.COMPLETED: "green",
     JobStatus.FAILED: "red",
@@ -31,22 +35,22 @@ COLOURS: Final[dict[str, str]] = {
 
 
 def clean(text: object) -> str:
-    """Return a text without control characters: titles come from anywhere."""
+    """Replace control characters: titles are untrusted."""
     return "".join(char if char.isprintable() else " " for char in str(text or ""))
 
 
 def title_of(job: Mapping[str, Any]) -> str:
-    """Return what a job is called."""
+    """Return a job's title, else its URL or id, without control characters."""
     return clean(job.get("title") or job.get("url") or job.get("id"))
 
 
 def speed_text(value: object) -> str:
-    """Return bytes per second for people."""
+    """Format bytes per second; empty if unknown or zero."""
     return f"{decimal(int(value))}/s" if isinstance(value, int | float) and value > 0 else ""
 
 
 def eta_text(value: object) -> str:
-    """Return seconds as minutes or hours."""
+    """Format seconds as ``m:ss`` or ``h:mm:ss``; empty if unknown."""
     if not isinstance(value, int | float):
         return ""
     minutes, seconds = divmod(round(value), 60)
@@ -55,7 +59,7 @@ def eta_text(value: object) -> str:
 
 
 def items_text(job: Mapping[str, Any]) -> str:
-    """Return a playlist's counts; empty for a single file."""
+    """Format a playlist's counts; empty for a single file."""
     items = job.get("items")
     if not items:
         return ""
@@ -65,7 +69,7 @@ def items_text(job: Mapping[str, Any]) -> str:
 
 
 def doing_text(snapshot: Snapshot) -> str:
-    """Return what happens to a job at this moment."""
+    """Return the current activity of a job."""
     job, progress = snapshot.job, snapshot.progress
     if not snapshot.online:
         return "the service is offline; waiting"
@@ -79,7 +83,7 @@ def doing_text(snapshot: Snapshot) -> str:
 
 
 def numbers_text(snapshot: Snapshot) -> str:
-    """Return sizes, speed and time left, as far as they are known."""
+    """Format size, speed and time left, as far as known."""
     job, progress = snapshot.job, snapshot.progress
     done, total = progress.get("downloaded_bytes"), progress.get("total_bytes")
     size = ""
@@ -97,7 +101,7 @@ def numbers_text(snapshot: Snapshot) -> str:
 
 
 class ProgressBar:
-    """One download's progress: a bar on a terminal, else plain lines without control codes."""
+    """Progress of one download: a bar on a terminal, otherwise plain lines."""
 
     def __init__(self, console: Console) -> None:
         self.job_id: str | None = None
@@ -126,7 +130,7 @@ class ProgressBar:
             self._bar.stop()
 
     def show(self, snapshot: Snapshot) -> None:
-        """Show a job as it is now."""
+        """Show the current state of the job."""
         self.job_id = str(snapshot.job["id"])
         title = title_of(snapshot.job)
         short = title if len(title) <= 40 else f"{title[:39]}…"  # noqa: PLR2004 - leaves room for the bar
@@ -162,43 +166,38 @@ class ProgressBar:
 
 
 def plain_line(job: Mapping[str, Any]) -> str:
-    """Return a job as one line, without control codes: its status, id, title, and what failed."""
+    """Format a job as one line without control codes: status, id, title, error."""
     line = f"{job.get('status'):<12} {job.get('id')}  {title_of(job)}"
     return f"{line}  {clean(job.get('error_message'))}".rstrip()
 
 
 def print_line(file: IO[str], text: str) -> None:
-    """Write a line as it is: no wrapping, no colours."""
+    """Write a line without wrapping or colours, and flush."""
     file.write(text + "\n")
     file.flush()
 
 
 def short_ids(ids: Iterable[str]) -> dict[str, str]:
-    """Return for each id the shortest beginning that names it alone; commands take it as an id."""
+    """Map each id to its shortest unambiguous prefix; commands accept the prefix."""
     ordered = sorted(set(ids))
     short = {}
-    for place, one in enumerate(ordered):
-        shared = max(
-            (
-                _common(one, other)
-                for other in ordered[max(0, place - 1) : place + 2]
-                if other != one
-            ),
-            default=0,
-        )
-        short[one] = one[: max(ID_LEAST, shared + 1)]
+    for place, job_id in enumerate(ordered):
+        neighbours = ordered[max(0, place - 1) : place] + ordered[place + 1 : place + 2]
+        shared = max((_shared_length(job_id, other) for other in neighbours), default=0)
+        short[job_id] = job_id[: max(ID_LEAST, shared + 1)]
     return short
 
 
-def _common(one: str, other: str) -> int:
-    for place, (left, right) in enumerate(zip(one, other, strict=False)):
-        if left != right:
-            return place
-    return min(len(one), len(other))
+def _shared_length(left: str, right: str) -> int:
+    """Return the length of the common prefix."""
+    for position, (char, other) in enumerate(zip(left, right, strict=False)):
+        if char != other:
+            return position
+    return min(len(left), len(right))
 
 
 def job_table(snapshots: Iterable[Snapshot], names: Mapping[str, str]) -> Table:
-    """Return a table with a row for each job; ``names`` are their ids as they are shown."""
+    """Return a table with one row per job; ``names`` maps ids to the shown ids."""
     table = Table(expand=True, box=box.SIMPLE_HEAD, header_style="bold")
     for name in ("id", "status"):
         table.add_column(name, no_wrap=True)
@@ -220,7 +219,7 @@ def job_table(snapshots: Iterable[Snapshot], names: Mapping[str, str]) -> Table:
 
 
 class JobTable:
-    """All jobs known to the broker, the running ones first."""
+    """The table of `watch`: all retained jobs, running ones first."""
 
     def __init__(self) -> None:
         self.online: bool | None = None
@@ -229,7 +228,7 @@ class JobTable:
         self.progress: dict[str, Mapping[str, Any]] = {}
 
     def update_job(self, job_id: str, job: Mapping[str, Any] | None) -> None:
-        """Take over a job's state; None where the job is gone."""
+        """Set a job's state; empty or None removes the job."""
         if job:
             self.jobs[job_id] = job
         else:
@@ -237,41 +236,31 @@ class JobTable:
             self.progress.pop(job_id, None)
 
     def update_progress(self, job_id: str, progress: Mapping[str, Any] | None) -> None:
-        """Take over a job's progress; None where there is none any more."""
+        """Set a job's progress; empty or None clears it."""
         if progress:
             self.progress[job_id] = progress
         else:
             self.progress.pop(job_id, None)
 
     def render(self, rows: int) -> Group:
-        """Return the table with at most ``rows`` jobs."""
+        """Return the table of at most ``rows`` jobs, and a footer."""
         ordered = self._ordered()
-        shown = [Snapshot(one, self.progress.get(str(one["id"]), {})) for one in ordered[:rows]]
+        shown = [Snapshot(job, self.progress.get(str(job["id"]), {})) for job in ordered[:rows]]
         table = job_table(shown, short_ids(self.jobs))
         more = len(ordered) - rows
         return Group(table, Text(self._footer() + (f", {more} more" if more > 0 else "")))
 
     def _ordered(self) -> list[Mapping[str, Any]]:
-        def rank(job: Mapping[str, Any]) -> tuple[int, str]:
-            status = job.get("status")
-            return (0 if status in ACTIVE else 2 if status in ENDED else 1), ""
-
-        newest_first = sorted(
-            self.jobs.values(), key=lambda job: str(job.get("created_at")), reverse=True
-        )
-        waiting_in_order = sorted(
-            (job for job in newest_first if rank(job)[0] == 1),
-            key=lambda job: str(job.get("created_at")),
-        )
-        return [
-            *(job for job in newest_first if rank(job)[0] == 0),
-            *waiting_in_order,
-            *(job for job in newest_first if rank(job)[0] == 2),  # noqa: PLR2004 - the last group
-        ]
+        """Return running (newest first), waiting (oldest first), ended jobs (newest first)."""
+        oldest_first = sorted(self.jobs.values(), key=lambda job: str(job.get("created_at")))
+        running = [job for job in oldest_first if job.get("status") in ACTIVE]
+        ended = [job for job in oldest_first if job.get("status") in ENDED]
+        waiting = [job for job in oldest_first if job.get("status") not in ACTIVE | ENDED]
+        return [*reversed(running), *waiting, *reversed(ended)]
 
     def _footer(self) -> str:
         if self.online is None:
-            return "no service heard of yet"
+            return "no service found yet"
         parts = ["online" if self.online else "OFFLINE"]
         if self.state.get("paused"):
             parts.append(f"paused ({clean(self.state.get('pause_reason'))})")

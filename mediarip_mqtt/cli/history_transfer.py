@@ -1,4 +1,4 @@
-"""Export and import of jobs over MQTT, with the service that runs."""
+"""Export and import of jobs over MQTT, with the running service."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mediarip_mqtt.contract import topics
 from mediarip_mqtt.contract.errors import ErrorCode
 from mediarip_mqtt.jobs.history_records import NAMESPACE, Record
 
-PAGE: Final = 100  # jobs
-CHUNK: Final = 100  # records
+PAGE: Final = 100  # jobs per `list`
+CHUNK: Final = 100  # records per `import`
 CHUNK_BYTES: Final = 64 * 1024
 ENVELOPE: Final = 256  # bytes of a command around its records
-PAUSE: Final = 1.0  # seconds before what was refused for now is asked for again
-PATIENCE: Final = 30
-NAMED: Final = 20  # reasons that are told
+PAUSE: Final = 1.0  # seconds between two tries of a command that is refused for now
+PATIENCE: Final = 30  # tries
+NAMED: Final = 20  # reasons that are printed
 
 
 Read = Callable[[], Iterable[Found]]
@@ -28,24 +28,24 @@ Read = Callable[[], Iterable[Found]]
 
 @dataclass
 class Totals:
-    """What became of what was read."""
+    """Counts of an import."""
 
     imported: int = 0
-    skipped: int = 0  # known already
-    queued: int = 0  # unfinished ones that are downloads now
-    left_out: int = 0  # unfinished ones
-    refused: int = 0  # not readable, or not accepted
+    skipped: int = 0  # already known
+    queued: int = 0  # unfinished jobs queued as downloads
+    left_out: int = 0  # unfinished jobs that were skipped
+    refused: int = 0  # unreadable, or rejected by the service
     reasons: list[str] = field(default_factory=list)
 
     def refuse(self, what: str, reason: str) -> None:
-        """Count something that was not taken, and why."""
+        """Count an entry that was not imported, and keep the reason."""
         self.refused += 1
         if len(self.reasons) < NAMED:
             self.reasons.append(f"{what}: {reason}")
 
 
 async def export(client: Client) -> AsyncIterator[dict[str, Any]]:
-    """Yield all jobs, the newest first, each once; those that come meanwhile are left out."""
+    """Yield all jobs once each, newest first, without those added meanwhile."""
     page = await _page(client, None)
     while page:
         for job in page:
@@ -54,24 +54,24 @@ async def export(client: Client) -> AsyncIterator[dict[str, Any]]:
 
 
 async def _page_behind(client: Client, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the jobs that follow a page; the last of it may have been deleted meanwhile."""
+    """Return the jobs after a page, even if its last ones were deleted meanwhile."""
     for last in reversed(page):
         try:
-            behind = await _page(client, last["id"])
+            following = await _page(client, last["id"])
         except _GoneError:
             continue
         seen = {job["id"] for job in page}
-        return [job for job in behind if job["id"] not in seen]
-    raise ServiceError("Many jobs were removed during the export. Export again.")
+        return [job for job in following if job["id"] not in seen]
+    raise ServiceError("Too many jobs were removed during the export. Export again.")
 
 
 class _GoneError(Exception):
-    """The job that a page should follow is not there any more."""
+    """The job before the page was deleted."""
 
 
 async def _page(client: Client, before: str | None) -> list[dict[str, Any]]:
-    where = {} if before is None else {"before": before}
-    reply = await _ask(client, "list", {"limit": PAGE, **where})
+    position = {} if before is None else {"before": before}
+    reply = await _ask(client, "list", {"limit": PAGE, **position})
     if not reply.get("ok"):
         if before is not None and _code(reply) == ErrorCode.JOB_NOT_FOUND:
             raise _GoneError
@@ -87,23 +87,25 @@ async def import_found(
     pending: bool = False,
     dry_run: bool = False,
 ) -> Totals:
-    """Import what ``read`` yields; commands stay below ``limit`` bytes.
+    """Import what ``read`` yields in commands of less than ``limit`` bytes.
 
-    ``pending`` orders what had not ended as downloads. It is read twice: an item needs its playlist
-    to be there.
+    ``pending``: queue unfinished jobs as downloads. The source is read several times: playlists are
+    imported before their items.
     """
     totals = Totals()
     room = min(limit, CHUNK_BYTES) - ENVELOPE
     for items in (False, True):
-        records = (one for one in read() if isinstance(one, Record) and _is_item(one) is items)
+        records = (
+            entry for entry in read() if isinstance(entry, Record) and _is_item(entry) is items
+        )
         for chunk in _chunks(records, room, totals):
             await _send(client, chunk, totals, dry_run=dry_run)
-    for one in read():
-        if isinstance(one, Unreadable):
-            totals.refuse(one.place, one.reason)
-        elif isinstance(one, Pending):
+    for entry in read():
+        if isinstance(entry, Unreadable):
+            totals.refuse(entry.place, entry.reason)
+        elif isinstance(entry, Pending):
             if pending:
-                await _queue(client, one, totals, dry_run=dry_run)
+                await _queue(client, entry, totals, dry_run=dry_run)
             else:
                 totals.left_out += 1
     return totals
@@ -120,7 +122,7 @@ def _chunks(records: Iterable[Record], room: int, totals: Totals) -> Iterator[li
         value = record.model_dump(mode="json", exclude_defaults=True)
         length = len(topics.dumps(value).encode()) + 1
         if length > room:
-            totals.refuse(record.url[:80], "is larger than a command may be (mqtt.max_payload)")
+            totals.refuse(record.url[:80], "is too large for a command (mqtt.max_payload)")
             continue
         if size + length > room or len(chunk) >= CHUNK:
             yield chunk
@@ -134,19 +136,19 @@ def _chunks(records: Iterable[Record], room: int, totals: Totals) -> Iterator[li
 async def _send(
     client: Client, chunk: list[dict[str, Any]], totals: Totals, *, dry_run: bool
 ) -> None:
-    # With a request id of its own: the ids of the jobs say what is known. A kept reply to an
-    # earlier import would keep a history from coming back that was deleted since.
+    # A new request id each time: known jobs are recognised by their ids. With a fixed one, the kept
+    # reply of an earlier import would prevent importing again after the history was deleted.
     reply = await _ask(client, "import", {"jobs": chunk, "dry_run": dry_run})
     if not reply.get("ok"):
         raise ServiceError(refusal(reply))
     totals.imported += reply["imported"]
     totals.skipped += reply["skipped"]
-    for one in reply["refused"]:
-        totals.refuse(chunk[one["index"]]["url"][:80], f"{one['message']} ({one['code']})")
+    for entry in reply["refused"]:
+        totals.refuse(chunk[entry["index"]]["url"][:80], f"{entry['message']} ({entry['code']})")
 
 
 async def _queue(client: Client, pending: Pending, totals: Totals, *, dry_run: bool) -> None:
-    """Order a download; however often it is imported, it is ordered once."""
+    """Queue a download; a repeated import does not queue it again."""
     arguments = pending.wanted.model_dump(mode="json", exclude_defaults=True)
     if dry_run:
         totals.queued += 1
@@ -164,9 +166,9 @@ async def _queue(client: Client, pending: Pending, totals: Totals, *, dry_run: b
 async def _ask(
     client: Client, name: str, arguments: Mapping[str, Any], request_id: str | None = None
 ) -> dict[str, Any]:
-    """Ask, and ask again where the queue is full or a session's commands are used up for now.
+    """Send a command; try again while the queue is full or the session is rate-limited.
 
-    The service keeps a refusal, too, under its request id: each further try has another one.
+    The service also keeps refusals by request id, so each try has its own.
     """
     reply: dict[str, Any] = {}
     for number in range(PATIENCE):

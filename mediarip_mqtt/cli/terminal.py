@@ -1,4 +1,4 @@
-"""What all commands of the command line share: options, exit codes, how they fail."""
+"""Shared by all commands: options, exit codes, settings, error output."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ err = Console(stderr=True)
 
 
 class Exit(IntEnum):
-    """What the exit code says."""
+    """Exit codes."""
 
     OK = 0
-    FAILED = 1  # the download, the command, the broker
-    CONFIG = 2  # the configuration or the command line
-    ANEW = 75  # of no process that ends: the program starts itself anew
+    FAILED = 1  # download, command or connection
+    CONFIG = 2  # invalid configuration or arguments
+    RESTART = 75  # internal: `run` replaces the process instead of exiting
     INTERRUPTED = 130
 
 
@@ -41,9 +41,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 
 
 def load(config: Path | None, *, quiet: bool = False, broker: bool = True) -> Settings:
-    """Return the settings, with the log set up; end with exit code 2 where they are wrong.
+    """Load the settings and configure the log; exit with code 2 if they are invalid.
 
-    Without ``broker`` the Supervisor, where there is one, is not asked for it.
+    ``broker``: ask Home Assistant's Supervisor, if there is one, for the broker.
     """
     try:
         loaded = load_settings.load(config)
@@ -51,7 +51,7 @@ def load(config: Path | None, *, quiet: bool = False, broker: bool = True) -> Se
         _configure_log(loaded, quiet=quiet)
         if broker:
             loaded = supervisor.with_broker(loaded)
-            _configure_log(loaded, quiet=quiet)  # which hides its password, too
+            _configure_log(loaded, quiet=quiet)  # now also redacts the broker's password
     except ConfigError as error:
         fail(error.message, Exit.CONFIG)
     except MediaripError as error:
@@ -65,7 +65,7 @@ def _configure_log(loaded: Settings, *, quiet: bool) -> None:
 
 
 def carry_out(coroutine: Coroutine[Any, Any, int]) -> NoReturn:
-    """Run a command to its exit code; what went wrong is told without a traceback."""
+    """Run a command and exit with its code; print errors without a traceback."""
     try:
         code = asyncio.run(coroutine)
     except ConfigError as error:
@@ -74,19 +74,19 @@ def carry_out(coroutine: Coroutine[Any, Any, int]) -> NoReturn:
         fail(error.message, Exit.FAILED)
     except KeyboardInterrupt:
         code = Exit.INTERRUPTED
-    except BrokenPipeError:  # what reads our output has gone
-        sys.stdout = None  # its flush at exit would fail again
+    except BrokenPipeError:  # the reader of our output has exited
+        sys.stdout = None  # the flush at exit would fail again
         code = Exit.OK
     raise typer.Exit(code)
 
 
 def fail(message: str, code: Exit) -> NoReturn:
-    """Tell what is wrong and end."""
+    """Print an error and exit."""
     for line in logs.redact(message).split("\n"):
         print_line(sys.stderr, logs.visible(line))
     raise typer.Exit(code)
 
 
 def print_json(value: Any) -> None:
-    """Print a value for programs."""
+    """Print a value as indented JSON."""
     print_line(sys.stdout, json.dumps(value, ensure_ascii=False, indent=2, default=str))

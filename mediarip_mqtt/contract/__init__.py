@@ -1,4 +1,4 @@
-"""What is said to others: jobs, events, topics, payloads, errors, settings, as plain values.
+"""The public contract as plain values: jobs, events, topics, payloads, errors, settings.
 
 Uses no other room. Every room uses it.
 """

@@ -3,53 +3,292 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
+
+
+class ErrorScope(StrEnum):
+    """Where an error code is reported."""
+
+    COMMAND = "command"  # `error.code` of a refused command's reply
+    JOB = "job"  # `error_code` of a job, and `error.code` of a refused `probe`
+    BOTH = "both"
 
 
 class ErrorCode(StrEnum):
-    """The stable identifiers of the contract; people's automations compare them."""
+    """The stable error codes of the contract, which automations may compare."""
 
-    # At the intake.
-    INVALID_JSON = "invalid_json"
-    INVALID_PAYLOAD = "invalid_payload"
-    UNKNOWN_COMMAND = "unknown_command"
-    RETAINED_COMMAND = "retained_command"
-    PAYLOAD_TOO_LARGE = "payload_too_large"
-    INVALID_URL = "invalid_url"
-    BLOCKED_ADDRESS = "blocked_address"
-    UNKNOWN_PRESET = "unknown_preset"
-    UNSAFE_PATH = "unsafe_path"
-    JOB_NOT_FOUND = "job_not_found"
-    AMBIGUOUS_ID = "ambiguous_id"
-    INVALID_TRANSITION = "invalid_transition"
-    QUEUE_FULL = "queue_full"
-    FORBIDDEN = "forbidden"
-    # Of the volume, at the intake and of a job.
-    STORAGE_UNAVAILABLE = "storage_unavailable"
-    # Of a job.
-    UNSUPPORTED_URL = "unsupported_url"
-    UNAVAILABLE = "unavailable"
-    PRIVATE = "private"
-    LOGIN_REQUIRED = "login_required"
-    AGE_RESTRICTED = "age_restricted"
-    GEO_RESTRICTED = "geo_restricted"
-    DRM_PROTECTED = "drm_protected"
-    NOT_YET_LIVE = "not_yet_live"
-    RATE_LIMITED = "rate_limited"
-    FORBIDDEN_BY_SITE = "forbidden_by_site"
-    NOT_FOUND = "not_found"
-    NETWORK = "network"
-    TIMEOUT = "timeout"
-    DISK_FULL = "disk_full"
-    POSTPROCESSING = "postprocessing"
-    JS_RUNTIME_MISSING = "js_runtime_missing"
-    CANCELLED = "cancelled"
-    INTERNAL = "internal"
+    # A new code is one row here: its value, where it is reported, and two texts in Markdown for
+    # docs/reference/errors.md: what it means, and what to do about it.
+    _value_: str
+    scope: ErrorScope
+    meaning: str
+    remedy: str
+
+    def __new__(cls, value: str, scope: ErrorScope, meaning: str, remedy: str) -> Self:
+        """Make a member from its row; it is equal to ``value``."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.scope = scope
+        member.meaning = meaning
+        member.remedy = remedy
+        return member
+
+    INVALID_JSON = (
+        "invalid_json",
+        ErrorScope.COMMAND,
+        "The payload begins with `{` but is not valid JSON.",
+        (
+            "See the line and column in the message. In a shell, put single quotes around the "
+            "JSON and double quotes inside."
+        ),
+    )
+    INVALID_PAYLOAD = (
+        "invalid_payload",
+        ErrorScope.COMMAND,
+        "A key is unknown or missing, or its value is not allowed.",
+        (
+            "`error.field` names the key; the command's section in the reference lists the "
+            "allowed values."
+        ),
+    )
+    UNKNOWN_COMMAND = (
+        "unknown_command",
+        ErrorScope.COMMAND,
+        "This version has no command of this name.",
+        "The message lists the commands; so does `info`, under `commands`.",
+    )
+    RETAINED_COMMAND = (
+        "retained_command",
+        ErrorScope.COMMAND,
+        (
+            "The command was published with the retain flag. The broker would deliver it again at "
+            "every reconnect, so it is never carried out."
+        ),
+        (
+            "Publish it without the flag (`mosquitto_pub` without `-r`), and clear the topic with "
+            "an empty retained message."
+        ),
+    )
+    PAYLOAD_TOO_LARGE = (
+        "payload_too_large",
+        ErrorScope.COMMAND,
+        "The payload is larger than `mqtt.max_payload`.",
+        "Send a smaller payload, or raise that setting.",
+    )
+    INVALID_URL = (
+        "invalid_url",
+        ErrorScope.BOTH,
+        "The text is not an http or https URL, or a page led to something that is not one.",
+        "Send the full address of the page, with `https://`.",
+    )
+    BLOCKED_ADDRESS = (
+        "blocked_address",
+        ErrorScope.BOTH,
+        (
+            "The URL, a redirect or a DNS answer leads to an address inside your network, or to a "
+            "host in `security.blocked_hosts`."
+        ),
+        "If you want that, add the host to `security.allowed_hosts` and restart the service.",
+    )
+    UNKNOWN_PRESET = (
+        "unknown_preset",
+        ErrorScope.COMMAND,
+        "There is no preset of this name.",
+        "`info` lists the presets under `presets`; define your own in `downloads.presets`.",
+    )
+    UNSAFE_PATH = (
+        "unsafe_path",
+        ErrorScope.BOTH,
+        "A folder, template or file name leads out of the storage root.",
+        "Give a folder below the root, without `..` and without a leading slash.",
+    )
+    JOB_NOT_FOUND = (
+        "job_not_found",
+        ErrorScope.COMMAND,
+        (
+            "No job has this id, or no job matches `last` or `current`. Jobs of other isolated "
+            "sessions are not found either."
+        ),
+        "`mediarip-mqtt command list` shows the jobs.",
+    )
+    AMBIGUOUS_ID = (
+        "ambiguous_id",
+        ErrorScope.COMMAND,
+        "The ids of several jobs begin with this text.",
+        "Give more characters of the id.",
+    )
+    INVALID_TRANSITION = (
+        "invalid_transition",
+        ErrorScope.COMMAND,
+        (
+            "The job's status does not allow it: a finished job can't be cancelled, a running job "
+            "can't be deleted. Or an update of yt-dlp is already running."
+        ),
+        "The message names the job's status.",
+    )
+    QUEUE_FULL = (
+        "queue_full",
+        ErrorScope.COMMAND,
+        (
+            "The number of waiting jobs has reached `queue_limit` (or `session_queue_limit` of "
+            "the session), or a hundred probes are waiting."
+        ),
+        "Wait, cancel some jobs, or raise the setting.",
+    )
+    FORBIDDEN = (
+        "forbidden",
+        ErrorScope.COMMAND,
+        (
+            "An isolated session sent a command that concerns all sessions: the whole queue, "
+            "settings, an update."
+        ),
+        "Send it to the service's own topic `command`, as a user who may publish there.",
+    )
+    STORAGE_UNAVAILABLE = (
+        "storage_unavailable",
+        ErrorScope.BOTH,
+        "The volume is not mounted, is read-only, hangs or fails. The command had no effect.",
+        (
+            "Check the mount, and `storage` in `state`. The service continues by itself once the "
+            "volume is back; then send the command again."
+        ),
+    )
+    UNSUPPORTED_URL = (
+        "unsupported_url",
+        ErrorScope.JOB,
+        "yt-dlp finds no media at this URL.",
+        (
+            "Open the page in a browser. If it does show media, a newer yt-dlp may support the "
+            "site (`update_ytdlp`)."
+        ),
+    )
+    UNAVAILABLE = (
+        "unavailable",
+        ErrorScope.JOB,
+        (
+            "The site failed, no longer offers the media, or does not offer it in the requested "
+            "format."
+        ),
+        "Try again later (`retry`), or without a format: `probe` shows what the page offers.",
+    )
+    PRIVATE = (
+        "private",
+        ErrorScope.JOB,
+        "Only certain accounts may see it.",
+        "Send the cookies of such an account.",
+    )
+    LOGIN_REQUIRED = (
+        "login_required",
+        ErrorScope.JOB,
+        "The site requires a login (401, or its message says so).",
+        "Send the site's cookies with the command `cookies`, then `retry`.",
+    )
+    AGE_RESTRICTED = (
+        "age_restricted",
+        ErrorScope.JOB,
+        "The site requires a login that proves your age.",
+        "Send the cookies of such an account, then `retry`.",
+    )
+    GEO_RESTRICTED = (
+        "geo_restricted",
+        ErrorScope.JOB,
+        "The site does not offer it in this country (451).",
+        (
+            "Where you are allowed to, use a proxy in another country: `downloads.proxy`, or "
+            "`proxy` of the site in `downloads.sites`."
+        ),
+    )
+    DRM_PROTECTED = (
+        "drm_protected",
+        ErrorScope.JOB,
+        "The media is encrypted with DRM.",
+        "The service can't and does not download it.",
+    )
+    NOT_YET_LIVE = (
+        "not_yet_live",
+        ErrorScope.JOB,
+        "The stream has not begun, or is over.",
+        "`retry` when it is live, or send it with `not_before`.",
+    )
+    RATE_LIMITED = (
+        "rate_limited",
+        ErrorScope.BOTH,
+        (
+            "The site demands fewer requests (429). For a command: an isolated session sent more "
+            "than `session_rate` commands in a minute."
+        ),
+        (
+            "The job waits as long as the site says and is tried again. Lower `max_concurrent` if "
+            "it happens often."
+        ),
+    )
+    FORBIDDEN_BY_SITE = (
+        "forbidden_by_site",
+        ErrorScope.JOB,
+        "The site refuses the request (403): it may require a login, or block this network.",
+        "Try cookies; then a newer yt-dlp.",
+    )
+    NOT_FOUND = (
+        "not_found",
+        ErrorScope.JOB,
+        "There is nothing at this URL (404), or no longer (410). It is not tried again.",
+        "Check the URL.",
+    )
+    NETWORK = (
+        "network",
+        ErrorScope.JOB,
+        (
+            "The connection was refused or reset, its TLS was not acceptable, or the host name "
+            "could not be resolved."
+        ),
+        "Open the URL from the service's machine: `curl -I URL`. In a container, check its DNS.",
+    )
+    TIMEOUT = (
+        "timeout",
+        ErrorScope.JOB,
+        "The site does not answer, or sent nothing for `downloads.stall_timeout` seconds.",
+        "The job was tried `max_attempts` times; `retry` later.",
+    )
+    DISK_FULL = (
+        "disk_full",
+        ErrorScope.JOB,
+        "The volume has no space left, or the user's quota is used up.",
+        (
+            "Free some space (`purge` with `files: true` removes the files of finished jobs), "
+            "then `retry`. `storage.min_free` pauses the queue before the volume is full."
+        ),
+    )
+    POSTPROCESSING = (
+        "postprocessing",
+        ErrorScope.JOB,
+        "ffmpeg is missing, or could not merge or convert the file, which may be broken.",
+        "`info` shows the version of ffmpeg. Try `preset: best`, which converts nothing.",
+    )
+    JS_RUNTIME_MISSING = (
+        "js_runtime_missing",
+        ErrorScope.JOB,
+        "The site (mostly YouTube) needs a JavaScript runtime.",
+        "Install Deno, Node 22 or newer, Bun or QuickJS, or `pip install 'mediarip-mqtt[js]'`.",
+    )
+    CANCELLED = (
+        "cancelled",
+        ErrorScope.JOB,
+        "Someone cancelled the job.",
+        "`retry` queues it again.",
+    )
+    INTERNAL = (
+        "internal",
+        ErrorScope.BOTH,
+        "An unexpected error in the service.",
+        "The log holds the details at that time; please report the bug with them.",
+    )
 
 
 class MediaripError(Exception):
-    """The root of all: a ``code`` for programs, a ``message`` that tells a person what to do.
+    """The base of all errors: a ``code`` for programs and a ``message`` for people.
 
-    The message is published; it never holds a secret, a traceback or a path outside the storage.
+    The message is published: it says what to do, and never holds a secret, a traceback or a path
+    outside the storage root.
     """
 
     code: ErrorCode = ErrorCode.INTERNAL
@@ -61,7 +300,7 @@ class MediaripError(Exception):
 
 
 class CommandError(MediaripError):
-    """A command that is refused; becomes the ``error`` of its reply."""
+    """A refused command; becomes the ``error`` of its reply."""
 
     def __init__(self, code: ErrorCode, message: str, *, field: str | None = None) -> None:
         super().__init__(message, field=field)
@@ -69,10 +308,10 @@ class CommandError(MediaripError):
 
 
 class DownloadError(MediaripError):
-    """A job that could not be done; becomes its ``error_code`` and ``error_message``.
+    """A failed attempt at a job; becomes its ``error_code`` and ``error_message``.
 
-    ``transient`` says that another attempt may succeed, ``begins`` that it will once a stream or
-    premiere has begun. ``retry_after`` is when, in seconds, as far as the site says it.
+    ``transient``: another attempt may succeed. ``begins``: it will, once a stream or premiere has
+    begun. ``retry_after``: seconds to wait, where the site says so.
     """
 
     def __init__(
@@ -91,8 +330,8 @@ class DownloadError(MediaripError):
         self.retry_after = retry_after
 
 
-class Stopped(MediaripError):  # noqa: N818 - not an error: somebody wanted it
-    """The work was stopped by its control: cancel, pause or shutdown; never the site's fault."""
+class Stopped(MediaripError):  # noqa: N818 - a request, not an error
+    """The work was stopped on request: cancel, pause or shutdown."""
 
     code = ErrorCode.CANCELLED
 
@@ -101,21 +340,21 @@ class Stopped(MediaripError):  # noqa: N818 - not an error: somebody wanted it
 
 
 class ConfigError(MediaripError):
-    """A configuration that can't be used; ends the process with exit code 2."""
+    """The configuration is invalid; the process ends with exit code 2."""
 
 
 class StoreProblem(StrEnum):
-    """What is wrong with a store that can't be used."""
+    """Why the store can't be used."""
 
     FULL = "full"  # the volume has no space left
-    LOST = "lost"  # the volume is gone, hangs or can't be written
-    DAMAGED = "damaged"  # the file is no sound database
+    LOST = "lost"  # the volume is gone, hangs or is not writable
+    DAMAGED = "damaged"  # the database file is corrupt
     BUSY = "busy"  # another process holds its lock
-    REFUSED = "refused"  # closed, of a newer version, or SQLite refuses the statement
+    REFUSED = "refused"  # closed, written by a newer version, or SQLite rejects the statement
 
 
 class StoreError(MediaripError):
-    """The store can't be opened, read or written; the only exception of the room `store`."""
+    """The store can't be opened, read or written; the only exception that `store` raises."""
 
     code = ErrorCode.STORAGE_UNAVAILABLE
 
@@ -125,14 +364,14 @@ class StoreError(MediaripError):
 
 
 class StoreInUseError(StoreError):
-    """Another service owns the store."""
+    """Another running service owns the store."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, kind=StoreProblem.BUSY)
 
 
 class BrokerError(MediaripError):
-    """The embedded broker or a client of a broker can't do its work."""
+    """The embedded broker can't run, or a broker refuses or loses the connection."""
 
 
 class LinkError(BrokerError):
@@ -140,4 +379,4 @@ class LinkError(BrokerError):
 
 
 class SubscriptionError(LinkError):
-    """The broker does not let this user subscribe to a topic."""
+    """The broker denies this user a subscription."""

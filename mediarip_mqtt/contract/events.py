@@ -1,4 +1,7 @@
-"""The things that happen, one class each; ``event`` carries them and the outbox keeps them."""
+"""Events, one class each: published on ``event``, kept in the outbox until acknowledged.
+
+A new event is a subclass of `Event` with a literal ``event_type``.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from mediarip_mqtt.contract.models import Job, Timestamp, new_id, now
 
 
 class Event(Frozen):
-    """What every event carries: ``event_id`` (to drop repeats by), ``event_type``, ``at``."""
+    """The keys of every event; ``event_id`` lets a receiver drop repeats."""
 
     event_type: str
     event_id: str = Field(default_factory=new_id)
@@ -20,7 +23,7 @@ class Event(Frozen):
 
 
 class JobEvent(Event):
-    """Something that happened to a job, which it carries as it is then."""
+    """An event of a job; ``job`` is its state at that time."""
 
     job: Job
 
@@ -32,62 +35,62 @@ class JobQueued(JobEvent):
 
 
 class JobStarted(JobEvent):
-    """An attempt at a job began."""
+    """An attempt at the job began."""
 
     event_type: Literal["started"] = "started"
 
 
 class JobCompleted(JobEvent):
-    """The job's file is in its place; ``job.filename`` names it."""
+    """The job's file is in its final place, ``job.filename``."""
 
     event_type: Literal["completed"] = "completed"
 
 
 class JobFailed(JobEvent):
-    """The job was given up; ``job.error_code`` and ``job.error_message`` say why."""
+    """The job failed for good; ``job.error_code`` and ``job.error_message`` say why."""
 
     event_type: Literal["failed"] = "failed"
 
 
 class JobRetrying(JobEvent):
-    """An attempt failed; another follows at ``job.next_retry_at``."""
+    """An attempt failed; the next one starts at ``job.next_retry_at``."""
 
     event_type: Literal["retrying"] = "retrying"
 
 
 class JobCancelled(JobEvent):
-    """A person stopped the job for good."""
+    """The job was cancelled."""
 
     event_type: Literal["cancelled"] = "cancelled"
 
 
 class JobDeleted(JobEvent):
-    """The job was removed; it carries the job as it was."""
+    """The job was removed; ``job`` is its last state."""
 
     event_type: Literal["deleted"] = "deleted"
 
 
 class PlaylistCompleted(JobEvent):
-    """All items of a playlist ended; ``job.items`` has the counts."""
+    """All items of a playlist have ended; ``job.items`` holds the counts."""
 
     event_type: Literal["playlist_completed"] = "playlist_completed"
 
 
 class StorageLost(Event):
-    """The volume can't be used; ``reason`` says why, and the queue is paused."""
+    """The volume became unusable and the queue is paused; ``reason`` says why."""
 
     event_type: Literal["storage_lost"] = "storage_lost"
     reason: str
 
 
 class StorageRestored(Event):
-    """The volume is back and the queue goes on."""
+    """The volume is usable again and the queue continues."""
 
     event_type: Literal["storage_restored"] = "storage_restored"
 
 
 class DiskLow(Event):
-    """Less than ``storage.min_free`` bytes are free; the queue is paused until there is more."""
+    """Fewer than ``storage.min_free`` bytes are free; the queue is paused until there are more."""
 
     event_type: Literal["disk_low"] = "disk_low"
     disk_free: int = Field(ge=0)
@@ -95,26 +98,26 @@ class DiskLow(Event):
 
 
 class Purged(Event):
-    """Retention removed jobs (``count``), and ``files`` of ``freed`` bytes; ``kept`` ones stay."""
+    """Retention removed finished jobs, and their files where that is set."""
 
     event_type: Literal["purged"] = "purged"
-    count: int = Field(ge=0)
-    files: int = Field(ge=0)
-    freed: int = Field(ge=0)
-    kept: int = Field(ge=0)
+    count: int = Field(ge=0, description="Jobs that were removed.")
+    files: int = Field(ge=0, description="Files that were removed.")
+    freed: int = Field(ge=0, description="Bytes of these files.")
+    kept: int = Field(ge=0, description="Finished jobs that stay, as `keep` is set.")
 
 
 class Imported(Event):
-    """Finished jobs (``count``) were taken over from elsewhere."""
+    """``count`` finished jobs were imported as history."""
 
     event_type: Literal["imported"] = "imported"
     count: int = Field(ge=0)
 
 
 class YtdlpUpdated(Event):
-    """An update of yt-dlp ended; where ``ok`` is false ``reason`` says why it did not come about.
+    """An update of yt-dlp ended; if ``ok`` is false, ``reason`` says why it failed.
 
-    ``to_version`` is what was wanted; where a version was given up, what the service went back to.
+    ``to_version`` is the requested version, or after a rollback the one restored.
     """
 
     event_type: Literal["ytdlp_updated"] = "ytdlp_updated"
@@ -125,23 +128,23 @@ class YtdlpUpdated(Event):
 
 
 def classes() -> dict[str, type[Event]]:
-    """Return every event's class by its name."""
-    found: dict[str, type[Event]] = {}
-    todo: list[type[Event]] = [Event]
-    while todo:
-        cls = todo.pop()
-        todo += cls.__subclasses__()
+    """Return every event class by its ``event_type``, sorted."""
+    by_type: dict[str, type[Event]] = {}
+    pending: list[type[Event]] = [Event]
+    while pending:
+        cls = pending.pop()
+        pending += cls.__subclasses__()
         field = cls.model_fields["event_type"]
         if not field.is_required():
-            found[field.default] = cls
-    return dict(sorted(found.items()))
+            by_type[field.default] = cls
+    return dict(sorted(by_type.items()))
 
 
 def types() -> list[str]:
-    """Return every event's name."""
+    """Return every ``event_type``, sorted."""
     return list(classes())
 
 
 def of_job(kind: type[JobEvent], at: datetime, job: Job) -> JobEvent:
-    """Return an event of a job."""
-    return kind(at=at, job=job)  # type: ignore[call-arg] # each has its type
+    """Return an event of class ``kind`` for a job."""
+    return kind(at=at, job=job)  # type: ignore[call-arg] # every subclass defaults event_type

@@ -1,4 +1,4 @@
-"""The base of all values."""
+"""The base class of the contract's models."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Frozen(BaseModel):
-    """A value: compared by content, changed by copy."""
+    """An immutable model without unknown keys; change it with ``model_copy``."""
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        json_schema_serialization_defaults_required=True,  # what is published has all its keys
+        json_schema_serialization_defaults_required=True,  # payloads always have all keys
     )

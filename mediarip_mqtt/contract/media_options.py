@@ -1,7 +1,7 @@
-"""What may be asked of a download: one model that commands, jobs, presets and the engine share.
+"""The options of a download, one model shared by commands, jobs, presets and the engine.
 
-A new option is a field of `MediaOptions` (a preset may set it, too) or of `DownloadOptions`, and
-what the engine does with it. Some can be written in short: ``"subtitles": "en,de"``,
+A new option is a field of `MediaOptions` (presets may set it, too) or `DownloadOptions`, and its
+use in the engine. Some options have a short form: ``"subtitles": "en,de"``,
 ``"sponsorblock": "remove"``, ``"embed": "metadata,thumbnail"``.
 """
 
@@ -18,12 +18,12 @@ from mediarip_mqtt.contract import texts
 from mediarip_mqtt.contract.frozen import Frozen
 from mediarip_mqtt.contract.sizes import MAX_BYTES, parse_size
 
-# A language as sites name them; `*` at its end is whatever follows: `en*` is en, en-GB, en-orig.
+# A language tag as sites use it; a trailing `*` is a wildcard: `en*` matches en, en-GB, en-orig.
 Language = Annotated[
     str, StringConstraints(pattern=r"^(?:all|[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,12}){0,3}\*?)$")
 ]
-MAX_PLACE: Final = 100_000  # the last item of a playlist that can be named
-MAX_PLACES: Final = 50
+MAX_PLACE: Final = 100_000  # highest playlist index that can be selected
+MAX_PLACES: Final = 50  # indexes and ranges in one selection
 _PLACES: Final = re.compile(r"(-?\d{1,6})?(?:[:-](-?\d{1,6})?(?::(\d{1,6}))?)?", re.ASCII)
 # SponsorBlock's categories, as its API names them.
 Category = Literal[
@@ -40,14 +40,14 @@ Category = Literal[
     "chapter",
 ]
 CATEGORIES: Final[tuple[Category, ...]] = get_args(Category)
-# A point and a chapter have nothing to cut out; filler would take much that is no advertisement.
+# The short form `remove`: highlights and chapters can't be cut out, and filler is no advertising.
 REMOVED: Final = tuple(
-    one for one in CATEGORIES if one not in {"poi_highlight", "chapter", "filler"}
+    category for category in CATEGORIES if category not in {"poi_highlight", "chapter", "filler"}
 )
 
 
 class Embed(StrEnum):
-    """What is written into the file."""
+    """What can be embedded in the file."""
 
     METADATA = "metadata"
     CHAPTERS = "chapters"
@@ -55,21 +55,29 @@ class Embed(StrEnum):
 
 
 class Subtitles(Frozen):
-    """Which subtitles are wanted, and how; without ``languages`` those of the settings."""
+    """Requested subtitles; without ``languages``, those of ``downloads.subtitle_languages``."""
 
-    languages: tuple[Language, ...] = Field((), max_length=20, description="`en`, `en*`, `all`.")
-    automatic: bool = Field(default=False, description="Those made by a machine, too.")
-    embed: bool = Field(default=False, description="Into the file; else beside it.")
+    languages: tuple[Language, ...] = Field(
+        (), max_length=20, description="Language tags: `en`, `en*`, `all`."
+    )
+    automatic: bool = Field(default=False, description="Include automatic captions.")
+    embed: bool = Field(
+        default=False, description="Embed them in the file instead of writing separate files."
+    )
     format: Literal["srt", "vtt", "ass", "original"] = Field(
-        "srt", description="What those beside the file are converted to."
+        "srt", description="Format of separate subtitle files."
     )
 
 
 class SponsorBlock(Frozen):
-    """Which segments become chapters, and which are cut out; categories of SponsorBlock."""
+    """SponsorBlock categories to mark as chapters, and to cut out."""
 
-    mark: tuple[Category, ...] = Field((), max_length=len(CATEGORIES))
-    remove: tuple[Category, ...] = Field((), max_length=len(CATEGORIES))
+    mark: tuple[Category, ...] = Field(
+        (), max_length=len(CATEGORIES), description="Mark these as chapters."
+    )
+    remove: tuple[Category, ...] = Field(
+        (), max_length=len(CATEGORIES), description="Cut these out."
+    )
 
     @model_validator(mode="after")
     def _one_at_least(self) -> SponsorBlock:
@@ -79,26 +87,26 @@ class SponsorBlock(Frozen):
 
 
 def _playlist_items(text: str) -> str:
-    """Refuse what yt-dlp would count through for ever: it goes from start to stop step by step."""
+    """Limit the numbers: yt-dlp iterates over a range item by item."""
     segments = text.split(",")
     if len(segments) <= MAX_PLACES and all(map(_is_place, segments)):
         return text
     raise PydanticCustomError(
         "playlist_items",
-        f"Name at most {MAX_PLACES} items or ranges, as 1:5,8,-1 or 1:20:2, with numbers up to "
-        f"{MAX_PLACE} and steps from 1 on",
+        f"Give at most {MAX_PLACES} items or ranges, such as 1:5,8,-1 or 1:20:2, with numbers up "
+        f"to {MAX_PLACE} and steps of at least 1",
     )
 
 
 def _is_place(segment: str) -> bool:
-    found = _PLACES.fullmatch(segment) if segment else None
-    if found is None or (found[3] is not None and int(found[3]) == 0):
+    match = _PLACES.fullmatch(segment) if segment else None
+    if match is None or (match[3] is not None and int(match[3]) == 0):
         return False
-    return all(abs(int(one)) <= MAX_PLACE for one in found.groups() if one)
+    return all(abs(int(number)) <= MAX_PLACE for number in match.groups() if number)
 
 
 def _words(value: Any) -> Any:
-    return [one for one in re.split(r"[,\s]+", value) if one] if isinstance(value, str) else value
+    return list(filter(None, re.split(r"[,\s]+", value))) if isinstance(value, str) else value
 
 
 def _subtitles(value: Any) -> Any:
@@ -124,7 +132,7 @@ def _sponsorblock(value: Any) -> Any:
             else value
         )
     if isinstance(value, dict):
-        return {key: _words(one) for key, one in value.items()}
+        return {key: _words(categories) for key, categories in value.items()}
     return value
 
 
@@ -134,7 +142,7 @@ def _embed(value: Any) -> Any:
     return _words(value)
 
 
-# yt-dlp's `-I`; negative numbers count from the end.
+# The syntax of yt-dlp's `-I`; negative numbers count from the end.
 PlaylistItems = Annotated[
     str,
     StringConstraints(pattern=r"^[0-9:,\-]+$", max_length=200),
@@ -149,51 +157,56 @@ OutputFormat = Literal["mp4", "mkv", "mp3", "m4a", "opus", "flac"]
 
 
 class MediaType(StrEnum):
-    """What is wanted of a page."""
+    """Kind of file to produce."""
 
     VIDEO = "video"
     AUDIO = "audio"
 
 
 class MediaOptions(Frozen):
-    """What a sender, or a preset, may say of the medium."""
+    """Options that a sender or a preset may set."""
 
     media_type: MediaType = Field(MediaType.VIDEO, description="`video` or `audio`.")
-    quality: Quality | None = Field(None, description="`best`, or the greatest height: `1080p`.")
-    output_format: OutputFormat | None = Field(None, description="Container or codec of the file.")
+    quality: Quality | None = Field(None, description="`best`, or the maximum height: `1080p`.")
+    output_format: OutputFormat | None = Field(
+        None, description="Container (video) or codec (audio) of the file."
+    )
     subtitles: SubtitlesOption = Field(
         None,
-        description="`true`, languages (`en,de`), or an object: `languages`, `automatic`, `embed`, "
-        "`format`.",
+        description="`true`, languages (`en,de`), or an object with `languages`, `automatic`, "
+        "`embed`, `format`.",
     )
     sponsorblock: SponsorBlockOption = Field(
-        None, description="`mark`, `remove`, or an object with categories for each."
+        None, description="`mark`, `remove`, or an object with lists of categories for both."
     )
     embed: EmbedOption = Field(
-        (), description="What is written into the file: `metadata`, `chapters`, `thumbnail`."
+        (), description="Embed in the file: `metadata`, `chapters`, `thumbnail`."
     )
-    split_chapters: bool = Field(default=False, description="A file for each chapter, too.")
+    split_chapters: bool = Field(default=False, description="Also write one file for each chapter.")
 
 
 class DownloadOptions(MediaOptions):
-    """What a sender may say of one download; the job keeps it as it was asked for."""
+    """Options that a sender may set for one download; the job keeps them as requested."""
 
-    preset: texts.Line | None = Field(None, description="Name of a preset, see `info`.")
+    preset: texts.Line | None = Field(None, description="Name of a preset; `info` lists them.")
     format_id: FormatId | None = Field(
-        None, description="A format of the page, see `probe`; two joined by `+`."
+        None, description="Format id from `probe`; join two with `+`."
     )
     output_template: str | None = Field(
-        None, min_length=1, max_length=500, description="yt-dlp output template below the root."
+        None,
+        min_length=1,
+        max_length=500,
+        description="yt-dlp output template, relative to the root.",
     )
     folder: str | None = Field(
         None, min_length=1, max_length=1000, description="Folder below the root."
     )
     playlist_items: PlaylistItems | None = Field(
-        None, description="Items of a playlist to take, as yt-dlp's `-I`: `1:5,8`."
+        None, description="Playlist items to download, in the syntax of yt-dlp's `-I`: `1:5,8`."
     )
     rate_limit: Annotated[int, BeforeValidator(parse_size), Field(ge=1024, le=MAX_BYTES)] | None = (
-        Field(None, description="Bytes per second, or `2M`.")
+        Field(None, description="Maximum speed in bytes per second, or `2M`.")
     )
     live_from_start: bool | None = Field(
-        None, description="Record a live stream from its start, where the site can."
+        None, description="Record a live stream from its start, if the site supports it."
     )

@@ -1,4 +1,4 @@
-"""What the service talks about: jobs, their statuses and moves, progress, media."""
+"""Jobs, their statuses and transitions, progress, and what an extraction returns."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from mediarip_mqtt.contract.media_options import DownloadOptions
 
 
 def now() -> datetime:
-    """Return the time, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def new_id() -> str:
-    """Return an id that sorts by time (UUIDv7)."""
+    """Return a UUIDv7, which sorts by time."""
     return str(uuid_utils.uuid7())
 
 
 def utc_iso(moment: datetime) -> str:
-    """Return the contract's form of a time: ``2026-01-02T03:04:05.678Z``."""
+    """Format a time as the contract does: ``2026-01-02T03:04:05.678Z``."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -43,17 +43,17 @@ Timestamp = Annotated[
 
 
 class JobStatus(StrEnum):
-    """Where a job is in its life."""
+    """The status of a job."""
 
-    QUEUED = "queued"  # waits for a slot
+    QUEUED = "queued"  # waits for a free slot
     EXTRACTING = "extracting"  # yt-dlp reads the page
-    DOWNLOADING = "downloading"  # bytes arrive; a playlist: its items are under way
-    PROCESSING = "processing"  # ffmpeg works, or the file is moved into place
-    REVIEW = "review"  # waits for a person
-    COMPLETED = "completed"  # the file is there
-    FAILED = "failed"  # given up, with a reason
-    CANCELLED = "cancelled"  # stopped for good by a person
-    PAUSED = "paused"  # held by a person; partial files kept
+    DOWNLOADING = "downloading"  # receives data; a playlist: its items are in progress
+    PROCESSING = "processing"  # ffmpeg runs, or the file is moved into place
+    REVIEW = "review"  # waits for a decision of a person
+    COMPLETED = "completed"  # the file is in its final place
+    FAILED = "failed"  # failed for good; error_code and error_message say why
+    CANCELLED = "cancelled"  # stopped for good by a command
+    PAUSED = "paused"  # held by a command; partial files are kept
     RETRYING = "retrying"  # waits for next_retry_at
 
 
@@ -64,12 +64,12 @@ TERMINAL: Final = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CA
 _UNFINISHED_MOVES: Final = frozenset({JobStatus.PAUSED, JobStatus.CANCELLED, JobStatus.FAILED})
 _ACTIVE_MOVES: Final = _UNFINISHED_MOVES | {JobStatus.RETRYING, JobStatus.QUEUED}
 
-# From each status the ones that may follow; anything else is `invalid_transition`.
+# The statuses that may follow each status; a command that needs another is `invalid_transition`.
 MOVES: Final[dict[JobStatus, frozenset[JobStatus]]] = {
-    # A move into place may end behind a pause, or behind a stop of the service: COMPLETED.
+    # COMPLETED: the move into place may finish after a pause, or after the service was stopped.
     JobStatus.QUEUED: _UNFINISHED_MOVES
     | {JobStatus.EXTRACTING, JobStatus.DOWNLOADING, JobStatus.COMPLETED},
-    # To PROCESSING: a kill came between the download and the move, and only the move is left.
+    # PROCESSING: the process was killed between download and move, and only the move remains.
     JobStatus.EXTRACTING: _ACTIVE_MOVES
     | {JobStatus.DOWNLOADING, JobStatus.PROCESSING, JobStatus.COMPLETED, JobStatus.REVIEW},
     JobStatus.DOWNLOADING: _ACTIVE_MOVES
@@ -79,7 +79,7 @@ MOVES: Final[dict[JobStatus, frozenset[JobStatus]]] = {
     JobStatus.REVIEW: frozenset({JobStatus.COMPLETED, JobStatus.CANCELLED, JobStatus.QUEUED}),
     JobStatus.PAUSED: _UNFINISHED_MOVES
     | {JobStatus.QUEUED, JobStatus.DOWNLOADING, JobStatus.COMPLETED},
-    # To DOWNLOADING: its page was read ahead.
+    # DOWNLOADING: its page has been extracted already.
     JobStatus.RETRYING: _UNFINISHED_MOVES
     | {JobStatus.QUEUED, JobStatus.EXTRACTING, JobStatus.DOWNLOADING},
     JobStatus.COMPLETED: frozenset(),
@@ -89,7 +89,7 @@ MOVES: Final[dict[JobStatus, frozenset[JobStatus]]] = {
 
 
 class Phase(StrEnum):
-    """What a running job does at this moment."""
+    """The phase of a running job."""
 
     EXTRACTING = "extracting"
     VIDEO = "video"
@@ -101,7 +101,7 @@ class Phase(StrEnum):
 
 
 class PauseReason(StrEnum):
-    """Why nothing new begins."""
+    """Why no new download starts."""
 
     USER = "user"
     QUIET_HOURS = "quiet_hours"
@@ -111,7 +111,7 @@ class PauseReason(StrEnum):
 
 
 class Priority(StrEnum):
-    """Who goes first in the queue."""
+    """The priority of a job in the queue."""
 
     HIGH = "high"
     NORMAL = "normal"
@@ -119,7 +119,7 @@ class Priority(StrEnum):
 
 
 class Items(Frozen):
-    """The counts of a playlist's items; the rest are under way."""
+    """Counts of a playlist's items; the rest have not ended."""
 
     total: int = 0
     completed: int = 0
@@ -128,51 +128,55 @@ class Items(Frozen):
 
 
 class JobHead(Frozen):
-    """What a reader looks for first in a job; pydantic publishes a base's fields before others."""
+    """The first keys of a job: pydantic serializes the fields of the last base class first."""
 
-    id: str = Field(description="Its name in commands and topics; sorts by time.")
-    session_id: str = Field(description="Who asked for it.")
+    id: str = Field(description="Identifies the job in commands and topics; sorts by time.")
+    session_id: str = Field(description="The session that requested it.")
     url: str
     status: JobStatus = JobStatus.QUEUED
     title: str | None = None
-    thumbnail: str | None = Field(None, description="URL of its picture.")
+    thumbnail: str | None = Field(None, description="URL of its thumbnail.")
     duration: float | None = Field(None, description="Seconds.")
     extractor: str | None = Field(None, description="yt-dlp's name of the site.")
 
 
 class Job(DownloadOptions, JobHead):
-    """A job as the store holds it and ``job/<id>/state`` publishes it; null is not known (yet).
+    """A job as the store holds it and ``job/<id>/state`` publishes it; null means unknown.
 
-    Its options are as they were asked for.
+    Its options are those of the request.
     """
 
-    filename: str | None = Field(None, description="Below the storage root, once it is there.")
+    filename: str | None = Field(
+        None, description="Path of the finished file below the storage root."
+    )
     filesize: int | None = Field(None, description="Bytes.")
     progress_percent: float = 0.0
     speed: float | None = Field(None, description="Bytes per second.")
     eta: float | None = Field(None, description="Seconds.")
     priority: Priority = Priority.NORMAL
-    attempt: int = Field(0, description="Attempts begun.")
+    attempt: int = Field(0, description="Attempts started so far.")
     max_attempts: int = 3
-    next_retry_at: Timestamp | None = Field(None, description="While it is `retrying`.")
-    not_before: Timestamp | None = Field(None, description="As asked for.")
-    error_code: str | None = Field(None, description="Why it failed, or will be tried again.")
-    error_message: str | None = Field(None, description="The same for people.")
+    next_retry_at: Timestamp | None = Field(None, description="Only while `retrying`.")
+    not_before: Timestamp | None = Field(None, description="As in the request.")
+    error_code: str | None = Field(None, description="Why it failed, or is retried.")
+    error_message: str | None = Field(None, description="The reason for people.")
     warning: str | None = Field(None, description="Requested extras that were unavailable.")
     parent_id: str | None = Field(None, description="The playlist it is an item of.")
-    playlist_index: int | None = Field(None, description="Its place there, from 1.")
-    items: Items | None = Field(None, description="Of a playlist only.")
-    category: str | None = Field(None, description="As sent.")
-    tags: tuple[str, ...] = Field((), description="As sent.")
-    keep: bool = Field(default=False, description="Retention and `delete all` leave it alone.")
+    playlist_index: int | None = Field(None, description="Position in the playlist, from 1.")
+    items: Items | None = Field(None, description="Playlists only.")
+    category: str | None = Field(None, description="As in the request.")
+    tags: tuple[str, ...] = Field((), description="As in the request.")
+    keep: bool = Field(default=False, description="Exempt from retention and `delete all`.")
     created_at: Timestamp
-    started_at: Timestamp | None = Field(None, description="When its first attempt began.")
-    completed_at: Timestamp | None = Field(None, description="When it ended, in whichever way.")
-    request_id: str | None = Field(None, description="As sent.")
+    started_at: Timestamp | None = Field(None, description="Start of its first attempt.")
+    completed_at: Timestamp | None = Field(
+        None, description="When it completed, failed or was cancelled."
+    )
+    request_id: str | None = Field(None, description="As in the request.")
 
     @property
     def options(self) -> DownloadOptions:
-        """What was asked for, alone."""
+        """The job's `DownloadOptions`, without its other fields."""
         fields = DownloadOptions.model_fields
         return DownloadOptions.model_construct(**{key: getattr(self, key) for key in fields})
 
@@ -184,17 +188,17 @@ class Progress(Frozen):
     status: JobStatus
     phase: Phase
     progress_percent: float = Field(
-        ge=0, le=100, description="Of the whole job; it never goes back."
+        ge=0, le=100, description="Progress of the whole job; never decreases."
     )
     downloaded_bytes: int = 0
-    total_bytes: int | None = Field(None, description="Null while it is not known.")
+    total_bytes: int | None = Field(None, description="Null while unknown.")
     speed: float | None = Field(None, description="Bytes per second.")
     eta: float | None = Field(None, description="Seconds.")
     updated_at: Timestamp
 
 
 class FormatInfo(Frozen):
-    """One format that a page offers."""
+    """A format that a page offers."""
 
     format_id: str
     ext: str | None = None
@@ -209,7 +213,7 @@ class FormatInfo(Frozen):
 
 
 class Entry(Frozen):
-    """One item of a playlist or feed; ``items`` where it is only reached by its number there."""
+    """An item of a playlist or feed; ``items``: its number, if it has no URL of its own."""
 
     url: str
     title: str | None = None
@@ -220,7 +224,7 @@ class Entry(Frozen):
 
 
 class MediaInfo(Frozen):
-    """What an extraction found: one medium with formats, or a playlist with entries."""
+    """The result of an extraction: media with formats, or a playlist with entries."""
 
     url: str
     extractor: str | None = None
@@ -235,9 +239,9 @@ class MediaInfo(Frozen):
 
 
 class ProducedFile(Frozen):
-    """A file in the job's temporary folder and the name it shall get, relative to the root.
+    """A file in the job's temporary folder and its final name, relative to the storage root.
 
-    ``warning`` is what of the wishes could not be had, where the file itself is fine.
+    ``warning`` describes requested extras that were unavailable.
     """
 
     temp_path: str
@@ -248,7 +252,7 @@ class ProducedFile(Frozen):
 
 
 class Facts(Frozen):
-    """Versions and abilities of what the engine stands on; part of ``info``."""
+    """Versions of the programs that the engine uses; part of ``info``."""
 
     ytdlp: str
     ffmpeg: str | None = None

@@ -1,4 +1,4 @@
-"""Presets and qualities: names for what a sender wants of a page."""
+"""Presets: named sets of download options, built in or from the configuration."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEIGHT: Final = re.compile(r"^(\d{3,4})p?$")
 
 
 class Preset(MediaOptions):
-    """What a preset stands for; ``format`` is a yt-dlp format selector of the administrator's."""
+    """The options of a preset; ``format`` is a yt-dlp format selector, for administrators only."""
 
     format: str | None = None
 
@@ -30,25 +30,25 @@ _BUILT_IN: Final[dict[str, Preset]] = {
 
 
 def preset_names(downloads: DownloadSettings) -> list[str]:
-    """Return the names of all presets, the built-in ones first."""
+    """Return the names of all presets, built-in ones first."""
     return [*_BUILT_IN, *(name for name in downloads.presets if name not in _BUILT_IN)]
 
 
 def resolve_preset(name: str, downloads: DownloadSettings) -> Preset:
-    """Return a preset; raise `unknown_preset` with the names there are."""
+    """Return a preset by name; raise `unknown_preset`, which lists the names."""
     if name in downloads.presets:
         return Preset(**downloads.presets[name])
     if name in _BUILT_IN:
         return _BUILT_IN[name]
     raise CommandError(
         ErrorCode.UNKNOWN_PRESET,
-        f"There is no preset {name[:64]!r}. There are: {', '.join(preset_names(downloads))}.",
+        f"There is no preset {name[:64]!r}. Presets: {', '.join(preset_names(downloads))}.",
         field="preset",
     )
 
 
 def check_presets(downloads: DownloadSettings) -> None:
-    """Raise `ConfigError` where a preset of the configuration is wrong."""
+    """Raise `ConfigError` if a preset in the configuration is invalid."""
     for name, content in downloads.presets.items():
         try:
             preset = Preset(**content)
@@ -58,7 +58,9 @@ def check_presets(downloads: DownloadSettings) -> None:
                 f"downloads.presets.{name}.{place}: {error.errors()[0]['msg']}."
             ) from None
         if preset.quality and preset.quality != "best" and not _HEIGHT.match(preset.quality):
-            raise ConfigError(f"downloads.presets.{name}.quality: must be like `1080p`.")
+            raise ConfigError(
+                f"downloads.presets.{name}.quality: must be `best` or a height like `1080p`."
+            )
     try:
         resolve_preset(downloads.default_preset, downloads)
     except CommandError as error:
@@ -66,30 +68,30 @@ def check_presets(downloads: DownloadSettings) -> None:
 
 
 def capped(name: str, quality: str, downloads: DownloadSettings) -> str | None:
-    """Return the quality that a preset needs to stay within one; None where it does already."""
+    """Return ``quality`` if it limits the preset further; else None."""
     preset = resolve_preset(name, downloads)
-    own, most = height(preset.quality), height(quality)
+    own, limit = height(preset.quality), height(quality)
     video = preset.media_type is MediaType.VIDEO and not preset.format
-    return quality if video and most and (own is None or most < own) else None
+    return quality if video and limit and (own is None or limit < own) else None
 
 
 def media_type(name: str, downloads: DownloadSettings) -> MediaType:
-    """Return what kind of file a preset makes."""
+    """Return the media type of a preset."""
     return resolve_preset(name, downloads).media_type
 
 
 def effective(options: DownloadOptions, downloads: DownloadSettings) -> Preset:
-    """Return what is wanted: the preset with what the sender named himself over it."""
+    """Return the preset's options, overridden by those that the sender gave."""
     base = resolve_preset(options.preset, downloads) if options.preset else Preset()
     merged = {key: getattr(options, key) or getattr(base, key) for key in MediaOptions.model_fields}
-    # A quality chooses among all formats; a preset's own selector would leave it without effect.
+    # A format selector of the preset would make the sender's quality ineffective.
     chosen = options.format_id or (None if options.quality else base.format)
     embed = tuple(dict.fromkeys([*base.embed, *options.embed]))
     return Preset.model_construct(**merged | {"format": chosen, "embed": embed})
 
 
 def check(options: DownloadOptions, downloads: DownloadSettings) -> None:
-    """Refuse options that can't go together."""
+    """Reject options that contradict each other."""
     wanted = effective(options, downloads)
     audio = wanted.media_type is MediaType.AUDIO
     if wanted.output_format and (wanted.output_format in AUDIO_FORMATS) is not audio:
@@ -101,6 +103,6 @@ def check(options: DownloadOptions, downloads: DownloadSettings) -> None:
 
 
 def height(quality: str | None) -> int | None:
-    """Return the greatest height that a quality allows; None for any."""
+    """Return the maximum height of a quality in pixels; None if unlimited."""
     match = _HEIGHT.match(quality or "")
     return int(match[1]) if match else None

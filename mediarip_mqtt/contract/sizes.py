@@ -1,4 +1,4 @@
-"""Numbers of bytes, as people write them: ``500M``, ``2MiB/s``."""
+"""Sizes in bytes as people write them: ``500M``, ``2MiB/s``."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field
 
-# The greatest whole number that every reader of JSON keeps, and more than any disk holds.
+# The largest integer that every JSON reader keeps exactly; no disk is larger.
 MAX_BYTES: Final = 2**53
 _SIZE: Final = re.compile(
     r"^(\d{1,18}(?:\.\d{1,18})?)\s*([kmgt]?)i?b?(?:/s)?$", re.ASCII | re.IGNORECASE
 )
-_SIZE_LENGTH: Final = 40  # characters, white space around it included
+_SIZE_LENGTH: Final = 40  # characters, including surrounding white space
 
 
 def parse_size(value: object) -> object:
-    """Return bytes for ``"500M"`` or ``"2MiB/s"`` (powers of 1024); else the value itself."""
+    """Convert ``"500M"`` or ``"2MiB/s"`` (powers of 1024) to bytes; pass other values through."""
     short = isinstance(value, str) and len(value) <= _SIZE_LENGTH
     if short and (match := _SIZE.match(str(value).strip())):
         return int(float(match[1]) * 1024 ** " kmgt".index(match[2].lower() or " "))

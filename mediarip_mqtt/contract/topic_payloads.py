@@ -1,4 +1,4 @@
-"""What is published beside jobs and events: the payloads of the single topics, one class each."""
+"""The payloads of `state`, `jobs`, `info` and `ytdlp`, one class each."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from mediarip_mqtt.contract.models import Items, JobStatus, PauseReason, Priorit
 
 
 class Current(Frozen):
-    """What runs, in steps that change seldom: the longest-running job, the numbers of all."""
+    """The longest-running job, with totals of all running jobs, in coarse steps."""
 
     id: str | None
     title: str | None
     thumbnail: str | None
-    count: int = Field(ge=0, description="Jobs that run.")
+    count: int = Field(ge=0, description="Running jobs.")
     progress_percent: int | None
     speed: float = Field(description="Bytes per second.")
     eta: float | None = Field(description="Seconds.")
 
 
 class LastJob(Frozen):
-    """The newest job that ended in one way."""
+    """The latest job that completed, or that failed."""
 
     id: str
     at: Timestamp | None
@@ -35,28 +35,28 @@ class LastJob(Frozen):
 
 
 class State(Frozen):
-    """What the service does."""
+    """What the service is doing."""
 
     status: Literal["idle", "downloading", "paused", "storage_lost", "error"]
-    active: int = Field(ge=0, description="Jobs under way; playlists are not counted.")
+    active: int = Field(ge=0, description="Running jobs, without playlists.")
     counts: dict[JobStatus, int] = Field(description="How many jobs have which status.")
-    completed_today: int = Field(ge=0, description="Since the service's own midnight.")
+    completed_today: int = Field(ge=0, description="Since midnight, in the service's local time.")
     last_completed: LastJob | None
     last_failed: LastJob | None
     current: Current
-    speed: int = Field(ge=0, description="Bytes per second of all downloads.")
-    paused: bool = Field(description="Whether nothing new begins.")
+    speed: int = Field(ge=0, description="Bytes per second, of all downloads.")
+    paused: bool = Field(description="Whether no new download starts.")
     pause_reason: PauseReason | None
-    storage: str = Field(description="`ok`, or what is wrong with the volume.")
+    storage: str = Field(description="`ok`, or the problem with the volume.")
     disk_free: int | None = Field(description="Bytes.")
     disk_total: int | None = Field(description="Bytes.")
-    lost_threads: int = Field(ge=0, description="Threads that did not end when told to.")
+    lost_threads: int = Field(ge=0, description="Threads that did not end when asked to.")
     uptime: int = Field(ge=0, description="Seconds.")
-    heartbeat: Timestamp = Field(description="When this was published, at least every 30 s.")
+    heartbeat: Timestamp = Field(description="When this was published; at least every 30 s.")
 
 
 class JobBrief(Frozen):
-    """A job in a list: what is not known is left out, long texts are shortened."""
+    """A job in a list, without unknown values; long texts are shortened."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
@@ -65,9 +65,9 @@ class JobBrief(Frozen):
     title: str
     progress_percent: float = Field(ge=0, le=100)
     created_at: Timestamp
-    speed: float | None = Field(None, description="Of unfinished jobs: bytes per second.")
-    eta: float | None = Field(None, description="Of unfinished jobs: seconds.")
-    priority: Priority | None = Field(None, description="Of unfinished jobs.")
+    speed: float | None = Field(None, description="Bytes per second; unfinished jobs only.")
+    eta: float | None = Field(None, description="Seconds; unfinished jobs only.")
+    priority: Priority | None = Field(None, description="Unfinished jobs only.")
     thumbnail: str | None = None
     filename: str | None = None
     filesize: int | None = None
@@ -80,19 +80,19 @@ class JobBrief(Frozen):
 
 
 class JobList(Frozen):
-    """What a dashboard card needs: at most 50 jobs of each kind, and 16 KiB."""
+    """Jobs for a dashboard card: at most 50 in each list, and 16 KiB in all."""
 
     active: list[JobBrief]
     queued: list[JobBrief]
-    finished: list[JobBrief] = Field(description="The newest first.")
+    finished: list[JobBrief] = Field(description="Newest first.")
     counts: dict[JobStatus, int] = Field(description="How many jobs have which status.")
 
 
 class SettingDetail(Frozen):
-    """A runtime setting: its value, what it may be, and where it comes from."""
+    """A runtime setting: its value, its limits, and the source of the value."""
 
     value: Any
-    type: str = Field(description="As in JSON Schema.")
+    type: str = Field(description="JSON Schema type.")
     minimum: float | None
     maximum: float | None
     default: Any
@@ -107,13 +107,15 @@ class Info(Frozen):
     version: str
     contract_version: int
     ytdlp: str = Field(description="Version of yt-dlp.")
-    ffmpeg: str | None = Field(description="Version of ffmpeg; null where it is missing.")
-    js_runtime: str | None = Field(description="Name and version; null where there is none.")
+    ffmpeg: str | None = Field(description="Version of ffmpeg; null if it is missing.")
+    js_runtime: str | None = Field(
+        description="Name and version of the JavaScript runtime; null if there is none."
+    )
     python: str
     storage_root: str
     store: str = Field(description="Path of the store.")
     store_recovered: str | None = Field(
-        description="What became of a damaged store that was replaced by a copy."
+        description="How a damaged store was recovered; null if it was not damaged."
     )
     journal_mode: Literal["wal", "truncate", "delete"]
     filesystem: str = Field(description="Type of the volume's filesystem.")
@@ -124,12 +126,12 @@ class Info(Frozen):
 
 
 class Ytdlp(Frozen):
-    """What Home Assistant's update entity takes."""
+    """The state of Home Assistant's update entity."""
 
     installed_version: str
     latest_version: str
     title: str
     release_url: str
-    release_summary: str = Field(description="What became of the last update.")
+    release_summary: str = Field(description="Result of the last update.")
     in_progress: bool
     update_percentage: int | None

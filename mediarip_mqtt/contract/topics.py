@@ -1,4 +1,4 @@
-"""The grammar of topics, and the one shape of a reply."""
+"""Builds and parses MQTT topics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OFFLINE: Final = "offline"
 
 @dataclass(frozen=True)
 class CommandTopic:
-    """Where a command arrived: the session it speaks for, and the command the topic names."""
+    """A parsed command topic; ``name`` is None where the payload names the command."""
 
     session_id: str
     name: str | None
@@ -27,16 +27,16 @@ class CommandTopic:
 
 @dataclass(frozen=True)
 class SettingTopic:
-    """A setting's ``/set`` topic."""
+    """A parsed ``/set`` topic of a setting."""
 
     key: str
 
 
 @dataclass(frozen=True)
 class Topics:
-    """All topics of a service below its base topic, or of one session below its own.
+    """The topics of a service, or of one session, below ``base``.
 
-    ``isolated`` says that each session's jobs, events and replies stand below ``session/<sid>/``.
+    ``isolated``: each session publishes its jobs, events and replies below ``session/<sid>/``.
     """
 
     base: str
@@ -44,11 +44,11 @@ class Topics:
 
     @property
     def root(self) -> str:
-        """The service's base topic, also where these are the topics of a session."""
+        """The service's base topic, even if ``base`` is a session's."""
         return _SESSION_BASE.sub("", self.base)
 
     def of(self, session_id: str) -> Topics:
-        """Return the topics on which a session's jobs, events and replies are published."""
+        """Return the topics of a session's jobs, events and replies."""
         if not self.isolated or session_id == ROOT_SESSION:
             return self
         return Topics(f"{self.base}/session/{session_id}")
@@ -65,12 +65,12 @@ class Topics:
 
     @property
     def state(self) -> str:
-        """What the service does."""
+        """What the service is doing."""
         return f"{self.root}/state"
 
     @property
     def command(self) -> str:
-        """The one door for everything."""
+        """Takes every command: text is a URL to download, an object names its command."""
         return f"{self.base}/command"
 
     @property
@@ -80,34 +80,34 @@ class Topics:
 
     @property
     def jobs(self) -> str:
-        """What a dashboard card needs."""
+        """Short lists of jobs for a dashboard card."""
         return f"{self.base}/jobs"
 
     @property
     def event(self) -> str:
-        """One message for each thing that happened."""
+        """Events, not retained."""
         return f"{self.base}/event"
 
     @property
     def thumbnail(self) -> str:
-        """The picture of the current or last job: a JPEG in base64."""
+        """The thumbnail of the current or last job: a JPEG in base64."""
         return f"{self.base}/thumbnail"
 
     @property
     def ytdlp(self) -> str:
-        """The version of yt-dlp, the newest one, and the update under way."""
+        """The installed and the latest version of yt-dlp, and a running update."""
         return f"{self.base}/ytdlp"
 
     def command_for(self, name: str) -> str:
-        """Return the topic of one command."""
+        """Return the topic that takes one command."""
         return f"{self.base}/command/{name}"
 
     def job_state(self, job_id: str) -> str:
-        """Return the topic of a whole job; ``+`` for all."""
+        """Return the topic of a job; ``+`` gives the filter for all jobs."""
         return f"{self.base}/job/{job_id}/state"
 
     def job_progress(self, job_id: str) -> str:
-        """Return the topic of a running job's progress; ``+`` for all."""
+        """Return the topic of a job's progress; ``+`` gives the filter for all jobs."""
         return f"{self.base}/job/{job_id}/progress"
 
     def setting(self, key: str) -> str:
@@ -120,7 +120,7 @@ class Topics:
 
     @property
     def intake(self) -> tuple[str, ...]:
-        """The filters of everything that may be commanded."""
+        """The topic filters of all commands and setting changes."""
         return (
             f"{self.base}/command",
             f"{self.base}/command/+",
@@ -129,8 +129,8 @@ class Topics:
             f"{self.base}/setting/+/set",
         )
 
-    def parse(self, topic: str) -> CommandTopic | SettingTopic | None:  # noqa: PLR0911 - one for each form
-        """Return what a topic of `intake` means; None for any other."""
+    def parse(self, topic: str) -> CommandTopic | SettingTopic | None:  # noqa: PLR0911 - one return for each form
+        """Parse a topic that `intake` matches; return None for any other."""
         if not topic.startswith(f"{self.base}/"):
             return None
         match topic[len(self.base) + 1 :].split("/"):
@@ -155,7 +155,7 @@ class Topics:
 
     @property
     def retained_jobs(self) -> tuple[str, ...]:
-        """The filters of everything that is retained of jobs, in any session mode."""
+        """The topic filters of all retained messages about jobs, in any session mode."""
         return (
             f"{self.base}/job/+/state",
             f"{self.base}/job/+/progress",
@@ -166,7 +166,7 @@ class Topics:
 
 
 def dumps(value: Any) -> str:
-    """Return JSON as it is published: UTF-8, compact, never NaN."""
+    """Serialize a payload: compact JSON in UTF-8; raise ValueError for NaN."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 

@@ -1,7 +1,7 @@
-"""Which URLs are accepted and which addresses connected to.
+"""Decides which URLs are accepted and which addresses may be connected to.
 
-`check_url` looks at what is written, without DNS: it runs on the event loop. `check_address` looks
-at the address really connected to, which covers DNS answers and redirects (`engine.patches`).
+`check_url` checks the text only, without DNS, so it may run on the event loop. `check_address`
+checks the address of a connection, which covers DNS answers and redirects (`engine.patches`).
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64_LOCAL: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
 _TEREDO: Final = ipaddress.IPv6Network("2001::/32")
 _6TO4: Final = ipaddress.IPv6Network("2002::/16")
-# IPv6 addresses that end in the IPv4 address they lead to: mapped (RFC 4291), translated (RFC
-# 2765), compatible (RFC 4291, deprecated), NAT64 (RFC 6052).
+# IPv6 networks whose addresses embed an IPv4 address in the last 32 bits: mapped (RFC 4291),
+# translated (RFC 2765), compatible (RFC 4291, deprecated), NAT64 (RFC 6052).
 _TAILED: Final = tuple(
-    ipaddress.IPv6Network(one)
-    for one in ("::ffff:0:0/96", "::ffff:0:0:0/96", "::/96", "64:ff9b::/96")
+    ipaddress.IPv6Network(network)
+    for network in ("::ffff:0:0/96", "::ffff:0:0:0/96", "::/96", "64:ff9b::/96")
 )
 _LOOPBACK: Final = ipaddress.IPv6Address("::1")
 _ISATAP: Final = frozenset((0x00005EFE, 0x02005EFE))
-# The internet's: what is not allocated is nobody's, or one's own. `is_global` differs between
-# Python's versions; what the older ones lack is below.
+# Global unicast; everything else counts as internal. `is_global` differs between versions of
+# Python: _RESERVED lists what the older ones lack.
 _INTERNET: Final = ipaddress.IPv6Network("2000::/3")
 _RESERVED: Final[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]] = (
     ipaddress.IPv4Network("0.0.0.0/8"),
@@ -53,21 +53,21 @@ _NUMERIC: Final = re.compile(
 
 
 def check_url(url: str, security: SecuritySettings) -> str:
-    """Return a URL in its normal form.
+    """Validate and normalise a URL.
 
-    Raises `CommandError`: `invalid_url` where it is not an http or https URL with a host,
-    `blocked_address` where it names an inside address in any spelling.
+    Raises `CommandError`: `invalid_url` if it is not an http or https URL with a host,
+    `blocked_address` if its host is an internal address in any notation.
     """
     text = unicodedata.normalize("NFC", url.strip())
     if len(text) > MAX_URL:
         raise _invalid(f"The URL is longer than {MAX_URL} characters.")
     if _FORBIDDEN.search(text):
-        raise _invalid("The URL holds a space, a control character, or one that URLs may not have.")
+        raise _invalid("The URL holds a space, a control character or a backslash.")
     try:
         parts = urlsplit(text.translate(_QUOTED))
         port = parts.port
     except ValueError:
-        raise _invalid("The URL can't be read; its host or port is wrong.") from None
+        raise _invalid("The URL is malformed: its host or port is invalid.") from None
     if parts.scheme not in {"http", "https"}:
         raise _invalid("Only http and https URLs are accepted.")
     if parts.username is not None or parts.password is not None:
@@ -80,7 +80,7 @@ def check_url(url: str, security: SecuritySettings) -> str:
 
 
 def check_picture(url: object, security: SecuritySettings) -> str | None:
-    """Return the URL of a picture in its normal form; None where it may not be asked for."""
+    """Validate and normalise the URL of a thumbnail; return None if it must not be fetched."""
     try:
         short = isinstance(url, str) and len(url) <= MAX_PICTURE_URL
         return check_url(str(url), security) if url and short else None
@@ -89,7 +89,7 @@ def check_picture(url: object, security: SecuritySettings) -> str | None:
 
 
 def host_of(url: str) -> str | None:
-    """Return the host that a URL names; None where it names none."""
+    """Return a URL's host, or None."""
     try:
         return urlsplit(url).hostname
     except ValueError:
@@ -97,28 +97,28 @@ def host_of(url: str) -> str | None:
 
 
 def site_of(host: str | None, sites: Iterable[str]) -> str | None:
-    """Return the one of some sites to which a host belongs: the most exact."""
+    """Return the most specific site that matches the host."""
     host = (host or "").lower()
-    found = [site for site in sites if host == site.lower() or host.endswith(f".{site.lower()}")]
-    return max(found, key=len, default=None)
+    matching = [s for s in sites if host == s.lower() or host.endswith(f".{s.lower()}")]
+    return max(matching, key=len, default=None)
 
 
 def check_link(url: str, security: SecuritySettings) -> None:
-    """Refuse a URL that a page gave, where it has no host or an inside one; else it is yt-dlp's.
+    """Reject a URL found by yt-dlp if it has no host or an internal one.
 
-    Less is asked of it than of what a sender writes: pages put spaces and passwords into theirs.
+    Less strict than `check_url`: pages use URLs with spaces and passwords.
     """
     try:
         parts = urlsplit(url.strip())
         host = parts.hostname or ""
         _ = parts.port
     except ValueError:
-        raise _invalid("The page gives a URL that can't be read.") from None
+        raise _invalid("The page contains a malformed URL.") from None
     check_host(normal_host(host), security)
 
 
 def normal_host(host: str) -> str:
-    """Return a host name as a resolver would see it: decoded, folded, without a final dot."""
+    """Normalise a host as a resolver would: decoded, folded, IDNA, without a trailing dot."""
     decoded = unicodedata.normalize("NFKC", unquote(host)).lower().rstrip(".")
     for dot in "\u3002\uff0e\uff61":
         decoded = decoded.replace(dot, ".")
@@ -129,15 +129,15 @@ def normal_host(host: str) -> str:
     try:
         ascii_host = decoded.encode("idna").decode("ascii") if not decoded.isascii() else decoded
     except UnicodeError:
-        raise _invalid("The URL's host name is not a valid one.") from None
+        raise _invalid("The URL's host name is invalid.") from None
     labels = ascii_host.split(".")
     if not re.fullmatch(r"[a-z0-9_.-]{1,253}", ascii_host) or not all(labels):
-        raise _invalid("The URL's host name is not a valid one.")
+        raise _invalid("The URL's host name is invalid.")
     return ascii_host
 
 
 def check_host(host: str, security: SecuritySettings) -> None:
-    """Refuse a host (in its normal form) that is blocked, or is written as an inside address."""
+    """Reject a normalised host that is blocked, or that is an internal name or address."""
     if matches(host, security.blocked_hosts):
         raise _blocked(f"The host {host} is blocked by security.blocked_hosts.")
     address = literal(host)
@@ -151,40 +151,40 @@ def check_host(host: str, security: SecuritySettings) -> None:
 
 
 def literal(host: str) -> Address | None:
-    """Return the address that a host is a spelling of; None for a name.
+    """Parse a host that is an address in any notation; return None for a name.
 
-    The C library takes decimal, octal, hexadecimal and short forms of IPv4 (``2130706433``,
-    ``0x7f.1``), as inet_aton(3) says.
+    Includes the decimal, octal, hexadecimal and short forms of IPv4 (``2130706433``, ``0x7f.1``)
+    that the C library accepts, see inet_aton(3).
     """
     if ":" in host:
         try:
             return ipaddress.ip_address(host.partition("%")[0])
         except ValueError:
-            raise _invalid("The URL's IPv6 address is not a valid one.") from None
+            raise _invalid("The URL's IPv6 address is invalid.") from None
     if not _NUMERIC.match(host):
         return None
     try:
         return ipaddress.IPv4Address(socket.inet_aton(host))
     except OSError:
-        raise _invalid("The URL's host is neither a name nor an address.") from None
+        raise _invalid("The URL's host is neither a valid name nor a valid address.") from None
 
 
 def check_address(address: str, security: SecuritySettings, *, exempt: bool = False) -> None:
-    """Refuse an address that is blocked or inside; ``exempt`` says that its host is allowed."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    carried = _carried(found)
-    for one in (found, *carried):
-        if matches(str(one), security.blocked_hosts):
-            raise _blocked(f"The address {one} is blocked by security.blocked_hosts.")
+    """Reject an address that is blocked or internal; ``exempt``: its host is in allowed_hosts."""
+    outer = ipaddress.ip_address(address.partition("%")[0])
+    embedded = _embedded(outer)
+    for candidate in (outer, *embedded):
+        if matches(str(candidate), security.blocked_hosts):
+            raise _blocked(f"The address {candidate} is blocked by security.blocked_hosts.")
     if security.allow_private_addresses or exempt:
         return
-    for one in carried if _carries(found) else (found, *carried):
-        if not _is_outside(one) and not matches(str(one), security.allowed_hosts):
-            raise _inside(str(one))
+    for candidate in embedded if _only_embeds(outer) else (outer, *embedded):
+        if not _is_global(candidate) and not matches(str(candidate), security.allowed_hosts):
+            raise _inside(str(candidate))
 
 
 def matches(host: str, entries: tuple[str, ...]) -> bool:
-    """Whether a host or address is one of the entries, below one, or in one's network."""
+    """Whether a host or address equals an entry, is its subdomain, or is in its network."""
     for entry in entries:
         text = entry.strip().lower().rstrip(".").strip("[]")
         try:
@@ -202,50 +202,50 @@ def matches(host: str, entries: tuple[str, ...]) -> bool:
     return False
 
 
-def _is_outside(address: Address) -> bool:
+def _is_global(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and address not in _INTERNET:
         return False
     reserved = any(address in network for network in _RESERVED)
     return address.is_global and not address.is_multicast and not reserved
 
 
-def _carries(address: Address) -> bool:
-    """Whether an IPv6 address is nothing but the clothes of an IPv4 one."""
+def _only_embeds(address: Address) -> bool:
+    """Whether an IPv6 address is only a form of an IPv4 address."""
     if isinstance(address, ipaddress.IPv4Address) or int(address) <= int(_LOOPBACK):
         return False
-    return any(address in one for one in (*_TAILED, _NAT64_LOCAL, _TEREDO, _6TO4))
+    return any(address in network for network in (*_TAILED, _NAT64_LOCAL, _TEREDO, _6TO4))
 
 
-def _carried(address: Address) -> list[Address]:
-    """Return the IPv4 addresses that an IPv6 address may lead to."""
+def _embedded(address: Address) -> list[Address]:
+    """Return the IPv4 addresses that an IPv6 address may embed."""
     if isinstance(address, ipaddress.IPv4Address):
         return []
     number = int(address)
-    found = set()
-    if any(address in one for one in _TAILED) or (number >> 32) & 0xFFFFFFFF in _ISATAP:
-        found.add(number & 0xFFFFFFFF)
+    embedded = set()
+    if any(address in network for network in _TAILED) or (number >> 32) & 0xFFFFFFFF in _ISATAP:
+        embedded.add(number & 0xFFFFFFFF)
     if address in _6TO4:
-        found.add(number >> 80 & 0xFFFFFFFF)
-    if address in _TEREDO:  # the server's, and the client's
-        found |= {number >> 64 & 0xFFFFFFFF, number & 0xFFFFFFFF ^ 0xFFFFFFFF}
+        embedded.add(number >> 80 & 0xFFFFFFFF)
+    if address in _TEREDO:  # the server's and the client's
+        embedded |= {number >> 64 & 0xFFFFFFFF, number & 0xFFFFFFFF ^ 0xFFFFFFFF}
     if address in _NAT64_LOCAL:
-        found |= _translated(number)
-    return [ipaddress.IPv4Address(one) for one in sorted(found)]
+        embedded |= _nat64_targets(number)
+    return [ipaddress.IPv4Address(value) for value in sorted(embedded)]
 
 
-def _translated(number: int) -> set[int]:
-    """Return what a local NAT64 may make of an address: the length of its prefix is not known.
+def _nat64_targets(number: int) -> set[int]:
+    """Return the IPv4 addresses a local NAT64 may translate to, for each possible prefix length.
 
-    RFC 6052 puts the address behind the prefix and leaves out bits 64 to 71.
+    RFC 6052: the IPv4 address follows the prefix and skips bits 64 to 71.
     """
-    found = {number & 0xFFFFFFFF}
+    targets = {number & 0xFFFFFFFF}
     lower = number & 0x00FFFFFFFFFFFFFF
     for length in (48, 56, 64):
         whole = (number >> 64) << 56 | lower  # 120 bits
         inner = whole >> (120 - length - 32) & 0xFFFFFFFF
-        if inner >> 24:  # 0.0.0.0/8 is what the zeros behind a prefix look like, and leads nowhere
-            found.add(inner)
-    return found
+        if inner >> 24:  # 0.0.0.0/8: only the zeros after a prefix, not a target
+            targets.add(inner)
+    return targets
 
 
 def _invalid(text: str) -> CommandError:

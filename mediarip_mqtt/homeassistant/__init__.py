@@ -1,5 +1,5 @@
-"""Home Assistant: the table of entities, MQTT discovery, the picture of the current job.
+"""Home Assistant: the table of entities, MQTT discovery, the thumbnail of the current job.
 
-Uses `engine`, `store` and `contract`, and no other room: what it says goes through the connection
-that it is given. `service` starts it.
+Uses `engine`, `store` and `contract`. It publishes through the connection it is given; `service`
+starts it.
 """

@@ -1,8 +1,8 @@
-"""Announces the device to Home Assistant, and takes back what does not hold any more.
+"""Publishes the device for Home Assistant's MQTT discovery, and removes outdated entities.
 
-What was announced is remembered in the store, so that it can be taken back after a change of the
-node id or the discovery prefix; and the broker is asked what it retains, so that entities of an
-earlier version go as well.
+The store keeps the discovery topics in use, to clear them after a change of the node id or the
+discovery prefix. The broker's retained messages are read, too, to remove the entities of earlier
+versions.
 """
 
 from __future__ import annotations
@@ -18,57 +18,57 @@ from typing import Any, Final, Protocol
 from mediarip_mqtt.contract.errors import BrokerError, StoreError, SubscriptionError
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import Topics, dumps
-from mediarip_mqtt.homeassistant.entities import ORIGIN, device_config
+from mediarip_mqtt.homeassistant.discovery_payload import ORIGIN, device_config
 from mediarip_mqtt.store import Store
 
-KEY: Final = "discovery"  # of the store's table `config`
+KEY: Final = "discovery"  # in the store's table `config`
 BIRTH: Final = b"online"
-BIRTH_DELAY: Final = (0.1, 3.0)  # seconds; all services answer the same birth message
+BIRTH_DELAY: Final = (0.1, 3.0)  # seconds, random: all services answer the same birth message
 
 logger = logging.getLogger(__name__)
 
 
 class Broker(Protocol):
-    """The open connection to the broker, as far as discovery needs it."""
+    """An open connection to the broker."""
 
     protocol: str
 
     async def subscribe(self, *topics: str) -> None:
-        """Subscribe; raise `SubscriptionError` where the broker refuses that."""
+        """Subscribe; raise `SubscriptionError` if the broker refuses."""
 
     async def publish(self, topic: str, payload: str, *, retain: bool) -> None:
-        """Return once the broker has it; raise `LinkError` where the connection is lost."""
+        """Publish and wait for the acknowledgement; raise `LinkError` if the connection is lost."""
 
 
 class Incoming(Protocol):
-    """A message from the broker; ``retain`` is the packet's flag."""
+    """A message from the broker."""
 
     @property
     def topic(self) -> str:
-        """Where it arrived."""
+        """The topic."""
 
     @property
     def payload(self) -> bytes:
-        """What it holds."""
+        """The payload."""
 
     @property
     def retain(self) -> bool:
-        """Whether it was retained before."""
+        """The retain flag: the message was sent before this subscription."""
 
 
 class ReadRetained(Protocol):
-    """Reads what the broker retains on some topics, on a connection of its own."""
+    """Reads retained messages on a separate connection."""
 
     def __call__(
         self, protocol: str, filters: Iterable[str], keep: Callable[[bytes], dict[str, Any]]
     ) -> Awaitable[dict[str, dict[str, Any]]]:
-        """Return topic to what ``keep`` makes of the payload; raise `BrokerError`."""
+        """Return ``keep(payload)`` by topic; raise `BrokerError`."""
 
 
 class Discovery:
-    """Keeps Home Assistant's picture of the device true."""
+    """Keeps the discovery messages up to date."""
 
-    def __init__(  # noqa: PLR0913 - the parts it joins
+    def __init__(  # noqa: PLR0913 - its dependencies
         self,
         settings: Settings,
         topics: Topics,
@@ -91,55 +91,57 @@ class Discovery:
 
     @property
     def topic(self) -> str:
-        """Where the device is announced."""
+        """The device's discovery topic."""
         return f"{self._settings.discovery_prefix}/device/{self._mqtt.node_id}/config"
 
     async def subscribe(self, link: Broker) -> None:
-        """Subscribe to the birth message; go on without where the broker refuses that."""
+        """Subscribe to the birth message; continue without it if the broker refuses."""
         if self._settings.enabled:
             try:
                 await link.subscribe(self._settings.birth_topic)
             except SubscriptionError as error:
-                logger.warning("homeassistant: its starts are not noticed: %s", error.message)
+                logger.warning(
+                    "homeassistant: restarts of Home Assistant go unnoticed: %s", error.message
+                )
 
     def take(self, message: Incoming) -> bool:
-        """Take a message if it is the birth topic's; return whether it was."""
+        """Handle a message on the birth topic; return whether it was one."""
         if not self._settings.enabled or message.topic != self._settings.birth_topic:
             return False
-        # A retained one is old news: the device is announced at every connection.
+        # Ignore a retained one: the device is published at every connection anyway.
         if message.payload.strip() == BIRTH and not message.retain:
             self._born.set()
         return True
 
     def config(self) -> dict[str, Any]:
-        """Return the discovery message."""
+        """Return the discovery payload."""
         return device_config(self._topics, self._mqtt.node_id, self._commands, self._extras())
 
     async def announce(self, link: Broker) -> None:
-        """Announce the device, or take it back where discovery is off."""
+        """Publish the device and remove outdated entities; remove all if discovery is off."""
         config = self.config() if self._settings.enabled else None
         remembered = await self._remembered()
         if config:
             await self._remember({*remembered, self.topic})
-        found = await self._ours(link, remembered)
-        before = found.pop(self.topic, {})
-        for topic in {*found, *remembered} - {self.topic}:
-            logger.info("homeassistant: taking back what was announced on %s", topic)
+        retained = await self._ours(link, remembered)
+        before = retained.pop(self.topic, {})
+        for topic in {*retained, *remembered} - {self.topic}:
+            logger.info("homeassistant: clearing the outdated discovery topic %s", topic)
             await link.publish(topic, "", retain=True)
         if config:
-            if farewell := _farewell(before, config):
-                await self._publish(link, farewell)
+            if removal := _removal(before, config):
+                await self._publish(link, removal)
             await self._publish(link, config)
         elif before or self.topic in remembered:
             await link.publish(self.topic, "", retain=True)
         await self._remember({self.topic} if config else set())
 
     async def follow_births(self, link: Broker, announced: Callable[[], None]) -> None:
-        """Announce again whenever Home Assistant says that it has started."""
+        """Publish the device again whenever Home Assistant has started."""
         while True:
             await self._born.wait()
             self._born.clear()
-            await asyncio.sleep(random.uniform(*BIRTH_DELAY))  # noqa: S311 - spreads the load
+            await asyncio.sleep(random.uniform(*BIRTH_DELAY))  # noqa: S311 - jitter, not a secret
             if self._settings.enabled:
                 await self._publish(link, self.config())
                 announced()
@@ -148,17 +150,19 @@ class Discovery:
         await link.publish(self.topic, dumps(config), retain=True)
 
     async def _ours(self, link: Broker, remembered: set[str]) -> dict[str, dict[str, Any]]:
-        """Return what the broker retains of this device: topic to discovery message."""
+        """Return this device's retained discovery messages by topic."""
         prefix, node = self._settings.discovery_prefix, self._mqtt.node_id
         filters = {self.topic, f"{prefix}/+/{node}/config", f"{prefix}/+/{node}/+/config"}
         try:
-            found = await self._read_retained(link.protocol, sorted(filters | remembered), _parse)
+            retained = await self._read_retained(
+                link.protocol, sorted(filters | remembered), _parse
+            )
         except BrokerError as error:
-            logger.warning("homeassistant: old entities could not be looked for: %s", error.message)
+            logger.warning("homeassistant: could not look for outdated entities: %s", error.message)
             return {}
         return {
             topic: config
-            for topic, config in found.items()
+            for topic, config in retained.items()
             if isinstance(origin := config.get("origin") or config.get("o"), dict)
             and origin.get("name") == ORIGIN
         }
@@ -176,39 +180,45 @@ class Discovery:
             if value != (await self._store.read(lambda tx: tx.config())).get(KEY):
                 await self._store.write(lambda tx: tx.set_config(KEY, value, self._clock()))
         except StoreError as error:
-            logger.warning("homeassistant: what was announced could not be noted: %s", error)
+            logger.warning("homeassistant: could not store the discovery topic: %s", error)
 
 
 def _parse(payload: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(payload)
+        value = json.loads(payload)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
-def _parts(config: dict[str, Any]) -> dict[str, str]:
-    """Return the components of a discovery message: key to platform."""
-    parts = config.get("components") or config.get("cmps")
-    if not isinstance(parts, dict):
+def _platforms(config: dict[str, Any]) -> dict[str, str]:
+    """Return the platform of each component of a discovery message, by its key."""
+    components = config.get("components") or config.get("cmps")
+    if not isinstance(components, dict):
         return {}
     platforms = {
-        key: part.get("platform") or part.get("p")
-        for key, part in parts.items()
-        if isinstance(part, dict)
+        key: component.get("platform") or component.get("p")
+        for key, component in components.items()
+        if isinstance(component, dict)
     }
-    return {key: one for key, one in platforms.items() if isinstance(one, str)}
+    return {key: platform for key, platform in platforms.items() if isinstance(platform, str)}
 
 
-def _farewell(before: dict[str, Any], config: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the message that removes the entities that are gone; None where there are none.
+def _removal(before: dict[str, Any], config: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the message that removes outdated entities; None if there are none.
 
-    It adds nothing: a trigger with a new key would collide with the one that it replaces.
+    It adds no entity: a trigger with a new key would collide with the one that it replaces.
     """
-    old, new = _parts(before), _parts(config)
-    gone = {key: {"platform": one} for key, one in old.items() if new.get(key) != one}
+    old, new = _platforms(before), _platforms(config)
+    gone = {
+        key: {"platform": platform} for key, platform in old.items() if new.get(key) != platform
+    }
     if not gone:
         return None
     logger.info("homeassistant: removing the entities %s", ", ".join(sorted(gone)))
-    kept = {key: one for key, one in config["components"].items() if key in old and key not in gone}
+    kept = {
+        key: component
+        for key, component in config["components"].items()
+        if key in old and key not in gone
+    }
     return {**config, "components": {**kept, **gone}}

@@ -1,34 +1,31 @@
-"""What Home Assistant is told by MQTT discovery: one device, made from one table of entities.
+"""The entities of the device in Home Assistant, one row each.
 
-A new entity is one row of `ENTITIES`. Texts that begin with ``~/`` are topics below the base topic.
-Rules behind the rows, from Home Assistant's MQTT integration: an unknown key at the root rejects
-the whole device; a state has at most 255 characters; attributes above 16 KiB are not recorded;
-every change of a state or an attribute is a row in the recorder's database.
+A new entity is one row of `ENTITIES`; ``~/`` at the start of a topic stands for the base topic.
+Constraints of Home Assistant's MQTT integration: an unknown key at the root rejects the whole
+device; a state has at most 255 characters; attributes above 16 KiB are not recorded; every change
+of a state or an attribute is a row in the recorder's database.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, get_args
 
-from mediarip_mqtt import __version__
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.presets import QUALITIES
-from mediarip_mqtt.contract.topics import Topics
+from mediarip_mqtt.contract.topic_payloads import State
 
-ORIGIN: Final = "mediarip-mqtt"
-STATUSES: Final = ("idle", "downloading", "paused", "storage_lost", "error")
+STATUSES: Final = get_args(State.model_fields["status"].annotation)
 TRIGGERS: Final = ("completed", "failed", "review_needed")
 
 
 @dataclass(frozen=True)
 class Entity:
-    """One row: ``options`` are the keys of Home Assistant's MQTT platform.
+    """A row of the table; ``options`` are the keys of Home Assistant's MQTT platform.
 
-    ``name`` None makes it the device's main entity. ``command`` is the command it needs: where the
-    service does not have it, the entity is shown as unavailable.
+    ``name`` None: the device's main entity. ``command``: the command it sends; the entity is
+    unavailable if this version of the service lacks it.
     """
 
     key: str
@@ -39,7 +36,7 @@ class Entity:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-# The progress of a job in steps of ten: `jobs` changes every two seconds, the attributes must not.
+# Progress in steps of ten percent: `jobs` changes every two seconds, which the recorder must not.
 _JOBS: Final = """\
 {% set ns = namespace(jobs=[]) %}
 {% for job in value_json.active + value_json.queued + value_json.finished %}
@@ -62,8 +59,8 @@ _EVENT: Final = """\
   'category': job.get('category'), 'tags': job.get('tags') or [], 'items': job.get('items'),
   'reason': value_json.get('reason') } | to_json }}"""
 
-# The last replies that have a request id are kept: a script that starts to wait when another's
-# reply has come already would miss its own.
+# `recent` keeps the last replies with a request id: a script may begin to wait only after another
+# reply has replaced its own.
 _RESPONSE: Final = """\
 {% set error = value_json.get('error') or {} %}{% set job = value_json.get('job') or {} %}
 {% set reply = {
@@ -79,7 +76,7 @@ _RESPONSE: Final = """\
 
 
 def _last(key: str) -> dict[str, Any]:
-    """Return the options of a sensor that tells which job ended last in one way."""
+    """Return the options of a sensor for the last completed or the last failed job."""
     return {
         "state_topic": "~/state",
         "device_class": "timestamp",
@@ -95,7 +92,7 @@ def _last(key: str) -> dict[str, Any]:
 
 
 def _state(template: str, **options: Any) -> dict[str, Any]:
-    """Return the options of an entity that shows a part of `state`."""
+    """Return the options of an entity that shows a value of `state`."""
     return {"state_topic": "~/state", "value_template": f"{{{{ {template} }}}}", **options}
 
 
@@ -199,7 +196,7 @@ ENTITIES: Final = (
         "Disk free",
         "mdi:harddisk",
         options=_state(
-            # 1 % of what is free is enough: a running download changes it all the time.
+            # Rounded to about 1 %: the exact value changes all the time during a download.
             "none if value_json.disk_free is none else"
             " (value_json.disk_free / 1000000000) | round(1)"
             " if value_json.disk_free < 20000000000 else"
@@ -298,7 +295,7 @@ ENTITIES: Final = (
         "mdi:link-plus",
         options={
             "command_topic": "~/command",
-            # Empty again as soon as it is sent: the field is a door, not a memory.
+            # Always empty: the field only sends.
             **_state("''"),
         },
     ),
@@ -411,76 +408,3 @@ ENTITIES: Final = (
         },
     ),
 )
-
-
-def device_config(
-    topics: Topics,
-    node_id: str,
-    commands: Collection[str],
-    extras: Mapping[str, Mapping[str, Any]],
-) -> dict[str, Any]:
-    """Return the discovery message of the device.
-
-    ``commands`` are those the service has; ``extras`` are options of an entity that are known only
-    at run time (a select's choices, a number's bounds), by its key.
-    """
-    return {
-        "device": {
-            "identifiers": [node_id],
-            "name": node_id,
-            "manufacturer": ORIGIN,
-            "model": "yt-dlp download service",
-            "sw_version": __version__,
-        },
-        "origin": {"name": ORIGIN, "sw_version": __version__},
-        "availability": [{"topic": topics.status}],
-        "components": {
-            one.key: _component(one, topics, node_id, commands, extras.get(one.key, {}))
-            for one in ENTITIES
-        },
-    }
-
-
-def _component(
-    entity: Entity,
-    topics: Topics,
-    node_id: str,
-    commands: Collection[str],
-    extra: Mapping[str, Any],
-) -> dict[str, Any]:
-    found: dict[str, Any] = {"platform": entity.platform, "qos": 1}
-    for key, value in {**entity.options, **extra}.items():
-        found[key] = _topic(value, topics.base)
-    if entity.platform == "device_automation":
-        return found
-    found |= {
-        "unique_id": f"{node_id}_{entity.key}",
-        "default_entity_id": f"{entity.platform}.{_slug(node_id)}_{entity.key}",
-        "name": entity.name,
-    }
-    if entity.icon:
-        found["icon"] = entity.icon
-    if entity.command and entity.command not in commands:
-        # Told by `info`, so that it comes to life with the version that has the command.
-        found["availability_mode"] = "all"
-        found["availability"] = [
-            {"topic": topics.status},
-            {
-                "topic": topics.info,
-                "value_template": "{{ 'online' if '"
-                + entity.command
-                + "' in value_json.commands else 'offline' }}",
-            },
-        ]
-    return found
-
-
-def _slug(node_id: str) -> str:
-    """Return a node id as an entity id may hold it."""
-    return re.sub("[_-]+", "_", node_id.lower()).strip("_") or "mediarip"
-
-
-def _topic(value: Any, base: str) -> Any:
-    if isinstance(value, str) and value.startswith("~/"):
-        return f"{base}/{value[2:]}"
-    return value

@@ -1,7 +1,7 @@
-"""The picture of the current or last job, as bytes: Home Assistant itself fetches nothing.
+"""Fetches the thumbnail of the current or last job and publishes its bytes.
 
-A URL in its place would make Home Assistant, inside the home's network, fetch whatever a page
-names.
+A published URL would make Home Assistant fetch any address that a page names, from inside the home
+network.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mediarip_mqtt.contract.errors import DownloadError, Stopped
 from mediarip_mqtt.engine.protocol import Engine
 
 TIME_LIMIT: Final = 20.0  # seconds
-# 160 x 90 of dark grey, for a job without a picture.
+# A dark grey JPEG of 160 x 90 pixels, for a job without a thumbnail.
 BLANK: Final = base64.b64decode(
     "/9j/4AAQSkZJRgABAgAAAQABAAD//gAQTGF2YzU5LjM3LjEwMAD/2wBDAAg+Pkk+SVVVVVVVVWRdZGhoaGRkZGRo"
     "aGhwcHCDg4NwcHBoaHBwfHyDg4+Tj4eHg4eTk5ubm7q6srLZ2eD/////xABMAAEBAAAAAAAAAAAAAAAAAAAABwEB"
@@ -30,17 +30,17 @@ logger = logging.getLogger(__name__)
 
 
 class Pictures:
-    """Fetches the picture of what the service shows."""
+    """Fetches the thumbnail of the job that the service shows."""
 
     def __init__(self, engine: Engine, changed: Callable[[], None]) -> None:
         self._engine = engine
         self._changed = changed
         self._wanted: tuple[str | None, str | None] | None = None
         self._wake = asyncio.Event()
-        self.picture: str | None = None  # base64: who reads all topics expects text
+        self.picture: str | None = None  # base64: readers of all topics expect text
 
     def follow(self, state: dict[str, Any]) -> None:
-        """Take from the service's state which job's picture is wanted."""
+        """Choose the job from the payload of `state`."""
         current, last = state["current"], state["last_completed"] or {}
         shown = current if current["id"] else last
         wanted = (shown.get("id"), shown.get("thumbnail"))
@@ -49,7 +49,7 @@ class Pictures:
             self._wake.set()
 
     async def run(self) -> None:
-        """Fetch what is wanted, again and again."""
+        """Fetch thumbnails until cancelled."""
         shown: tuple[bool, str | None] | None = None
         while True:
             await self._wake.wait()
@@ -59,7 +59,7 @@ class Pictures:
                 continue
             shown = (job_id is not None, url)
             picture = (await self._fetch(url) if url else None) or BLANK
-            # Of no job nothing stays: also not after it was deleted, or forgotten for privacy.
+            # Clear the thumbnail when no job is shown, also after deletion or in privacy mode.
             self.picture = base64.b64encode(picture).decode() if job_id else None
             self._changed()
 

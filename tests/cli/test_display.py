@@ -7,7 +7,14 @@ import io
 from rich.console import Console
 
 from mediarip_mqtt.cli.client import Snapshot
-from mediarip_mqtt.cli.display import JobTable, ProgressBar, eta_text, items_text, numbers_text
+from mediarip_mqtt.cli.display import (
+    JobTable,
+    ProgressBar,
+    eta_text,
+    items_text,
+    numbers_text,
+    short_ids,
+)
 
 JOB = {"id": "01a1fb85-0001", "url": "https://a.example/x", "status": "downloading", "title": "A"}
 PROGRESS = {
@@ -69,3 +76,12 @@ def test_the_table_shows_running_jobs_first_and_says_what_is_left_out() -> None:
     assert text.index("downloading-job") < text.index("a new status-job")
     assert "completed-job" not in text
     assert "online, 1 more" in text
+
+
+def test_short_ids_are_the_shortest_that_name_one_job() -> None:
+    ids = ["0199aaaa-0001", "0199aaaa-0002", "0199bbbb-0001"]
+    assert short_ids(ids) == {
+        "0199aaaa-0001": "0199aaaa-0001",
+        "0199aaaa-0002": "0199aaaa-0002",
+        "0199bbbb-0001": "0199bbbb",
+    }

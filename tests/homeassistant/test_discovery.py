@@ -11,7 +11,8 @@ import pytest
 
 from mediarip_mqtt.commands import payloads
 from mediarip_mqtt.contract import topics
-from mediarip_mqtt.homeassistant.entities import ENTITIES, device_config
+from mediarip_mqtt.homeassistant.discovery_payload import device_config
+from mediarip_mqtt.homeassistant.entities import ENTITIES
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.service import Service
 

@@ -1,1 +1,1 @@
-"""What the tests stand on: a media server, a broker, the service as a process."""
+"""Support for the tests: a media server, a broker, the service as a process."""

@@ -1,4 +1,4 @@
-"""A real Mosquitto, and a client that remembers what it has seen."""
+"""A real Mosquitto, and a client that records all messages."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ PROGRAM = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on.
+    """Return a port on which nothing listens.
 
-    Not one of those the system gives to outgoing connections: one of them could have it when a
-    broker comes back, or a client that looks for the broker could reach itself there.
+    Never an ephemeral port: an outgoing connection could occupy it before a broker restarts, or a
+    client that retries could connect to itself.
     """
     while True:
-        port = random.randrange(10_000, 32_768)  # noqa: S311 - no secret
-        with socket.socket() as one, contextlib.suppress(OSError):
-            one.bind(("127.0.0.1", port))
+        port = random.randrange(10_000, 32_768)  # noqa: S311 - not a secret
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
             return port
 
 
 def wait_for(condition: Callable[[], T], timeout: float = 15, what: str = "") -> T:
-    """Return what the condition returns once that is true; fail after the timeout."""
+    """Return the condition's result once it is true; fail after the timeout."""
     deadline = time.monotonic() + timeout
     while True:
-        found = condition()
-        if found:
-            return found
+        result = condition()
+        if result:
+            return result
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout} s in vain: {what or condition}")
+            raise AssertionError(f"timed out after {timeout} s: {what or condition}")
         time.sleep(0.01)
 
 
 class Mosquitto:
-    """A broker with persistence on a port of its own."""
+    """A broker with persistence on a free port."""
 
     def __init__(self, folder: Path, extra: str = "", *, anonymous: bool = True) -> None:
         self.folder = folder
@@ -59,7 +59,7 @@ class Mosquitto:
         self.extra = extra
         self.anonymous = anonymous
         self.persistence = True
-        self.saves_each_change = True  # else a kill takes what came since its start
+        self.saves_each_change = True  # without it, a kill loses all changes since the start
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Mosquitto:
@@ -101,13 +101,13 @@ class Mosquitto:
         return True
 
 
-def _without_nagle(_: paho.Client, __: Any, one: Any) -> None:
-    # Nagle's algorithm would hold a command back for 40 ms, behind our own acknowledgements.
-    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def _without_nagle(_: paho.Client, __: Any, connection: Any) -> None:
+    # Nagle's algorithm would delay a command by 40 ms after our own acknowledgements.
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class Client:
-    """Subscribes to everything below a base topic and keeps it; safe to use from the test."""
+    """Subscribes to everything below a base topic and records it; thread-safe."""
 
     def __init__(
         self, port: int, base: str = "mediarip", *, username: str | None = None, password: str = ""
@@ -131,7 +131,7 @@ class Client:
         self._client.reconnect_delay_set(1, 1)
         self._client.on_socket_open = _without_nagle
         kept = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho's
-        kept.SessionExpiryInterval = 3600  # what is published while this client is away arrives
+        kept.SessionExpiryInterval = 3600  # messages published while it is offline arrive later
         self._client.connect("127.0.0.1", port, clean_start=False, properties=kept)
         self._client.loop_start()
         assert self._ready.wait(10)
@@ -176,7 +176,7 @@ class Client:
             info.wait_for_publish(10)
 
     def request(self, command: str, timeout: float = 15, **fields: Any) -> dict[str, Any]:
-        """Send a command with a request id of its own; return its reply."""
+        """Send a command with a new request id; return its reply."""
         self._count += 1
         request_id = fields.pop("request_id", f"{id(self)}-{self._count}")
         self.publish(f"command/{command}", {"request_id": request_id, **fields})
@@ -191,7 +191,7 @@ class Client:
             return [payload for one, payload in self.messages if one == f"{self.base}/{topic}"]
 
     def wait_count(self, topic: str, count: int) -> None:
-        """Wait until so many messages have come on a topic."""
+        """Wait until ``count`` messages have arrived on a topic."""
         wait_for(lambda: len(self.payloads(topic)) >= count, what=f"message {count} on {topic}")
 
     def events(self, event_type: str | None = None) -> list[dict[str, Any]]:
@@ -214,12 +214,12 @@ class Client:
         deadline = time.monotonic() + timeout
         while self.job(job_id).get("status") not in statuses:
             if time.monotonic() > deadline:
-                raise AssertionError(f"waited in vain for {statuses}: {self.job(job_id)}")
+                raise AssertionError(f"timed out waiting for {statuses}: {self.job(job_id)}")
             time.sleep(0.01)
         return self.job(job_id)
 
     def statuses(self, job_id: str) -> list[str]:
-        """Return the statuses that a job was seen in, each change once."""
+        """Return the job's published statuses in order, without repetitions."""
         seen: list[str] = []
         for payload in self.payloads(f"job/{job_id}/state"):
             status = json.loads(payload)["status"] if payload else "cleared"

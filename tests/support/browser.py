@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-# Home Assistant's page is there, and none of its parts still shows that it loads.
+# Home Assistant's page is loaded, and no part of it shows a loading indicator.
 READY = """() => {
   const all = (node) => [...node.querySelectorAll("*")]
     .flatMap((one) => [one, ...(one.shadowRoot ? all(one.shadowRoot) : [])]);
@@ -34,11 +34,11 @@ def open_page(
     height: int = 900,
     dark: bool = False,
 ) -> Iterator[Page]:
-    """Open a page of Home Assistant as its administrator; fail where its scripts fail.
+    """Open a page of Home Assistant as administrator; fail on JavaScript errors.
 
-    CSS selectors and texts find what is in shadow roots as well.
+    CSS selectors and texts also match inside shadow roots.
     """
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - `make test` reads this, too
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - `make test` imports this module without playwright
 
     failures: list[str] = []
     with sync_playwright() as play:
@@ -68,9 +68,9 @@ def screenshot(
     height: int = 900,
     dark: bool = False,
 ) -> None:
-    """Take a picture (PNG) of a page of Home Assistant."""
+    """Take a screenshot (PNG) of a page of Home Assistant."""
     with open_page(ha, path, width=width, height=height, dark=dark) as page:
-        page.wait_for_timeout(1000)  # animations, and pictures that fade in
+        page.wait_for_timeout(1000)  # animations, and images that fade in
         page.screenshot(path=target)
 
 
@@ -81,7 +81,7 @@ def _program() -> str:
 
 
 def _token(ha: HomeAssistant) -> dict[str, Any]:
-    """Return what the frontend keeps of a login."""
+    """Return the login data that the frontend keeps in local storage."""
     return {
         "access_token": ha.token,
         "token_type": "Bearer",

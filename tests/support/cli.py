@@ -1,4 +1,4 @@
-"""The command line, in processes of its own."""
+"""Runs the command line in child processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SECONDS = 60
 
 
 def _take_interrupts() -> None:
-    # A shell ignores SIGINT for what it runs in the background, and so would all children.
+    # A shell lets background processes ignore SIGINT, and their children inherit that.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -20,7 +20,7 @@ class Cli:
     """`mediarip-mqtt` with settings from the environment."""
 
     def __init__(self, folder: Path, port: int, **variables: str) -> None:
-        kept = {key: one for key, one in os.environ.items() if not key.startswith("MEDIARIP_")}
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("MEDIARIP_")}
         self.folder = folder
         self.environment = {
             **kept,
@@ -38,7 +38,7 @@ class Cli:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=_take_interrupts,  # noqa: PLW1509 - it takes no lock
+            preexec_fn=_take_interrupts,  # noqa: PLW1509 - takes no lock
         )
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""The generated contract (docs/asyncapi.yaml) as a judge over what was seen on a broker."""
+"""Validates messages seen on a broker against the generated contract (docs/asyncapi.yaml)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "asyncapi.yaml"
 
 @dataclass(frozen=True)
 class Seen:
-    """A message, with the flags that the service published it with."""
+    """A message with the QoS and retain flag of the publisher."""
 
     topic: str
     payload: str
@@ -31,7 +31,7 @@ class Seen:
 
 
 class Listener(Client):
-    """A client that also remembers flags, and hears what is said to Home Assistant."""
+    """A client that also records flags, and the discovery messages for Home Assistant."""
 
     def __init__(self, port: int, base: str = "mediarip") -> None:
         self.seen: list[Seen] = []
@@ -44,7 +44,7 @@ class Listener(Client):
 
     @property
     def others(self) -> list[Seen]:
-        """Return what this client did not say itself."""
+        """Return the messages that this client did not publish itself."""
         return [one for one in self.seen if one.topic not in self._mine]
 
     def _on_connect(self, *arguments: Any) -> None:
@@ -59,7 +59,7 @@ class Listener(Client):
 
 
 class Contract:
-    """Judges messages by the document; nothing that it does not describe may be there."""
+    """Validates messages against the document; undescribed topics and keys are errors."""
 
     def __init__(self) -> None:
         self.document: dict[str, Any] = yaml.safe_load(DOCUMENT.read_text("utf-8"))
@@ -75,7 +75,7 @@ class Contract:
 
     @cached_property
     def _components(self) -> dict[str, Any]:
-        """Return all schemas, closed: in this version there is no key that they do not name."""
+        """Return the components with closed schemas: this version publishes no other keys."""
         found = copy.deepcopy(self.document["components"])
         for schema in found["schemas"].values():
             if "properties" in schema:
@@ -87,16 +87,16 @@ class Contract:
         return {name for name, one in self._operations.items() if one["action"] == "send"}
 
     def messages(self, channel: str) -> set[str]:
-        """Return the names of what may be said on a topic."""
+        """Return the names of the messages of a topic."""
         return set(self.document["channels"][channel]["messages"])
 
     def judge(self, seen: list[Seen]) -> set[str]:
-        """Return the names of the service's topics among them; fail where one is not as it says."""
+        """Validate messages; return the names of their topics."""
         return {self._judge(one) for one in seen}
 
     def _judge(self, one: Seen) -> str:
         names = [name for address, name in self._addresses.items() if address.fullmatch(one.topic)]
-        assert names, f"nothing is said of {one.topic}"
+        assert names, f"{one.topic} is not described"
         name = names[0]
         operation = self._operations[name]
         assert operation["action"] == "send", f"the service does not publish on {one.topic}"
@@ -119,7 +119,7 @@ class Contract:
             try:
                 value = json.loads(payload)
             except ValueError:
-                return f"{name}: no JSON"
+                return f"{name}: not JSON"
         schema = {**message["payload"], "components": self._components}
         error = next(Draft7Validator(schema).iter_errors(value), None)
         return f"{name}: {error.json_path}: {error.message[:200]}" if error else None

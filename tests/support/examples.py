@@ -1,8 +1,8 @@
-"""The examples of README and docs: every fenced block, and how it is to be run.
+"""The examples in README and docs: every fenced block, and how to run it.
 
-A comment before a block says what can't be seen: ``<!-- example: KIND -->``, or
-``<!-- example: not run, REASON -->``. What a console prints is compared, unless a comment says
-``console`` and why not; one that ``fails`` is one whose exit code is not 0.
+A comment before a block gives its kind if the block does not show it: ``<!-- example: KIND -->`` or
+``<!-- example: not run, REASON -->``. The output of a console block is compared, unless a comment
+says ``console`` and the reason. ``fails``: a console block whose exit code is not 0.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NOTE = re.compile(r"<!-- example: ([\w. ]+?)(?:, (.+))? -->")
 
 @dataclass(frozen=True)
 class Example:
-    """A block; of ``kind`` `not run` with a ``reason``."""
+    """A fenced block; ``reason`` says why it is not run."""
 
     page: Path
     line: int
@@ -42,7 +42,7 @@ class Example:
 
     @property
     def lines(self) -> list[tuple[str, list[str]]]:
-        """Return what is typed, and under each what it prints."""
+        """Return each typed line with its expected output."""
         found: list[tuple[str, list[str]]] = []
         for line in self.text.splitlines():
             if line.startswith("$ "):
@@ -53,7 +53,7 @@ class Example:
 
 
 def examples(*kinds: str) -> list[Example]:
-    """Return all examples, or those of some kinds."""
+    """Return all examples, or those of the given kinds."""
     found = [one for page in PAGES for one in _of(page)]
     return [one for one in found if not kinds or one.kind in kinds]
 
@@ -80,7 +80,7 @@ def _of(page: Path) -> list[Example]:
 
 
 def _kind(language: str, text: str, note: str) -> tuple[str, str]:
-    """Return what a block is, and why it is not run; nothing where that can't be told."""
+    """Return the kind of a block (empty if unknown), and why it is not run."""
     if match := _NOTE.search(note):
         return match[1], match[2] or ""
     if language in {"console", "json"}:

@@ -1,6 +1,6 @@
-"""A service that is killed, stopped or made to fail at named points of its code.
+"""Runs the service with faults at named points of its code: kill, freeze, fail.
 
-`program(kill("before-ack", 7))` is what `Service.program` takes.
+`program(kill("before-ack", 7))` is a value for `Service.program`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from typing import Literal
 from mediarip_mqtt import fault_points
 from mediarip_mqtt.fault_points import Point
 
-EACH = 0  # in place of a count: whenever the service comes to the point
+EACH = 0  # as a count: every time
 FOR_EVER = 0.0
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens when a service comes to a point for the ``count``-th time."""
+    """A fault to inject when the service reaches a point for the ``count``-th time."""
 
     point: Point
     action: Literal["kill", "freeze", "seize", "fail"]
@@ -40,26 +40,26 @@ def kill(point: Point, count: int = 1) -> Fault:
 
 
 def freeze(point: Point, count: int = 1, *, seconds: float = FOR_EVER) -> Fault:
-    """Block the thread that comes to the point."""
+    """Block the thread that reaches the point."""
     return Fault(point, "freeze", count, seconds)
 
 
 def seize(point: Point, count: int = 1) -> Fault:
-    """Keep Python's global lock for ever, as a page can that a regular expression is run on."""
+    """Hold the GIL for ever, as a regular expression can on a hostile page."""
     return Fault(point, "seize", count)
 
 
 def fail(point: Point, error: str, count: int = 1) -> Fault:
-    """Raise an error: `OSError` of a number such as `ENOSPC`, or the exception `module:name`."""
+    """Raise an error: an errno name such as `ENOSPC`, or an exception `module:name`."""
     return Fault(point, "fail", count, error=error)
 
 
 def program(*faults: Fault, constants: dict[str, float] | None = None) -> list[str]:
-    """Return the arguments of a Python that runs the service with faults.
+    """Return the arguments for a Python that runs the service with faults.
 
-    ``constants`` get other values before it begins; their names are `module:NAME`.
+    ``constants``: values to set before the start, by `module:NAME`.
     """
-    # -P: the service must not import the modules beside this file.
+    # -P: keep the modules in this folder out of the import path.
     return [
         "-P",
         __file__,
@@ -69,7 +69,7 @@ def program(*faults: Fault, constants: dict[str, float] | None = None) -> list[s
 
 
 class Faults:
-    """Counts how often the service comes to its points, and acts."""
+    """Counts how often the service reaches its points, and injects the faults."""
 
     def __init__(self, faults: list[Fault]) -> None:
         self._left = [(one, [one.count]) for one in faults]
@@ -77,7 +77,7 @@ class Faults:
 
     def reached(self, point: Point) -> None:
         due: list[Fault] = []
-        with self._lock:  # points are in several threads
+        with self._lock:  # several threads reach points
             for fault, left in self._left:
                 if fault.point == point:
                     left[0] -= 1
@@ -92,7 +92,7 @@ def _act(fault: Fault) -> None:
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         case "freeze":
-            # Not `time.sleep`, which ends early in a download that is cancelled.
+            # Not `time.sleep`, which a cancelled download interrupts.
             threading.Event().wait(fault.seconds or None)
         case "seize":
             re.match("(a+)+$", "a" * 60 + "b")
@@ -106,7 +106,7 @@ def _error(name: str) -> Exception:
         return OSError(number, os.strerror(number))
     kind = pkgutil.resolve_name(name)
     error: Exception = kind("made to fail by a test")
-    if isinstance(error, sqlite3.Error):  # the store looks at what SQLite would set
+    if isinstance(error, sqlite3.Error):  # the store reads the code that SQLite would set
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR
     return error
 
@@ -118,7 +118,7 @@ def main() -> None:
         module, _, constant = name.partition(":")
         setattr(pkgutil.resolve_name(module), constant, value)
     fault_points.reached = Faults([Fault(**one) for one in faults]).reached
-    from mediarip_mqtt.__main__ import main as run  # noqa: PLC0415 - it may choose another yt-dlp, behind all this
+    from mediarip_mqtt.__main__ import main as run  # noqa: PLC0415 - it may choose another yt-dlp
 
     run()
 

@@ -1,6 +1,6 @@
-"""Services begun from one process that has imported all they need: half the time of a new Python.
+"""Starts services with multiprocessing's fork server, in half the time of a new interpreter.
 
-The standard library's fork server does it; the service still is a process of its own.
+The server has imported the service's modules; each service is still a separate process.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CONTEXT.set_forkserver_preload(["mediarip_mqtt.cli.main", "mediarip_mqtt.service
 
 
 class Forked:
-    """What the tests use of `subprocess.Popen`, of a process of the fork server."""
+    """The part of `subprocess.Popen` that the tests use, for a process of the fork server."""
 
     def __init__(self, arguments: list[str], env: dict[str, str], cwd: Path, log: Path) -> None:
         self._process: ForkServerProcess = CONTEXT.Process(
@@ -50,14 +50,14 @@ class Forked:
 
 
 def _become(arguments: list[str], env: dict[str, str], cwd: Path, log: Path) -> None:
-    """Be as `python -m mediarip_mqtt` would be in that environment."""
+    """Run `python -m mediarip_mqtt` in this process, with the given environment and log."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    written = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for number, source in ((0, nothing), (1, written), (2, written)):
+    stdin = os.open(os.devnull, os.O_RDONLY)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for number, source in ((0, stdin), (1, output), (2, output)):
         os.dup2(source, number)
     sys.argv = [__main__.__file__, *arguments]
     __main__.main()

@@ -38,17 +38,17 @@ logger: {{default: warning}}
 automation: !include automations.yaml
 script: !include scripts.yaml
 """
-START_TIME = 180  # seconds; a first start compiles
+START_TIME = 180  # seconds; the first start compiles
 ENTRY = re.compile(r"^(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.)", re.MULTILINE)  # of the log
 LEVELS = re.compile(r"^\S+ \S+ (WARNING|ERROR|CRITICAL) ")
-# What machines lack that has nothing to do with us.
+# Warnings about the test machine.
 NOISE = re.compile(r"aiohttp_fast_zlib|libturbojpeg|get_mac_address")
 USERNAME = "admin"
 PASSWORD = "test-only"
 
 
 class HomeAssistant:
-    """One instance with a configuration folder of its own."""
+    """An instance with its own configuration folder."""
 
     def __init__(
         self,
@@ -73,12 +73,12 @@ class HomeAssistant:
         self._process: subprocess.Popen[bytes] | None = None
         self._marked = 0
 
-    # Life
+    # Start and stop
 
     def start(self, *, broker: bool = True) -> HomeAssistant:
-        """Start it; onboard it and connect it to the broker at the first time.
+        """Start it; the first time, also onboard it and set up the MQTT integration.
 
-        Without ``broker`` it does not wait for that one to answer.
+        ``broker``: wait until the integration is connected.
         """
         first = not (self.folder / "configuration.yaml").exists()
         if first:
@@ -107,18 +107,18 @@ class HomeAssistant:
         return self
 
     def wait_broker(self) -> None:
-        """Wait until its MQTT integration is set up."""
+        """Wait until the MQTT integration is loaded."""
         wait_for(lambda: self._entry().get("state") == "loaded", 60, "its MQTT integration")
 
     def stop(self) -> None:
-        """End it and all that it has started."""
+        """Stop it and its child processes."""
         process, self._process = self._process, None
         if process is None:
             return
         with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
             os.killpg(process.pid, signal.SIGTERM)
             process.wait(30)
-        with contextlib.suppress(ProcessLookupError):  # what it left behind
+        with contextlib.suppress(ProcessLookupError):  # remaining children
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)
 
@@ -131,7 +131,7 @@ class HomeAssistant:
         (self.folder / "configuration.yaml").write_text(CONFIGURATION.format(port=self._port))
         (self.folder / "automations.yaml").write_text("[]\n")
         (self.folder / "scripts.yaml").write_text("{}\n")
-        # The later steps of the onboarding would fetch weather and radio stations.
+        # Skip the later steps of the onboarding: they fetch weather and radio stations.
         done = {"done": ["core_config", "analytics", "integration"]}
         (self.folder / ".storage" / "onboarding").write_text(
             json.dumps({"version": 4, "minor_version": 1, "key": "onboarding", "data": done})
@@ -153,7 +153,7 @@ class HomeAssistant:
     def _onboard(self) -> None:
         client = f"{self.url}/"
         user = {"name": "Admin", "username": USERNAME, "password": PASSWORD, "language": "en"}
-        # The page is there before the first step can be taken.
+        # The web server answers before onboarding is possible.
         code = wait_for(
             lambda: (
                 self._send("POST", "/api/onboarding/users", json={"client_id": client, **user})
@@ -166,11 +166,11 @@ class HomeAssistant:
         self.token = self._send("POST", "/auth/token", data=grant).json()["access_token"]
         self.token = self.command("auth/long_lived_access_token", client_name="tests", lifespan=30)
         with contextlib.suppress(AssertionError):
-            # Newer versions import `http:` for five minutes only, unless it is confirmed.
+            # Newer versions revert an imported `http:` after five minutes unless it is confirmed.
             self.command("http/config/promote")
 
     def _connect(self) -> None:
-        """Go through the dialog of the MQTT integration, as a person does."""
+        """Set up the MQTT integration through its config flow."""
         path = "/api/config/config_entries/flow"
         step = self.post(path, {"handler": "mqtt", "show_advanced_options": True})
         for _ in range(3):
@@ -218,14 +218,14 @@ class HomeAssistant:
         return {one["entity_id"]: one for one in self.get("/api/states")}
 
     def state(self, entity_id: str) -> dict[str, Any]:
-        """Return an entity's state and attributes; empty where it is not there."""
+        """Return an entity's state object; empty if it does not exist."""
         answer = self._send("GET", f"/api/states/{entity_id}")
         return dict(answer.json()) if answer.ok else {}
 
     def call(self, action: str, *, return_response: bool = False, **content: Any) -> Any:
-        """Run an action (a service); raise where it fails.
+        """Perform an action; fail if it fails.
 
-        Return what it answers where that is asked for, else the states that have changed.
+        Return its response data if ``return_response``, else the changed states.
         """
         path = f"/api/services/{action.replace('.', '/', 1)}"
         if return_response:
@@ -235,23 +235,23 @@ class HomeAssistant:
     def wait(
         self, entity_id: str, state: str | None = None, timeout: float = 20, **attributes: Any
     ) -> dict[str, Any]:
-        """Wait until an entity is there and has a state and attributes; return it."""
+        """Wait until an entity exists with the given state and attributes; return it."""
         deadline = time.monotonic() + timeout
         while not _has(found := self.state(entity_id), state, attributes):
             if time.monotonic() > deadline:
                 wanted = f"{entity_id} to be {state!r} with {attributes}"
-                raise AssertionError(f"waited {timeout} s in vain for {wanted}: {found}")
+                raise AssertionError(f"timed out after {timeout} s waiting for {wanted}: {found}")
             time.sleep(0.05)
         return found
 
     def render(self, template: str) -> str:
-        """Return what a template gives."""
+        """Render a template."""
         answer = self._send("POST", "/api/template", json={"template": template})
         assert answer.ok, answer.text
         return answer.text
 
     def say(self, sentence: str, language: str = "en") -> str:
-        """Say something to Assist; return what it says."""
+        """Send a sentence to Assist; return its spoken answer."""
         content = {"text": sentence, "language": language}
         answer = self.post("/api/conversation/process", content)
         return str(answer["response"]["speech"]["plain"]["speech"])
@@ -306,7 +306,7 @@ class HomeAssistant:
         }
 
     def device(self, name: str = "mediarip") -> dict[str, Any]:
-        """Return the device of a name; empty where there is none."""
+        """Return the device with a name; empty if there is none."""
         found = self.command("config/device_registry/list")
         return next((one for one in found if one["name"] == name), {})
 
@@ -316,7 +316,7 @@ class HomeAssistant:
         return {one["subtype"] for one in found if one["domain"] == "mqtt"}
 
     def debug_info(self, device_id: str) -> dict[str, Any]:
-        """Return what the MQTT integration knows of a device: topics, payloads, messages."""
+        """Return the MQTT integration's debug info for a device."""
         return dict(self.command("mqtt/device/debug_info", device_id=device_id))
 
     # Files
@@ -326,13 +326,13 @@ class HomeAssistant:
         return path.read_text("utf-8", "replace") if path.exists() else ""
 
     def mark(self) -> None:
-        """Let `complaints` begin here."""
+        """Make `complaints` ignore the log up to now."""
         self._marked = len(self.log())
 
     def complaints(self, expected: str = "") -> list[str]:
-        """Return the warnings and errors of the log since the mark; ``expected`` is a pattern.
+        """Return the warnings and errors logged since the mark, except those matching ``expected``.
 
-        All of them: a bad template's, for one, names neither a topic nor an entity.
+        They are not filtered by topic or entity: the error of a bad template names neither.
         """
         entries = [one for one in ENTRY.split(self.log()[self._marked :]) if LEVELS.match(one)]
         return [
@@ -342,11 +342,11 @@ class HomeAssistant:
         ]
 
     def rows(self, entity_ids: list[str]) -> dict[str, int]:
-        """Return how many rows the recorder holds of each entity's states."""
+        """Return the number of recorded states of each entity."""
         marks = ", ".join("?" * len(entity_ids))
         return dict(
             self._query(
-                "SELECT m.entity_id, count(*) FROM states s JOIN states_meta m "  # noqa: S608 - question marks
+                "SELECT m.entity_id, count(*) FROM states s JOIN states_meta m "  # noqa: S608 - only placeholders
                 f"ON m.metadata_id = s.metadata_id WHERE m.entity_id IN ({marks}) "
                 "GROUP BY m.entity_id",
                 *entity_ids,
@@ -354,8 +354,10 @@ class HomeAssistant:
         )
 
     def wait_recorded(self) -> None:
-        """Wait until the recorder has written all that has happened by now."""
-        event_type = f"recorded_{uuid.uuid4().hex}"  # it writes in the order of the bus
+        """Wait until the recorder has committed all events so far."""
+        event_type = (
+            f"recorded_{uuid.uuid4().hex}"  # the recorder writes in the order of the event bus
+        )
         self.fire(event_type)
         wait_for(
             lambda: self._query("SELECT 1 FROM event_types WHERE event_type = ?", event_type),

@@ -1,4 +1,4 @@
-"""A package index on loopback with versions of yt-dlp made from the installed one."""
+"""A package index on loopback with versions of yt-dlp built from the installed one."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class HttpFD(FileDownloader):
 
 
 class PackageIndex:
-    """Serves what `add` made, by the simple API."""
+    """Serves the wheels built by `add` with the simple API."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -75,7 +75,7 @@ class PackageIndex:
         self._http.server_close()
 
     def add(self, version: str, broken: str | None = None) -> None:
-        """Offer a version; ``broken`` names in which way it does not work."""
+        """Add a version; ``broken`` is a key of `BROKEN`."""
         changed = {"yt_dlp/version.py": _version_module(version)}
         if broken:
             name, content = BROKEN[broken]

@@ -1,4 +1,4 @@
-"""Small media, made by ffmpeg once for a run of the tests."""
+"""Small media files, made by ffmpeg once per test run."""
 
 from __future__ import annotations
 

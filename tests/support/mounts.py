@@ -1,4 +1,4 @@
-"""Mounting volumes, which only root may do, on Linux."""
+"""Mounts and unmounts volumes; needs root on Linux."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ def mount(*arguments: str) -> None:
 
 
 def umount(point: object) -> bool:
-    """Take a mount away, also one that is in use; return whether there was one."""
+    """Unmount lazily, even if in use; return whether it was mounted."""
     done = subprocess.run(["umount", "-l", str(point)], capture_output=True, check=False)
     return not done.returncode

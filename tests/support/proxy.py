@@ -1,4 +1,4 @@
-"""A TCP proxy that can freeze: connections stay open and nothing comes through any more."""
+"""A TCP proxy that can freeze: connections stay open but pass no data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BLOCK = 65536
 
 
 class FreezingProxy:
-    """Passes connections on to a port of this machine."""
+    """Forwards connections to a local port."""
 
     def __init__(self, port: int) -> None:
         self._target = port
@@ -20,8 +20,8 @@ class FreezingProxy:
         self.port = int(self._listener.getsockname()[1])
         self._frozen: list[threading.Event] = []
         self._ending = threading.Event()
-        self.silent = 0  # so many connections get nothing through
-        self.cut = False  # the connections end, and new ones do at once
+        self.silent = 0  # number of further connections that pass no data
+        self.cut = False  # close all connections, and new ones at once
 
     def start(self) -> FreezingProxy:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -32,13 +32,13 @@ class FreezingProxy:
         self._listener.close()
 
     def freeze(self) -> None:
-        """Let nothing more through on the connections there are; new ones work."""
-        for one in self._frozen:
-            one.set()
+        """Freeze the open connections; new ones work."""
+        for frozen in self._frozen:
+            frozen.set()
 
     @property
     def connections(self) -> int:
-        """How many connections were made."""
+        """Number of connections so far."""
         return len(self._frozen)
 
     def _accept(self) -> None:
@@ -72,7 +72,7 @@ class FreezingProxy:
     ) -> Iterator[tuple[socket.socket, socket.socket]]:
         while not self._ending.is_set() and not self.cut:
             if frozen.is_set():
-                self._ending.wait()  # held open, in silence
+                self._ending.wait()  # keep it open without data
                 return
             for key, _ in selector.select(0.1):
                 source = key.fileobj

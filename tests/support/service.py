@@ -1,4 +1,4 @@
-"""The real service, as a process of its own."""
+"""Runs the real service as a child process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ USUAL = ["-m", "mediarip_mqtt"]
 class Service:
     """`mediarip-mqtt run` with settings from the environment.
 
-    ``fresh`` begins a new Python, which a service needs that replaces itself with another.
+    ``fresh``: start a new interpreter; required if the service restarts itself (exec).
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class Service:
         self.folder = folder
         self.root = folder / "volume"
         self._log = folder / "service.log"
-        kept = {key: one for key, one in os.environ.items() if not key.startswith("MEDIARIP__")}
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("MEDIARIP__")}
         self.environment = {
             **kept,
             "MEDIARIP__MQTT__PORT": str(broker_port),
@@ -35,7 +35,7 @@ class Service:
             "MEDIARIP__STORAGE__MIN_FREE": "0",
             "MEDIARIP__DOWNLOADS__RETRY_DELAY": "0.2",
             "MEDIARIP__SECURITY__ALLOW_PRIVATE_ADDRESSES": "true",
-            **{f"MEDIARIP__{key}": one for key, one in settings.items()},
+            **{f"MEDIARIP__{key}": value for key, value in settings.items()},
         }
         self.program = USUAL
         self.options: list[str] = []
@@ -88,9 +88,9 @@ class Service:
         return self.log.count("connected to") > lines
 
     def stop(self) -> float:
-        """End it as systemd and Docker do; return how long that took.
+        """Stop it with SIGTERM, as systemd and Docker do; return the seconds it took.
 
-        It must end in order: it ends itself hard only where its volume is lost.
+        It must shut down cleanly; it may kill itself only if its volume is lost.
         """
         return self._end(signal.SIGTERM)
 
@@ -105,11 +105,11 @@ class Service:
             code = self._process.wait(20)
             self._process = None
             hard = ran and number == signal.SIGTERM and code == -signal.SIGKILL
-            assert not hard or "storage: the volume" in self.log, f"no end in order:\n{self.log}"
+            assert not hard or "storage: the volume" in self.log, f"unclean shutdown:\n{self.log}"
         return time.monotonic() - began
 
     def temporary(self) -> list[Path]:
-        """Return what lies in the temporary folders of jobs."""
+        """Return the files in the jobs' temporary folders."""
         return _files(self.root / ".mediarip" / "tmp")
 
     def media(self) -> list[str]:
@@ -119,5 +119,5 @@ class Service:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Return all files below a folder in which the service is at work."""
+    """Return all files below a folder, even while the service changes it."""
     return [Path(where) / name for where, _, names in os.walk(folder) for name in names]

@@ -1,4 +1,4 @@
-"""The part of Home Assistant's Supervisor that an app asks for the broker, on loopback."""
+"""The API of Home Assistant's Supervisor that names the broker, on loopback."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def broker(port: int, **more: Any) -> Answer:
 
 
 class Supervisor:
-    """Gives its answers one after the other, the last one for ever."""
+    """Returns its answers in order, and repeats the last one."""
 
     def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers)

@@ -1,4 +1,4 @@
-"""A job's extraction and download in a thread, as the runner does it."""
+"""Runs an extraction and a download in a thread, as the runner does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
 
 
 class Work:
-    """Runs from its making on; ``outcome`` is the files, or the error."""
+    """Starts at construction; ``outcome`` is the produced files, or the error."""
 
     def __init__(
         self, url: str, folder: Path, security: SecuritySettings, **options: object

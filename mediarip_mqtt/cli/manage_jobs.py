@@ -1,4 +1,4 @@
-"""The commands about jobs that exist: `list`, `cancel`, `retry`, `purge`."""
+"""The commands `list`, `cancel`, `retry` and `purge`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mediarip_mqtt.cli.terminal import AsJson, Config, Exit, carry_out, load, ou
 from mediarip_mqtt.contract.models import JobStatus
 from mediarip_mqtt.contract.settings import Settings
 
-NAMED: Final = 20  # jobs that `purge` tells the titles of
+NAMED: Final = 20  # removed jobs that `purge` lists with their titles
 UNITS: Final = {"w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 _DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?[wdhms])+")
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)([wdhms])")
@@ -25,14 +25,14 @@ _PART: Final = re.compile(r"(\d+(?:\.\d+)?)([wdhms])")
 Ids = Annotated[
     list[str],
     typer.Argument(
-        metavar="ID...", help="Ids, 4 or more characters of their beginning, last, current, all."
+        metavar="ID...", help="Ids, or their first 4 or more characters; or last, current, all."
     ),
 ]
-Failed = Literal["failed", "cancelled"]
+RetryableStatus = Literal["failed", "cancelled"]
 
 
-class Ended(StrEnum):
-    """The statuses of finished jobs."""
+class EndedStatus(StrEnum):
+    """Statuses of finished jobs, as an option's values."""
 
     COMPLETED = "completed"
     FAILED = "failed"
@@ -40,13 +40,13 @@ class Ended(StrEnum):
 
 
 def parse_duration(text: str) -> float:
-    """Return seconds for ``30d``, ``1d12h``, ``90m``, ``0``; raise `typer.BadParameter`."""
+    """Parse ``30d``, ``1d12h``, ``90m`` or ``0`` to seconds; raise `typer.BadParameter`."""
     clean = text.replace(" ", "").lower()
     if clean.replace(".", "", 1).isdecimal():
         clean += "s"
     if not _DURATION.fullmatch(clean):
         raise typer.BadParameter(
-            f"{text!r} is no duration; write 30d, 12h, 1d12h, 90m, or seconds."
+            f"{text!r} is not a duration; use 30d, 12h, 1d12h, 90m, or seconds."
         )
     return sum(float(number) * UNITS[unit] for number, unit in _PART.findall(clean))
 
@@ -54,14 +54,14 @@ def parse_duration(text: str) -> float:
 def list_jobs(
     *,
     status: Annotated[
-        list[JobStatus] | None, typer.Option(help="Only these; may be given again.")
+        list[JobStatus] | None, typer.Option(help="Only this status; may be repeated.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="How many, the newest first.")] = 50,
-    session: Annotated[str | None, typer.Option(help="Only this session's.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="Maximum number of jobs.")] = 50,
+    session: Annotated[str | None, typer.Option(help="Only jobs of this session.")] = None,
     as_json: AsJson = False,
     config: Config = None,
 ) -> None:
-    """List jobs, the newest first."""
+    """List jobs, newest first."""
     given = {"status": status or None, "limit": limit, "session_id": session}
     carry_out(_list(load(config, quiet=True), _present(given), as_json=as_json))
 
@@ -76,7 +76,7 @@ async def _list(loaded: Settings, arguments: Mapping[str, Any], *, as_json: bool
     if as_json:
         print_json(jobs)
     elif out.is_terminal:
-        out.print(job_table(map(Snapshot, jobs), short_ids(str(one["id"]) for one in jobs)))
+        out.print(job_table(map(Snapshot, jobs), short_ids(str(job["id"]) for job in jobs)))
     else:
         for job in jobs:
             print_line(sys.stdout, plain_line(job))
@@ -84,7 +84,7 @@ async def _list(loaded: Settings, arguments: Mapping[str, Any], *, as_json: bool
 
 
 def cancel(ids: Ids, *, as_json: AsJson = False, config: Config = None) -> None:
-    """Stop jobs for good; their partial files go."""
+    """Cancel jobs and remove their partial files."""
     carry_out(_each(load(config, quiet=True), "cancel", ids, {}, as_json=as_json))
 
 
@@ -92,12 +92,12 @@ def retry(
     ids: Ids,
     *,
     status: Annotated[
-        Failed | None, typer.Option(help="With all: only those that ended in this way.")
+        RetryableStatus | None, typer.Option(help="With all: only jobs of this status.")
     ] = None,
     as_json: AsJson = False,
     config: Config = None,
 ) -> None:
-    """Put failed and cancelled jobs back in the queue."""
+    """Put failed or cancelled jobs back in the queue."""
     given = _present({"status": status})
     carry_out(_each(load(config, quiet=True), "retry", ids, given, as_json=as_json))
 
@@ -105,20 +105,20 @@ def retry(
 async def _each(
     loaded: Settings, name: str, ids: Sequence[str], given: Mapping[str, Any], *, as_json: bool
 ) -> int:
-    """Send a command for each id; one that is refused does not keep the others from it."""
+    """Send a command for each id; continue after a refusal."""
     async with open_client(reachable(loaded)) as client:
         await client.check_online()
-        replies = [await client.ask(name, {"id": one, **given}) for one in ids]
+        replies = [await client.ask(name, {"id": job_id, **given}) for job_id in ids]
     if as_json:
         print_json(replies)
     else:
-        for one, reply in zip(ids, replies, strict=True):
-            if not _refused(reply, one):
-                _tell_effect(name, reply)
+        for job_id, reply in zip(ids, replies, strict=True):
+            if not _refused(reply, job_id):
+                _print_effect(name, reply)
     return Exit.OK if all(reply.get("ok") for reply in replies) else Exit.FAILED
 
 
-def _tell_effect(name: str, reply: Mapping[str, Any]) -> None:
+def _print_effect(name: str, reply: Mapping[str, Any]) -> None:
     job = reply.get("job")
     if job:
         print_line(sys.stdout, plain_line({**job, "error_message": None}))
@@ -126,35 +126,41 @@ def _tell_effect(name: str, reply: Mapping[str, Any]) -> None:
         print_line(sys.stdout, f"{name}: {_count(reply.get('count'))}")
 
 
-def purge(  # noqa: PLR0913 - the options of a purge
+def purge(  # noqa: PLR0913 - one parameter per option
     *,
     older_than: Annotated[
         float | None,
         typer.Option(
             parser=parse_duration,
             metavar="DURATION",
-            help="Since their end: 30d, 12h, 1d12h; else the setting purge.max_age.",
+            help="Age since their end: 30d, 12h, 1d12h. Default: the setting purge.max_age.",
         ),
     ] = None,
     status: Annotated[
-        list[Ended] | None, typer.Option(help="Only these; may be given again.")
+        list[EndedStatus] | None, typer.Option(help="Only this status; may be repeated.")
     ] = None,
     keep_newest: Annotated[
-        int | None, typer.Option(min=0, help="So many stay, the newest ones.")
+        int | None, typer.Option(min=0, help="Number of newest jobs to keep.")
     ] = None,
     max_total_size: Annotated[
         str | None,
-        typer.Option(metavar="SIZE", help="The oldest go until the rest's files fit: 500G."),
+        typer.Option(
+            metavar="SIZE", help="Remove the oldest until the files of the rest fit: 500G."
+        ),
     ] = None,
     files: Annotated[
         bool | None,
-        typer.Option("--files/--no-files", help="Their files, too; else the setting purge.files."),
+        typer.Option(
+            "--files/--no-files", help="Also remove their files. Default: the setting purge.files."
+        ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show which would go.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be removed.")
+    ] = False,
     as_json: AsJson = False,
     config: Config = None,
 ) -> None:
-    """Remove finished jobs by age, number or size, and show which."""
+    """Remove finished jobs by age, number or size, and list them."""
     given = {
         "older_than": older_than,
         "keep_newest": keep_newest,
@@ -170,9 +176,9 @@ async def _purge(
 ) -> int:
     async with open_client(reachable(loaded)) as client:
         await client.check_online()
-        would = await client.ask("purge", {**arguments, "dry_run": True})
-        titles = {} if as_json else await _titles(client, would.get("removed") or [])
-        reply = would if dry_run else await client.ask("purge", arguments)
+        preview = await client.ask("purge", {**arguments, "dry_run": True})
+        titles = {} if as_json else await _titles(client, preview.get("removed") or [])
+        reply = preview if dry_run else await client.ask("purge", arguments)
     if _refused(reply):
         return Exit.FAILED
     if as_json:
@@ -189,9 +195,9 @@ async def _purge(
 
 
 async def _titles(client: Client, ids: Sequence[str]) -> dict[str, str]:
-    """Return the titles of the first jobs; they can't be asked for once they are gone."""
-    replies = {one: await client.ask("get", {"id": one}) for one in ids[:NAMED]}
-    return {one: title_of(reply["job"]) for one, reply in replies.items() if reply.get("ok")}
+    """Return the titles of the first jobs by id; ask before the jobs are removed."""
+    replies = {job_id: await client.ask("get", {"id": job_id}) for job_id in ids[:NAMED]}
+    return {job_id: title_of(reply["job"]) for job_id, reply in replies.items() if reply.get("ok")}
 
 
 def _count(number: object) -> str:
@@ -202,9 +208,9 @@ def _present(given: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _refused(reply: Mapping[str, Any], what: str = "") -> bool:
-    """Tell why a command was refused, where it was."""
+def _refused(reply: Mapping[str, Any], job_id: str = "") -> bool:
+    """Whether a command was refused; print the reason."""
     if reply.get("ok"):
         return False
-    print_line(sys.stderr, f"{what}: {refusal(reply)}" if what else refusal(reply))
+    print_line(sys.stderr, f"{job_id}: {refusal(reply)}" if job_id else refusal(reply))
     return True

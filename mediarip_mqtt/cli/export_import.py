@@ -1,4 +1,4 @@
-"""The commands `export` and `import` of the command line."""
+"""The commands `export` and `import`."""
 
 from __future__ import annotations
 
@@ -27,31 +27,33 @@ from mediarip_mqtt.contract.settings import Settings
 
 def export(
     file: Annotated[
-        Path | None, typer.Argument(help="Where to; the standard output where left out.")
+        Path | None, typer.Argument(help="File to write; default: standard output.")
     ] = None,
     *,
     config: Config = None,
 ) -> None:
-    """Write all jobs of the running service as JSON lines."""
+    """Export all jobs of the running service as JSON lines."""
     carry_out(_export(load(config, quiet=True), file))
 
 
-def import_file(  # noqa: PLR0913 - its options
-    file: Annotated[Path, typer.Argument(help="What `export`, MeTube or media.rip wrote.")],
+def import_file(  # noqa: PLR0913 - one parameter per option
+    file: Annotated[
+        Path, typer.Argument(help="A file or folder written by `export`, MeTube or media.rip.")
+    ],
     *,
     form: Annotated[
-        import_sources.SourceFormat, typer.Option("--format", help="Who wrote it.")
+        import_sources.SourceFormat, typer.Option("--format", help="The program that wrote it.")
     ] = import_sources.SourceFormat.AUTO,
     pending: Annotated[
-        bool, typer.Option("--pending", help="Download what had not ended there.")
+        bool, typer.Option("--pending", help="Queue its unfinished jobs as downloads.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what is new.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what is new.")] = False,
     as_json: AsJson = False,
     config: Config = None,
 ) -> None:
-    """Give the running service finished jobs as history; exit code 1 where some were refused.
+    """Import finished jobs into the running service's history; exit code 1 if some are refused.
 
-    Importing again adds nothing. Files are not moved, and never removed because of it.
+    Importing the same jobs again adds nothing. Their files are neither moved nor removed.
     """
     read = partial(import_sources.read, file, form)
     loaded = load(config, quiet=True)
@@ -74,7 +76,7 @@ async def _export(loaded: Settings, path: Path | None) -> int:
 
 @contextmanager
 def _output(path: Path | None) -> Iterator[IO[str]]:
-    """Open a file that gets its name once it is whole."""
+    """Open the output; a file gets its name only once it is complete."""
     if path is None:
         yield sys.stdout
         sys.stdout.flush()
@@ -112,9 +114,9 @@ async def _import(
 def _summary(totals: history_transfer.Totals, *, dry_run: bool) -> str:
     parts = [f"{totals.imported} jobs {'are new' if dry_run else 'imported'}"]
     counts = {
-        "known already": totals.skipped,
+        "already known": totals.skipped,
         "to download" if dry_run else "queued as downloads": totals.queued,
-        "unfinished ones left out (--pending downloads them)": totals.left_out,
+        "unfinished ones skipped (--pending downloads them)": totals.left_out,
         "refused": totals.refused,
     }
     parts += [f"{count} {what}" for what, count in counts.items() if count]

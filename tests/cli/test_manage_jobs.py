@@ -14,7 +14,7 @@ import pytest
 import typer
 from rich.filesize import decimal
 
-from mediarip_mqtt.cli.job_commands import parse_duration
+from mediarip_mqtt.cli.manage_jobs import parse_duration
 from tests.support.broker import Client, wait_for
 from tests.support.cli import SECONDS, Cli
 from tests.support.server import MediaServer
@@ -35,7 +35,7 @@ def test_durations_are_written_as_people_do(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "soon", "-1d", "30 years", "d", "1e9", "nan"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(typer.BadParameter, match="is no duration"):
+    with pytest.raises(typer.BadParameter, match="is not a duration"):
         parse_duration(text)
 
 

@@ -1,0 +1,35 @@
+"""The command `check-config`."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from rich.table import Table
+
+from mediarip_mqtt.cli.display import print_line
+from mediarip_mqtt.cli.terminal import AsJson, Config, load, out, print_json
+from mediarip_mqtt.service import load_settings, redaction, supervisor
+
+
+def check_config(*, config: Config = None, as_json: AsJson = False) -> None:
+    """Print the effective settings and their sources; exit code 2 if one is invalid."""
+    loaded = load(config)
+    origins = load_settings.origins(config)
+    if supervisor.names_broker(load_settings.load(config)):
+        origins |= {("mqtt", key): "the Supervisor" for key in supervisor.GIVEN}
+    rows = [
+        (".".join(place), value, origins[place])
+        for place, value in redaction.shown_settings(loaded).items()
+    ]
+    if as_json:
+        print_json({name: {"value": value, "source": source} for name, value, source in rows})
+        return
+    if not out.is_terminal:
+        for name, value, source in rows:
+            print_line(sys.stdout, f"{name} = {json.dumps(value, ensure_ascii=False)}  # {source}")
+        return
+    table = Table("setting", "value", "from")
+    for name, value, source in rows:
+        table.add_row(name, json.dumps(value, ensure_ascii=False), source)
+    out.print(table)
