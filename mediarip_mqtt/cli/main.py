@@ -380,7 +380,7 @@ app.command(name="import")(history_commands.import_file)
 def healthcheck(*, config: Config = None) -> None:
     """Tell what of the service is well; exit code 1 where something is not; for containers."""
     loaded = load(config, quiet=True, broker=False)
-    signs = health.read(health.place(loaded))
+    signs = health.read(health.signs_path(loaded))
     if signs is None:  # not on this machine: the broker knows
         carry_out(_healthcheck(loaded))
     checks = health.examine(signs, time.monotonic())

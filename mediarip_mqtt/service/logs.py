@@ -6,7 +6,8 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -124,3 +125,12 @@ def configure(
     root.setLevel(settings.level.upper())
     for name, level in _QUIET.items():
         logging.getLogger(name).setLevel(level)
+
+
+@contextmanager
+def warn_instead(logger: logging.Logger, message: str, *errors: type[Exception]) -> Iterator[None]:
+    """Log a warning with the error's text in place of raising one of ``errors``."""
+    try:
+        yield
+    except errors as error:
+        logger.warning("%s: %s", message, error)

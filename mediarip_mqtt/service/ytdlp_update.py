@@ -31,7 +31,7 @@ from mediarip_mqtt.contract.settings import SECRET_VARIABLES, Settings
 from mediarip_mqtt.service import ytdlp_version
 from mediarip_mqtt.service.logs import redact
 from mediarip_mqtt.service.ytdlp_version import Choice, in_use, is_newer, shown
-from mediarip_mqtt.store import Store
+from mediarip_mqtt.store import Changes, Store
 
 FIRST_CHECK: Final = 300.0  # seconds after the start
 UP_TIME: Final = 30.0  # seconds to get online; the broker may be away, which is not yt-dlp's fault
@@ -62,9 +62,9 @@ class Updates:
         store: Store,
         *,
         folder: Path,
-        running: Callable[[], str],
+        running: str,
         online: asyncio.Event,
-        changed: Callable[[], None],
+        publish: Callable[[], None],
         switch: Callable[[], None],
         clock: Callable[[], datetime],
     ) -> None:
@@ -74,7 +74,7 @@ class Updates:
         self._folder = folder
         self._running = running
         self._online = online
-        self._changed = changed
+        self._publish = publish
         self._switch = switch
         self._clock = clock
         self._latest: str | None = None
@@ -86,13 +86,13 @@ class Updates:
     def versions(self) -> dict[str, str | None]:
         """Return what a reply tells: ``latest`` is None where no look at the index was possible."""
         return {
-            "installed": self._running(),
+            "installed": self._running,
             "latest": shown(self._latest) if self._latest else None,
         }
 
     def payload(self) -> dict[str, Any]:
         """Return what Home Assistant's update entity takes: these keys and no others."""
-        running, latest = self._running(), self._running()
+        running, latest = self._running, self._running
         if self._latest and is_newer(self._latest, running):
             latest = shown(self._latest)
         return {
@@ -105,9 +105,10 @@ class Updates:
             "update_percentage": self._percent,
         }
 
-    def wake(self) -> None:
-        """See whether an update was asked for."""
-        self._wake.set()
+    def changed(self, changes: Changes) -> None:
+        """Note that a transaction may have asked for an update."""
+        if KEY in changes.settings:
+            self._wake.set()
 
     async def run(self) -> None:
         """Tell how the last update ended; then look for newer versions, and update when asked."""
@@ -152,7 +153,7 @@ class Updates:
         elif choice.failed is not None:
             reason = redact(choice.bad.get(choice.failed, ""))
             self._show(None, f"{shown(choice.failed)} was given up: {reason}")
-            await self._emit(choice.failed, self._running(), reason)
+            await self._emit(choice.failed, self._running, reason)
             choice.failed = None
             with contextlib.suppress(OSError):
                 await threads.call(ytdlp_version.write, self._folder, choice)
@@ -166,7 +167,7 @@ class Updates:
             logger.warning("yt-dlp: the update could not be confirmed: %s", error.strerror)
         before = choice.previous or ytdlp_version.installed()
         logger.info("yt-dlp: updated from %s to %s", before, choice.chosen)
-        self._show(None, f"Updated from {shown(before)} to {self._running()}.")
+        self._show(None, f"Updated from {shown(before)} to {self._running}.")
         await self._emit(before, str(choice.chosen), None)
 
     # One update
@@ -181,15 +182,15 @@ class Updates:
             if tell:
                 self._show(None, f"The newest version is not known: {reason}")
             return False
-        newer = is_newer(found, self._running())
+        newer = is_newer(found, self._running)
         if tell:
-            self._show(None, "" if newer else f"{self._running()} is the newest version.")
+            self._show(None, "" if newer else f"{self._running} is the newest version.")
         bad = (await threads.call(ytdlp_version.read, self._folder)).bad
         return newer and found not in bad
 
     async def _update(self) -> None:
         """Install the newest version and switch to it; tell what became of it."""
-        before, target = self._running(), self._latest or "?"
+        before, target = self._running, self._latest or "?"
         self._show(0, "")
         try:
             target = await self._newest()
@@ -211,7 +212,7 @@ class Updates:
 
     def _show(self, percent: int | None, text: str) -> None:
         self._percent, self._told = percent, text
-        self._changed()
+        self._publish()
 
     async def _newest(self) -> str:
         """Return the newest version that the index has for this machine."""
@@ -225,7 +226,7 @@ class Updates:
         if found != self._latest:
             self._latest = found
             await self._set_config(LATEST_KEY, found)
-        self._changed()
+        self._publish()
         return found
 
     async def _install(self, target: str) -> None:

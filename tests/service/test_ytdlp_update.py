@@ -226,9 +226,9 @@ async def test_a_version_that_hangs_is_given_up_after_a_while(
         Settings(updates=UpdateSettings(index_url=index.url, check_interval=0)),
         store,
         folder=tmp_path / "ytdlp",
-        running=lambda: "2026.01.01",
+        running="2026.01.01",
         online=asyncio.Event(),
-        changed=lambda: told.set() if "not work" in one.payload()["release_summary"] else None,
+        publish=lambda: told.set() if "not work" in one.payload()["release_summary"] else None,
         switch=lambda: None,
         clock=now,
     )

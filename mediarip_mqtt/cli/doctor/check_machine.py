@@ -99,7 +99,7 @@ def clock() -> list[Finding]:
 
 def service(settings: Settings) -> list[Finding]:
     """Look at the signs of life of a service on this machine; none is no finding."""
-    signs = health.read(health.place(settings))
+    signs = health.read(health.signs_path(settings))
     if signs is None:
         return []
     bad = [one for one in health.examine(signs, time.monotonic()) if not one.ok]

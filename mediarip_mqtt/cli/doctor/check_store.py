@@ -52,7 +52,7 @@ def copied(settings: Settings) -> Iterator[Copied]:
     while somebody wrote is thrown away.
     """
     path = files.own_folder(settings) / "store.db"
-    signs = health.read(health.place(settings))
+    signs = health.read(health.signs_path(settings))
     if signs is not None and health.runs(signs.pid):
         yield Copied(None, "in use by the service on this machine, which checks it at each start")
         return
