@@ -117,35 +117,42 @@ async def test_a_store_that_can_t_be_used_for_a_moment_ends_nothing(
 # Free space
 
 
+class Disk:
+    """A volume whose free space a test decides."""
+
+    def __init__(self) -> None:
+        self.free = 1000
+
+    def usage(self, _: Path) -> tuple[int, int]:
+        return self.free, 5000
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    disk = Disk()
+    monkeypatch.setattr(free_space, "disk_usage", disk.usage)
+    return disk
+
+
 async def test_too_little_space_pauses_the_queue_with_one_event_and_more_resumes_it(
-    storage: Storage,
-    holds: Holds,
-    runner: RecordingRunner,
-    clock: Clock,
-    monkeypatch: pytest.MonkeyPatch,
+    storage: Storage, holds: Holds, runner: RecordingRunner, clock: Clock, disk: Disk
 ) -> None:
-    free = [1000]
-    monkeypatch.setattr(free_space, "disk_usage", lambda _: (free[0], 5000))
     space = FreeSpace(storage, holds, 500, clock)
     await space.measure()
     assert (space.free, space.total, runner.hold) == (1000, 5000, None)
-    free[0] = 499
+    disk.free = 499
     await space.measure()
     await space.measure()
     assert (runner.hold, await posted(storage.store)) == (PauseReason.DISK_LOW, ["disk_low"])
-    free[0] = 500
+    disk.free = 500
     await space.measure()
     assert (runner.hold, await posted(storage.store)) == (None, ["disk_low"])
 
 
 async def test_a_full_volume_pauses_nothing_where_no_space_must_stay_free(
-    storage: Storage,
-    holds: Holds,
-    runner: RecordingRunner,
-    clock: Clock,
-    monkeypatch: pytest.MonkeyPatch,
+    storage: Storage, holds: Holds, runner: RecordingRunner, clock: Clock, disk: Disk
 ) -> None:
-    monkeypatch.setattr(free_space, "disk_usage", lambda _: (0, 5000))
+    disk.free = 0
     await FreeSpace(storage, holds, 0, clock).measure()
     assert runner.hold is None
 
