@@ -189,7 +189,7 @@ PROTECTIONS = (
     ),
     Protection(
         "3 a volume that is gone is noticed",
-        "mediarip_mqtt.volume.marker:Volume._look",
+        "mediarip_mqtt.volume.marker:VolumeMarker._look",
         body("found = original(self)\nreturn None if found == 'not mounted' else found"),
         f"{VOLUME}::test_a_volume_that_is_unmounted_is_noticed_and_its_mount_point_stays_empty",
     ),
@@ -201,13 +201,13 @@ PROTECTIONS = (
     ),
     Protection(
         "3 a read-only volume is noticed",
-        "mediarip_mqtt.volume.marker:Volume._look",
+        "mediarip_mqtt.volume.marker:VolumeMarker._look",
         never("os.ST_RDONLY"),
         f"{VOLUME}::test_a_volume_that_becomes_read_only_is_noticed",
     ),
     Protection(
         "3 a hanging volume is noticed",
-        "mediarip_mqtt.volume.marker:Volume.problem",
+        "mediarip_mqtt.volume.marker:VolumeMarker.problem",
         body("found = await original(self)\nreturn None if found == HANGING else found"),
         f"{VOLUME}::test_a_look_at_the_volume_that_hangs_is_told_and_ends_nothing",
     ),
@@ -255,7 +255,7 @@ PROTECTIONS = (
     ),
     Protection(
         "5 a clock that is set is noticed",
-        "mediarip_mqtt.service.upkeep:Upkeep._watch_clock",
+        "mediarip_mqtt.service.clock_watch:ClockWatch.check",
         never("CLOCK_JUMP"),
         "tests/faults/test_clock.py",
     ),

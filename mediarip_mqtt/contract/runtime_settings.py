@@ -1,4 +1,4 @@
-"""Runtime settings: what may change while the service runs, kept in the store."""
+"""Runtime settings: may change while the service runs; the store keeps the changed values."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pydantic import TypeAdapter, ValidationError
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 from mediarip_mqtt.contract.settings import ENV_PREFIX, Section, Settings, runtime_fields
 
-PREFIX: Final = "setting:"  # of the keys in the store's table `config`
+PREFIX: Final = "setting:"  # of their keys in the store's table `config`
 
 
 class Preferences:
-    """The values of the runtime settings: kept ones over configured ones.
+    """The values of the runtime settings: those kept in the store win over configured ones.
 
-    Read as attributes (``preferences.max_concurrent``). Changed only by `apply`, which the one that
-    commits the change calls.
+    Read as attributes (``preferences.max_concurrent``). Only `restore` changes them, from what is
+    committed.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -37,11 +37,11 @@ class Preferences:
         return {key: getattr(self, key) for key in self._fields}
 
     def describe(self) -> dict[str, dict[str, Any]]:
-        """Return every runtime setting's type, bounds, default, and where its value comes from."""
+        """Return every runtime setting's type, bounds, default and the source of its value."""
         return {key: self._describe(key) for key in self._fields}
 
     def check(self, key: str, value: Any) -> Any:
-        """Return a new value as the setting's type; raise `invalid_payload` where it can't be."""
+        """Return a new value converted to the setting's type, or raise `invalid_payload`."""
         if key not in self._fields:
             raise CommandError(
                 ErrorCode.INVALID_PAYLOAD,
@@ -60,25 +60,23 @@ class Preferences:
                 ErrorCode.INVALID_PAYLOAD, f"{key}: {error.errors()[0]['msg']}.", field=key
             ) from None
 
-    def apply(self, key: str, value: Any) -> None:
-        """Take over a checked and committed value; None goes back to the configured one."""
-        if value is None:
-            self._kept.pop(key, None)
-        else:
-            self._kept[key] = value
-
     def restore(self, config: Mapping[str, str]) -> list[str]:
-        """Take over what the store kept; return the keys of values that are not valid any more."""
-        dropped = []
+        """Replace the kept values by those in the store's table `config`.
+
+        Return the keys whose values are not valid any more; those go back to the configured ones.
+        """
+        kept: dict[str, Any] = {}
+        invalid = []
         for name, text in config.items():
-            key = name.removeprefix(PREFIX)
             if not name.startswith(PREFIX):
                 continue
+            key = name.removeprefix(PREFIX)
             try:
-                self._kept[key] = self.check(key, json.loads(text))
+                kept[key] = self.check(key, json.loads(text))
             except (CommandError, ValueError):
-                dropped.append(key)
-        return dropped
+                invalid.append(key)
+        self._kept = kept
+        return invalid
 
     def _configured(self, key: str) -> Any:
         return getattr(getattr(self._settings, self._fields[key][0]), key)

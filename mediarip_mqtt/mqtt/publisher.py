@@ -13,7 +13,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -28,7 +28,7 @@ from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.mqtt.activity import Activity
 from mediarip_mqtt.mqtt.connection import Link
 from mediarip_mqtt.mqtt.retained_scan import digest
-from mediarip_mqtt.mqtt.summaries import last_job, render_jobs, status_of
+from mediarip_mqtt.mqtt.summaries import ServiceState, last_job, render_jobs, status_of
 from mediarip_mqtt.store import Changes, Outgoing, Store, Tx
 
 T = TypeVar("T")
@@ -86,8 +86,8 @@ class Publisher:
         store: Store,
         preferences: Preferences,
         *,
-        state: Callable[[], dict[str, Any]],
-        info: Callable[[], dict[str, Any]],
+        state: Callable[[], ServiceState],
+        info: Callable[[], Info],
         told: Callable[[dict[str, Any]], None],
         picture: Callable[[], str | None],
         ytdlp: Callable[[], dict[str, Any]],
@@ -387,7 +387,7 @@ class Publisher:
                 whose = key.session if self._topics.isolated else None
                 return topics.jobs, await self._store.read(partial(render_jobs, session_id=whose))
             case _:
-                return self._topics.info, _json(Info.model_validate(self._info()))
+                return self._topics.info, _json(self._info())
 
     async def _render_state(self) -> dict[str, Any]:
         # Titles of a session's jobs are its own: `state` tells of the root's.
@@ -423,7 +423,8 @@ class Publisher:
                 ]
             ),
             "speed": round(speed),
-            **service,
+            "paused": service.pause_reason is not None,
+            **asdict(service),
             "heartbeat": utc_iso(self._clock()),
         }
         self._told(shown)

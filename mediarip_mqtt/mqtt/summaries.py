@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
-from mediarip_mqtt.contract.models import TERMINAL, Job
+from mediarip_mqtt.contract.models import TERMINAL, Job, PauseReason
 from mediarip_mqtt.contract.topic_payloads import JobBrief, JobList, LastJob
 from mediarip_mqtt.store import Tx
 
@@ -12,15 +13,27 @@ JOBS_LIMIT: Final = 16 * 1024  # bytes; Home Assistant records no larger attribu
 JOBS_COUNT: Final = 50
 
 
-def status_of(active: int, service: dict[str, Any]) -> str:
+@dataclass(frozen=True)
+class ServiceState:
+    """What `state` says of the service itself; ``storage`` is `ok` or the volume's problem."""
+
+    pause_reason: PauseReason | None = None
+    storage: str = "ok"
+    disk_free: int | None = None  # bytes
+    disk_total: int | None = None  # bytes
+    lost_threads: int = 0
+    uptime: int = 0  # seconds
+
+
+def status_of(active: int, service: ServiceState) -> str:
     """Return what the service does, in one word; see `homeassistant.STATUSES`."""
-    if service["pause_reason"] == "storage_lost":
+    if service.pause_reason is PauseReason.STORAGE_LOST:
         return "storage_lost"
-    if service["lost_threads"]:
+    if service.lost_threads:
         return "error"
     if active:
         return "downloading"
-    return "paused" if service["paused"] else "idle"
+    return "idle" if service.pause_reason is None else "paused"
 
 
 def last_job(jobs: list[Job]) -> dict[str, Any] | None:

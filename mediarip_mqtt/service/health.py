@@ -1,7 +1,7 @@
-"""Signs of life: a small file on this machine, written every few seconds, read by `healthcheck`.
+"""Signs of life: a small file, written every few seconds and read by `healthcheck`.
 
-On this machine and not on the volume or the broker, whose loss it is to tell. Times are those of
-`time.monotonic`, which all processes of a machine share and no clock jump touches.
+It lies on this machine: the volume or the broker may be what failed. Its times are those of
+`time.monotonic`: all processes of a machine share it, and setting the clock does not change it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ import logging
 import os
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
@@ -26,16 +25,16 @@ from mediarip_mqtt.contract.settings import Settings
 
 INTERVAL: Final = 5.0
 STALE: Final = 20.0  # seconds without a sign after which the event loop counts as stuck
-WORKER_STALE: Final = 150.0  # the queue is looked at every minute, `state` goes out every half
+WORKER_STALE: Final = 150.0  # the queue is looked at every 60 s, `state` is published every 30 s
 FROZEN: Final = 90.0  # seconds without a step of the event loop after which the process ends
-BROKER_GRACE: Final = 30.0  # seconds of a lost broker that are a normal restart of it
-STORE_TIME: Final = 5.0
+BROKER_GRACE: Final = 30.0  # seconds without the broker that count as its normal restart
+STORE_TIME: Final = 5.0  # seconds for the store to answer
 
 logger = logging.getLogger(__name__)
 
 
 class Signs(BaseModel):
-    """What the service says of itself; ``None`` is not yet."""
+    """What the service reports of itself; ``None`` is not yet."""
 
     pid: int
     at: float
@@ -48,25 +47,25 @@ class Signs(BaseModel):
 
 
 class Check(BaseModel):
-    """One finding; ``remedy`` says what to do where it is not ``ok``."""
+    """The result of one check; ``remedy`` says what to do if it is not ``ok``."""
 
     name: str
     ok: bool
     remedy: str = ""
 
 
-def place(settings: Settings) -> Path:
-    """Return the file of the service with these settings."""
+def signs_path(settings: Settings) -> Path:
+    """Return the file into which the service with these settings writes its signs of life."""
     root = settings.storage.root.expanduser().absolute()
     name = hashlib.blake2b(f"{settings.mqtt.node_id}\0{root}".encode(), digest_size=8).hexdigest()
     return Path(tempfile.gettempdir()) / f"mediarip-mqtt-{os.getuid()}" / f"{name}.json"
 
 
 async def end_when_frozen() -> None:
-    """End the process with a traceback where the event loop takes no more steps.
+    """End the process with a traceback if the event loop makes no more steps.
 
-    Nothing else can where a regular expression, run on a hostile page, keeps Python's global lock:
-    no cancel, no signal, no keepalive. What was accepted is in the store.
+    Nothing else can, if a regular expression on a hostile page keeps Python's global lock: no
+    cancel, no signal, no keepalive. What was accepted is in the store.
     """
     try:
         while True:
@@ -77,23 +76,24 @@ async def end_when_frozen() -> None:
 
 
 class Health:
-    """Writes the signs while the service runs."""
+    """Writes the signs of life while the service runs.
+
+    ``probe`` uses the store; its error, or its silence, becomes the sign `store`.
+    """
 
     def __init__(
-        self, path: Path, signs: Callable[[], dict[str, Any]], probe: Callable[[], Any]
+        self, path: Path, signs: Callable[[], Signs], probe: Callable[[], Awaitable[object]]
     ) -> None:
         self._path = path
         self._signs = signs
         self._probe = probe
 
     async def run(self) -> None:
-        """Write again and again; the file goes when the service ends."""
+        """Write the file again and again; remove it at the end."""
         try:
             while True:
-                signs = Signs(
-                    pid=os.getpid(), at=0, **{**self._signs(), "store": await self._store()}
-                )
-                signs.at = time.monotonic()
+                store = await self._examine_store()
+                signs = self._signs().model_copy(update={"store": store})
                 try:
                     await threads.call(_write, self._path, signs.model_dump_json())
                 except OSError as error:
@@ -103,19 +103,19 @@ class Health:
             with contextlib.suppress(OSError):
                 self._path.unlink(missing_ok=True)
 
-    async def _store(self) -> str:
+    async def _examine_store(self) -> str:
         try:
             async with asyncio.timeout(STORE_TIME):
                 await self._probe()
         except TimeoutError:
             return f"it did not answer within {STORE_TIME:.0f} s"
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+        except Exception as error:  # noqa: BLE001 - any error is a result of the check
             return str(error)
         return "ok"
 
 
 def read(path: Path) -> Signs | None:
-    """Return the signs of a service that runs here; None where there are none."""
+    """Return the signs of life in a file; None if it is missing, foreign or unreadable."""
     try:
         if path.stat().st_uid != os.getuid():
             return None
@@ -125,14 +125,14 @@ def read(path: Path) -> Signs | None:
 
 
 def examine(signs: Signs, now: float) -> list[Check]:
-    """Return a finding for each part that can fail by itself."""
+    """Check each part that can fail by itself; only the process if that is gone."""
     silent = now - signs.at
-    found = [
+    checks = [
         Check(
             name="process",
             ok=runs(signs.pid),
-            remedy="The service's process is gone without an end in order. Start it; its log tells "
-            "what it did last.",
+            remedy="The service's process is gone: it did not shut down by itself. Start it; its "
+            "log tells what it did last.",
         ),
         Check(
             name="event loop",
@@ -175,12 +175,12 @@ def examine(signs: Signs, now: float) -> list[Check]:
             "nothing runs.",
         ),
     ]
-    # A gone process explains all the rest.
-    return found[:1] if not found[0].ok else found
+    # That the process is gone explains all the rest.
+    return checks if checks[0].ok else checks[:1]
 
 
 def runs(pid: int) -> bool:
-    """Whether there is a process of this id."""
+    """Whether a process has this id, also one of another user."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Reads the configuration: environment over a file, or the app's options, over defaults."""
+"""Loads the settings: environment over the configuration file or app options over defaults."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pydantic import SecretStr, ValidationError
 from mediarip_mqtt.contract.errors import ConfigError
 from mediarip_mqtt.contract.settings import ENV_PREFIX, SUPERVISOR_TOKEN, Settings, sections
 
-OPTIONS_VARIABLE: Final = "MEDIARIP_OPTIONS"  # where that file is elsewhere
-OPTIONS_FILE: Final = "/data/options.json"
+OPTIONS_FILE: Final = "/data/options.json"  # the app's options, written by the Supervisor
+OPTIONS_VARIABLE: Final = "MEDIARIP_OPTIONS"  # names another path of that file
 
 
 def configuration_file(config: Path | None) -> Path | None:
-    """Return the file to read: the one that is named, else the options of the app, else none."""
+    """Return the file to read: ``config``, else the app's options if this is the app, else None."""
     if config is not None or SUPERVISOR_TOKEN not in os.environ:
         return config
     options = Path(os.environ.get(OPTIONS_VARIABLE, OPTIONS_FILE))
@@ -27,30 +27,30 @@ def configuration_file(config: Path | None) -> Path | None:
 
 
 def origins(config: Path | None = None) -> dict[tuple[str, str], str]:
-    """Return where each setting's value comes from: a variable, the file's line, `default`."""
+    """Return each setting's source (variable, line of the file, default), by section and key."""
     config = configuration_file(config)
     lines = _read_yaml(config)[1] if config else {}
     variables = {name.upper(): name for name in os.environ}
-    found = {}
+    sources = {}
     for section, cls in sections():
         for key in cls.model_fields:
             variable = f"{ENV_PREFIX}{section}__{key}".upper()
             nested = [name for name in variables if name.startswith(f"{variable}__")]
-            where = "default"
+            source = "default"
             if (section, key) in lines:
-                where = f"{config}, line {lines[section, key]}"
+                source = f"{config}, line {lines[section, key]}"
             if variable in variables or nested:
-                where = f"environment {variable if variable in variables else min(nested)}"
-            found[section, key] = where
-    return found
+                source = f"environment {variable if variable in variables else min(nested)}"
+            sources[section, key] = source
+    return sources
 
 
 def load(
     config: Path | None = None, overrides: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Settings:
-    """Return the settings, or raise a `ConfigError` that names every wrong key with its place.
+    """Return the settings; raise a `ConfigError` that names each mistake and where it is.
 
-    ``overrides`` (section to key to value) come from the command line and win over everything.
+    ``overrides`` (section to key to value) come from the command line and win over all else.
     """
     named, config = config, configuration_file(config)
     content, lines = _read_yaml(config) if config else ({}, {})
@@ -68,7 +68,7 @@ def load(
             )
     except ValidationError as error:
         raise ConfigError(_describe(error, config, lines)) from None
-    except Exception as error:  # pydantic-settings raises its own for broken JSON in a variable
+    except Exception as error:  # invalid JSON in a variable: a class of pydantic-settings
         if type(error).__name__ != "SettingsError":
             raise
         raise ConfigError(f"The environment can't be read: {error}.") from None
@@ -76,16 +76,16 @@ def load(
 
 
 def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
-    """Return the file's content, and the line of each key."""
+    """Return the file's content and the line of each key."""
     try:
         text = path.read_text("utf-8")
-        # JSON is YAML, but for its surrogate pairs.
+        # JSON is YAML except for surrogate pairs.
         content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except OSError as error:
         raise ConfigError(f"{path}: can't be read: {error.strerror}.") from None
     except (yaml.YAMLError, ValueError) as error:
-        # The error's own text quotes the file, which may hold a password.
+        # Not the error's own text: it quotes the file, which may contain a password.
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise ConfigError(
@@ -105,10 +105,10 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
 
 
 def _without_empty(section: Any) -> Any:
-    """Return a section of the app's options without the fields of the form that were left empty."""
+    """Return a section of the app's options without the form's empty fields."""
     if not isinstance(section, dict):
         return section
-    return {key: one for key, one in section.items() if one is not None and one != ""}
+    return {key: value for key, value in section.items() if value is not None and value != ""}
 
 
 def _index_lines(node: Any, place: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:

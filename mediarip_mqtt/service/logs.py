@@ -1,4 +1,4 @@
-"""The log: one line for each thing that happened, to standard error, without secrets."""
+"""Configures the log: lines on standard error, without secrets and control characters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from rich.text import Text
 from mediarip_mqtt.contract.models import utc_iso
 from mediarip_mqtt.contract.settings import LogSettings
 
-# Libraries that tell of their every step; what matters of it the service says itself.
+# Libraries that log each of their steps; the service logs what matters.
 _QUIET: Final = {
     "aiosqlite": logging.WARNING,
     "apscheduler": logging.WARNING,
@@ -29,8 +30,8 @@ _QUIET: Final = {
     "transitions": logging.CRITICAL,
 }
 _HIDDEN: Final = "***"
-_LEAST_SECRET: Final = 4  # shorter ones would blank out ordinary text
-# Up to the last `@`: a password may hold others; a key may stand alone before it.
+_LEAST_SECRET: Final = 4  # characters; shorter secrets would blank out ordinary text
+# Up to the last `@`: a password may contain `@`. A key may come without a user name.
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/?#\s]+(?=@)")
 _PARAMETERS: Final = re.compile(
     r"(?i)([?&;](?:[\w-]*(?:token|password|passwd|secret|signature|api_?key|auth)|sig|key)=)[^&\s\"']+"
@@ -38,17 +39,17 @@ _PARAMETERS: Final = re.compile(
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return a text without ``secrets`` and what looks like one in a URL."""
-    for secret in sorted(secrets, key=len, reverse=True):  # one may be a part of another
+    """Remove ``secrets``, and URL credentials and parameters that look like secrets."""
+    for secret in sorted(secrets, key=len, reverse=True):  # one may be part of another
         if len(secret) >= _LEAST_SECRET:
             text = text.replace(secret, _HIDDEN)
     return _PARAMETERS.sub(rf"\1{_HIDDEN}", _CREDENTIALS.sub(_HIDDEN, text))
 
 
 def visible(text: str) -> str:
-    """Return a text in which what a terminal would obey, or that turns text round, is escaped.
+    """Escape control characters and direction marks.
 
-    Titles, topics and the texts of errors come from anywhere.
+    Titles, topics and error messages come from strangers; a terminal would obey their escape codes.
     """
     return text if text.isprintable() else "".join(map(_escaped, text))
 
@@ -62,7 +63,7 @@ def _escaped_json(char: str) -> str:
 
 
 class _Formatter(logging.Formatter):
-    """Lines for people, or JSON for programs; both without secrets and control characters."""
+    """Formats records as text for people, or as JSON for programs."""
 
     def __init__(self, secrets: Iterable[str], *, as_json: bool) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
@@ -88,13 +89,13 @@ class _Formatter(logging.Formatter):
         return visible(redact(super().formatMessage(record), self._secrets))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the same
-        # Set in: a line of an error's text must not look like one of the log.
+        # Indented: a line of an error message must not look like a line of the log.
         lines = redact(super().formatException(ei), self._secrets).split("\n")
-        return "\n".join(f"  {visible(one)}" for one in lines)
+        return "\n".join(f"  {visible(line)}" for line in lines)
 
 
 class _ConsoleHandler(logging.StreamHandler):  # type: ignore[type-arg] # the same class at run time
-    """Writes through Rich's console, so that a progress bar stays below the lines."""
+    """Writes through Rich's console, which keeps a progress bar below the lines."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console.file)
@@ -103,14 +104,14 @@ class _ConsoleHandler(logging.StreamHandler):  # type: ignore[type-arg] # the sa
     def emit(self, record: logging.LogRecord) -> None:
         try:
             self._console.print(Text(self.format(record)), soft_wrap=True)
-        except Exception:  # noqa: BLE001 - a log that fails must not end what it tells of
+        except Exception:  # noqa: BLE001 - logging must not raise
             self.handleError(record)
 
 
 def configure(
     settings: LogSettings, *, secrets: Iterable[str] = (), console: Console | None = None
 ) -> None:
-    """Send the log to standard error, or through ``console`` where a terminal shows progress."""
+    """Send the log to standard error, or through ``console`` if that is a terminal."""
     handler: logging.Handler
     if console is not None and console.is_terminal and settings.format == "text":
         handler = _ConsoleHandler(console)
@@ -124,3 +125,12 @@ def configure(
     root.setLevel(settings.level.upper())
     for name, level in _QUIET.items():
         logging.getLogger(name).setLevel(level)
+
+
+@contextmanager
+def warn_instead(logger: logging.Logger, message: str, *errors: type[Exception]) -> Iterator[None]:
+    """Log a warning with the error's text in place of raising one of ``errors``."""
+    try:
+        yield
+    except errors as error:
+        logger.warning("%s: %s", message, error)

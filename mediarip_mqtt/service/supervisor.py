@@ -1,6 +1,6 @@
-"""Home Assistant's Supervisor: where this runs as its app, it names the broker.
+"""Asks Home Assistant's Supervisor for the MQTT broker, if this runs as its app.
 
-It does so where the settings name none. Its token and the broker's password stand in no message.
+Only if the settings name no broker. No message contains the token or the broker's password.
 """
 
 from __future__ import annotations
@@ -18,39 +18,38 @@ from mediarip_mqtt.contract.settings import SUPERVISOR_TOKEN, MqttSettings, Sett
 
 ADDRESS: Final = "http://supervisor"
 ADDRESS_VARIABLE: Final = "MEDIARIP_SUPERVISOR"  # for another address, in tests
-PATIENCE: Final = 60.0  # seconds that the Supervisor, or the broker's app, may still be starting
-PAUSE: Final = 2.0
-REQUEST_TIME: Final = 5.0
-GIVEN: Final = ("host", "port", "username", "password", "tls")  # settings that it names
+PATIENCE: Final = 60.0  # seconds for the Supervisor and the broker's app to start
+PAUSE: Final = 2.0  # seconds
+REQUEST_TIME: Final = 5.0  # seconds
+GIVEN: Final = ("host", "port", "username", "password", "tls")  # settings from the Supervisor
 
 logger = logging.getLogger(__name__)
 
 
 class SupervisorError(BrokerError):
-    """The Supervisor does not answer, or not with a broker."""
+    """The Supervisor does not answer, or its answer can't be used."""
 
 
 class _NoBrokerError(Exception):
-    """The Supervisor knows of no broker; it may be on its way."""
+    """The Supervisor knows no broker; one may still be starting."""
 
 
 def names_broker(settings: Settings) -> bool:
-    """Whether the Supervisor is asked for the broker: in its app, where the settings name none."""
+    """Whether the Supervisor is to be asked: this is its app, and the settings name no broker."""
     return SUPERVISOR_TOKEN in os.environ and "host" not in settings.mqtt.model_fields_set
 
 
 def with_broker(settings: Settings, patience: float = PATIENCE) -> Settings:
-    """Return the settings with the broker that the Supervisor names; blocks.
+    """Return the settings with the Supervisor's broker; blocks, for up to ``patience`` seconds.
 
-    Asks for up to ``patience`` seconds. Raises `ConfigError` where there is no broker then, and
-    `SupervisorError` where the Supervisor does not answer.
+    Raises `ConfigError` if there is still no broker, `SupervisorError` if there is no answer.
     """
     if not names_broker(settings):
         return settings
     deadline = time.monotonic() + patience
     while True:
         try:
-            found = _ask()
+            broker = _ask()
             break
         except _NoBrokerError:
             problem: Exception = ConfigError(
@@ -64,13 +63,13 @@ def with_broker(settings: Settings, patience: float = PATIENCE) -> Settings:
             raise problem
         logger.info("waiting for the Supervisor to name the MQTT broker")
         time.sleep(PAUSE)
-    logger.info("the Supervisor names the broker %s:%d", found.host, found.port)
-    given = {key: getattr(found, key) for key in GIVEN}
+    logger.info("the Supervisor names the broker %s:%d", broker.host, broker.port)
+    given = {key: getattr(broker, key) for key in GIVEN}
     return settings.model_copy(update={"mqtt": settings.mqtt.model_copy(update=given)})
 
 
 def _ask() -> MqttSettings:
-    import urllib3  # noqa: PLC0415 - for the app alone; no command shall wait for it elsewhere
+    import urllib3  # noqa: PLC0415 - slow to import, and only the app needs it
 
     address = os.environ.get(ADDRESS_VARIABLE, ADDRESS)
     try:
@@ -80,7 +79,7 @@ def _ask() -> MqttSettings:
             headers={"Authorization": f"Bearer {os.environ[SUPERVISOR_TOKEN]}"},
             timeout=REQUEST_TIME,
             retries=False,
-            redirect=False,  # the token is for nobody else
+            redirect=False,  # keep the token from other hosts
         )
     except urllib3.exceptions.HTTPError:
         raise SupervisorError(
@@ -104,7 +103,7 @@ def _ask() -> MqttSettings:
 
 
 def _data(body: bytes) -> dict[str, Any]:
-    """Return what an answer holds; empty where it is none of the Supervisor's."""
+    """Return an answer's data; empty if the answer is not in the Supervisor's form."""
     try:
         answer = json.loads(body)
         data = answer["data"] if answer["result"] == "ok" else {}
@@ -117,7 +116,7 @@ def _settings(data: dict[str, Any]) -> MqttSettings:
     password = data.get("password")
     try:
         return MqttSettings(
-            host=data.get("host") or None,  # refused, as it must be
+            host=data.get("host") or None,  # None is refused below
             port=data.get("port") or MqttSettings().port,
             username=data.get("username") or None,
             password=SecretStr(str(password)) if password else None,
@@ -125,5 +124,6 @@ def _settings(data: dict[str, Any]) -> MqttSettings:
         )
     except ValidationError:
         raise SupervisorError(
-            "What the Supervisor says of the broker can't be used. Name it in the option mqtt.host."
+            "The Supervisor's answer about the broker can't be used. Name the broker in the option "
+            "mqtt.host."
         ) from None

@@ -2,9 +2,9 @@
 
 `python -m mediarip_mqtt.service.ytdlp_smoke_test VERSION`, run in a fresh interpreter by
 `service.ytdlp_update` before a version is used, with the service's download settings as JSON on
-standard input. Exit code 0 where the version imports, takes those settings, and does through the
-service's engine what everything rests on: download a file, stop at once, and connect to no address
-that is refused. It talks to a server of its own on loopback.
+standard input. Exit code 0 if the version can be imported, accepts those settings, and through the
+service's engine downloads a file, stops at once, and does not connect to a refused address. It
+talks to a server of its own on loopback.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 HOST: Final = "127.0.0.1"
 REFUSED: Final = "127.0.0.2:9"
 SIZE: Final = 300_000
-STOP_TIME: Final = 10.0  # seconds; a stop takes some milliseconds, on a slow machine more
+STOP_TIME: Final = 10.0  # seconds; usually some milliseconds
 
 
 class _Site(BaseHTTPRequestHandler):
-    """A file, one that stalls, and a redirect to another address of this machine."""
+    """Serves a file, one that stalls, and a redirect to a refused address of this machine."""
 
     content = os.urandom(SIZE)
 
@@ -54,19 +54,19 @@ class _Site(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815 - http.server's name
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def main(version: str, downloads: str) -> None:
-    """Raise where something does not work."""
-    from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings  # noqa: PLC0415 - the same
-    from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine  # noqa: PLC0415 - a failing import is a finding
+    """Run all checks; raise if one fails."""
+    from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings  # noqa: PLC0415 - as the next
+    from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine  # noqa: PLC0415 - an import that fails is a failed check
 
     YtdlpEngine(DownloadSettings.model_validate_json(downloads), SecuritySettings()).check()
     engine = YtdlpEngine(DownloadSettings(), SecuritySettings(allowed_hosts=(HOST,)))
-    found = engine.facts().ytdlp
-    if Version(found) != Version(version):  # 2026.08.19 is 2026.8.19
-        raise SystemExit(f"it says that it is {found[:40]}, not {version[:40]}")
+    running = engine.facts().ytdlp
+    if Version(running) != Version(version):  # 2026.08.19 is 2026.8.19
+        raise SystemExit(f"it says that it is {running[:40]}, not {version[:40]}")
     server = ThreadingHTTPServer((HOST, 0), _Site)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -90,7 +90,7 @@ def _download(
 
 
 def _ignore(_: Any) -> None:
-    """Take a report of progress."""
+    """Take a report of progress and do nothing."""
 
 
 def _downloads(engine: YtdlpEngine, url: str, folder: Path) -> None:
@@ -117,7 +117,7 @@ def _stops(engine: YtdlpEngine, url: str, folder: Path) -> None:
     def download() -> None:
         try:
             _download(engine, url, folder, control, lambda _: begun.set())
-        except Exception:  # noqa: BLE001 - that it ends is what counts
+        except Exception:  # noqa: BLE001 - it only has to end
             ended.set()
 
     threading.Thread(target=download, daemon=True).start()
@@ -131,4 +131,4 @@ def _stops(engine: YtdlpEngine, url: str, folder: Path) -> None:
 if __name__ == "__main__":
     main(sys.argv[1], sys.stdin.read())
     sys.stdout.flush()
-    os._exit(0)  # whatever hangs, the findings are in
+    os._exit(0)  # a thread that still hangs does not matter any more

@@ -1,10 +1,10 @@
-"""Which yt-dlp the service runs with: the installed one, or a newer one that it fetched.
+"""Chooses the yt-dlp to run with: the installed one, or a newer one that the service fetched.
 
-Fetched ones lie below ``.mediarip/ytdlp/<version>/`` on the volume, so that a new container keeps
-them. ``choice.json`` beside them says which is chosen. A process can't change a module it has
-loaded: the service starts itself anew (exec) with the chosen folder first on its path. A version is
-on trial until the service has come up with it once; one that fails before is given up, at once
-where the process sees that itself (`fall_back`), else by the next start (`resolve`).
+Fetched versions lie in ``.mediarip/ytdlp/<version>/`` on the volume, where a new container finds
+them. ``choice.json`` beside them names the chosen one. A process can't change a module it has
+loaded, so the service starts itself anew (exec) with the chosen folder first on its path. A version
+is on trial until the service has come up with it once. A version that fails on trial is given up:
+at once if the process notices it (`fall_back`), else by the next start (`resolve`).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from typing import Any, Final, NoReturn
 from filelock import FileLock, Timeout
 from packaging.version import InvalidVersion, Version
 
-# The folder of the fetched version in use; empty for the installed one, where that is decided.
+# The folder of the fetched version in use; empty for the installed one; unset: not decided yet.
 VARIABLE: Final = "_MEDIARIP_YTDLP"
-STARTED: Final = "started"
-NEW: Final = "new"
-HALF: Final = ".half-"
-REASON_LIMIT: Final = 300
+STARTED: Final = "started"  # a trial whose first start has begun
+NEW: Final = "new"  # a trial that has not begun
+HALF: Final = ".half-"  # prefix of incomplete files and folders
+REASON_LIMIT: Final = 300  # characters
 VERSION: Final = re.compile(r"[0-9][0-9a-z.]{0,40}")  # also a safe name of a folder
 
 logger = logging.getLogger(__name__)
@@ -41,32 +41,34 @@ class Choice:
 
     chosen: str | None = None
     previous: str | None = None
-    trial: str | None = None  # NEW, STARTED, or None once it has proved itself
+    trial: str | None = None  # NEW, STARTED, or None after a successful trial
     bad: dict[str, str] = field(default_factory=dict)  # version to reason
-    failed: str | None = None  # the version that was just given up, until that was told
+    failed: str | None = None  # the version that was given up, until that is reported
 
 
 def read(folder: Path) -> Choice:
-    """Return the choice; the installed version where there is none, or it can't be read."""
+    """Return the choice; if it is missing or invalid, the installed version."""
     try:
-        found = json.loads((folder / "choice.json").read_text("utf-8"))
-        choice = Choice(**{key: found[key] for key in Choice.__dataclass_fields__ if key in found})
-        return choice if _sound(choice) else Choice()
+        stored = json.loads((folder / "choice.json").read_text("utf-8"))
+        choice = Choice(
+            **{key: stored[key] for key in Choice.__dataclass_fields__ if key in stored}
+        )
+        return choice if _is_valid(choice) else Choice()
     except (OSError, ValueError, TypeError):
         return Choice()
 
 
-def _sound(choice: Choice) -> bool:
-    named = [choice.chosen, choice.previous, choice.failed]
+def _is_valid(choice: Choice) -> bool:
+    versions = [choice.chosen, choice.previous, choice.failed]
     return (
-        all(one is None or VERSION.fullmatch(one) for one in named)
+        all(version is None or VERSION.fullmatch(version) for version in versions)
         and choice.trial in {None, NEW, STARTED}
         and all(isinstance(reason, str) for reason in dict(choice.bad).values())
     )
 
 
 def write(folder: Path, choice: Choice) -> None:
-    """Keep the choice; a kill or a power cut in between leaves the old one."""
+    """Write the choice atomically; raise `OSError`."""
     folder.mkdir(mode=0o700, exist_ok=True)
     half = folder / f"{HALF}choice"
     with half.open("w", encoding="utf-8") as file:
@@ -78,7 +80,7 @@ def write(folder: Path, choice: Choice) -> None:
 
 
 def sync(folder: Path) -> None:
-    """Make the names in a folder outlast a power cut, where the filesystem knows how."""
+    """Write a folder's names to the disk, if the filesystem can do that."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -90,8 +92,8 @@ def sync(folder: Path) -> None:
 def resolve(folder: Path) -> str | None:
     """Return the version to start with; None for the installed one.
 
-    Goes back from a version on trial that did not come up, from one whose folder is gone, and from
-    one that the installed one has overtaken (a new image).
+    Gives up a version on trial that did not come up and one whose folder is gone. Drops one that is
+    not newer than the installed one any more (a new image).
     """
     choice = read(folder)
     if choice.chosen is None:
@@ -106,12 +108,12 @@ def resolve(folder: Path) -> str | None:
     elif choice.trial == NEW:
         choice.trial = STARTED
         if not _try_write(folder, choice):
-            return None  # a trial that can't be noted could not be given up
+            return None  # without a note of the trial it could not be given up
     return choice.chosen
 
 
 def give_up(folder: Path, choice: Choice, reason: str) -> None:
-    """Go back to the version before, or to the installed one."""
+    """Go back to the previous version if that is usable, else to the installed one."""
     before = choice.previous
     if before is not None and not (is_newer(before, installed()) and _there(folder, before)):
         before = None
@@ -125,7 +127,7 @@ def give_up(folder: Path, choice: Choice, reason: str) -> None:
 
 
 def forgive(folder: Path) -> None:
-    """Leave a trial undecided: the service ended for another reason than its yt-dlp."""
+    """Repeat a trial at the next start: the service ended for a reason other than yt-dlp."""
     choice = read(folder)
     if choice.trial == STARTED and choice.chosen == in_use():
         choice.trial = NEW
@@ -146,7 +148,7 @@ def _try_write(folder: Path, choice: Choice) -> bool:
 
 
 def sweep(folder: Path) -> None:
-    """Remove half-made folders and versions that are neither chosen nor the one before."""
+    """Remove incomplete folders, and versions that are neither chosen nor the previous one."""
     choice = read(folder)
     keep = {choice.chosen, choice.previous, "choice.json"}
     with contextlib.suppress(OSError):
@@ -156,11 +158,11 @@ def sweep(folder: Path) -> None:
 
 
 def installed() -> str:
-    """Return the version that came with the environment."""
+    """Return the version that is installed in the environment."""
     chosen = os.environ.get(VARIABLE)
-    # Of the environment, also where a chosen one stands before it.
-    path = [one for one in sys.path if not chosen or one != chosen]
-    return next((one.version for one in distributions(name="yt-dlp", path=path)), "0")
+    # The chosen one comes first on the path; look behind it.
+    path = [entry for entry in sys.path if not chosen or entry != chosen]
+    return next((found.version for found in distributions(name="yt-dlp", path=path)), "0")
 
 
 def in_use() -> str | None:
@@ -169,28 +171,25 @@ def in_use() -> str | None:
     return Path(chosen).name if chosen else None
 
 
-def is_newer(one: str, other: str) -> bool:
-    """Whether a version is a newer one; one that is none never is."""
+def is_newer(version: str, other: str) -> bool:
+    """Whether ``version`` is newer than ``other``; an invalid one is not."""
     try:
-        return Version(one) > Version(other)
+        return Version(version) > Version(other)
     except InvalidVersion:
         return False
 
 
 def shown(version: str) -> str:
-    """Return a version as yt-dlp and its releases write it.
-
-    That is 2026.08.19, where packages are named 2026.8.19.
-    """
+    """Return a package's version (2026.8.19) as yt-dlp and its releases write it (2026.08.19)."""
     parts = version.split(".")
-    parts[1:3] = [one.zfill(2) if one.isdigit() else one for one in parts[1:3]]
+    parts[1:3] = [part.zfill(2) if part.isdigit() else part for part in parts[1:3]]
     return ".".join(parts)
 
 
 def use(folder: Path) -> None:
-    """Start the program anew where a fetched yt-dlp is chosen; return where nothing is to be done.
+    """Start the program anew if a fetched yt-dlp is chosen; else return.
 
-    A process that was started by this has the variable, and decides nothing again.
+    A process that was started by this has the variable, and returns at once.
     """
     if VARIABLE in os.environ or _another_runs(folder):
         return
@@ -199,7 +198,7 @@ def use(folder: Path) -> None:
 
 
 def switch(folder: Path) -> NoReturn:
-    """Start the program anew with what is chosen now."""
+    """Start the program anew with the version that is chosen now."""
     wanted = resolve(folder)
     _start_anew(folder / wanted if wanted else None)
 
@@ -207,8 +206,8 @@ def switch(folder: Path) -> NoReturn:
 def fall_back(error: BaseException, *, on_trial: bool) -> None:
     """Start the program anew without the fetched yt-dlp that it failed with.
 
-    Return where it runs with the installed one or, with ``on_trial``, where the version has proved
-    itself already. Each start goes back by one, so that this ends.
+    Return if it runs with the installed one. With ``on_trial``, return also if the version has
+    passed its trial. Each start goes back by one version, so this ends.
     """
     version = in_use()
     if version is None:
@@ -226,10 +225,10 @@ def fall_back(error: BaseException, *, on_trial: bool) -> None:
 
 
 def _another_runs(folder: Path) -> bool:
-    """Whether a service runs on this storage: it alone decides then."""
+    """Whether a service runs on this storage: then only that one may choose."""
     path = folder.parent / "lock"  # the store's
     if not path.exists():
-        return False  # taking the lock would make its folder, for everybody to look into
+        return False  # taking the lock would create the folder, with access for everybody
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)

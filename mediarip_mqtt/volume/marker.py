@@ -1,7 +1,7 @@
-"""Whether the volume is there: the service's own marker is seen on it, and it can be written.
+"""Checks that the volume is mounted and writable, by a marker file that the service left on it.
 
-A check may hang for as long as a server is away, so each one runs in a thread of its own, one at a
-time, and the waiting for it has a limit.
+A check can hang for as long as a file server is away. So checks run in a thread, one at a time, and
+waiting for one has a time limit.
 """
 
 from __future__ import annotations
@@ -16,58 +16,58 @@ from typing import Final
 from mediarip_mqtt import threads
 from mediarip_mqtt.fault_points import fault
 
-MARKER: Final = "volume"  # in the service's own folder
-HANGING: Final = "hanging"
+MARKER_FILE: Final = "volume"  # in the service's own folder
+HANGING: Final = "hanging"  # the problem of a volume that does not answer
 TIME_LIMIT: Final = 5.0  # seconds without an answer after which a volume counts as hanging
 
 
-class Volume:
-    """The volume of a service, known by the marker on it."""
+class VolumeMarker:
+    """A file with a random id by which a service recognizes its volume."""
 
-    def __init__(self, own: Path) -> None:
-        self._own = own
-        self._marker = own / MARKER
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = folder / MARKER_FILE
         self._id = ""
         self._pending: asyncio.Future[str | None] | None = None
 
     @property
-    def marked(self) -> bool:
-        """Whether there is a marker."""
-        return self._marker.exists()
+    def exists(self) -> bool:
+        """Whether the volume has a marker; blocks."""
+        return self._path.exists()
 
-    def mark(self) -> None:
-        """Read the marker, or make it where there is none; before the volume is first used."""
+    def ensure(self) -> None:
+        """Read the marker, or create it; blocks. Call it before `problem`."""
         with contextlib.suppress(FileNotFoundError):
-            self._id = self._marker.read_text("utf-8").strip()
+            self._id = self._path.read_text("utf-8").strip()
         if not self._id:
             self._id = uuid.uuid4().hex
-            half = self._own / f".{MARKER}.half"
+            half = self._folder / f".{MARKER_FILE}.half"
             half.write_text(f"{self._id}\n")
-            half.replace(self._marker)
+            half.replace(self._path)
 
     async def problem(self) -> str | None:
-        """Return what is wrong with the volume in a word or two; None where it is well."""
+        """Return what is wrong with the volume in a word or two, or None."""
         if self._pending is None:
             self._pending = threads.start(self._look, "volume")
         try:
             async with asyncio.timeout(TIME_LIMIT):
-                found = await asyncio.shield(self._pending)
+                problem = await asyncio.shield(self._pending)
         except TimeoutError:
-            return HANGING  # the next look waits for the same thread
+            return HANGING  # the next check waits for the same thread
         self._pending = None
-        return found
+        return problem
 
     def _look(self) -> str | None:
         fault("volume-look")
         try:
-            seen = self._marker.read_text("utf-8").strip()
-            flags = os.statvfs(self._own).f_flag
+            volume_id = self._path.read_text("utf-8").strip()
+            flags = os.statvfs(self._folder).f_flag
         except FileNotFoundError:
             return "not mounted"
         except OSError as error:
             return (error.strerror or "unusable").lower()
-        if seen != self._id:
+        if volume_id != self._id:
             return "another volume"
-        if flags & os.ST_RDONLY or not os.access(self._own, os.W_OK):
+        if flags & os.ST_RDONLY or not os.access(self._folder, os.W_OK):
             return "read-only"
         return None

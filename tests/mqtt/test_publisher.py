@@ -13,9 +13,11 @@ from mediarip_mqtt.contract.errors import LinkError, StoreError
 from mediarip_mqtt.contract.models import JobStatus, Phase, Progress
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.contract.topic_payloads import Info
 from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics
 from mediarip_mqtt.mqtt.connection import Link
 from mediarip_mqtt.mqtt.publisher import TRIES, Key, Publisher
+from mediarip_mqtt.mqtt.summaries import ServiceState
 from mediarip_mqtt.store import Store, Tx
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -36,22 +38,18 @@ class Wire(Link):
         self.taken.append(topic)
 
 
+def no_info() -> Info:
+    raise AssertionError("no test publishes it")
+
+
 @pytest.fixture
 def publisher(store: Store) -> Publisher:
     return Publisher(
         Topics("mediarip"),
         store,
         Preferences(Settings()),
-        state=lambda: {
-            "paused": False,
-            "pause_reason": None,
-            "storage": "ok",
-            "disk_free": None,
-            "disk_total": None,
-            "lost_threads": 0,
-            "uptime": 0,
-        },
-        info=dict,
+        state=ServiceState,
+        info=no_info,
         told=lambda _: None,
         picture=lambda: None,
         ytdlp=dict,

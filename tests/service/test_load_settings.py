@@ -94,6 +94,16 @@ def test_a_runtime_setting_has_bounds_and_knows_where_its_value_comes_from(
         assert (caught.value.code, caught.value.field) == ("invalid_payload", key)
 
 
+def test_a_setting_that_a_restored_store_does_not_have_goes_back_to_its_configured_value() -> None:
+    preferences = Preferences(settings.Settings())
+    preferences.restore({PREFIX + "max_concurrent": "7", PREFIX + "rate_limit": "1000"})
+    assert preferences.restore({PREFIX + "max_concurrent": "2"}) == []
+    assert (preferences.max_concurrent, preferences.rate_limit) == (2, 0)
+    assert preferences.describe()["rate_limit"]["source"] == "default"
+    assert preferences.restore({PREFIX + "max_concurrent": "99"}) == ["max_concurrent"]
+    assert preferences.max_concurrent == 3
+
+
 @pytest.mark.parametrize("key", ["rate_limit", "quiet_rate_limit"])
 @pytest.mark.parametrize(
     "value", [2**53 + 1, 10**30, pytest.param(10**400, id="endless"), 1e300, "9999999999999T", -1]

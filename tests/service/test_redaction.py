@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,15 +40,6 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def _restore_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-
-
 def test_settings_are_shown_as_json_without_the_secrets_of_any(config: Path) -> None:
     loaded = load_settings.load(config)
     shown = {".".join(place): one for place, one in redaction.shown_settings(loaded).items()}
@@ -73,7 +63,7 @@ def test_the_bundle_s_settings_hold_no_secret(config: Path) -> None:
     assert "http://10.0.0.1:8080" in text
 
 
-@pytest.mark.usefixtures("_restore_logging")
+@pytest.mark.usefixtures("restored_logging")
 def test_the_log_of_the_service_hides_the_settings_secrets_wherever_they_stand(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,7 +18,7 @@ import yt_dlp
 from mediarip_mqtt.commands.effects import UPDATE_KEY
 from mediarip_mqtt.contract.models import now
 from mediarip_mqtt.contract.settings import Settings, UpdateSettings
-from mediarip_mqtt.service import ytdlp_update, ytdlp_version
+from mediarip_mqtt.service import ytdlp_packages, ytdlp_update, ytdlp_version
 from mediarip_mqtt.service.ytdlp_version import Choice
 from mediarip_mqtt.store import Store
 from tests.support.broker import Client, Mosquitto, free_port, wait_for
@@ -218,7 +218,7 @@ async def test_a_version_that_hangs_is_given_up_after_a_while(
 ) -> None:
     index = PackageIndex(tmp_path / "simple").start()
     index.add(NEWER, "hangs")
-    monkeypatch.setattr(ytdlp_update, "SMOKE_TIME", 2.0)
+    monkeypatch.setattr(ytdlp_packages, "SMOKE_TIME", 2.0)
     store = Store(tmp_path / "store.db", journal_mode="wal", exclusive=False)
     await store.open()
     told = asyncio.Event()
@@ -226,9 +226,9 @@ async def test_a_version_that_hangs_is_given_up_after_a_while(
         Settings(updates=UpdateSettings(index_url=index.url, check_interval=0)),
         store,
         folder=tmp_path / "ytdlp",
-        running=lambda: "2026.01.01",
+        running="2026.01.01",
         online=asyncio.Event(),
-        changed=lambda: told.set() if "not work" in one.payload()["release_summary"] else None,
+        publish=lambda: told.set() if "not work" in one.payload()["release_summary"] else None,
         switch=lambda: None,
         clock=now,
     )

@@ -1,0 +1,86 @@
+"""Why nothing new begins: the parts of the service put holds on the queue and lift them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final, Protocol
+
+from mediarip_mqtt.commands.effects import PAUSED_KEY
+from mediarip_mqtt.contract.errors import StoreError
+from mediarip_mqtt.contract.models import PauseReason
+from mediarip_mqtt.store import Changes, Store
+
+STORE_RETRY: Final = 2.0  # seconds
+PRECEDENCE: Final = (  # which reason is shown if there are several
+    PauseReason.STORAGE_LOST,
+    PauseReason.USER,
+    PauseReason.QUIET_HOURS,
+    PauseReason.DISK_LOW,
+    PauseReason.UPDATING,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class HeldRunner(Protocol):
+    """Begins nothing new while `hold` is set."""
+
+    hold: PauseReason | None
+
+    def wake(self) -> None:
+        """Look at the queue again."""
+
+
+class StatePublisher(Protocol):
+    """Publishes `state` when the queue changed."""
+
+    def changed(self, changes: Changes) -> None:
+        """Mark what a transaction changed."""
+
+
+class Holds:
+    """Applies the strongest reason to the runner and the publisher."""
+
+    def __init__(self, store: Store, runner: HeldRunner, publisher: StatePublisher) -> None:
+        self._store = store
+        self._runner = runner
+        self._publisher = publisher
+        self._active: set[PauseReason] = set()
+        self._stored_changed = asyncio.Event()
+
+    @property
+    def reason(self) -> PauseReason | None:
+        """The strongest reason why nothing new begins."""
+        return next((reason for reason in PRECEDENCE if reason in self._active), None)
+
+    def set(self, reason: PauseReason, *, active: bool) -> None:
+        """Put or lift one hold."""
+        if active is (reason in self._active):
+            return
+        self._active ^= {reason}
+        self._runner.hold = self.reason
+        self._runner.wake()
+        self._publisher.changed(Changes(queue=True))
+
+    def changed(self, changes: Changes) -> None:
+        """Note that a transaction may have changed the user's own pause."""
+        if PAUSED_KEY in changes.settings:
+            self._stored_changed.set()
+
+    async def restore(self) -> None:
+        """Apply the user's pause as the store has it; raise `StoreError`."""
+        config = await self._store.read(lambda tx: tx.config())
+        self.set(PauseReason.USER, active=PAUSED_KEY in config)
+
+    async def run(self) -> None:
+        """Apply the user's pause after each transaction that changed it."""
+        while True:
+            await self._stored_changed.wait()
+            self._stored_changed.clear()
+            try:
+                await self.restore()
+            except StoreError as error:
+                logger.debug("queue: the store can't be read (%s); trying again", error)
+                self._stored_changed.set()
+                await asyncio.sleep(STORE_RETRY)

@@ -1,0 +1,238 @@
+"""Builds the parts of the service and connects them; nothing begins to run here."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from mediarip_mqtt.commands import payloads
+from mediarip_mqtt.commands.effects import Effects
+from mediarip_mqtt.commands.intake import Dispatch
+from mediarip_mqtt.contract import presets
+from mediarip_mqtt.contract.events import Event
+from mediarip_mqtt.contract.models import Facts, now
+from mediarip_mqtt.contract.runtime_settings import Preferences
+from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.contract.topics import Topics
+from mediarip_mqtt.engine.cookie_files import Cookies
+from mediarip_mqtt.engine.protocol import Engine
+from mediarip_mqtt.homeassistant.discovery import Discovery
+from mediarip_mqtt.homeassistant.pictures import Pictures
+from mediarip_mqtt.jobs.limits import Limits
+from mediarip_mqtt.jobs.retention import Retention
+from mediarip_mqtt.jobs.runner import Runner
+from mediarip_mqtt.jobs.use_cases import Jobs
+from mediarip_mqtt.mqtt.connection import Message
+from mediarip_mqtt.mqtt.publisher import INFO, THUMBNAIL, YTDLP, Publisher
+from mediarip_mqtt.mqtt.retained_scan import read_retained
+from mediarip_mqtt.mqtt.session import Session
+from mediarip_mqtt.service.clock_watch import ClockWatch
+from mediarip_mqtt.service.free_space import FreeSpace
+from mediarip_mqtt.service.health import Health, signs_path
+from mediarip_mqtt.service.holds import Holds
+from mediarip_mqtt.service.kept_settings import KeptSettings
+from mediarip_mqtt.service.quiet_hours import QuietHours
+from mediarip_mqtt.service.service_facts import ServiceFacts
+from mediarip_mqtt.service.storage import Storage, temp_folder
+from mediarip_mqtt.service.upkeep import Upkeep
+from mediarip_mqtt.service.volume_watch import VolumeWatch
+from mediarip_mqtt.service.ytdlp_switch import YtdlpSwitch
+from mediarip_mqtt.service.ytdlp_update import Updates
+from mediarip_mqtt.store import Changes
+from mediarip_mqtt.volume.files import fetched_folder
+
+
+class Parts:
+    """The parts of one service, built room by room.
+
+    Some parts know each other both ways. Where one needs another that is built later, it gets a
+    function that looks it up here.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what all parts are built from
+        self,
+        settings: Settings,
+        topics: Topics,
+        storage: Storage,
+        engine: Engine,
+        engine_facts: Facts,
+        cookies: Cookies,
+        *,
+        stop: asyncio.Event,
+        restarts: bool,
+    ) -> None:
+        self.settings = settings
+        self.topics = topics
+        self.storage = storage
+        self.store = storage.store
+        self.preferences = Preferences(settings)
+        self._build_jobs(engine)
+        self._build_mqtt()
+        self._build_holds()
+        self._build_watches(stop)
+        self._build_updates(engine_facts, stop, restarts=restarts)
+        self._build_commands(cookies)
+        self._build_facts(engine_facts)
+        self.store.on_commit(self._changed)
+
+    def _build_jobs(self, engine: Engine) -> None:
+        downloads = self.settings.downloads
+        self.limits = Limits(self.preferences, downloads.sites)
+        self.jobs = Jobs(
+            self.topics,
+            self.preferences,
+            retry_delay=downloads.retry_delay,
+            upcoming_wait=downloads.upcoming_wait,
+        )
+        self.retention = Retention(
+            self.store, self.jobs, self.settings.purge, root=self.storage.root, clock=now
+        )
+        self.pictures = Pictures(engine, lambda: self.publisher.mark(THUMBNAIL))
+        self.publisher = Publisher(
+            self.topics,
+            self.store,
+            self.preferences,
+            state=lambda: self.facts.state(),  # noqa: PLW0108 - built later
+            info=lambda: self.facts.info(),  # noqa: PLW0108 - built later
+            told=self.pictures.follow,
+            picture=lambda: self.pictures.picture,
+            ytdlp=lambda: self.updates.payload(),  # noqa: PLW0108 - built later
+            clock=now,
+        )
+        self.runner = Runner(
+            self.store,
+            self.jobs,
+            engine,
+            self.publisher,
+            self.preferences,
+            self.topics,
+            root=self.storage.root,
+            temp=temp_folder(self.settings),
+            stall_timeout=downloads.stall_timeout,
+            limits=self.limits,
+            clock=now,
+        )
+
+    def _build_mqtt(self) -> None:
+        mqtt = self.settings.mqtt
+        discovery = Discovery(
+            self.settings,
+            self.topics,
+            self.store,
+            commands=payloads.CLASSES,
+            extras=self._entity_options,
+            read_retained=partial(read_retained, mqtt),
+            clock=now,
+        )
+        self.session = Session(
+            mqtt,
+            self.topics,
+            self.publisher,
+            discovery,
+            self._handle,
+            lambda: self.dispatch.new_session(),  # noqa: PLW0108 - built later
+        )
+
+    async def _handle(self, message: Message) -> None:
+        await self.dispatch.handle(message)
+
+    def _entity_options(self) -> dict[str, dict[str, Any]]:
+        """Return what Home Assistant's entities need to know of the settings."""
+        concurrency = self.preferences.describe()["max_concurrent"]
+        return {
+            "preset": {"options": presets.preset_names(self.settings.downloads)},
+            "max_concurrent": {"min": concurrency["minimum"], "max": concurrency["maximum"]},
+        }
+
+    def _build_holds(self) -> None:
+        self.holds = Holds(self.store, self.runner, self.publisher)
+        self.quiet_hours = QuietHours(self.limits, self.runner, self.holds, now)
+        self.kept_settings = KeptSettings(
+            self.store, self.preferences, self.quiet_hours, partial(self.publisher.mark, INFO)
+        )
+
+    def _build_watches(self, stop: asyncio.Event) -> None:
+        settings = self.settings.storage
+        self.volume_watch = VolumeWatch(
+            self.storage,
+            self.holds,
+            self.kept_settings,
+            interrupt=self.runner.interrupt,
+            put_back=self.jobs.put_all_back,
+            send_event=self._send_event,
+            compare_retained=self.session.compare,
+        )
+        self.space = FreeSpace(self.storage, self.holds, settings.min_free, now)
+        self.upkeep = Upkeep(
+            self.storage,
+            settings,
+            self.retention,
+            self.space,
+            lost_lease=stop.set,
+            clock=now,
+        )
+        self.clock_watch = ClockWatch(
+            self.store, self.upkeep.clock_was_set, lambda _: self.runner.wake()
+        )
+
+    async def _send_event(self, event: Event) -> None:
+        await self.session.respond(self.topics.event, event.model_dump_json(), None)
+
+    def _build_updates(self, engine_facts: Facts, stop: asyncio.Event, *, restarts: bool) -> None:
+        self.switch = YtdlpSwitch(self.storage, self.holds, self.runner.drain, stop)
+        self.updates = Updates(
+            self.settings,
+            self.store,
+            folder=fetched_folder(self.settings),
+            running=engine_facts.ytdlp,
+            online=self.session.online,
+            publish=partial(self.publisher.mark, YTDLP),
+            # A run for one download ends with that: the next start uses what was installed.
+            switch=self.switch.request if restarts else lambda: None,
+            clock=now,
+        )
+
+    def _build_commands(self, cookies: Cookies) -> None:
+        effects = Effects(
+            self.settings,
+            self.topics,
+            self.jobs,
+            self.preferences,
+            now,
+            self.updates.versions,
+        )
+        self.dispatch = Dispatch(
+            self.settings,
+            self.topics,
+            self.store,
+            effects,
+            self.preferences,
+            self.session.respond,
+            now,
+            cookies=cookies,
+            settings_changed=self.kept_settings.apply,
+            retention=self.retention,
+        )
+
+    def _build_facts(self, engine_facts: Facts) -> None:
+        self.facts = ServiceFacts(
+            self.settings,
+            self.preferences,
+            engine_facts,
+            self.storage,
+            self.holds,
+            self.space,
+            self.runner,
+            self.publisher,
+            self.session,
+        )
+        self.health = Health(
+            signs_path(self.settings),
+            self.facts.signs,
+            lambda: self.store.read(lambda tx: tx.config()),
+        )
+
+    def _changed(self, changes: Changes) -> None:
+        for part in (self.publisher, self.runner, self.holds, self.updates):
+            part.changed(changes)

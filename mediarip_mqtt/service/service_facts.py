@@ -1,0 +1,113 @@
+"""What the service says of itself, beside its jobs: in `state`, in `info` and to `healthcheck`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import time
+
+from mediarip_mqtt import __version__
+from mediarip_mqtt.commands import payloads
+from mediarip_mqtt.contract import presets
+from mediarip_mqtt.contract.models import Facts
+from mediarip_mqtt.contract.runtime_settings import Preferences
+from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.contract.topic_payloads import Info
+from mediarip_mqtt.contract.topics import CONTRACT_VERSION
+from mediarip_mqtt.jobs.runner import Runner
+from mediarip_mqtt.mqtt.publisher import Publisher
+from mediarip_mqtt.mqtt.session import Session
+from mediarip_mqtt.mqtt.summaries import ServiceState
+from mediarip_mqtt.service.free_space import FreeSpace
+from mediarip_mqtt.service.health import Signs
+from mediarip_mqtt.service.holds import Holds
+from mediarip_mqtt.service.storage import Storage
+
+logger = logging.getLogger(__name__)
+
+
+class ServiceFacts:
+    """Collects facts from the parts of the service."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it asks
+        self,
+        settings: Settings,
+        preferences: Preferences,
+        engine: Facts,
+        storage: Storage,
+        holds: Holds,
+        space: FreeSpace,
+        runner: Runner,
+        publisher: Publisher,
+        session: Session,
+    ) -> None:
+        self._settings = settings
+        self._preferences = preferences
+        self._engine = engine
+        self._storage = storage
+        self._holds = holds
+        self._space = space
+        self._runner = runner
+        self._publisher = publisher
+        self._session = session
+        self._began = time.monotonic()
+
+    def state(self) -> ServiceState:
+        """Return the service's part of `state`."""
+        return ServiceState(
+            pause_reason=self._holds.reason,
+            storage=self._storage.problem or "ok",
+            disk_free=self._space.free,
+            disk_total=self._space.total,
+            lost_threads=self._runner.lost_threads,
+            uptime=round(time.monotonic() - self._began),
+        )
+
+    def info(self) -> Info:
+        """Return the payload of `info`."""
+        settings, store = self._settings, self._storage.store
+        return Info(
+            service="mediarip-mqtt",
+            version=__version__,
+            contract_version=CONTRACT_VERSION,
+            ytdlp=self._engine.ytdlp,
+            ffmpeg=self._engine.ffmpeg,
+            js_runtime=self._engine.js_runtime,
+            python=platform.python_version(),
+            storage_root=str(self._storage.root),
+            store=str(store.path),
+            store_recovered=store.recovered,
+            journal_mode=self._storage.journal_mode,
+            filesystem=self._storage.filesystem,
+            session_mode=settings.session.mode,
+            commands=sorted(payloads.CLASSES),
+            presets=presets.preset_names(settings.downloads),
+            settings=self._preferences.describe(),
+        )
+
+    def signs(self) -> Signs:
+        """Return the signs of life; `Health` adds what became of its own access to the store."""
+        return Signs(
+            pid=os.getpid(),
+            at=time.monotonic(),
+            queue_at=self._runner.looked_at,
+            published_at=self._publisher.published_at,
+            lost_broker_at=self._session.lost_at,
+            lost_threads=self._runner.lost_threads,
+            volume=self._storage.problem or "ok",
+        )
+
+
+def warn_of_missing_programs(engine: Facts) -> None:
+    """Log which programs are missing, before a job fails for want of them."""
+    if engine.ffmpeg is None:
+        logger.warning(
+            "ffmpeg is missing: only files that need no merging or converting can be downloaded. "
+            "Install it, or `pip install 'mediarip-mqtt[ffmpeg]'`."
+        )
+    if engine.js_runtime is None:
+        logger.warning(
+            "A JavaScript runtime is missing, which YouTube needs. Install Deno or Node 22, or "
+            "`pip install 'mediarip-mqtt[js]'`."
+        )

@@ -1,0 +1,133 @@
+"""What the service has on its volume (own folder, lock, marker, store, lease), opened in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from mediarip_mqtt import threads
+from mediarip_mqtt.contract.errors import ConfigError, StoreError
+from mediarip_mqtt.contract.models import now
+from mediarip_mqtt.contract.settings import Settings, StorageSettings
+from mediarip_mqtt.contract.topics import Topics
+from mediarip_mqtt.store import Store
+from mediarip_mqtt.store.lease import Lease
+from mediarip_mqtt.volume import mounts
+from mediarip_mqtt.volume.files import own_folder
+from mediarip_mqtt.volume.marker import VolumeMarker
+from mediarip_mqtt.volume.names import OWN_FOLDER
+
+COOKIES_FOLDER: Final = "cookies"  # in it: what sessions have sent
+
+
+@dataclass
+class Storage:
+    """The opened store and the state of the volume that it is on."""
+
+    root: Path
+    filesystem: str
+    journal_mode: mounts.JournalMode
+    marker: VolumeMarker
+    store: Store
+    lease: Lease
+    problem: str | None = None  # what is wrong with the volume, in a word or two
+    usable: asyncio.Event = field(default_factory=asyncio.Event)  # set while there is no problem
+
+    @property
+    def lost(self) -> bool:
+        """Whether the volume can't be used right now."""
+        return self.problem is not None
+
+    def lose(self, problem: str) -> None:
+        """Refuse all use of the store until `recovered`."""
+        self.problem = problem
+        self.usable.clear()
+        self.store.suspend(problem)
+
+    async def reopen(self) -> None:
+        """Lock and open the store again; raise `OSError` or `StoreError` if that fails."""
+        await threads.start(self._lock_again, "lock")
+        await self.store.reopen()
+        await self.lease.take(now())
+
+    def _lock_again(self) -> None:
+        self.lease.unlock()
+        self.lease.lock()
+
+    def recovered(self) -> None:
+        """Note that the volume is back and its store open."""
+        self.problem = None
+        self.usable.set()
+
+
+@asynccontextmanager
+async def open_storage(settings: StorageSettings, topics: Topics) -> AsyncIterator[Storage]:
+    """Prepare the folders, lock and open the store, and take its lease.
+
+    Raises `ConfigError` if the volume can't be used, `StoreInUseError` if another service uses it.
+    """
+    root = settings.root
+    own = root / OWN_FOLDER
+    mount = await threads.call(prepare_folders, root, own)
+    network = mounts.is_network(mount.fstype)
+    journal_mode = mounts.journal_mode(settings.journal_mode, mount.fstype)
+    store = Store(own / "store.db", journal_mode=journal_mode, exclusive=network, topics=topics)
+    lease = Lease(store, own, network=network)
+    marker = VolumeMarker(own)
+    await threads.start(lease.lock, "lock")
+    try:
+        await threads.call(ensure_marker, marker, create=settings.create)
+        await store.open()
+        try:
+            await lease.take(now())
+            storage = Storage(root, mount.fstype, journal_mode, marker, store, lease)
+            storage.usable.set()
+            yield storage
+        finally:
+            with contextlib.suppress(StoreError):
+                await lease.drop()
+            await store.close()
+    finally:
+        lease.unlock()
+
+
+def prepare_folders(root: Path, own: Path) -> mounts.Mount:
+    """Create the media root and the service's folder in it; return the mount they are on."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        own.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"storage.root: {root} can't be used: {error.strerror}. Check that the volume is "
+            "mounted and that this user may write to it."
+        ) from None
+    return mounts.mount_of(root)
+
+
+def ensure_marker(marker: VolumeMarker, *, create: bool) -> None:
+    """Read the volume's marker; only create one if ``create`` allows, else raise `ConfigError`."""
+    if not create and not marker.exists:
+        raise ConfigError(
+            "storage.create is false, and there is no store on the volume: is it mounted? Mount "
+            "it, or set storage.create to true to begin a new one."
+        )
+    marker.ensure()
+
+
+def cookies_folder(settings: Settings) -> Path:
+    """Return where the cookies that sessions have sent are kept."""
+    return own_folder(settings) / COOKIES_FOLDER
+
+
+def temp_folder(settings: Settings) -> Path:
+    """Return where unfinished downloads lie."""
+    configured = settings.storage.temp_dir
+    if configured is None:
+        return own_folder(settings) / "tmp"
+    # A folder of this service alone: what belongs to no job is removed from it.
+    return configured.expanduser().absolute() / f"mediarip-{settings.mqtt.node_id}"

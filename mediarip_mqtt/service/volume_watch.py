@@ -1,0 +1,103 @@
+"""Notices that the volume is lost, holds everything until it is back, and resumes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from mediarip_mqtt.contract import events
+from mediarip_mqtt.contract.errors import LinkError, StoreError
+from mediarip_mqtt.contract.models import PauseReason
+from mediarip_mqtt.service.holds import Holds
+from mediarip_mqtt.service.kept_settings import KeptSettings
+from mediarip_mqtt.service.storage import Storage
+from mediarip_mqtt.store import Tx
+
+INTERVAL: Final = 3.0  # seconds between two checks of the volume
+
+logger = logging.getLogger(__name__)
+
+
+class VolumeWatch:
+    """Checks the volume again and again.
+
+    ``send_event`` publishes an event without the store, and raises `LinkError`. ``put_back``
+    returns running jobs to the queue. ``compare_retained`` compares what the broker retains with
+    the store: what came back may be an older copy.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a lost volume has an effect on
+        self,
+        storage: Storage,
+        holds: Holds,
+        settings: KeptSettings,
+        *,
+        interrupt: Callable[[], None],
+        put_back: Callable[[Tx], Any],
+        send_event: Callable[[events.Event], Awaitable[None]],
+        compare_retained: Callable[[], None],
+    ) -> None:
+        self._storage = storage
+        self._holds = holds
+        self._settings = settings
+        self._interrupt = interrupt
+        self._put_back = put_back
+        self._send_event = send_event
+        self._compare_retained = compare_retained
+        self._unsaved: list[events.Event] = []  # posted to the store once that is back
+
+    async def run(self) -> None:
+        """Check the volume until cancelled."""
+        while True:
+            await self.check()
+            await asyncio.sleep(INTERVAL)
+
+    async def check(self) -> None:
+        """Look at the volume once; react if it was lost or came back."""
+        problem = await self._storage.marker.problem()
+        lost_for = self._storage.problem
+        if problem is not None and lost_for is None:
+            await self._lose(problem)
+        elif problem is None and lost_for is not None:
+            try:
+                await self._regain()
+            except (OSError, StoreError) as error:
+                logger.warning("storage: the volume is back, its store not yet: %s", error)
+                self._storage.lose(lost_for)  # it may be gone again, and hang
+
+    async def _lose(self, problem: str) -> None:
+        logger.error(
+            "storage: the volume %s is lost (%s): the queue is paused. Check that it is mounted "
+            "and writable.",
+            self._storage.root,
+            problem,
+        )
+        self._storage.lose(problem)
+        event = events.StorageLost(reason=problem)
+        self._unsaved.append(event)
+        self._holds.set(PauseReason.STORAGE_LOST, active=True)
+        self._interrupt()
+        with contextlib.suppress(LinkError):
+            await self._send_event(event)
+
+    async def _regain(self) -> None:
+        await self._storage.reopen()
+        posted = [*self._unsaved, events.StorageRestored()]
+
+        def put_back(tx: Tx) -> None:
+            self._put_back(tx)
+            for event in posted:
+                tx.emit(event)
+
+        await self._storage.store.write(put_back)
+        # It may be an older copy of the store: read again whatever was read from it.
+        await self._holds.restore()
+        await self._settings.restore()
+        self._unsaved.clear()
+        self._storage.recovered()
+        logger.info("storage: the volume is back; the queue goes on")
+        self._holds.set(PauseReason.STORAGE_LOST, active=False)
+        self._compare_retained()

@@ -1,0 +1,165 @@
+"""A lost volume holds everything and is reported; when it is back, the service goes on from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from mediarip_mqtt.commands.effects import PAUSED_KEY
+from mediarip_mqtt.contract import events
+from mediarip_mqtt.contract.errors import LinkError, StoreError
+from mediarip_mqtt.contract.models import PauseReason
+from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
+from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.jobs.limits import Limits
+from mediarip_mqtt.service.holds import Holds
+from mediarip_mqtt.service.kept_settings import KeptSettings
+from mediarip_mqtt.service.quiet_hours import QuietHours
+from mediarip_mqtt.service.storage import Storage
+from mediarip_mqtt.service.volume_watch import VolumeWatch
+from mediarip_mqtt.store import Tx
+from tests.support.recording import RecordingRunner
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+class Volume:
+    """A watched volume that can be taken away, and what the watch asked for."""
+
+    def __init__(self, storage: Storage, holds: Holds, runner: RecordingRunner) -> None:
+        self.storage = storage
+        self.preferences = Preferences(Settings())
+        self.online = True
+        self.sent: list[events.Event] = []
+        self.put_back = 0
+        self.compared = 0
+        hours = QuietHours(Limits(self.preferences, {}), runner, holds, lambda: NOW)
+        self.watch = VolumeWatch(
+            storage,
+            holds,
+            KeptSettings(storage.store, self.preferences, hours, lambda: None),
+            interrupt=runner.interrupt,
+            put_back=self._put_back,
+            send_event=self._send,
+            compare_retained=self._compare,
+        )
+
+    def _put_back(self, _: Tx) -> None:
+        self.put_back += 1
+
+    async def _send(self, event: events.Event) -> None:
+        if not self.online:
+            raise LinkError("There is no connection to the broker.")
+        self.sent.append(event)
+
+    def _compare(self) -> None:
+        self.compared += 1
+
+    @property
+    def elsewhere(self) -> Path:
+        return self.storage.root.with_name("elsewhere")
+
+    async def go_away(self) -> None:
+        self.storage.root.rename(self.elsewhere)
+        await self.watch.check()
+
+    async def come_back(self) -> None:
+        self.elsewhere.rename(self.storage.root)
+        await self.watch.check()
+
+    async def posted(self) -> list[dict[str, str]]:
+        """Return the events that the store will send."""
+        rows = await self.storage.store.read(lambda tx: tx.outbox(limit=100))
+        return [json.loads(row.payload) for row in rows]
+
+
+@pytest.fixture
+def volume(storage: Storage, holds: Holds, runner: RecordingRunner) -> Volume:
+    return Volume(storage, holds, runner)
+
+
+async def test_a_lost_volume_holds_the_queue_and_is_reported_at_once(
+    volume: Volume, runner: RecordingRunner
+) -> None:
+    await volume.watch.check()
+    assert (runner.hold, volume.sent) == (None, [])
+    await volume.go_away()
+    await volume.watch.check()
+    assert runner.hold is PauseReason.STORAGE_LOST
+    assert runner.interrupts == [True]  # live recordings, too
+    assert [event.event_type for event in volume.sent] == ["storage_lost"]
+    assert (volume.storage.problem, volume.storage.lost) == ("not mounted", True)
+    with pytest.raises(StoreError, match="not mounted"):
+        await volume.storage.store.read(Tx.config)
+    await volume.come_back()
+
+
+async def test_when_it_is_back_the_queue_goes_on_and_the_store_sends_both_events(
+    volume: Volume, runner: RecordingRunner
+) -> None:
+    await volume.go_away()
+    await volume.come_back()
+    assert (runner.hold, volume.storage.problem, volume.put_back, volume.compared) == (
+        None,
+        None,
+        1,
+        1,
+    )
+    assert volume.storage.usable.is_set()
+    posted = await volume.posted()
+    assert [event["event_type"] for event in posted] == ["storage_lost", "storage_restored"]
+    assert posted[0]["event_id"] == volume.sent[0].event_id  # the same event, not a second one
+
+
+async def test_a_loss_without_a_broker_is_reported_by_the_store_later(volume: Volume) -> None:
+    volume.online = False
+    await volume.go_away()
+    await volume.come_back()
+    assert [event["event_type"] for event in await volume.posted()] == [
+        "storage_lost",
+        "storage_restored",
+    ]
+
+
+def change_config(**values: str | None) -> Callable[[Tx], None]:
+    def change(tx: Tx) -> None:
+        for key, value in values.items():
+            tx.set_config(key.replace("setting_", PREFIX), value, NOW)
+
+    return change
+
+
+async def test_pause_and_settings_are_those_of_the_store_that_came_back(
+    volume: Volume, holds: Holds, runner: RecordingRunner
+) -> None:
+    store = volume.storage.store
+    await store.write(change_config(**{PAUSED_KEY: "1"}))
+    older = await store.backup(1)
+    await store.write(change_config(**{PAUSED_KEY: None}, setting_max_concurrent="9"))
+    await volume.watch._settings.restore()  # noqa: SLF001 - as at the start of the service
+    assert (runner.hold, volume.preferences.max_concurrent) == (None, 9)
+    await volume.go_away()
+    own = volume.elsewhere / ".mediarip"
+    for file in own.glob("store.db*"):
+        file.unlink()
+    (own / "backups" / older.name).rename(own / "store.db")
+    await volume.come_back()
+    assert (runner.hold, volume.preferences.max_concurrent) == (PauseReason.USER, 3)
+
+
+async def test_a_store_that_can_t_be_opened_yet_is_tried_again(
+    volume: Volume, runner: RecordingRunner
+) -> None:
+    await volume.go_away()
+    volume.storage.lease.unlock()
+    with FileLock(volume.elsewhere / ".mediarip" / "lock"):  # another service took it meanwhile
+        await volume.come_back()
+        assert runner.hold is PauseReason.STORAGE_LOST
+        assert volume.storage.problem == "not mounted"
+    await volume.watch.check()
+    assert runner.hold is None
