@@ -40,7 +40,7 @@ async def retained(link: Link, *filters: str, keep: Callable[[bytes], T]) -> dic
         arrived.set()
 
     # At once: they come faster than a queue is read, and thousands of payloads are megabytes.
-    link.take = take
+    link.on_retained = take
     # QoS 0: of more than max_queued_messages (1000) QoS 1 ones Mosquitto drops the rest.
     await link.subscribe(*filters, qos=0, as_published=False)
     while True:

@@ -17,15 +17,12 @@ from mediarip_mqtt.contract.errors import BrokerError, LinkError, StoreError
 from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.contract.topics import OFFLINE, ONLINE, Topics
 from mediarip_mqtt.fault_points import fault
-from mediarip_mqtt.mqtt.connection import (
+from mediarip_mqtt.mqtt.connection import Link, Message, Will, open_link
+from mediarip_mqtt.mqtt.connection_errors import (
     CredentialsError,
-    Link,
-    Message,
     ProtocolVersionError,
     SilentError,
     TakenOverError,
-    Will,
-    open_link,
 )
 from mediarip_mqtt.mqtt.publisher import INFO, JOBS, STATE, Publisher
 from mediarip_mqtt.mqtt.retained_scan import digest, read_retained

@@ -28,7 +28,8 @@ from mediarip_mqtt.contract.settings import MqttSettings, Settings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.homeassistant.discovery import Discovery
 from mediarip_mqtt.mqtt import connection as link_module
-from mediarip_mqtt.mqtt.connection import CredentialsError, Link, Will, connect, open_link
+from mediarip_mqtt.mqtt.connection import Link, Will, connect, open_link
+from mediarip_mqtt.mqtt.connection_errors import CredentialsError
 from mediarip_mqtt.mqtt.retained_scan import read_retained, retained
 from mediarip_mqtt.store import Store
 from tests.support.broker import Client, Mosquitto, free_port, wait_for
