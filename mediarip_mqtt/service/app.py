@@ -22,9 +22,10 @@ from mediarip_mqtt.commands.effects import PAUSED_KEY, UPDATE_KEY, Effects
 from mediarip_mqtt.commands.intake import Dispatch
 from mediarip_mqtt.contract import events, presets
 from mediarip_mqtt.contract.errors import ConfigError, LinkError, StoreError
-from mediarip_mqtt.contract.models import Facts, PauseReason, now
+from mediarip_mqtt.contract.models import Facts, PauseReason, Progress, now
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.contract.topic_payloads import Info, Ytdlp
 from mediarip_mqtt.contract.topics import CONTRACT_VERSION, Topics
 from mediarip_mqtt.engine.cookie_files import Cookies
 from mediarip_mqtt.engine.protocol import Engine
@@ -32,12 +33,16 @@ from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
 from mediarip_mqtt.homeassistant.discovery import Discovery
 from mediarip_mqtt.homeassistant.pictures import Pictures
 from mediarip_mqtt.jobs.limits import Limits
+from mediarip_mqtt.jobs.progress import MessageLimit
 from mediarip_mqtt.jobs.retention import Retention
 from mediarip_mqtt.jobs.runner import Runner
 from mediarip_mqtt.jobs.use_cases import Jobs
-from mediarip_mqtt.mqtt.publisher import INFO, THUMBNAIL, YTDLP, Publisher
+from mediarip_mqtt.mqtt.outbox import Outbox
+from mediarip_mqtt.mqtt.publisher import INFO, STATE, THUMBNAIL, YTDLP, Publisher
 from mediarip_mqtt.mqtt.retained_scan import read_retained
+from mediarip_mqtt.mqtt.retained_topics import ServiceFacts, Sources
 from mediarip_mqtt.mqtt.session import Session
+from mediarip_mqtt.mqtt.summaries import ServiceStatus, StateSummary
 from mediarip_mqtt.service.health import Health, end_when_frozen, place
 from mediarip_mqtt.service.upkeep import Upkeep
 from mediarip_mqtt.service.ytdlp_update import Updates
@@ -153,17 +158,25 @@ class App:
             upcoming_wait=downloads.upcoming_wait,
         )
         self._pictures = Pictures(self._engine, lambda: self._publisher.mark(THUMBNAIL))
-        self._publisher = Publisher(
-            topics,
-            self._store,
-            self._preferences,
-            state=self._state,
+        facts = ServiceFacts(
             info=self._info,
-            told=self._pictures.follow,
+            ytdlp=lambda: Ytdlp.model_validate(self._updates.payload()),
             picture=lambda: self._pictures.picture,
-            ytdlp=lambda: self._updates.payload(),  # noqa: PLW0108 - made below
-            clock=now,
+            on_state=self._pictures.follow,
         )
+        live: dict[str, Progress] = {}
+        self._publisher = Publisher(
+            Sources(
+                topics,
+                self._store,
+                self._preferences,
+                facts,
+                StateSummary(topics, self._store, self._status, live, now),
+                live,
+                MessageLimit(),
+            )
+        )
+        self._outbox = Outbox(self._store, lambda link: self._publisher.publish(link, STATE))
         self._runner = Runner(
             self._store,
             jobs,
@@ -204,6 +217,7 @@ class App:
             settings.mqtt,
             topics,
             self._publisher,
+            self._outbox,
             discovery,
             self._handle,
             lambda: self._dispatch.new_session(),  # noqa: PLW0108 - made below
@@ -379,6 +393,7 @@ class App:
 
     def _changed(self, changes: Changes) -> None:
         self._publisher.changed(changes)
+        self._outbox.changed(changes)
         self._runner.changed(changes)
         if UPDATE_KEY in changes.settings:
             self._updates.wake()
@@ -410,19 +425,19 @@ class App:
             "volume": self._lost or "ok",
         }
 
-    def _state(self) -> dict[str, Any]:
-        return {
-            "paused": self._runner.hold is not None,
-            "pause_reason": self._runner.hold,
-            "storage": self._lost or "ok",
-            "disk_free": self._upkeep.disk_free,
-            "disk_total": self._upkeep.disk_total,
-            "lost_threads": self._runner.lost_threads,
-            "uptime": round(time.monotonic() - self._began),
-        }
+    def _status(self) -> ServiceStatus:
+        return ServiceStatus(
+            paused=self._runner.hold is not None,
+            pause_reason=self._runner.hold,
+            storage=self._lost or "ok",
+            disk_free=self._upkeep.disk_free,
+            disk_total=self._upkeep.disk_total,
+            lost_threads=self._runner.lost_threads,
+            uptime=round(time.monotonic() - self._began),
+        )
 
-    def _info(self) -> dict[str, Any]:
-        return {
+    def _info(self) -> Info:
+        facts = {
             "service": "mediarip-mqtt",
             "version": __version__,
             "contract_version": CONTRACT_VERSION,
@@ -440,6 +455,7 @@ class App:
             "presets": presets.preset_names(self.settings.downloads),
             "settings": self._preferences.describe(),
         }
+        return Info.model_validate(facts)
 
 
 async def serve(
