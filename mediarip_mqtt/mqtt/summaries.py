@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -94,14 +94,8 @@ class StateSummary:
             last_failed=stored.last_failed,
             current=self._activity.current([(job, self._live.get(job.id)) for job in shown]),
             speed=round(sum(progress.speed or 0.0 for progress in self._live.values())),
-            paused=status.paused,
-            pause_reason=status.pause_reason,
-            storage=status.storage,
-            disk_free=status.disk_free,
-            disk_total=status.disk_total,
-            lost_threads=status.lost_threads,
-            uptime=status.uptime,
             heartbeat=now,
+            **asdict(status),
         )
 
     def _read(self, tx: Tx, midnight: datetime) -> _Stored:
