@@ -89,7 +89,7 @@ PROTECTIONS = (
     ),
     Protection(
         "1 replies and events leave through the outbox until the broker has them",
-        "mediarip_mqtt.mqtt.publisher:Publisher._send_rows",
+        "mediarip_mqtt.mqtt.outbox:Outbox._send_rows",
         before(
             "asyncio.gather",
             "await self._store.write(partial(Tx.sent, ids=[row.id for row in rows]))",
@@ -112,10 +112,10 @@ PROTECTIONS = (
     ),
     Protection(
         "1 progress is published after its commit",
-        "mediarip_mqtt.jobs.progress:Advance._progress",
+        "mediarip_mqtt.jobs.progress:ProgressTracker.save",
         before(
-            "self._moved.set",
-            "self._publisher.progressed(slot.progress, slot.job.session_id)",
+            "self._store.write",
+            "for slot, progress in newest:\n    self._publish(slot, progress, slot.saved)",
         ),
         f"{KILLS}::test_progress_that_was_told_is_in_the_store_also_where_that_is_slow",
     ),
@@ -138,6 +138,12 @@ PROTECTIONS = (
         "tests/service/test_whole_service.py::test_retained_topics_equal_the_store_after_a_restart",
     ),
     Protection(
+        "2 a job sends at most five progress messages a second",
+        "mediarip_mqtt.mqtt.publisher:Publisher._send",
+        never("topic.wait(self._sources)"),
+        "tests/jobs/test_progress.py::test_a_job_sends_at_most_five_progress_messages_in_any_second_and_always_its_last_one",
+    ),
+    Protection(
         "2 the session at the broker is kept",
         "mediarip_mqtt.mqtt.session:Session._connection",
         with_argument("open_link", "persistent", "False"),
@@ -154,26 +160,26 @@ PROTECTIONS = (
         "2 a lost connection wakes a pending publication",
         "mediarip_mqtt.mqtt.connection:Link._call",
         assigned("disconnected", "asyncio.get_running_loop().create_future()"),
-        "tests/mqtt/test_session.py::test_a_publication_that_waits_is_woken_by_the_loss_of_the_connection",
+        "tests/mqtt/test_connection.py::test_a_publication_that_waits_is_woken_by_the_loss_of_the_connection",
     ),
     Protection(
         "2 a cancellation is heard beside an answer of the broker",
         "mediarip_mqtt.mqtt.connection:_end_of",
         body("await task"),
-        "tests/mqtt/test_session.py::test_a_cancellation_is_heard_also_where_it_comes_with_an_answer_of_the_broker",
+        "tests/mqtt/test_connection.py::test_a_cancellation_is_heard_also_where_it_comes_with_an_answer_of_the_broker",
         "on_connect",
     ),
     Protection(
         "2 the will is published after any end but a good one",
         "mediarip_mqtt.mqtt.connection:open_link",
         with_argument("entering.add_done_callback", 0, "lambda _: client._client.disconnect()"),
-        "tests/mqtt/test_session.py::test_after_any_end_but_a_good_one_the_broker_says_that_the_service_is_gone",
+        "tests/mqtt/test_connection.py::test_after_any_end_but_a_good_one_the_broker_says_that_the_service_is_gone",
     ),
     Protection(
         "2 events wait for a broker that acknowledges nothing",
-        "mediarip_mqtt.mqtt.publisher:Publisher._send_rows",
-        without("self.publish"),
-        "tests/mqtt/test_publisher.py::test_a_broker_that_never_answers_loses_no_event",
+        "mediarip_mqtt.mqtt.outbox:Outbox._send_rows",
+        without("self._probe"),
+        "tests/mqtt/test_outbox.py::test_a_broker_that_never_answers_loses_no_event",
     ),
     Protection(
         "2 two clients with one id do not fight",
@@ -376,7 +382,7 @@ PROTECTIONS = (
     ),
     Protection(
         "9 a job without progress is ended",
-        "mediarip_mqtt.jobs.progress:Advance.end_stalled",
+        "mediarip_mqtt.jobs.progress:ProgressTracker.end_stalled",
         never("idle >= limit"),
         "tests/jobs/test_progress.py",
         "transfer",

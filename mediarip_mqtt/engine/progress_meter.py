@@ -1,10 +1,9 @@
-"""One progress for a whole job, from yt-dlp's hooks about its parts."""
+"""The progress of a whole job, from yt-dlp's hooks for its single files."""
 
 from __future__ import annotations
 
 import math
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -12,8 +11,7 @@ from mediarip_mqtt.contract.models import Phase
 from mediarip_mqtt.engine.protocol import Report
 from mediarip_mqtt.fault_points import fault
 
-INTERVAL: Final = 0.2  # seconds between two reports
-DOWNLOAD_SHARE: Final = 95.0  # percent, where something is done to the files afterwards
+DOWNLOAD_SHARE: Final = 95.0  # percent of a job that post-processes its files
 _UNKNOWN_SCALE: Final = 50 * 2**20  # bytes at which a download of unknown size shows about 60 %
 
 SUBTITLES: Final = "subtitles"  # in place of a format's id
@@ -23,23 +21,25 @@ _MOVERS: Final = {"MoveFiles"}
 
 
 class ProgressMeter:
-    """Turns hooks into reports: 0 to 100 over all parts, never backwards, few of them."""
+    """Turns each hook into a report: 0 to 100 percent over all files, never falling.
+
+    Hooks come from several threads; ``report`` is called in the same.
+    """
 
     def __init__(self, report: Callable[[Report], None]) -> None:
         self._report = report
-        self._lock = threading.Lock()  # fragments report from threads of their own
+        self._lock = threading.Lock()
+        # By format id, of each file.
         self._weights: dict[str, float] = {}
         self._kinds: dict[str, Phase] = {}
         self._done: dict[str, float] = {}
         self._bytes: dict[str, int] = {}
         self._totals: dict[str, int | None] = {}
         self._percent = 0.0
-        self._last = 0.0
-        self._phase: Phase | None = None
-        self._share = 100.0
+        self._share = 100.0  # percent of the job that downloading is
 
     def plan(self, info: dict[str, Any], *, processed: bool) -> None:
-        """Learn which parts there will be, and how much of the whole each is."""
+        """Weigh the files to be downloaded; ``processed``: something is done to them afterwards."""
         parts = info.get("requested_formats") or [info]
         sizes = [_size(part, info.get("duration")) for part in parts]
         known = [size for size in sizes if size]
@@ -54,7 +54,7 @@ class ProgressMeter:
         self._share = DOWNLOAD_SHARE if processed or len(parts) > 1 else 100.0
 
     def downloading(self, hook: dict[str, Any]) -> None:
-        """Take a progress hook."""
+        """Report a progress hook."""
         fault("mid-download")
         info = hook.get("info_dict") or {}
         key = str(info.get("format_id"))
@@ -72,24 +72,23 @@ class ProgressMeter:
             self._totals[key] = int(total) if total else self._totals.get(key)
             fraction = 1.0 if finished else _fraction(hook, received, total)
             self._done[key] = max(self._done.get(key, 0.0), min(fraction, 1.0))
-            whole = sum(self._weights.get(one, 0.0) * done for one, done in self._done.items())
+            whole = sum(self._weights.get(name, 0.0) * done for name, done in self._done.items())
             self._send(
                 self._kinds.get(key, Phase.VIDEO),
                 whole * self._share,
                 speed=hook.get("speed"),
                 eta=hook.get("eta"),
-                last=finished,
             )
 
     def processing(self, hook: dict[str, Any]) -> None:
-        """Take a post-processor hook."""
+        """Report a post-processor hook."""
         name = str(hook.get("postprocessor"))
         if name in _MOVERS:
             return
         phase = Phase.MERGING if name in _MERGERS else Phase.CONVERTING
         step = 1.0 if hook.get("status") == "started" else 3.0
         with self._lock:
-            self._send(phase, min(max(self._percent, self._share) + step, 99.0), last=True)
+            self._send(phase, min(max(self._percent, self._share) + step, 99.0))
 
     def _send(
         self,
@@ -98,20 +97,17 @@ class ProgressMeter:
         *,
         speed: float | None = None,
         eta: float | None = None,
-        last: bool = False,
     ) -> None:
         self._percent = max(self._percent, percent)
-        now = time.monotonic()
-        if not last and phase is self._phase and now - self._last < INTERVAL:
-            return
-        self._last, self._phase = now, phase
         totals = list(self._totals.values())
         self._report(
             Report(
                 phase=phase,
                 percent=self._percent,
                 downloaded_bytes=sum(self._bytes.values()),
-                total_bytes=sum(one for one in totals if one) if all(totals) and totals else None,
+                total_bytes=sum(size for size in totals if size)
+                if all(totals) and totals
+                else None,
                 speed=round(speed, 1) if speed else None,
                 eta=round(eta, 1) if eta is not None else None,
             )
@@ -132,5 +128,5 @@ def _fraction(hook: dict[str, Any], received: int, total: float | None) -> float
         return float(hook.get("fragment_index") or 0) / float(count)
     if total:
         return received / float(total)
-    # Of unknown size: ever closer to the end, never there.
+    # Unknown size: approach the end without reaching it.
     return 0.95 * (1 - math.exp(-received / _UNKNOWN_SCALE))

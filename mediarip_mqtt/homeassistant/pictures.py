@@ -10,10 +10,11 @@ import asyncio
 import base64
 import logging
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import DownloadError, Stopped
+from mediarip_mqtt.contract.topic_payloads import State
 from mediarip_mqtt.engine.protocol import Engine
 
 TIME_LIMIT: Final = 20.0  # seconds
@@ -39,11 +40,10 @@ class Pictures:
         self._wake = asyncio.Event()
         self.picture: str | None = None  # base64: readers of all topics expect text
 
-    def follow(self, state: dict[str, Any]) -> None:
+    def follow(self, state: State) -> None:
         """Choose the job from the payload of `state`."""
-        current, last = state["current"], state["last_completed"] or {}
-        shown = current if current["id"] else last
-        wanted = (shown.get("id"), shown.get("thumbnail"))
+        shown = state.current if state.current.id else state.last_completed
+        wanted = (shown.id, shown.thumbnail) if shown else (None, None)
         if wanted != self._wanted:
             self._wanted = wanted
             self._wake.set()

@@ -1,7 +1,8 @@
-"""How far the jobs at work are: taken from their threads, kept, published, and watched for stalls.
+"""The progress of running jobs, from their threads to the store and the broker.
 
-Work per report is constant, and a job's progress is written together with all others', at most five
-times a second.
+Every throttle of progress is here: how often it is saved, when a job has moved enough to publish
+it, and how many messages of a job may be sent. Progress is published only after its commit: a kill
+in between would otherwise make it fall.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
@@ -17,21 +19,54 @@ from typing import Final
 
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import StoreError
+from mediarip_mqtt.contract.models import ACTIVE, Progress
 from mediarip_mqtt.engine.protocol import Report
 from mediarip_mqtt.jobs.slot import Slot
 from mediarip_mqtt.mqtt.publisher import Publisher
-from mediarip_mqtt.store import Store
+from mediarip_mqtt.mqtt.retained_topics import JobProgressTopic, JobStateTopic
+from mediarip_mqtt.store import Store, Tx
 from mediarip_mqtt.volume import files
 
-FLUSH_INTERVAL: Final = 0.2  # seconds; progress may be published five times a second
-SLOW_FLUSH_INTERVAL: Final = 1.0  # where each commit waits for the disk, or for a NAS
-WATCH_INTERVAL: Final = 5.0  # seconds between two looks for stalled jobs
+# Percent of the whole job, and seconds.
+SAVE_STEP: Final = 0.5
+SAVE_INTERVAL: Final = 0.2  # between two commits for all jobs together
+SLOW_SAVE_INTERVAL: Final = 1.0  # the same where each commit waits for the disk, or for a NAS
+PUBLISH_STEP: Final = 1.0
+PUBLISH_AGE: Final = 2.0  # of the last message, after which a smaller step is published
+STATE_INTERVAL: Final = 2.0  # between two `job/<id>/state` and two summaries for mere progress
+MESSAGES: Final = 5  # that one job may send within the window
+MESSAGE_WINDOW: Final = 1.25  # the contract's second, and a margin: messages are not equally fast
+WATCH_INTERVAL: Final = 5.0  # between two checks for stalled jobs
 
 logger = logging.getLogger(__name__)
 
 
-class Advance:
-    """Keeps the progress of the runner's slots (job id to `Slot`)."""
+class MessageLimit:
+    """Allows `MESSAGES` progress messages of a job in any `MESSAGE_WINDOW`, over all phases."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        # When the job's last messages were sent; the job that sent the newest one is the last.
+        self._sent_at: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def wait(self, job_id: str) -> float:
+        """Return the seconds until the job's next message may be sent; 0 where it may be now."""
+        sent_at = self._sent_at.get(job_id)
+        if sent_at is None or len(sent_at) < MESSAGES:
+            return 0.0
+        return max(0.0, sent_at[0] + MESSAGE_WINDOW - self._clock())
+
+    def sent(self, job_id: str) -> None:
+        """Count a message that was sent."""
+        now = self._clock()
+        self._sent_at.setdefault(job_id, deque(maxlen=MESSAGES)).append(now)
+        self._sent_at.move_to_end(job_id)
+        while next(iter(self._sent_at.values()))[-1] + MESSAGE_WINDOW < now:
+            self._sent_at.popitem(last=False)
+
+
+class ProgressTracker:
+    """Takes the reports of the jobs in ``slots`` (job id to `Slot`), saves and publishes them."""
 
     def __init__(  # noqa: PLR0913 - the parts it joins
         self,
@@ -51,66 +86,91 @@ class Advance:
         self._stall_timeout = stall_timeout
         self._ending = ending
         self._clock = clock
-        self._moved = asyncio.Event()
+        self._reported = asyncio.Event()
 
     def reporter(self, slot: Slot) -> Callable[[Report], None]:
-        """Return what the thread of a job calls with each report; it costs the thread little."""
+        """Return the function that a job's threads call with each report.
+
+        It only overwrites the last report, and wakes the event loop where that has taken the last.
+        """
         loop = asyncio.get_running_loop()
 
-        def report(one: Report) -> None:
-            slot.report = one
-            if not slot.notified and not loop.is_closed():
-                slot.notified = True
-                loop.call_soon_threadsafe(self._progress, slot)
+        def report(newest: Report) -> None:
+            slot.report = newest
+            if not slot.reported and not loop.is_closed():
+                slot.reported = True
+                loop.call_soon_threadsafe(self._reported.set)
 
         return report
 
-    def _progress(self, slot: Slot) -> None:
-        slot.notified = False
-        report = slot.report
-        if report is None or slot.job.id not in self._slots or slot.stopped.is_set():
-            return
-        slot.take(report, self._clock())
-        self._moved.set()
-
-    async def flush(self) -> None:
-        """Write progress to the store, all jobs' in one transaction, some times a second.
-
-        It is published behind the commit: a kill in between would else make it fall.
-        """
-        interval = FLUSH_INTERVAL if self._store.has_log else SLOW_FLUSH_INTERVAL
+    async def save_continuously(self) -> None:
+        """Save progress as it is reported, that of all jobs in one transaction; then publish it."""
+        interval = SAVE_INTERVAL if self._store.has_log else SLOW_SAVE_INTERVAL
         while not self._ending.is_set():
-            await self._moved.wait()
-            self._moved.clear()
-            moved = [slot for slot in self._slots.values() if slot.unsaved]
-            if moved:
-                await self.save(*moved)
+            await self._reported.wait()
+            self._reported.clear()
+            for slot in self._slots.values():
+                slot.take_report(self._clock())
+            now = time.monotonic()
+            due = [slot for slot in self._slots.values() if _must_be_saved(slot, now)]
+            if due:
+                await self.save(*due)
             await asyncio.sleep(interval)
-            if any(slot.unsaved for slot in self._slots.values()):
-                self._moved.set()
+            if any(slot.moved_since(slot.saved) for slot in self._slots.values()):
+                self._reported.set()  # a step too small for now is saved once it is old enough
 
     async def save(self, *slots: Slot) -> None:
-        """Write the progress of jobs, and let it be published then."""
-        progress = [slot.progress for slot in slots if slot.progress]
-        if not progress:
+        """Commit the newest progress of jobs; publish that of those that still run.
+
+        A failure is only logged: the next report is saved again.
+        """
+        for slot in slots:
+            slot.take_report(self._clock())
+        newest = [(slot, slot.progress) for slot in slots if slot.progress]
+        if not newest:
             return
+        rows = [progress for _, progress in newest]
         try:
-            await self._store.write(lambda tx: tx.save_progress(progress), durable=False)
+            saved = await self._store.write(lambda tx: _save(tx, rows), durable=False)
         except StoreError as error:
             logger.debug("runner: progress not saved: %s", error)
             return
         except Exception:
             logger.exception("runner: progress not saved")
             return
-        saved = {one.id: one for one in progress}
-        running: dict[str, str] = {}
-        for slot in slots:
-            if one := saved.get(slot.job.id):
-                slot.saved(one)
-                if not slot.stopped.is_set() and slot.job.id in self._slots:
-                    running[slot.job.id] = slot.job.session_id
-                    self._publisher.progressed(one, slot.job.session_id)
-        self._publisher.saved(running)  # of one that has ended it would keep a note for ever
+        sessions: set[str] = set()
+        for slot, progress in newest:
+            if slot.job.id not in saved:
+                continue
+            before, slot.saved = slot.saved, progress
+            # The publisher would keep the progress of a job that has ended for ever.
+            if not slot.stopped.is_set() and slot.job.id in self._slots:
+                self._publish(slot, progress, before)
+                sessions.add(slot.job.session_id)
+        if sessions:
+            self._publisher.mark_summaries(sessions, STATE_INTERVAL)
+
+    def stopped(self, slot: Slot) -> None:
+        """Publish what the store says of a job that no longer runs."""
+        job_id, session = slot.job.id, slot.job.session_id
+        self._publisher.drop_live(job_id)
+        # The transaction that ended the job has marked its state.
+        self._publisher.forget(JobStateTopic(job_id, session))
+        self._publisher.mark(JobProgressTopic(job_id, session))
+
+    def _publish(self, slot: Slot, progress: Progress, before: Progress | None) -> None:
+        """Have progress published that is in the store; ``before`` was there until now."""
+        job_id, session = slot.job.id, slot.job.session_id
+        self._publisher.set_live(progress)
+        now = time.monotonic()
+        if _must_be_published(slot, progress, now):
+            slot.published, slot.published_at = progress, now
+            self._publisher.mark(JobProgressTopic(job_id, session))
+        # A new phase at once: nothing else may change for minutes.
+        same_phase = before is not None and before.phase == progress.phase
+        self._publisher.mark_within(
+            JobStateTopic(job_id, session), STATE_INTERVAL if same_phase else 0.0
+        )
 
     async def end_stalled(self) -> None:
         """End attempts that make no progress: no bytes, no new phase, no growing file."""
@@ -118,6 +178,7 @@ class Advance:
         while limit and not self._ending.is_set():
             await asyncio.sleep(min(limit / 4, WATCH_INTERVAL))
             for slot in list(self._slots.values()):
+                slot.take_report(self._clock())  # the store may hang, and `save_continuously` too
                 idle = time.monotonic() - max(slot.moved_at, slot.control.touched)
                 if slot.stopped.is_set() or idle < limit / 2:
                     continue
@@ -127,10 +188,41 @@ class Advance:
                             partial(files.size, self._temp, slot.job.id), "size"
                         )
                 except (OSError, TimeoutError):
-                    continue  # the volume's trouble, not the site's
-                if size != slot.size:
-                    slot.size, slot.moved_at = size, time.monotonic()
+                    continue  # the volume does not answer; the site is not to blame
+                if size != slot.temp_size:
+                    slot.temp_size, slot.moved_at = size, time.monotonic()
                 elif idle >= limit:
                     logger.warning("job %s: no progress for %.0f s", slot.job.id, idle)
                     slot.stalled = True
                     slot.stop()
+
+
+def _save(tx: Tx, rows: list[Progress]) -> set[str]:
+    """Save progress; return the ids of the jobs whose progress is saved.
+
+    A job that a command has just paused or cancelled takes none, though its thread still runs.
+    """
+    tx.save_progress(rows)
+    jobs = [tx.job(progress.id) for progress in rows]
+    return {job.id for job in jobs if job is not None and job.status in ACTIVE}
+
+
+def _must_be_saved(slot: Slot, now: float) -> bool:
+    progress, saved = slot.progress, slot.saved
+    if progress is None or saved is None:
+        return progress is not None
+    if progress.phase != saved.phase:
+        return True
+    if progress.progress_percent - saved.progress_percent >= SAVE_STEP:
+        return True
+    # To be published, it has to be in the store.
+    return slot.moved_since(saved) and now - slot.published_at >= PUBLISH_AGE
+
+
+def _must_be_published(slot: Slot, progress: Progress, now: float) -> bool:
+    published = slot.published
+    if published is None or progress.phase != published.phase:
+        return True
+    if progress.progress_percent - published.progress_percent >= PUBLISH_STEP:
+        return True
+    return slot.moved_since(published) and now - slot.published_at >= PUBLISH_AGE

@@ -27,7 +27,7 @@ from mediarip_mqtt.engine.protocol import Engine, Extraction, Task
 from mediarip_mqtt.jobs import failures
 from mediarip_mqtt.jobs.limits import Limits
 from mediarip_mqtt.jobs.probes import Probing
-from mediarip_mqtt.jobs.progress import Advance
+from mediarip_mqtt.jobs.progress import ProgressTracker
 from mediarip_mqtt.jobs.slot import Slot
 from mediarip_mqtt.jobs.steps.place import Placing
 from mediarip_mqtt.jobs.use_cases import Jobs
@@ -82,7 +82,7 @@ class Runner:
         self._placing = Placing(store, jobs, root, self._commit)
         self._idle = asyncio.Event()
         self._ending = asyncio.Event()
-        self._advance = Advance(
+        self._progress = ProgressTracker(
             store,
             publisher,
             self._slots,
@@ -141,8 +141,8 @@ class Runner:
     async def run(self) -> None:
         """Run jobs until `shutdown`."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._advance.flush(), name="progress")
-            group.create_task(self._advance.end_stalled(), name="stalled")
+            group.create_task(self._progress.save_continuously(), name="progress")
+            group.create_task(self._progress.end_stalled(), name="stalled")
             group.create_task(self._remove_leftovers(), name="leftovers")
             group.create_task(self._schedule(group), name="schedule")
 
@@ -260,7 +260,7 @@ class Runner:
         if self.hold is not None:  # since a moment ago
             await self._store.write(lambda tx: self._jobs.put_back(tx, job.id))
             return False
-        slot = Slot(job, self._engine.control(), ahead=ahead, saved_percent=job.progress_percent)
+        slot = Slot(job, self._engine.control(), ahead=ahead)
         slot.control.limit(self._limits.rate(job, self._clock()))
         self._limits.started(job)
         self._slots[job.id] = slot
@@ -281,7 +281,7 @@ class Runner:
             logger.exception("job %s: its end could not be written", job_id)
         finally:
             self._slots.pop(job_id, None)
-            self._publisher.stopped(job_id, slot.job.session_id)
+            self._progress.stopped(slot)
             self._leftovers.add(job_id)
             self._clean.set()
             self._wake.set()
@@ -296,7 +296,7 @@ class Runner:
             if slot.stalled and not self._stopping:
                 await self._end(slot, failures.stalled(self._stall_timeout))
                 return
-            await self._advance.save(slot)
+            await self._progress.save(slot)
             if self._stopping or slot.interrupted or not slot.stopped.is_set():
                 await self._commit(lambda tx: self._jobs.put_back(tx, job_id))
         except DownloadError as error:
@@ -318,7 +318,7 @@ class Runner:
         if error.code is ErrorCode.DISK_FULL:
             # First of all: the store needs some space to write down what happened.
             await threads.call(discard_temp, self._temp, slot.job.id)
-        await self._advance.save(slot)
+        await self._progress.save(slot)
         job = await self._commit(lambda tx: self._jobs.fail(tx, slot.job.id, error))
         if job is not None:
             logger.info("job %s: %s: %s", job.id, job.status, error.message)
@@ -345,7 +345,7 @@ class Runner:
             await self._commit(
                 lambda tx: self._jobs.extracted(tx, job.id, extraction.info, JobStatus.DOWNLOADING)
             )
-        report = self._advance.reporter(slot)
+        report = self._progress.reporter(slot)
         files = await self._in_thread(
             slot, lambda: self._engine.download(task, extraction, slot.control, report)
         )

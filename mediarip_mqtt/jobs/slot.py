@@ -1,4 +1,4 @@
-"""A job at work: its thread's control, and how far it is."""
+"""A running job: the control of its thread, and its progress."""
 
 from __future__ import annotations
 
@@ -11,37 +11,42 @@ from typing import Final
 from mediarip_mqtt.contract.models import Job, JobStatus, Phase, Progress
 from mediarip_mqtt.engine.protocol import Control, Report
 
-FLUSH_STEP: Final = 0.5  # percent
 _WORK_PHASES: Final = frozenset({Phase.MERGING, Phase.CONVERTING, Phase.MOVING})
 
 
 @dataclass
 class Slot:
-    """A job at work."""
+    """A running job; times are by `time.monotonic`."""
 
     job: Job
     control: Control
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
-    report: Report | None = None
-    notified: bool = False
+    report: Report | None = None  # the newest one, written by the job's threads
+    reported: bool = False  # whether `report` is newer than `progress`
     progress: Progress | None = None
-    saved_percent: float = 0.0
-    saved_phase: str = ""
-    saved_bytes: int = -1
-    ahead: bool = False
-    live: bool = False
+    saved: Progress | None = None  # the newest progress in the store
+    published: Progress | None = None  # the newest progress marked for publication
+    published_at: float = 0.0
+    ahead: bool = False  # only its page is read, while all slots download
+    live: bool = False  # it records a live stream
     moved_at: float = field(default_factory=time.monotonic)
-    size: int = -1  # bytes in its temporary folder, when it was last looked at
+    temp_size: int = -1  # bytes in its temporary folder at the last check
     stalled: bool = False
-    interrupted: bool = False  # by no fault of its own: it goes on later
+    interrupted: bool = False  # stopped through no fault of its own: it is resumed later
 
     def stop(self) -> None:
         """Stop the thread."""
         self.stopped.set()
         self.control.stop()
 
-    def take(self, report: Report, now: datetime) -> None:
-        """Take over what the thread reports; the percentage never falls."""
+    def take_report(self, now: datetime) -> None:
+        """Make progress of the newest report; the percentage never falls."""
+        if not self.reported:
+            return
+        self.reported = False  # first: a report that arrives from here on is taken next time
+        report = self.report
+        if report is None:
+            return
         before = self.progress
         if before is None or (before.phase, before.downloaded_bytes, before.total_bytes) != (
             report.phase,
@@ -56,28 +61,25 @@ class Slot:
             status=JobStatus.PROCESSING if working else JobStatus.DOWNLOADING,
             phase=report.phase,
             progress_percent=round(max(floor, min(report.percent, 99.9)), 1),
-            downloaded_bytes=_size(report.downloaded_bytes) or 0,
-            total_bytes=_size(report.total_bytes),
+            downloaded_bytes=_storable(report.downloaded_bytes) or 0,
+            total_bytes=_storable(report.total_bytes),
             speed=report.speed,
             eta=report.eta,
             updated_at=now,
         )
 
-    @property
-    def unsaved(self) -> bool:
-        """Whether the progress is worth a commit."""
-        return self.progress is not None and (
-            self.progress.progress_percent - self.saved_percent >= FLUSH_STEP
-            or self.progress.phase != self.saved_phase
-            or self.progress.downloaded_bytes != self.saved_bytes
+    def moved_since(self, earlier: Progress | None) -> bool:
+        """Whether phase, percentage or bytes differ from an earlier progress."""
+        progress = self.progress
+        if progress is None or earlier is None:
+            return progress is not earlier
+        return (progress.phase, progress.progress_percent, progress.downloaded_bytes) != (
+            earlier.phase,
+            earlier.progress_percent,
+            earlier.downloaded_bytes,
         )
 
-    def saved(self, progress: Progress) -> None:
-        """Note what was committed."""
-        self.saved_percent, self.saved_phase = progress.progress_percent, progress.phase
-        self.saved_bytes = progress.downloaded_bytes
 
-
-def _size(count: int | None) -> int | None:
-    """Return a number of bytes that SQLite can hold; a site may claim any."""
+def _storable(count: int | None) -> int | None:
+    """Return a number of bytes that SQLite can hold, else None; a site may claim any."""
     return count if count is not None and 0 <= count < 2**63 else None

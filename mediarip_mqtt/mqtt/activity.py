@@ -1,72 +1,73 @@
-"""The running jobs in a few numbers that change seldom.
+"""`state.current`: the running jobs in a few numbers that rarely change.
 
-Home Assistant records every change of a state. A download of any size and length changes these at
-most some dozen times: the progress in steps of 5 %, speed and time left with every second step.
+Home Assistant records every change of a state. These change a few dozen times during a download of
+any size: the progress in steps of 5 %, speed and ETA with every second step.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from mediarip_mqtt.contract.models import Job, Progress
+from mediarip_mqtt.contract.topic_payloads import Current
 
 STEP: Final = 5  # percent
 REFRESH_STEP: Final = 10  # percent of progress between two values of speed and ETA
-REFRESH: Final = 300.0  # seconds after which they are told anew all the same
+REFRESH_AGE: Final = 300.0  # seconds after which speed and ETA are refreshed without progress
 
 
 class Activity:
-    """Remembers what it told last."""
+    """Keeps the published speed and ETA until they are due to change."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._ids: tuple[str, ...] = ()
         self._step = 0
-        self._at = 0.0
+        self._refreshed_at = 0.0
         self._speed: float | None = None
         self._eta: float | None = None
 
-    def current(self, jobs: Sequence[tuple[Job, Progress | None]]) -> dict[str, Any]:
-        """Return the longest-running job's title, and progress, speed and ETA of all together.
+    def current(self, jobs: Sequence[tuple[Job, Progress | None]]) -> Current:
+        """Return the longest-running job's title, and progress, speed and ETA of all jobs.
 
-        All keys are always there. Without a job all are null, but for ``count`` and ``speed`` (0).
+        Without a job all are null, but for ``count`` and ``speed`` (0).
         """
         if not jobs:
             self._ids = ()
-            return _told(None, 0, None, 0.0, None)
+            return _current(None, 0, None, 0.0, None)
         ids = tuple(job.id for job, _ in jobs)
-        percents = [one.progress_percent if one else job.progress_percent for job, one in jobs]
+        percents = [(progress or job).progress_percent for job, progress in jobs]
         step = int(sum(percents) / len(percents)) // STEP * STEP
-        speeds = [one.speed for _, one in jobs if one and one.speed is not None]
-        etas = [one.eta for _, one in jobs if one and one.eta is not None]
+        speeds = [live.speed for _, live in jobs if live and live.speed is not None]
+        etas = [live.eta for _, live in jobs if live and live.eta is not None]
         due = (
             ids != self._ids
             or abs(step - self._step) >= REFRESH_STEP
-            or self._clock() - self._at >= REFRESH
+            or self._clock() - self._refreshed_at >= REFRESH_AGE
             or (bool(speeds) and self._speed is None)
             or (bool(etas) and self._eta is None)
         )
         if due:
-            self._ids, self._step, self._at = ids, step, self._clock()
+            self._ids, self._step, self._refreshed_at = ids, step, self._clock()
             self._speed = _two_digits(sum(speeds)) if speeds else None
             self._eta = _rounded(max(etas)) if etas else None
-        return _told(jobs[0][0], len(jobs), step, self._speed, self._eta)
+        return _current(jobs[0][0], len(jobs), step, self._speed, self._eta)
 
 
-def _told(
+def _current(
     job: Job | None, count: int, percent: int | None, speed: float | None, eta: float | None
-) -> dict[str, Any]:
-    return {
-        "id": job.id if job else None,
-        "title": (job.title or job.url)[:250] if job else None,
-        "thumbnail": job.thumbnail if job else None,
-        "count": count,
-        "progress_percent": percent,
-        "speed": speed or 0.0,
-        "eta": eta,
-    }
+) -> Current:
+    return Current(
+        id=job.id if job else None,
+        title=(job.title or job.url)[:250] if job else None,
+        thumbnail=job.thumbnail if job else None,
+        count=count,
+        progress_percent=percent,
+        speed=speed or 0.0,
+        eta=eta,
+    )
 
 
 def _two_digits(value: float) -> float:
@@ -74,6 +75,6 @@ def _two_digits(value: float) -> float:
 
 
 def _rounded(seconds: float) -> float:
-    """Return an ETA as exact as a person needs it."""
+    """Round an ETA: to 5 s below a minute, to 10 s below ten minutes, then to minutes."""
     unit = 5 if seconds < 60 else 10 if seconds < 600 else 60  # noqa: PLR2004 - a minute, ten
     return float(round(seconds / unit) * unit)

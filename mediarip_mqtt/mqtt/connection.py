@@ -1,8 +1,7 @@
 """One connection to a broker: the only module that imports aiomqtt and paho.
 
-aiomqtt 2.5 is kept behind this edge because it needs care: acknowledgement by hand goes through
-paho, a disconnect right behind CONNACK goes unnoticed, and a pending publish is not woken by a lost
-connection (docs/architecture.md names the experiments).
+It works around limits of aiomqtt 2.5: manual acknowledgement goes through paho, a disconnect right
+after CONNACK goes unnoticed, and a lost connection does not wake a pending publish.
 """
 
 from __future__ import annotations
@@ -10,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,36 +21,23 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from mediarip_mqtt import threads
-from mediarip_mqtt.contract.errors import BrokerError, LinkError, SubscriptionError
+from mediarip_mqtt.contract.errors import LinkError, SubscriptionError
 from mediarip_mqtt.contract.settings import MqttSettings
+from mediarip_mqtt.mqtt.connection_errors import ProtocolVersionError, connect_error, lost_error
+from mediarip_mqtt.mqtt.transport import socket_options, tls_context
 
-RECEIVE_MAXIMUM: Final = 16  # commands the broker may have on the way to us, unacknowledged
-MAXIMUM_PACKET: Final = 16 * 2**20  # beyond it the broker drops a message by itself
+RECEIVE_MAXIMUM: Final = 16  # commands that the broker may send before the first is acknowledged
+CLIENT_RECEIVE_MAXIMUM: Final = 1000  # the same, for connections that acknowledge by themselves
+MAXIMUM_PACKET: Final = 16 * 2**20  # bytes; the broker itself drops larger messages
 PACKET_OVERHEAD: Final = 1024  # bytes of header, topic and properties, generously
-CONNECT_TIMEOUT: Final = 10.0
-PUBLISH_TIMEOUT: Final = 20.0
-WATCH_INTERVAL: Final = 1.0
-_WRONG_VERSION: Final = {1, 132}  # CONNACK: unacceptable (3.1.1), unsupported (5) protocol version
+INFLIGHT: Final = 50  # publications that may wait for the broker's acknowledgement
+PENDING_CALLS: Final = 10_000  # above it aiomqtt warns
+CONNECT_TIMEOUT: Final = 10.0  # seconds
+PUBLISH_TIMEOUT: Final = 20.0  # seconds
+WATCH_INTERVAL: Final = 1.0  # seconds
 _FAILURE: Final = 128  # SUBACK: this code and those above
-_REFUSED: Final = {4, 5, 134, 135}  # bad user name or password, not authorised
 
 logger = logging.getLogger(__name__)
-
-
-class CredentialsError(LinkError):
-    """The broker refused the user name or password."""
-
-
-class ProtocolVersionError(LinkError):
-    """The broker does not speak this version of MQTT."""
-
-
-class SilentError(ProtocolVersionError):
-    """The broker gave no answer: it does not know this version of MQTT, or it is slow."""
-
-
-class TakenOverError(LinkError):
-    """Another client with the same id connected, and the broker dropped this one."""
 
 
 @dataclass(frozen=True)
@@ -79,35 +63,41 @@ class Will:
 
 
 class Link:
-    """An open connection; made by `connect`."""
+    """An open connection; made by `connect` or `open_link`."""
 
     def __init__(self, client: aiomqtt.Client, protocol: str) -> None:
         self.protocol = protocol
         self.session_present = False
-        # Takes each retained message (topic, payload) at once where set, instead of `messages`.
-        self.take: Callable[[str, bytes], None] | None = None
+        # Where set, it gets each retained message (topic, payload); `messages` then yields nothing.
+        self.on_retained: Callable[[str, bytes], None] | None = None
         self._client = client
         self._paho: Any = client._client  # noqa: SLF001 - aiomqtt offers no manual acknowledgement (its issue 345)
-        self._duplicates: set[int] = set()
+        self._duplicates: set[int] = set()  # packet ids
         self._disconnect_reason: Any = None
         self._maximum_packet: int | None = None
 
     @property
     def connected(self) -> bool:
-        """Whether the connection stands, asked of the socket's owner itself."""
+        """Whether paho still has the connection."""
         return bool(self._paho.is_connected())
 
+    @property
+    def _disconnected(self) -> asyncio.Future[None]:
+        """The future that aiomqtt sets at a loss; connecting may replace it."""
+        return self._client._disconnected  # noqa: SLF001 - aiomqtt reports a loss nowhere else
+
     def prepare(self, *, manual_ack: bool) -> None:
-        """Set what aiomqtt hides; before connecting."""
+        """Set paho's options and callbacks that aiomqtt hides; call it before connecting."""
+        self.detach_loss()
         self._paho.manual_ack_set(manual_ack)
-        self._client.pending_calls_threshold = 10_000
+        self._client.pending_calls_threshold = PENDING_CALLS
         inner_message, inner_connect = self._paho.on_message, self._paho.on_connect
         inner_disconnect = self._paho.on_disconnect
 
         def on_message(client: Any, userdata: Any, message: Any) -> None:
-            if self.take is not None:
+            if self.on_retained is not None:
                 if message.retain:
-                    self.take(message.topic, message.payload)
+                    self.on_retained(message.topic, message.payload)
                 return
             if message.dup:
                 self._duplicates.add(message.mid)
@@ -123,22 +113,24 @@ class Link:
 
         def on_disconnect(*arguments: Any) -> None:
             self._disconnect_reason = next(
-                (one for one in arguments if hasattr(one, "packetType")), None
+                (argument for argument in arguments if hasattr(argument, "packetType")), None
             )
-            # Where connecting was cancelled, aiomqtt asks the cancelled future what it says.
+            # After a cancelled connect, aiomqtt asks a cancelled future for its exception.
             with contextlib.suppress(asyncio.CancelledError):
                 inner_disconnect(*arguments)
 
         self._paho.on_message, self._paho.on_connect = on_message, on_connect
         self._paho.on_disconnect = on_disconnect
-        self._prepare_writing()
+        self._paho.on_socket_register_write = self._on_writable(asyncio.get_running_loop())
 
-    def _prepare_writing(self) -> None:
+    def _on_writable(self, loop: asyncio.AbstractEventLoop) -> Callable[[Any, Any, Any], None]:
+        """Return paho's callback for data to be written; paho calls it in any thread."""
+
         def on_writable(client: Any, _: Any, socket: Any) -> None:
-            loop.call_soon_threadsafe(register, client, socket)  # from any thread
+            loop.call_soon_threadsafe(register, client, socket)
 
         def register(client: Any, socket: Any) -> None:
-            # aiomqtt would do so also where the socket was closed since, and fail aloud.
+            # aiomqtt's own callback also registers a socket that was closed meanwhile, and raises.
             if socket.fileno() >= 0:
                 loop.add_writer(socket.fileno(), write, client)
 
@@ -146,18 +138,24 @@ class Link:
             try:
                 client.loop_write()
             except Exception as error:  # noqa: BLE001 - as aiomqtt does: the connection broke
-                disconnected: asyncio.Future[None] = self._client._disconnected  # noqa: SLF001 - told to nobody else
-                if not disconnected.done():
-                    disconnected.set_exception(error)
+                if not self._disconnected.done():
+                    self._disconnected.set_exception(error)
 
-        loop = asyncio.get_running_loop()
-        self._paho.on_socket_register_write = on_writable
+        return on_writable
+
+    def detach_loss(self) -> None:
+        """Suppress asyncio's "exception was never retrieved" for the loss of the connection.
+
+        Nobody may be waiting for it: a scan of retained topics has all it needs, or `watch` noticed
+        the loss first.
+        """
+        threads.leave(self._disconnected)
 
     async def subscribe(self, *topics: str, qos: int = 1, as_published: bool = True) -> None:
         """Subscribe; raise `SubscriptionError` where the broker refuses that.
 
         ``as_published``: messages keep the retain flag they were published with, where MQTT 5
-        allows; else the flag tells those that were retained before.
+        allows; else the flag marks those that were retained before.
         """
         options: Any = qos
         if self.protocol == "5":
@@ -175,7 +173,7 @@ class Link:
             )
 
     async def unsubscribe(self, *topics: str) -> None:
-        """Unsubscribe."""
+        """Unsubscribe; raise `LinkError` where the connection is lost."""
         await self._call(self._client.unsubscribe(list(topics)))
 
     async def publish(  # noqa: PLR0913 - a publication has these parts
@@ -188,17 +186,17 @@ class Link:
         response_topic: str | None = None,
         correlation: bytes | None = None,
     ) -> None:
-        """Publish and wait for the broker's acknowledgement; raise `LinkError` where it is lost.
+        """Return once the broker has acknowledged (QoS 0: once it is sent); raise `LinkError`.
 
-        What is larger than the broker takes is left out and logged: sent, it would end the
-        connection, again and again.
+        A message larger than the broker's limit is logged and dropped: the broker would close the
+        connection at each attempt.
         """
         size = len((payload or "").encode() if not isinstance(payload, bytes) else payload)
         size += len(topic.encode()) + len(correlation or b"") + len((response_topic or "").encode())
         if self._maximum_packet and size + PACKET_OVERHEAD > self._maximum_packet:
             logger.error(
-                "mqtt: a message of %d bytes for %s was left out: the broker takes %d. Raise its "
-                "limit (Mosquitto: max_packet_size).",
+                "mqtt: dropped a message of %d bytes for %s: the broker's limit is %d. Raise it "
+                "(Mosquitto: max_packet_size).",
                 size,
                 topic,
                 self._maximum_packet,
@@ -236,15 +234,16 @@ class Link:
             self._paho.ack(message.mid, message.qos)
 
     async def watch(self) -> None:
-        """Raise `LinkError` once the connection is gone, also where aiomqtt does not notice."""
-        while self.connected:  # noqa: ASYNC110 - paho tells nobody: that is the reason to look
+        """Raise `LinkError` once the connection is lost, also where aiomqtt does not notice."""
+        while self.connected:  # noqa: ASYNC110 - paho has no event for it
             await asyncio.sleep(WATCH_INTERVAL)
         raise self._lost(None)
 
     async def _call(self, awaitable: Any) -> Any:
-        """Await a call of aiomqtt, woken by the loss of the connection."""
+        """Await a call of aiomqtt until it returns or the connection is lost."""
         task = asyncio.ensure_future(awaitable)
-        disconnected: asyncio.Future[Any] = self._client._disconnected  # noqa: SLF001 - a pending call isn't woken otherwise
+        threads.leave(task)
+        disconnected = self._disconnected
         try:
             await asyncio.wait({task, disconnected}, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
@@ -256,17 +255,9 @@ class Link:
             if not task.done():
                 task.cancel()
                 await asyncio.wait({task})
-            for one in (task, disconnected):
-                if one.done() and not one.cancelled():
-                    one.exception()  # seen; it would be logged as never retrieved
 
     def _lost(self, error: Exception | None) -> LinkError:
-        if getattr(self._disconnect_reason, "value", None) == 142:  # noqa: PLR2004 - MQTT 5: session taken over
-            return TakenOverError(
-                "Another MQTT client with the same id connected. Give each service its own "
-                "mqtt.node_id."
-            )
-        return LinkError(f"The connection to the broker was lost ({error or 'no answer'}).")
+        return lost_error(error, self._disconnect_reason)
 
     def _convert(self, message: aiomqtt.Message) -> Message:
         properties = message.properties
@@ -285,29 +276,11 @@ class Link:
         )
 
 
-def tls_context(settings: MqttSettings) -> ssl.SSLContext | None:
-    """Return the TLS context that the settings ask for; None without TLS."""
-    if not settings.tls:
-        return None
-    try:
-        context = ssl.create_default_context(cafile=settings.ca_file)
-        if settings.cert_file:
-            context.load_cert_chain(settings.cert_file, settings.key_file)
-    except (OSError, ssl.SSLError) as error:
-        raise BrokerError(
-            f"The TLS files of the broker can't be read: {error}. Check mqtt.ca_file, "
-            "mqtt.cert_file and mqtt.key_file."
-        ) from None
-    if settings.tls_insecure:
-        context.check_hostname = False
-    return context
-
-
 @asynccontextmanager
 async def connect(
     settings: MqttSettings, *, identifier: str | None = None, prefer: str | None = None
 ) -> AsyncIterator[Link]:
-    """Open a connection with a session of its own that ends with it (for clients).
+    """Open a connection whose MQTT session ends with it; for clients.
 
     Falls back to MQTT 3.1.1 where the broker refuses 5. Raises `BrokerError`.
     """
@@ -331,10 +304,10 @@ async def open_link(
     will: Will | None = None,
     persistent: bool = False,
 ) -> AsyncIterator[Link]:
-    """Open a connection with one version of MQTT.
+    """Open a connection with one version of MQTT; raise `LinkError`.
 
-    ``persistent`` keeps the session at the broker, for ``settings.session_expiry`` seconds. A fresh
-    client each time: a used one may hold packet ids and messages of the lost connection.
+    ``persistent`` keeps the MQTT session at the broker, for ``settings.session_expiry`` seconds.
+    Each connection has a new client: a used one may hold packet ids and messages of the lost one.
     """
     client = _client(settings, protocol, identifier, will, persistent=persistent)
     link = Link(client, protocol)
@@ -344,21 +317,22 @@ async def open_link(
         try:
             await _end_of(entering)
         except aiomqtt.MqttError as error:
-            raise _explain(error, settings, protocol) from None
+            raise connect_error(error, settings, protocol) from None
+        link.detach_loss()
         yield link
-        # Only a good end takes the will back: after any other the broker shall speak it.
+        # Disconnect cleanly only on success; otherwise the broker publishes the will.
         with contextlib.suppress(aiomqtt.MqttError):
             await _end_of(asyncio.ensure_future(client.__aexit__(None, None, None)))
     finally:
-        # Also where aiomqtt gave up waiting: the answer may come late, to nobody.
-        entering.add_done_callback(lambda _: client._client._sock_close())  # noqa: SLF001 - without a goodbye
+        # Once connecting has ended, also where this was cancelled: it goes on in aiomqtt's thread.
+        entering.add_done_callback(lambda _: client._client._sock_close())  # noqa: SLF001 - closes without DISCONNECT
 
 
 async def _end_of(task: asyncio.Future[Any]) -> None:
-    """Wait for a task, which goes on where this is cancelled.
+    """Return a task's result; a cancellation of the caller does not cancel the task.
 
-    For aiomqtt's own waits: they use `asyncio.wait_for`, which in Python 3.11 forgets a
-    cancellation that comes when the result is there.
+    aiomqtt uses `asyncio.wait_for`, which in Python 3.11 loses a cancellation that arrives together
+    with the result.
     """
     threads.leave(task)
     await asyncio.wait({task})
@@ -377,7 +351,7 @@ def _client(
     properties = None
     if five:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho's
-        properties.ReceiveMaximum = RECEIVE_MAXIMUM if persistent else 1000
+        properties.ReceiveMaximum = RECEIVE_MAXIMUM if persistent else CLIENT_RECEIVE_MAXIMUM
         properties.MaximumPacketSize = MAXIMUM_PACKET
         properties.SessionExpiryInterval = settings.session_expiry if persistent else 0
     return aiomqtt.Client(
@@ -387,45 +361,17 @@ def _client(
         password=settings.password.get_secret_value() if settings.password else None,
         identifier=identifier,
         protocol=aiomqtt.ProtocolVersion.V5 if five else aiomqtt.ProtocolVersion.V311,
-        # aiomqtt's default is FIRST_ONLY for MQTT 5: a restart would wipe the session.
-        clean_start=(not persistent) if five else MQTT_CLEAN_START_FIRST_ONLY,  # its only value
+        # aiomqtt's default for MQTT 5, FIRST_ONLY, would wipe the session at a restart; for 3.1.1
+        # paho takes no other value.
+        clean_start=(not persistent) if five else MQTT_CLEAN_START_FIRST_ONLY,
         clean_session=None if five else not persistent,
         properties=properties,
         keepalive=settings.keepalive,
         timeout=CONNECT_TIMEOUT,
-        max_inflight_messages=50,
+        max_inflight_messages=INFLIGHT,
         will=aiomqtt.Will(will.topic, will.payload, qos=1, retain=True) if will else None,
         transport=settings.transport,
         websocket_path=settings.websocket_path if settings.transport == "websockets" else None,
         tls_context=tls_context(settings),
-        socket_options=_socket_options(),
-    )
-
-
-def _socket_options() -> list[tuple[int, int, int]]:
-    # Without NODELAY a QoS 0 publish waits for Nagle's algorithm; USER_TIMEOUT notices a cut
-    # network in 15 s while data is in flight instead of two keep-alive periods.
-    options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        options.append((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 15_000))
-    return options
-
-
-def _explain(error: aiomqtt.MqttError, settings: MqttSettings, protocol: str) -> LinkError:
-    where = f"{settings.host}:{settings.port}"
-    reason = getattr(error, "rc", None)
-    code = getattr(reason, "value", reason)
-    # A broker that knows only 3.1.1 may also say nothing to a CONNECT of MQTT 5.
-    if protocol == "5" and str(error) == "Operation timed out":
-        return SilentError(f"The broker at {where} gives no answer to MQTT 5.")
-    if code in _WRONG_VERSION:
-        return ProtocolVersionError(f"The broker at {where} does not speak MQTT 5.")
-    if code in _REFUSED:
-        return CredentialsError(
-            f"The broker at {where} refused the user name or password. Check mqtt.username and "
-            "mqtt.password (or mqtt.password_file)."
-        )
-    return LinkError(
-        f"The broker at {where} can't be reached ({error}). Check that it runs, and mqtt.host, "
-        "mqtt.port and mqtt.tls."
+        socket_options=socket_options(),
     )

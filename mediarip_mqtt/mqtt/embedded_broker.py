@@ -1,7 +1,7 @@
-"""The embedded broker for the first steps: Mosquitto where it is installed, else amqtt.
+"""The embedded broker for a first try: Mosquitto where it is installed, else amqtt.
 
-It listens on this machine only and asks for no password. Leaving ``--embedded-broker`` out replaces
-it by a broker of one's own.
+It listens on loopback only and asks for no password. Without ``--embedded-broker`` the service
+connects to the broker in the settings.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from mediarip_mqtt.contract.settings import MqttSettings
 
 HOST: Final = "127.0.0.1"
 START_TIMEOUT: Final = 10.0  # seconds until a started broker must answer
-STOP_TIMEOUT: Final = 3.0
+STOP_TIMEOUT: Final = 3.0  # seconds
 RESTART_PAUSE: Final = 5.0  # seconds after a start that failed
-PORTS_TRIED: Final = 100  # behind the default one, where that is taken
-# Distributions and Homebrew put servers where a user's PATH does not look.
+PORTS_TRIED: Final = 100  # from the default one on, where that is taken
+# Distributions and Homebrew install servers outside a user's PATH.
 SERVER_PATHS: Final = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin", "/opt/local/sbin")
 _DEFAULT_PORT: Final[int] = MqttSettings.model_fields["port"].default
 _DEFAULT_HOST: Final[str] = MqttSettings.model_fields["host"].default
@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 
 class EmbeddedBrokerInUseError(BrokerError):
-    """Another mediarip-mqtt on the same folder has its broker running; ``settings`` reach that."""
+    """A broker already runs for the same folder; ``settings`` connect to it, None if unknown."""
 
     def __init__(self, message: str, settings: MqttSettings | None) -> None:
         super().__init__(message)
@@ -53,14 +53,14 @@ class EmbeddedBrokerInUseError(BrokerError):
 
 @asynccontextmanager
 async def embedded_broker(settings: MqttSettings, state_dir: Path) -> AsyncIterator[MqttSettings]:
-    """Run a broker on this machine's loopback; yield the settings that reach it.
+    """Run a broker on loopback; yield the settings that connect to it.
 
-    What the broker keeps lies in ``state_dir/broker``. Raises `BrokerError` where there is none to
-    run or its port is taken, `EmbeddedBrokerInUseError` where one already runs on the folder.
+    Its files are in ``state_dir/broker``. Raises `BrokerError` where none is installed or the port
+    is taken, `EmbeddedBrokerInUseError` where one already runs for the folder.
     """
     folder = state_dir / "broker"
     folder.mkdir(parents=True, exist_ok=True)
-    with _only_one(settings, folder):
+    with _locked(settings, folder):
         port = _free_port(settings)
         program = find_mosquitto()
         if program:
@@ -75,19 +75,19 @@ async def embedded_broker(settings: MqttSettings, state_dir: Path) -> AsyncItera
                 "mqtt.host to a broker of yours."
             )
         async with broker as protocol:
-            reached = _reaching(settings, HOST, port, protocol)
+            connected = _connecting_to(settings, HOST, port, protocol)
             address = folder / "address.json"
             address.write_text(json.dumps({"host": HOST, "port": port, "protocol": protocol}))
             try:
-                yield reached
+                yield connected
             finally:
                 address.unlink(missing_ok=True)
 
 
 def running_broker(settings: MqttSettings, state_dir: Path) -> MqttSettings | None:
-    """Return how to reach the broker of a service on this folder; None where there is none.
+    """Return the settings that connect to the embedded broker of a folder; None where none runs.
 
-    For clients on the same machine whose settings name no broker of their own.
+    Also None where the settings name another broker.
     """
     if (settings.host, settings.port) != (_DEFAULT_HOST, _DEFAULT_PORT):
         return None
@@ -106,8 +106,8 @@ def running_broker(settings: MqttSettings, state_dir: Path) -> MqttSettings | No
 
 
 @contextlib.contextmanager
-def _only_one(settings: MqttSettings, folder: Path) -> Any:
-    """Hold the folder's lock: two brokers would overwrite what each keeps."""
+def _locked(settings: MqttSettings, folder: Path) -> Any:
+    """Hold the folder's lock: two brokers would overwrite each other's files."""
     lock = FileLock(folder / "lock")
     try:
         lock.acquire(timeout=0)
@@ -128,12 +128,12 @@ def _only_one(settings: MqttSettings, folder: Path) -> Any:
 def _read_address(settings: MqttSettings, folder: Path) -> MqttSettings | None:
     try:
         address = json.loads((folder / "address.json").read_text("utf-8"))
-        return _reaching(settings, address["host"], address["port"], address["protocol"])
+        return _connecting_to(settings, address["host"], address["port"], address["protocol"])
     except (OSError, ValueError, KeyError):
         return None
 
 
-def _reaching(settings: MqttSettings, host: str, port: int, protocol: str) -> MqttSettings:
+def _connecting_to(settings: MqttSettings, host: str, port: int, protocol: str) -> MqttSettings:
     return settings.model_copy(
         update={
             "host": host,
@@ -151,7 +151,7 @@ def _reaching(settings: MqttSettings, host: str, port: int, protocol: str) -> Mq
 
 
 def _free_port(settings: MqttSettings) -> int:
-    """Return the settings' port; where that is taken and the default, the next free one."""
+    """Return the settings' port; if that is the default and taken, the next free one."""
     wanted = settings.port
     if port_is_free(wanted):
         return wanted
@@ -178,7 +178,7 @@ def _free_port(settings: MqttSettings) -> int:
 
 
 def port_is_free(port: int) -> bool:
-    """Return whether a server could listen on a port of the loopback address."""
+    """Whether a server could listen on a loopback port; blocks for up to 0.5 s."""
     with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=0.5):
         return False
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -191,7 +191,7 @@ def port_is_free(port: int) -> bool:
 
 
 def broker_answers(port: int) -> bool:
-    """Return whether what listens on a port of the loopback address speaks MQTT."""
+    """Whether the program that listens on a loopback port speaks MQTT; blocks for up to 1 s."""
     try:
         with socket.create_connection((HOST, port), timeout=1) as connection:
             connection.sendall(_CONNECT)
@@ -211,8 +211,8 @@ def find_mosquitto() -> str | None:
 
 @asynccontextmanager
 async def run_mosquitto(program: str, port: int, folder: Path) -> AsyncIterator[str]:
-    """Run Mosquitto, started again should it die; yield the MQTT version it speaks."""
-    folder = folder.absolute()  # noqa: ASYNC240 - asks the disk nothing
+    """Run Mosquitto, restarted if it dies; yield the MQTT version it speaks."""
+    folder = folder.absolute()  # noqa: ASYNC240 - does not touch the disk
     config = folder / "mosquitto.conf"
     config.write_text(_mosquitto_config(port, folder), "utf-8")
     process = await _start_mosquitto(program, config, folder)
@@ -233,7 +233,7 @@ async def run_mosquitto(program: str, port: int, folder: Path) -> AsyncIterator[
 
 
 def _mosquitto_config(port: int, folder: Path) -> str:
-    """Return a configuration under which a crash of the broker loses nothing it acknowledged."""
+    """Return a configuration with which a crash loses nothing that was acknowledged."""
     lines = [
         "# Written by mediarip-mqtt at each start.",
         f"listener {port} {HOST}",
@@ -249,7 +249,7 @@ def _mosquitto_config(port: int, folder: Path) -> str:
         "log_type warning",
     ]
     if os.geteuid() == 0:
-        # It would change to the user `mosquitto`, who may not write here.
+        # Else it changes to the user `mosquitto`, who may not write to the folder.
         lines.append("user root")
     return "\n".join(lines) + "\n"
 
@@ -264,7 +264,7 @@ async def _start_mosquitto(program: str, config: Path, folder: Path) -> asyncio.
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is for us; the broker ends after our last words
+                start_new_session=True,  # Ctrl-C must not end it before the service
                 preexec_fn=_die_with_parent(),
             )
         except OSError as error:
@@ -272,7 +272,7 @@ async def _start_mosquitto(program: str, config: Path, folder: Path) -> asyncio.
 
 
 def _die_with_parent() -> Callable[[], None] | None:
-    """Return what makes the kernel end a child when its parent dies, however that dies."""
+    """Return a `preexec_fn` that has the kernel end the child with its parent; None elsewhere."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up before the fork
@@ -304,7 +304,7 @@ async def _wait_until_it_listens(
 
 def _last_line(log: Path) -> str:
     lines = log.read_text("utf-8", "replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "it wrote no log"
 
 
 async def _keep_running(
@@ -313,11 +313,11 @@ async def _keep_running(
     try:
         while True:
             code = await process.wait()
-            logger.error("broker: Mosquitto ended by itself (%d); starting it again", code)
+            logger.error("broker: Mosquitto exited (%d); restarting it", code)
             await asyncio.sleep(1)
             try:
                 process = await _start_mosquitto(program, config, folder)
-            except (OSError, BrokerError) as error:  # its folder may be on a volume that is gone
+            except (OSError, BrokerError) as error:  # its folder may be on a lost volume
                 logger.error("broker: %s", error)  # noqa: TRY400 - tried again
                 await asyncio.sleep(RESTART_PAUSE)
     finally:
@@ -339,7 +339,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
 
 
 def amqtt_installed() -> bool:
-    """Return whether the package of the extra `broker` can be imported."""
+    """Whether the package of the extra `broker` can be imported."""
     try:
         import amqtt.broker  # noqa: F401, PLC0415 - optional, and slow to import
     except ImportError:
@@ -367,8 +367,8 @@ async def run_amqtt(port: int) -> AsyncIterator[str]:
         raise BrokerError(f"amqtt did not start on {HOST}:{port}: {error}") from None
     logger.info("broker: amqtt listens at %s:%d (this machine only)", HOST, port)
     logger.warning(
-        "broker: amqtt is for the first steps only: it keeps nothing over a restart and speaks "
-        "only MQTT 3.1.1. Install Mosquitto for more."
+        "broker: amqtt is for a first try only: it keeps nothing over a restart and speaks only "
+        "MQTT 3.1.1. Install Mosquitto for more."
     )
     try:
         yield "3.1.1"

@@ -11,7 +11,7 @@ from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.mqtt.connection import Link, connect
 
 T = TypeVar("T")
-SCAN_QUIET: Final = 0.5  # seconds without a retained topic that end a scan
+SCAN_QUIET: Final = 0.5  # seconds without a retained message that end a scan
 
 
 async def read_retained(
@@ -19,29 +19,29 @@ async def read_retained(
 ) -> dict[str, T]:
     """Read what the broker retains, on a connection of its own; see `retained`.
 
-    Its messages must not be taken for the intake's. Raises `BrokerError`.
+    On the session's connection the messages would reach the intake. Raises `BrokerError`.
     """
     async with connect(settings, prefer=protocol) as link:
         return await retained(link, *filters, keep=keep)
 
 
 async def retained(link: Link, *filters: str, keep: Callable[[bytes], T]) -> dict[str, T]:
-    """Return what the broker retains on some topics: topic to what ``keep`` makes of the payload.
+    """Return what the broker retains for the filters: topic to ``keep(payload)``.
 
-    The connection must be one of its own: what arrives on it is taken. What is published meanwhile
-    does not count: of a busy service the end would never come.
+    It takes all messages of the connection, which must not be used for others. Messages published
+    meanwhile are ignored, so that the scan ends also beside a busy service. Raises `LinkError`.
     """
-    found: dict[str, T] = {}
+    kept: dict[str, T] = {}
     arrived = asyncio.Event()
 
     def take(topic: str, payload: bytes) -> None:
         if payload:
-            found[topic] = keep(payload)
+            kept[topic] = keep(payload)
         arrived.set()
 
-    # At once: they come faster than a queue is read, and thousands of payloads are megabytes.
-    link.take = take
-    # QoS 0: of more than max_queued_messages (1000) QoS 1 ones Mosquitto drops the rest.
+    # Without a queue: thousands of payloads arrive faster than one is read, and take megabytes.
+    link.on_retained = take
+    # QoS 0: Mosquitto drops QoS 1 messages beyond max_queued_messages (1000).
     await link.subscribe(*filters, qos=0, as_published=False)
     while True:
         arrived.clear()
@@ -49,10 +49,10 @@ async def retained(link: Link, *filters: str, keep: Callable[[bytes], T]) -> dic
             async with asyncio.timeout(SCAN_QUIET):
                 await arrived.wait()
         except TimeoutError:
-            return found
+            return kept
 
 
 def digest(payload: str | bytes) -> str:
-    """Return what a payload is recognised by."""
+    """Return a short hash of a payload, to compare it by."""
     data = payload.encode() if isinstance(payload, str) else payload
     return hashlib.blake2b(data, digest_size=12).hexdigest()

@@ -1,7 +1,7 @@
 """The service's session at the broker: intake, publication, reconnects.
 
 Losing the broker is a normal state: it is logged once, and its return once. Each connection is a
-fresh one on the persistent session, so nothing of a broken connection survives into the next.
+new client on the persistent MQTT session, so that a broken connection leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -11,64 +11,68 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, Protocol
 
-from mediarip_mqtt.contract.errors import BrokerError, LinkError, StoreError
+from mediarip_mqtt.contract.errors import BrokerError, LinkError
 from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.contract.topics import OFFLINE, ONLINE, Topics
 from mediarip_mqtt.fault_points import fault
-from mediarip_mqtt.mqtt.connection import (
+from mediarip_mqtt.mqtt.connection import Link, Message, Will, open_link
+from mediarip_mqtt.mqtt.connection_errors import (
     CredentialsError,
-    Link,
-    Message,
     ProtocolVersionError,
     SilentError,
     TakenOverError,
-    Will,
-    open_link,
 )
+from mediarip_mqtt.mqtt.outbox import Outbox
 from mediarip_mqtt.mqtt.publisher import INFO, JOBS, STATE, Publisher
 from mediarip_mqtt.mqtt.retained_scan import digest, read_retained
+from mediarip_mqtt.mqtt.store_retry import until_store_answers
 
+# Seconds between two attempts to connect.
 BACKOFF_FIRST: Final = 0.2
 BACKOFF_LIMIT: Final = 30.0
 BACKOFF_REFUSED: Final = 60.0  # after refused credentials, or when another client took over
 WAR: Final = 3  # short connections in a row that look like two clients with one id
-STABLE: Final = 10.0  # seconds of a connection after which the backoff starts anew
-STORE_RETRY: Final = 2.0
+STABLE: Final = 10.0  # seconds of a connection that reset the backoff
 DRAIN_TIME: Final = 3.0  # seconds for the last publications at shutdown
 
 logger = logging.getLogger(__name__)
 
 
 class _Finished(Exception):  # noqa: N818 - not an error: ends the group of tasks
-    """The last words are said."""
+    """`offline` is published."""
 
 
 class Announcer(Protocol):
-    """Announces the service to a home automation system, beside the topics of its own."""
+    """Announces the service to a home automation system, on topics of that system."""
 
     async def subscribe(self, link: Link) -> None:
-        """Subscribe to what tells that the other side has started."""
+        """Subscribe to the birth topic of the other side."""
 
     def take(self, message: Message) -> bool:
-        """Take a message where it is the announcer's; return whether it was."""
+        """Handle a message of the birth topic; return whether it was one."""
 
     async def announce(self, link: Link) -> None:
-        """Announce, after each connect."""
+        """Announce; called after each connect."""
 
     async def follow_births(self, link: Link, announced: Callable[[], None]) -> None:
         """Announce again whenever the other side has started."""
 
 
 class Session:
-    """Keeps a connection and runs intake and publication on it."""
+    """Keeps a connection open and runs intake and publication on it.
+
+    ``new_session`` is called where the broker has lost the MQTT session, before messages arrive.
+    """
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts it joins
         self,
         settings: MqttSettings,
         topics: Topics,
         publisher: Publisher,
+        outbox: Outbox,
         announcer: Announcer,
         handle: Callable[[Message], Awaitable[None]],
         new_session: Callable[[], Awaitable[None]],
@@ -76,11 +80,12 @@ class Session:
         self._settings = settings
         self._topics = topics
         self._publisher = publisher
+        self._outbox = outbox
         self._announcer = announcer
         self._handle = handle
         self._new_session = new_session
         self._protocol: str = settings.protocol
-        self._silent = False  # whether the broker gave no answer to MQTT 5 the last time
+        self._silent = False  # whether the broker did not answer to MQTT 5 the last time
         self._link: Link | None = None
         self._intake_open = True
         self._intake_task: asyncio.Task[None] | None = None
@@ -90,13 +95,13 @@ class Session:
         self.lost_at: float | None = time.monotonic()  # None while there is a connection
 
     async def respond(self, topic: str, payload: str, correlation: bytes | None) -> None:
-        """Publish a reply; return once the broker has it; raise `LinkError` where it is lost."""
+        """Publish a reply; return once the broker has acknowledged it; raise `LinkError`."""
         if self._link is None:
             raise LinkError("There is no connection to the broker.")
         await self._link.publish(topic, payload, correlation=correlation)
 
     async def run(self) -> None:
-        """Connect, work, and connect again, until `finish`."""
+        """Connect, and reconnect after each loss, until `finish`."""
         backoff, lost, short = BACKOFF_FIRST, False, 0
         while not self._finish.is_set():
             began = time.monotonic()
@@ -106,20 +111,20 @@ class Session:
             except ProtocolVersionError as error:
                 if self._other_version(error):
                     continue
-                self._say(error, again=lost)
+                self._log(error, again=lost)
             except (CredentialsError, TakenOverError) as error:
-                self._say(error, again=lost and not self.online.is_set())
+                self._log(error, again=lost and not self.online.is_set())
                 floor = BACKOFF_REFUSED
             except BrokerError as error:
-                self._say(error, again=lost and not self.online.is_set())
+                self._log(error, again=lost and not self.online.is_set())
                 if not self.online.is_set():
-                    self._protocol = self._settings.protocol  # it was not the version
+                    self._protocol = self._settings.protocol  # the version was not the reason
             else:
                 return
             finally:
                 self._link = None
                 self.lost_at = self.lost_at or time.monotonic()
-            # After silence 3.1.1 was only a guess.
+            # A broker that was only slow speaks MQTT 5 perhaps: try it again.
             self._protocol = self._settings.protocol if self._silent else self._protocol
             lost = True
             brief = self.online.is_set() and time.monotonic() - began < STABLE
@@ -128,9 +133,9 @@ class Session:
             if short >= WAR:
                 # Mosquitto 2.0 closes without the reason code "session taken over".
                 logger.error(
-                    "mqtt: the broker closed %d connections right after they were made. Probably "
+                    "mqtt: the broker closed %d connections right after they were opened. Probably "
                     "another client with the same id connected: give each service its own "
-                    "mqtt.node_id. Waiting a minute.",
+                    "mqtt.node_id. Trying again in a minute.",
                     short,
                 )
                 floor, short = BACKOFF_REFUSED, 0
@@ -140,30 +145,34 @@ class Session:
             backoff = min(backoff * 2, BACKOFF_LIMIT)
 
     def _other_version(self, error: ProtocolVersionError) -> bool:
-        """Choose what to try at once; return False where nothing is left."""
+        """Choose the version to try next, without a pause; return False where none is left."""
         if self._protocol != "5":
             return False
         if isinstance(error, SilentError) and not self._silent:
             self._silent = True
-            logger.warning("mqtt: %s Perhaps it is slow: once more.", error.message)
+            logger.warning("mqtt: %s It may be slow: trying once more.", error.message)
         else:
-            logger.warning("mqtt: %s Going on with MQTT 3.1.1.", error.message)
+            logger.warning("mqtt: %s Trying MQTT 3.1.1.", error.message)
             self._protocol = "3.1.1"
         return True
 
     async def stop_intake(self) -> None:
-        """Take no more commands; the one at hand is carried out."""
+        """Take no more commands.
+
+        A transaction that has begun is committed; its message is redelivered to the next start.
+        """
         self._intake_open = False
         if self._intake_task is not None and not self._intake_task.done():
             self._intake_task.cancel()
 
     def compare(self) -> None:
-        """Compare what is retained with the store, at once or at the next connection."""
+        """Compare all that is retained with the store, at once or at the next connection."""
         self._publisher.mark_all()
+        self._outbox.restart()
         self._stale.set()
 
     async def finish(self) -> None:
-        """Publish what is left, say `offline`, and end `run`."""
+        """Have `run` publish what is left, then `offline`, and return."""
         self._finish.set()
 
     async def _connection(self, *, returned: bool) -> None:
@@ -179,7 +188,7 @@ class Session:
                 self._silent = False
             if not link.session_present:
                 await self._new_session()
-            # First: a disconnect right behind CONNACK goes unnoticed, a lost SUBACK does not.
+            # First: aiomqtt misses a disconnect right after CONNACK, but not a missing SUBACK.
             await link.subscribe(*self._topics.intake)
             await self._announcer.subscribe(link)
             self._link, self.lost_at = link, None
@@ -195,34 +204,36 @@ class Session:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(link.watch(), name="mqtt-watch")
                     group.create_task(self._announce(link), name="mqtt-announce")
-                    group.create_task(self._last_words(link), name="mqtt-last-words")
+                    group.create_task(self._say_goodbye(link), name="mqtt-goodbye")
                     group.create_task(
                         self._announcer.follow_births(link, self._publisher.mark_all),
                         name="mqtt-births",
                     )
                     group.create_task(self._publisher.run(link), name="mqtt-publish")
+                    group.create_task(self._outbox.run(link), name="mqtt-outbox")
                     if self._intake_open:
                         self._intake_task = group.create_task(
                             self._intake(link), name="mqtt-intake"
                         )
-                    # One of them ends the group. Waited for here, not in the group's own exit:
-                    # there Python 3.11.2 leaves this task half cancelled, and `timeout` fails.
+                    # One of them ends the group. Wait here, not in the group's own exit: there
+                    # Python 3.11.2 leaves this task half cancelled, and `timeout` fails.
                     await asyncio.Event().wait()
             except* _Finished:
-                pass  # said goodbye
+                pass
             except* LinkError as errors:
-                lost = errors  # Python 3.11.2 would wrap what is raised here in a group again
+                lost = errors  # Python 3.11.2 wraps what is raised here in a group again
             if lost is not None:
-                raise _first(lost)
+                raise _main_error(lost)
 
     async def _announce(self, link: Link) -> None:
-        """Show the truth first, then `online`; clear what is retained of jobs that are gone.
+        """Publish the single topics, then `online`; then compare what is retained of jobs.
 
-        The comparison is made again whenever the store may be another one.
+        The comparison is repeated whenever the store may be another one.
         """
         self._publisher.mark_all()
-        for key in (INFO, STATE, JOBS):
-            await self._publisher.publish(link, key)
+        self._outbox.restart()
+        for topic in (INFO, STATE, JOBS):
+            await self._publisher.publish(link, topic)
         await link.publish(self._topics.status, ONLINE, retain=True)
         self.online.set()
         await self._announcer.announce(link)
@@ -230,19 +241,14 @@ class Session:
         while True:
             await self._stale.wait()
             self._stale.clear()
-            try:
-                await self._compare(link)
-            except StoreError as error:
-                logger.debug("mqtt: the store can't be compared (%s); trying again", error)
-                self._stale.set()
-                await asyncio.sleep(STORE_RETRY)
+            await until_store_answers(partial(self._compare, link), "comparison")
 
     async def _compare(self, link: Link) -> None:
         filters = self._topics.retained_jobs
         try:
             retained = await read_retained(self._settings, link.protocol, filters, digest)
         except BrokerError as error:
-            logger.warning("mqtt: retained topics could not be compared: %s", error.message)
+            logger.warning("mqtt: retained topics can't be compared: %s", error.message)
             retained = {}
         await self._publisher.reconcile(retained)
 
@@ -254,18 +260,19 @@ class Session:
             except LinkError:
                 raise
             except Exception:
-                # Acknowledged all the same: delivered again it would fail again, for ever.
-                logger.exception("mqtt: a message on %s could not be handled", message.topic)
+                # Acknowledge it all the same: redelivered, it would fail again and again.
+                logger.exception("mqtt: a message on %s can't be handled", message.topic)
             fault("before-ack")
             link.ack(message)
 
-    async def _last_words(self, link: Link) -> None:
+    async def _say_goodbye(self, link: Link) -> None:
         await self._finish.wait()
         try:
             async with asyncio.timeout(DRAIN_TIME):
                 await self._publisher.drain(link)
+                await self._outbox.send(link)
         except TimeoutError:
-            logger.warning("mqtt: the broker took too long; the rest follows at the next start")
+            logger.warning("mqtt: the broker is too slow; the next start publishes the rest")
         await link.publish(self._topics.status, OFFLINE, retain=True)
         raise _Finished
 
@@ -276,14 +283,15 @@ class Session:
         except TimeoutError:
             pass
 
-    def _say(self, error: BrokerError, *, again: bool) -> None:
+    def _log(self, error: BrokerError, *, again: bool) -> None:
         log = logger.debug if again else logger.warning
         log("mqtt: %s Trying again.", error.message)
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the most telling error of a group."""
-    flat: list[BaseException] = []
-    for error in group.exceptions:
-        flat += [_first(error)] if isinstance(error, BaseExceptionGroup) else [error]
-    return next((error for error in flat if isinstance(error, TakenOverError)), flat[0])
+def _main_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the error to report of a group that may hold groups."""
+    errors = [
+        _main_error(error) if isinstance(error, BaseExceptionGroup) else error
+        for error in group.exceptions
+    ]
+    return next((error for error in errors if isinstance(error, TakenOverError)), errors[0])

@@ -1,21 +1,31 @@
-"""The topics that sum up: `jobs`, and what `state` tells of the last jobs."""
+"""The payloads of `state` and `jobs`, which sum up all jobs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
 
-from mediarip_mqtt.contract.models import TERMINAL, Job, PauseReason
-from mediarip_mqtt.contract.topic_payloads import JobBrief, JobList, LastJob
-from mediarip_mqtt.store import Tx
+from mediarip_mqtt.contract.errors import StoreError
+from mediarip_mqtt.contract.models import TERMINAL, Job, JobStatus, PauseReason, Progress
+from mediarip_mqtt.contract.topic_payloads import JobBrief, JobList, LastJob, State
+from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics
+from mediarip_mqtt.mqtt.activity import Activity
+from mediarip_mqtt.store import Store, Tx
 
 JOBS_LIMIT: Final = 16 * 1024  # bytes; Home Assistant records no larger attributes
-JOBS_COUNT: Final = 50
+JOBS_COUNT: Final = 50  # of each list
+JOBS_FRAME: Final = 600  # bytes around the lists: their keys, and the counts
+FINISHED_KEPT: Final = 5  # finished jobs that stay while queued ones can be left out
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class ServiceState:
-    """What `state` says of the service itself; ``storage`` is `ok` or the volume's problem."""
+class ServiceStatus:
+    """The part of `state` that the store does not know; ``storage`` is `ok` or its problem."""
 
     pause_reason: PauseReason | None = None
     storage: str = "ok"
@@ -25,23 +35,96 @@ class ServiceState:
     uptime: int = 0  # seconds
 
 
-def status_of(active: int, service: ServiceState) -> str:
-    """Return what the service does, in one word; see `homeassistant.STATUSES`."""
-    if service.pause_reason is PauseReason.STORAGE_LOST:
+@dataclass(frozen=True)
+class _Stored:
+    """The part of `state` that is read from the store."""
+
+    running: list[Job]
+    counts: dict[str, int]
+    completed_today: int
+    last_completed: LastJob | None
+    last_failed: LastJob | None
+
+
+class StateSummary:
+    """Makes the payload of `state`.
+
+    ``live`` is the progress of running jobs. Where the store can't be read, what it said last is
+    used: `state` is where a user sees that the storage is lost.
+    """
+
+    def __init__(
+        self,
+        topics: Topics,
+        store: Store,
+        status: Callable[[], ServiceStatus],
+        live: Mapping[str, Progress],
+        clock: Callable[[], datetime],
+    ) -> None:
+        # Titles of an isolated session's jobs are its own; `state` is the root's.
+        self._session = ROOT_SESSION if topics.isolated else None
+        self._store = store
+        self._status = status
+        self._live = live
+        self._clock = clock
+        self._activity = Activity()
+        self._stored: _Stored | None = None
+
+    async def read(self) -> State:
+        """Return the payload; raise `StoreError` where the store could never be read."""
+        now = self._clock()
+        midnight = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+        try:
+            stored = await self._store.read(lambda tx: self._read(tx, midnight))
+        except StoreError as error:
+            if self._stored is None:
+                raise
+            logger.debug("mqtt: `state` says what was known last: %s", error)
+            stored = self._stored
+        self._stored = stored
+        status = self._status()
+        shown = [job for job in stored.running if self._session in {None, job.session_id}]
+        return State(
+            status=_status_word(len(stored.running), status),
+            active=len(stored.running),
+            counts=stored.counts,
+            completed_today=stored.completed_today,
+            last_completed=stored.last_completed,
+            last_failed=stored.last_failed,
+            current=self._activity.current([(job, self._live.get(job.id)) for job in shown]),
+            speed=round(sum(progress.speed or 0.0 for progress in self._live.values())),
+            heartbeat=now,
+            paused=status.pause_reason is not None,
+            **asdict(status),
+        )
+
+    def _read(self, tx: Tx, midnight: datetime) -> _Stored:
+        return _Stored(
+            running=[job for job in tx.running() if job.items is None],
+            counts=tx.counts(),
+            completed_today=tx.completed_since(midnight),
+            last_completed=_last_job(tx.finished(JobStatus.COMPLETED, 1, self._session)),
+            last_failed=_last_job(tx.finished(JobStatus.FAILED, 1, self._session)),
+        )
+
+
+def _status_word(
+    active: int, status: ServiceStatus
+) -> Literal["idle", "downloading", "paused", "storage_lost", "error"]:
+    if status.pause_reason is PauseReason.STORAGE_LOST:
         return "storage_lost"
-    if service.lost_threads:
+    if status.lost_threads:
         return "error"
     if active:
         return "downloading"
-    return "idle" if service.pause_reason is None else "paused"
+    return "idle" if status.pause_reason is None else "paused"
 
 
-def last_job(jobs: list[Job]) -> dict[str, Any] | None:
-    """Return what `state` tells of the first of some jobs."""
+def _last_job(jobs: list[Job]) -> LastJob | None:
     if not jobs:
         return None
     job = jobs[0]
-    last = LastJob(
+    return LastJob(
         id=job.id,
         at=job.completed_at,
         title=(job.title or job.url)[:250],
@@ -50,11 +133,10 @@ def last_job(jobs: list[Job]) -> dict[str, Any] | None:
         error_message=job.error_message,
         thumbnail=job.thumbnail,
     )
-    return last.model_dump()
 
 
 def render_jobs(tx: Tx, session_id: str | None = None) -> str:
-    """Return the payload of `jobs`, of a session or of all: bounded in count, and to 16 KiB."""
+    """Return the payload of `jobs`, of one session or of all: at most `JOBS_LIMIT` bytes."""
     active = tx.running(session_id)[:JOBS_COUNT]
     queued = tx.queue(JOBS_COUNT, session_id)
     finished = tx.finished(None, JOBS_COUNT, session_id)
@@ -64,20 +146,19 @@ def render_jobs(tx: Tx, session_id: str | None = None) -> str:
         "finished": [_brief(job) for job in finished],
     }
     counts = tx.counts(session_id)
-    sizes = {name: [len(_known(one).encode()) + 1 for one in jobs] for name, jobs in groups.items()}
-    total = sum(sum(one) for one in sizes.values()) + 600
-    for name in ("finished", "queued", "active"):
-        keep = 5 if name == "finished" else 0
-        while total > JOBS_LIMIT and len(groups[name]) > keep:
+    sizes = {
+        name: [len(_json(brief).encode()) + 1 for brief in briefs]
+        for name, briefs in groups.items()
+    }
+    total = sum(sum(group) for group in sizes.values()) + JOBS_FRAME
+    for name, kept in (("finished", FINISHED_KEPT), ("queued", 0), ("active", 0), ("finished", 0)):
+        while total > JOBS_LIMIT and len(groups[name]) > kept:
             groups[name].pop()
             total -= sizes[name].pop()
-    while total > JOBS_LIMIT and groups["finished"]:
-        groups["finished"].pop()
-        total -= sizes["finished"].pop()
-    return _known(JobList.model_validate({**groups, "counts": counts}))
+    return _json(JobList.model_validate({**groups, "counts": counts}))
 
 
-def _known(model: JobBrief | JobList) -> str:
+def _json(model: JobBrief | JobList) -> str:
     """Return a payload without the keys that `_brief` left out."""
     return model.model_dump_json(exclude_unset=True)
 

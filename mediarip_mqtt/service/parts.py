@@ -11,22 +11,27 @@ from mediarip_mqtt.commands.effects import Effects
 from mediarip_mqtt.commands.intake import Dispatch
 from mediarip_mqtt.contract import presets
 from mediarip_mqtt.contract.events import Event
-from mediarip_mqtt.contract.models import Facts, now
+from mediarip_mqtt.contract.models import Facts, Progress, now
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.contract.topic_payloads import Ytdlp
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.cookie_files import Cookies
 from mediarip_mqtt.engine.protocol import Engine
 from mediarip_mqtt.homeassistant.discovery import Discovery
 from mediarip_mqtt.homeassistant.pictures import Pictures
 from mediarip_mqtt.jobs.limits import Limits
+from mediarip_mqtt.jobs.progress import MessageLimit
 from mediarip_mqtt.jobs.retention import Retention
 from mediarip_mqtt.jobs.runner import Runner
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.mqtt.connection import Message
-from mediarip_mqtt.mqtt.publisher import INFO, THUMBNAIL, YTDLP, Publisher
+from mediarip_mqtt.mqtt.outbox import Outbox
+from mediarip_mqtt.mqtt.publisher import INFO, STATE, THUMBNAIL, YTDLP, Publisher
 from mediarip_mqtt.mqtt.retained_scan import read_retained
+from mediarip_mqtt.mqtt.retained_topics import ServicePayloads, Sources
 from mediarip_mqtt.mqtt.session import Session
+from mediarip_mqtt.mqtt.summaries import StateSummary
 from mediarip_mqtt.service.clock_watch import ClockWatch
 from mediarip_mqtt.service.free_space import FreeSpace
 from mediarip_mqtt.service.health import Health, signs_path
@@ -89,17 +94,7 @@ class Parts:
             self.store, self.jobs, self.settings.purge, root=self.storage.root, clock=now
         )
         self.pictures = Pictures(engine, lambda: self.publisher.mark(THUMBNAIL))
-        self.publisher = Publisher(
-            self.topics,
-            self.store,
-            self.preferences,
-            state=lambda: self.facts.state(),  # noqa: PLW0108 - built later
-            info=lambda: self.facts.info(),  # noqa: PLW0108 - built later
-            told=self.pictures.follow,
-            picture=lambda: self.pictures.picture,
-            ytdlp=lambda: self.updates.payload(),  # noqa: PLW0108 - built later
-            clock=now,
-        )
+        self.publisher = Publisher(self._sources())
         self.runner = Runner(
             self.store,
             self.jobs,
@@ -114,8 +109,29 @@ class Parts:
             clock=now,
         )
 
+    def _sources(self) -> Sources:
+        """Return what the payloads of retained topics are made from."""
+        live: dict[str, Progress] = {}
+        said = ServicePayloads(
+            info=lambda: self.facts.info(),  # noqa: PLW0108 - built later
+            ytdlp=lambda: Ytdlp.model_validate(self.updates.payload()),
+            picture=lambda: self.pictures.picture,
+            on_state=self.pictures.follow,
+        )
+        summary = StateSummary(
+            self.topics,
+            self.store,
+            lambda: self.facts.state(),  # noqa: PLW0108 - built later
+            live,
+            now,
+        )
+        return Sources(
+            self.topics, self.store, self.preferences, said, summary, live, MessageLimit()
+        )
+
     def _build_mqtt(self) -> None:
         mqtt = self.settings.mqtt
+        self.outbox = Outbox(self.store, lambda link: self.publisher.publish(link, STATE))
         discovery = Discovery(
             self.settings,
             self.topics,
@@ -129,6 +145,7 @@ class Parts:
             mqtt,
             self.topics,
             self.publisher,
+            self.outbox,
             discovery,
             self._handle,
             lambda: self.dispatch.new_session(),  # noqa: PLW0108 - built later
@@ -234,5 +251,5 @@ class Parts:
         )
 
     def _changed(self, changes: Changes) -> None:
-        for part in (self.publisher, self.runner, self.holds, self.updates):
+        for part in (self.publisher, self.outbox, self.runner, self.holds, self.updates):
             part.changed(changes)

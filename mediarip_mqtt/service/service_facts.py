@@ -18,7 +18,7 @@ from mediarip_mqtt.contract.topics import CONTRACT_VERSION
 from mediarip_mqtt.jobs.runner import Runner
 from mediarip_mqtt.mqtt.publisher import Publisher
 from mediarip_mqtt.mqtt.session import Session
-from mediarip_mqtt.mqtt.summaries import ServiceState
+from mediarip_mqtt.mqtt.summaries import ServiceStatus
 from mediarip_mqtt.service.free_space import FreeSpace
 from mediarip_mqtt.service.health import Signs
 from mediarip_mqtt.service.holds import Holds
@@ -53,9 +53,9 @@ class ServiceFacts:
         self._session = session
         self._began = time.monotonic()
 
-    def state(self) -> ServiceState:
+    def state(self) -> ServiceStatus:
         """Return the service's part of `state`."""
-        return ServiceState(
+        return ServiceStatus(
             pause_reason=self._holds.reason,
             storage=self._storage.problem or "ok",
             disk_free=self._space.free,

@@ -79,6 +79,8 @@ def test_a_burst_over_restarts_of_the_broker_is_carried_out_once_each(
         if how == "stop" and broker.persistence:
             told = {one["job"]["id"] for one in client.events("completed")}
             assert len(told) == BURST
+        assert "Traceback" not in service.log
+        assert "never retrieved" not in service.log
     finally:
         service.stop()
         client.close()

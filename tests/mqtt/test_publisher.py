@@ -1,149 +1,178 @@
-"""What is told at the broker follows the store, over whatever becomes of connection and store."""
+"""What is retained follows the store, over whatever becomes of the connection."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from datetime import UTC, datetime
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from mediarip_mqtt.contract.errors import LinkError, StoreError
-from mediarip_mqtt.contract.models import JobStatus, Phase, Progress
-from mediarip_mqtt.contract.runtime_settings import Preferences
-from mediarip_mqtt.contract.settings import Settings
-from mediarip_mqtt.contract.topic_payloads import Info
-from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics
-from mediarip_mqtt.mqtt.connection import Link
-from mediarip_mqtt.mqtt.publisher import TRIES, Key, Publisher
-from mediarip_mqtt.mqtt.summaries import ServiceState
-from mediarip_mqtt.store import Store, Tx
+from mediarip_mqtt.contract.errors import LinkError
+from mediarip_mqtt.contract.models import Job, JobStatus, Phase, Progress
+from mediarip_mqtt.contract.topics import ROOT_SESSION
+from mediarip_mqtt.mqtt.publisher import Publisher
+from mediarip_mqtt.mqtt.retained_topics import JobProgressTopic, JobStateTopic
+from mediarip_mqtt.store import Store
+from tests.support.retained import NOW, Wire, sources
 
-NOW = datetime(2026, 1, 2, tzinfo=UTC)
-JOB = Key("job", "a", ROOT_SESSION)
+JOB = JobStateTopic("a", ROOT_SESSION)
+PROGRESS = JobProgressTopic("a", ROOT_SESSION)
+STATE_ADDRESS, PROGRESS_ADDRESS = "job/a/state", "job/a/progress"
 
 
-class Wire(Link):
-    """A connection whose broker takes what a test lets it take."""
+class Limit:
+    """Holds progress back until a test lets it go."""
 
-    def __init__(self, takes: Callable[[str], bool]) -> None:
-        self._takes = takes
-        self.taken: list[str] = []
+    def __init__(self) -> None:
+        self.until = 0.0
+        self.count = 0
 
-    async def publish(self, topic: str, *_: Any, **__: Any) -> None:
-        await asyncio.sleep(0)
-        if not self._takes(topic):
-            raise LinkError("The connection was lost.")
-        self.taken.append(topic)
+    def wait(self, job_id: str) -> float:
+        assert job_id == "a"
+        return self.until - time.monotonic()
 
-
-def no_info() -> Info:
-    raise AssertionError("no test publishes it")
+    def sent(self, _: str) -> None:
+        self.count += 1
 
 
 @pytest.fixture
-def publisher(store: Store) -> Publisher:
-    return Publisher(
-        Topics("mediarip"),
-        store,
-        Preferences(Settings()),
-        state=ServiceState,
-        info=no_info,
-        told=lambda _: None,
-        picture=lambda: None,
-        ytdlp=dict,
-        clock=lambda: NOW,
-    )
+def limit() -> Limit:
+    return Limit()
 
 
-def post(*topics: str) -> Callable[[Tx], None]:
-    def write(tx: Tx) -> None:
-        for topic in topics:
-            tx.reply(topic, "{}", NOW)
-
-    return write
-
-
-async def rest(store: Store) -> list[str]:
-    return [row.topic for row in await store.read(lambda tx: tx.outbox(limit=100))]
+@pytest.fixture
+async def publisher(store: Store, limit: Limit) -> Publisher:
+    job = Job(id="a", session_id=ROOT_SESSION, url="https://a.example/a", created_at=NOW)
+    await store.write(lambda tx: tx.insert(job))
+    return Publisher(sources(store, limit))
 
 
-def progress(phase: Phase, received: int = 0) -> Progress:
+@asynccontextmanager
+async def connected(publisher: Publisher, link: Wire) -> AsyncIterator[None]:
+    running = asyncio.create_task(publisher.run(link))
+    yield
+    running.cancel()
+    await asyncio.wait({running})
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - the publisher's tasks do it
+            await asyncio.sleep(0.005)
+
+
+def progress(percent: float) -> Progress:
     return Progress(
         id="a",
-        status=JobStatus.PROCESSING if phase is Phase.CONVERTING else JobStatus.DOWNLOADING,
-        phase=phase,
-        progress_percent=1,
-        downloaded_bytes=received,
-        total_bytes=None,
-        speed=None,
-        eta=None,
+        status=JobStatus.DOWNLOADING,
+        phase=Phase.VIDEO,
+        progress_percent=percent,
         updated_at=NOW,
     )
 
 
-async def test_a_job_that_is_converted_says_so_at_once_and_its_bytes_follow(
-    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+async def test_a_topic_that_changes_often_before_its_turn_is_published_once(
+    publisher: Publisher,
 ) -> None:
-    monkeypatch.setattr("mediarip_mqtt.mqtt.publisher.STATE_INTERVAL", 0.2)
-
-    def marked(one: Progress) -> bool:
-        publisher.progressed(one, ROOT_SESSION)
-        publisher._dirty.pop(JOB, None)  # noqa: SLF001 - what waits to be published
-        publisher.saved({"a": ROOT_SESSION})
-        return JOB in publisher._dirty  # noqa: SLF001 - the same
-
-    assert marked(progress(Phase.VIDEO))
-    assert not marked(progress(Phase.VIDEO, 5))
-    assert marked(progress(Phase.CONVERTING))
-    assert not marked(progress(Phase.CONVERTING, 7))
-    async with asyncio.timeout(5):
-        while JOB not in publisher._dirty:  # noqa: ASYNC110, SLF001 - nothing more is reported
-            await asyncio.sleep(0.01)
+    link = Wire()
+    for _ in range(10):
+        publisher.mark(JOB)
+    async with connected(publisher, link):
+        await until(lambda: link.payloads(STATE_ADDRESS) and link.payloads("state"))
+    assert len(link.payloads(STATE_ADDRESS)) == 1
 
 
-async def test_a_broker_that_never_answers_loses_no_event(
-    publisher: Publisher, store: Store
+async def test_progress_that_is_held_back_follows_with_its_newest_value(
+    publisher: Publisher, limit: Limit
 ) -> None:
-    await store.write(post("one", "two"))
-    for _ in range(3 * TRIES):
-        with pytest.raises(LinkError):
-            await publisher._send_outbox(Wire(lambda _: False))  # noqa: SLF001 - at each connection
-    assert await rest(store) == ["one", "two"]
-    link = Wire(lambda _: True)
-    await publisher._send_outbox(link)  # noqa: SLF001 - the same
-    assert [one for one in link.taken if one in {"one", "two"}] == ["one", "two"]
-    assert await rest(store) == []
+    link = Wire()
+    limit.until = time.monotonic() + 0.3
+    async with connected(publisher, link):
+        for percent in (1, 2, 3):
+            publisher.set_live(progress(percent))
+            publisher.mark(PROGRESS)
+            await asyncio.sleep(0.02)
+        assert not link.payloads(PROGRESS_ADDRESS)
+        await until(lambda: link.payloads(PROGRESS_ADDRESS))
+    assert [json.loads(one)["progress_percent"] for one in link.payloads(PROGRESS_ADDRESS)] == [3]
+    assert limit.count == 1
 
 
-async def test_a_message_that_ends_each_connection_is_left_out_and_no_other(
-    publisher: Publisher, store: Store
+async def test_a_shutdown_waits_for_progress_that_is_held_back(
+    publisher: Publisher, limit: Limit
 ) -> None:
-    await store.write(post("before", "poison", "after"))
-    link = Wire(lambda topic: topic != "poison")
-    for _ in range(TRIES + 1):
-        with pytest.raises(LinkError):
-            await publisher._send_outbox(link)  # noqa: SLF001 - at each connection
-    await publisher._send_outbox(link)  # noqa: SLF001 - the same
-    assert await rest(store) == []
-    assert {"before", "after"} <= set(link.taken)
+    link = Wire()
+    publisher.set_live(progress(1))
+    publisher.mark(PROGRESS)
+    limit.until = time.monotonic() + 0.2
+    await publisher.drain(link)
+    assert len(link.payloads(PROGRESS_ADDRESS)) == 1
 
 
-async def test_what_the_broker_has_is_not_sent_again_where_the_store_can_t_be_written(
-    publisher: Publisher, store: Store, monkeypatch: pytest.MonkeyPatch
+async def test_clearing_the_progress_of_a_deleted_job_is_never_held_back(
+    publisher: Publisher, limit: Limit, store: Store
 ) -> None:
-    await store.write(post("one", "two"))
-    link = Wire(lambda _: True)
+    job = await store.read(lambda tx: tx.job("a"))
+    assert job
+    await store.write(lambda tx: tx.delete(job))
+    limit.until = time.monotonic() + 60
+    link = Wire()
+    async with connected(publisher, link):
+        publisher.mark(PROGRESS)
+        await until(lambda: link.payloads(PROGRESS_ADDRESS))
+    assert link.payloads(PROGRESS_ADDRESS) == [""]
+    assert limit.count == 0
 
-    def full(*_: Any, **__: Any) -> None:
-        raise StoreError("database or disk is full")
 
-    with monkeypatch.context() as patched:
-        patched.setattr(Tx, "sent", full)
-        for _ in range(2 * TRIES):
-            with pytest.raises(StoreError):
-                await publisher._send_outbox(link)  # noqa: SLF001 - tried every two seconds
-    await publisher._send_outbox(link)  # noqa: SLF001 - the same
-    assert link.taken == ["one", "two"]
-    assert await rest(store) == []
+async def test_a_topic_whose_publication_was_lost_is_published_on_the_next_connection(
+    publisher: Publisher,
+) -> None:
+    class Broken(Wire):
+        async def publish(self, topic: str, *_: Any, **__: Any) -> None:
+            if topic.endswith(STATE_ADDRESS):
+                raise LinkError("The connection was lost.")
+
+    publisher.mark(JOB)
+    with pytest.RaisesGroup(LinkError):
+        await publisher.run(Broken())
+    link = Wire()
+    async with connected(publisher, link):
+        await until(lambda: link.payloads(STATE_ADDRESS))
+
+
+async def test_two_values_of_one_topic_are_never_on_the_way_at_once(publisher: Publisher) -> None:
+    class Slow(Wire):
+        most = now = 0
+
+        async def publish(self, topic: str, payload: Any, **_: Any) -> None:
+            if topic.endswith(STATE_ADDRESS):
+                self.now += 1
+                self.most = max(self.most, self.now)
+                await asyncio.sleep(0.02)
+                self.now -= 1
+            await super().publish(topic, payload)
+
+    link = Slow()
+    async with connected(publisher, link):
+        while len(link.payloads(STATE_ADDRESS)) < 5:
+            publisher.mark(JOB)
+            await asyncio.sleep(0.005)
+    assert link.most == 1
+
+
+async def test_a_topic_that_can_t_be_rendered_silences_no_other(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: Any) -> None:
+        raise ValueError("a bad row")
+
+    monkeypatch.setattr(JobStateTopic, "render", broken)
+    link = Wire()
+    publisher.mark(JOB)
+    async with connected(publisher, link):
+        await until(lambda: link.payloads("state"))
+    assert "a bad row" in caplog.text

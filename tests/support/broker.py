@@ -115,6 +115,7 @@ class Client:
         self.base = base
         self.retained: dict[str, str] = {}
         self.messages: list[tuple[str, str]] = []
+        self._arrivals: list[float] = []  # of `messages`, by time.monotonic
         self._count = 0
         self._lock = threading.Lock()
         self._ready = threading.Event()
@@ -144,6 +145,7 @@ class Client:
         payload = message.payload.decode("utf-8", "replace")
         with self._lock:
             self.messages.append((message.topic, payload))
+            self._arrivals.append(time.monotonic())
             if message.retain and payload:
                 self.retained[message.topic] = payload
             elif message.retain:
@@ -189,6 +191,12 @@ class Client:
     def payloads(self, topic: str) -> list[str]:
         with self._lock:
             return [payload for one, payload in self.messages if one == f"{self.base}/{topic}"]
+
+    def arrivals(self, topic: str) -> list[tuple[float, str]]:
+        """Return when the messages on a topic arrived, by `time.monotonic`, with their payloads."""
+        with self._lock:
+            pairs = zip(self._arrivals, self.messages, strict=True)
+            return [(at, text) for at, (name, text) in pairs if name == f"{self.base}/{topic}"]
 
     def wait_count(self, topic: str, count: int) -> None:
         """Wait until ``count`` messages have arrived on a topic."""

@@ -11,7 +11,7 @@ from mediarip_mqtt.cli.doctor.findings import Finding, from_error, ok, problem, 
 from mediarip_mqtt.contract import topics
 from mediarip_mqtt.contract.errors import BrokerError, LinkError
 from mediarip_mqtt.contract.settings import MqttSettings
-from mediarip_mqtt.mqtt.connection import CredentialsError
+from mediarip_mqtt.mqtt.connection_errors import CredentialsError
 
 ROUND_TRIP: Final = 3.0  # seconds until a message must come back
 

@@ -1,0 +1,291 @@
+"""What is retained at the broker, one class for each kind of topic.
+
+A class says all about its topic: which transactions change it, how its payload is made from the
+store, and how often it is published. Its instances are hashable: the publisher's marks. To add a
+topic, write its class and name it in `RETAINED`.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, Final, Protocol
+
+from mediarip_mqtt.contract.frozen import Frozen
+from mediarip_mqtt.contract.models import Progress
+from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
+from mediarip_mqtt.contract.topic_payloads import Info, State, Ytdlp
+from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics, dumps
+from mediarip_mqtt.fault_points import fault
+from mediarip_mqtt.mqtt.summaries import StateSummary, render_jobs
+from mediarip_mqtt.store import Changes, Store, Tx
+
+SUMMARY_INTERVAL: Final = 0.5  # seconds
+
+
+class ProgressLimit(Protocol):
+    """How often the progress of one job may be published."""
+
+    def wait(self, job_id: str) -> float:
+        """Return the seconds until the job's next message may be sent; 0 where it may be now."""
+
+    def sent(self, job_id: str) -> None:
+        """Count a message that was sent."""
+
+
+@dataclass(frozen=True)
+class ServicePayloads:
+    """What the service says of itself, read at each publication."""
+
+    info: Callable[[], Info]
+    ytdlp: Callable[[], Ytdlp]
+    picture: Callable[[], str | None]  # base64
+    on_state: Callable[[State], None]  # called with each `state` that is published
+
+
+@dataclass(frozen=True)
+class Sources:
+    """All that payloads are made from.
+
+    ``live`` is the saved progress of running jobs by job id; it saves a read of the store.
+    """
+
+    topics: Topics
+    store: Store
+    preferences: Preferences
+    service: ServicePayloads
+    state: StateSummary
+    live: dict[str, Progress]
+    progress_limit: ProgressLimit
+
+
+class RetainedTopic(ABC):
+    """A topic, or one of a family; its payload is a function of the store."""
+
+    qos: ClassVar[int] = 1
+    interval: ClassVar[float] = 0.0  # seconds at least between two publications for transactions
+
+    @classmethod
+    def changed_by(cls, changes: Changes, sources: Sources) -> Iterable[RetainedTopic]:
+        """Return the topics that a transaction changed."""
+        return ()
+
+    @classmethod
+    def at_connect(cls, sources: Sources) -> Iterable[RetainedTopic]:
+        """Return the topics that are published at each connect, whatever is retained."""
+        return ()
+
+    @abstractmethod
+    async def render(self, sources: Sources) -> tuple[str, str] | None:
+        """Return address and payload; None where there is nothing to publish.
+
+        An empty payload clears the topic. Raises `StoreError`.
+        """
+
+    def wait(self, sources: Sources) -> float:
+        """Return the seconds until a payload may be sent; an empty one never waits."""
+        return 0.0
+
+    def sent(self, sources: Sources) -> None:  # noqa: B027 - most topics have no limit
+        """Count a payload that was sent."""
+
+
+class SingleTopic(RetainedTopic):
+    """A topic of which there is one, published at each connect."""
+
+    @classmethod
+    def at_connect(cls, sources: Sources) -> Iterable[RetainedTopic]:
+        return (cls(),)
+
+
+@dataclass(frozen=True)
+class StateTopic(SingleTopic):
+    """`state`."""
+
+    interval = SUMMARY_INTERVAL
+
+    @classmethod
+    def changed_by(cls, changes: Changes, sources: Sources) -> Iterable[RetainedTopic]:
+        return (cls(),) if _counts_changed(changes) else ()
+
+    async def render(self, sources: Sources) -> tuple[str, str]:
+        state = await sources.state.read()
+        sources.service.on_state(state)
+        return sources.topics.state, _json(state)
+
+
+@dataclass(frozen=True)
+class JobListTopic(SingleTopic):
+    """`jobs`; an isolated session has one of its own, which is published as its jobs change."""
+
+    interval = SUMMARY_INTERVAL
+    session: str = ROOT_SESSION
+
+    @classmethod
+    def changed_by(cls, changes: Changes, sources: Sources) -> Iterable[RetainedTopic]:
+        if not _counts_changed(changes):
+            return ()
+        return cls.of_sessions({*changes.jobs.values(), *changes.cleared}, sources)
+
+    @classmethod
+    def of_sessions(cls, sessions: Iterable[str], sources: Sources) -> set[JobListTopic]:
+        """Return the lists that show jobs of the sessions."""
+        if not sources.topics.isolated:
+            return {cls()}
+        return {cls(), *(cls(session) for session in sessions)}
+
+    async def render(self, sources: Sources) -> tuple[str, str]:
+        session = self.session if sources.topics.isolated else None
+        payload = await sources.store.read(partial(render_jobs, session_id=session))
+        return sources.topics.of(self.session).jobs, payload
+
+
+@dataclass(frozen=True)
+class InfoTopic(SingleTopic):
+    """`info`."""
+
+    async def render(self, sources: Sources) -> tuple[str, str]:
+        return sources.topics.info, _json(sources.service.info())
+
+
+@dataclass(frozen=True)
+class YtdlpTopic(SingleTopic):
+    """`ytdlp`."""
+
+    async def render(self, sources: Sources) -> tuple[str, str]:
+        return sources.topics.ytdlp, _json(sources.service.ytdlp())
+
+
+@dataclass(frozen=True)
+class ThumbnailTopic(SingleTopic):
+    """`thumbnail`."""
+
+    @classmethod
+    def at_connect(cls, sources: Sources) -> Iterable[RetainedTopic]:
+        # Without a picture yet, the one that is retained stays until the job to show is known.
+        return (cls(),) if sources.service.picture() else ()
+
+    async def render(self, sources: Sources) -> tuple[str, str]:
+        return sources.topics.thumbnail, sources.service.picture() or ""
+
+
+@dataclass(frozen=True)
+class SettingValueTopic(RetainedTopic):
+    """`setting/<key>`."""
+
+    key: str
+
+    @classmethod
+    def changed_by(cls, changes: Changes, sources: Sources) -> Iterable[RetainedTopic]:
+        return [cls(key.removeprefix(PREFIX)) for key in changes.settings if key.startswith(PREFIX)]
+
+    @classmethod
+    def at_connect(cls, sources: Sources) -> Iterable[RetainedTopic]:
+        return [cls(key) for key in sources.preferences.values()]
+
+    async def render(self, sources: Sources) -> tuple[str, str]:
+        # From the store: the preferences take a new value over a moment after its commit.
+        stored = await sources.store.read(lambda tx: tx.config().get(PREFIX + self.key))
+        value = json.loads(stored) if stored else sources.preferences.values()[self.key]
+        payload = value if isinstance(value, str) else dumps(value)
+        return sources.topics.setting(self.key), payload
+
+
+@dataclass(frozen=True)
+class JobStateTopic(RetainedTopic):
+    """`job/<id>/state`; empty once the job is gone."""
+
+    job_id: str
+    session: str
+
+    @classmethod
+    def changed_by(cls, changes: Changes, sources: Sources) -> Iterable[RetainedTopic]:
+        return [cls(job_id, session) for job_id, session in changes.jobs.items()]
+
+    async def render(self, sources: Sources) -> tuple[str, str]:
+        job = await sources.store.read(partial(Tx.job, job_id=self.job_id))
+        fault("before-job-state")
+        return sources.topics.of(self.session).job_state(self.job_id), _json(job)
+
+
+@dataclass(frozen=True)
+class JobProgressTopic(RetainedTopic):
+    """`job/<id>/progress`; empty once the job is gone. A running job's is marked by `jobs`."""
+
+    qos = 0
+    job_id: str
+    session: str
+
+    @classmethod
+    def changed_by(cls, changes: Changes, sources: Sources) -> Iterable[RetainedTopic]:
+        return [
+            cls(job_id, session)
+            for job_id, session in changes.jobs.items()
+            if job_id not in sources.live
+        ]
+
+    async def render(self, sources: Sources) -> tuple[str, str] | None:
+        address = sources.topics.of(self.session).job_progress(self.job_id)
+        progress = sources.live.get(self.job_id)
+        if progress is None:
+            progress, never_ran = await sources.store.read(self._read)
+            if progress is None and never_ran:
+                return None  # nothing is retained that has to be cleared
+        return address, _json(progress)
+
+    def _read(self, tx: Tx) -> tuple[Progress | None, bool]:
+        return tx.progress(self.job_id), tx.never_ran(self.job_id)
+
+    def wait(self, sources: Sources) -> float:
+        return sources.progress_limit.wait(self.job_id)
+
+    def sent(self, sources: Sources) -> None:
+        sources.progress_limit.sent(self.job_id)
+
+
+@dataclass(frozen=True)
+class ClearedTopic(RetainedTopic):
+    """A topic that is retained for a job that is gone."""
+
+    address: str
+
+    async def render(self, sources: Sources) -> tuple[str, str]:
+        return self.address, ""
+
+
+@dataclass(frozen=True)
+class ClearedProgressTopic(ClearedTopic):
+    """The same for progress."""
+
+    qos = JobProgressTopic.qos
+
+
+RETAINED: Final[tuple[type[RetainedTopic], ...]] = (
+    InfoTopic,
+    YtdlpTopic,
+    ThumbnailTopic,
+    SettingValueTopic,
+    JobStateTopic,
+    JobProgressTopic,
+    StateTopic,
+    JobListTopic,
+)
+
+
+def job_payloads(tx: Tx, after: str, limit: int) -> list[tuple[str, str, str, str]]:
+    """Return id, session, state and progress of the jobs behind an id, the payloads as JSON."""
+    return [
+        (job.id, job.session_id, _json(job), _json(tx.progress(job.id)))
+        for job in tx.page(after, limit)
+    ]
+
+
+def _counts_changed(changes: Changes) -> bool:
+    return bool(changes.jobs or changes.queue or changes.settings)
+
+
+def _json(model: Frozen | None) -> str:
+    return "" if model is None else model.model_dump_json()
