@@ -128,7 +128,7 @@ def test_a_password_in_the_search_prefix_is_refused_as_it_would_be_published(
     tmp_path: Path,
 ) -> None:
     wrong = "downloads:\n  search_prefix: https://me:hunter22@searx.example.org/?q=\n"
-    with pytest.raises(ConfigError, match="would be published") as refused:
+    with pytest.raises(ConfigError, match="it is published") as refused:
         load_settings.load(written(tmp_path, wrong))
     assert "hunter22" not in refused.value.message
     good = "downloads:\n  search_prefix: https://searx.example.org/?mail=a@b.example&q=\n"
