@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 from mediarip_mqtt import __version__
-from mediarip_mqtt.cli import completion, history_commands, job_commands
+from mediarip_mqtt.cli import completion, export_import, manage_jobs
 from mediarip_mqtt.cli.client import (
     Client,
     Outcome,
@@ -306,10 +306,10 @@ async def _take(client: Client, table: JobTable) -> Mapping[str, Any] | None:
     return None
 
 
-app.command(name="list")(job_commands.list_jobs)
-app.command()(job_commands.cancel)
-app.command()(job_commands.retry)
-app.command()(job_commands.purge)
+app.command(name="list")(manage_jobs.list_jobs)
+app.command()(manage_jobs.cancel)
+app.command()(manage_jobs.retry)
+app.command()(manage_jobs.purge)
 
 
 @app.command()
@@ -372,8 +372,8 @@ def _value(text: str, *, as_json: bool) -> Any:
 
 
 app.command()(doctor)
-app.command(name="export")(history_commands.export)
-app.command(name="import")(history_commands.import_file)
+app.command(name="export")(export_import.export)
+app.command(name="import")(export_import.import_file)
 
 
 @app.command()

@@ -14,7 +14,7 @@ import pytest
 import typer
 from rich.filesize import decimal
 
-from mediarip_mqtt.cli.job_commands import parse_duration
+from mediarip_mqtt.cli.manage_jobs import parse_duration
 from tests.support.broker import Client, wait_for
 from tests.support.cli import SECONDS, Cli
 from tests.support.server import MediaServer
