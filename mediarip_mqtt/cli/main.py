@@ -38,8 +38,8 @@ from mediarip_mqtt.cli.terminal import (
     out,
     print_json,
 )
-from mediarip_mqtt.commands import parse
-from mediarip_mqtt.commands.payloads import MAIN_ARGUMENT
+from mediarip_mqtt.commands.plain_text import repair_url
+from mediarip_mqtt.commands.registry import CLASSES
 from mediarip_mqtt.contract.media_options import MediaType
 from mediarip_mqtt.contract.models import Priority
 from mediarip_mqtt.contract.settings import Settings
@@ -187,7 +187,7 @@ def download_command(  # noqa: PLR0913 - the options of a download
     """Download over the running service; exit code 0 only if the file is there."""
     loaded = load(config, quiet=True)
     arguments = {
-        ("url" if parse.repair_url(url) else "query"): url,
+        ("url" if repair_url(url) else "query"): url,
         "preset": preset,
         "quality": quality,
         "format_id": format_id,
@@ -349,7 +349,7 @@ def _arguments(name: str, words: list[str]) -> dict[str, Any]:
         except ValueError as error:
             fail(f"The argument is not valid JSON: {error}", Exit.CONFIG)
         return dict(value)
-    main = MAIN_ARGUMENT.get(name) or "id"
+    main = (CLASSES[name].main_argument if name in CLASSES else None) or "id"
     if len(words) == 1 and (main == "url" or "=" not in words[0]):
         return {main: words[0]}
     given = {}

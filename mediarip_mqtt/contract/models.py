@@ -247,6 +247,16 @@ class ProducedFile(Frozen):
     warning: str | None = None
 
 
+class CookieReport(Frozen):
+    """What may be told of a session's cookies."""
+
+    stored: bool
+    count: int = 0
+    expired: int = 0
+    stored_at: Timestamp | None = None
+    last_success: Timestamp | None = Field(None, description="When a download with them succeeded.")
+
+
 class Facts(Frozen):
     """Versions and abilities of what the engine stands on; part of ``info``."""
 

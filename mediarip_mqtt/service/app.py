@@ -17,9 +17,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from mediarip_mqtt import __version__, threads
-from mediarip_mqtt.commands import payloads
-from mediarip_mqtt.commands.effects import PAUSED_KEY, UPDATE_KEY, Effects
-from mediarip_mqtt.commands.intake import Dispatch
+from mediarip_mqtt.commands.context import Context
+from mediarip_mqtt.commands.download_commands import answer_probe
+from mediarip_mqtt.commands.intake import Intake
+from mediarip_mqtt.commands.queue_commands import PAUSED_KEY
+from mediarip_mqtt.commands.registry import CLASSES
+from mediarip_mqtt.commands.update_commands import UPDATE_KEY
 from mediarip_mqtt.contract import events, presets
 from mediarip_mqtt.contract.errors import ConfigError, LinkError, StoreError
 from mediarip_mqtt.contract.models import Facts, PauseReason, now
@@ -175,6 +178,7 @@ class App:
             temp=self._temp_folder(),
             stall_timeout=settings.downloads.stall_timeout,
             limits=self._limits,
+            answer_probe=partial(answer_probe, topics, now),
             clock=now,
         )
         retention = Retention(self._store, jobs, settings.purge, root=self.root, clock=now)
@@ -195,7 +199,7 @@ class App:
             settings,
             topics,
             self._store,
-            commands=payloads.CLASSES,
+            commands=CLASSES,
             extras=self._entity_options,
             read_retained=partial(read_retained, settings.mqtt),
             clock=now,
@@ -206,7 +210,7 @@ class App:
             self._publisher,
             discovery,
             self._handle,
-            lambda: self._dispatch.new_session(),  # noqa: PLW0108 - made below
+            lambda: self._intake.new_session(),  # noqa: PLW0108 - made below
         )
         self._updates = Updates(
             settings,
@@ -219,19 +223,19 @@ class App:
             switch=lambda: None if self._for_one else self._switch.set(),
             clock=now,
         )
-        effects = Effects(settings, topics, jobs, self._preferences, now, self._updates.versions)
-        self._dispatch = Dispatch(
+        context = Context(
             settings,
             topics,
             self._store,
-            effects,
+            jobs,
             self._preferences,
-            self._session.respond,
-            now,
-            cookies=self._cookies,
+            retention,
+            self._cookies,
+            clock=now,
+            ytdlp_versions=self._updates.versions,
             settings_changed=self._settings_changed,
-            retention=retention,
         )
+        self._intake = Intake(context, self._session.respond)
         self._health = Health(
             place(settings), self._signs, lambda: self._store.read(lambda tx: tx.config())
         )
@@ -254,7 +258,7 @@ class App:
         }
 
     async def _handle(self, message: Any) -> None:
-        await self._dispatch.handle(message)
+        await self._intake.handle(message)
 
     async def _work(self, ready: asyncio.Event | None) -> None:
         """Run everything; end in order: intake, downloads, last publications, `offline`."""
@@ -436,7 +440,7 @@ class App:
             "journal_mode": self._journal,
             "filesystem": self._mount.fstype,
             "session_mode": self.settings.session.mode,
-            "commands": sorted(payloads.CLASSES),
+            "commands": sorted(CLASSES),
             "presets": presets.preset_names(self.settings.downloads),
             "settings": self._preferences.describe(),
         }
