@@ -96,7 +96,7 @@ class Intake:
         except CommandError as error:
             reply = _refusal(error, head)
             if session_id is None and self._topics.isolated:
-                # Where that sender may listen, and on no topic of his choice.
+                # Only where that sender may listen: never on a response topic of its choice.
                 await self._respond(f"{self._topics.base}/session/{sender}/response", reply, None)
             else:
                 await self._answer(self._origin(message, session_id or ROOT_SESSION, head), reply)
@@ -171,10 +171,11 @@ class Intake:
         return None if topic.startswith("$") or (own and not replies) else topic
 
     async def _carry_out(self, command: Command, origin: Origin) -> None:
-        """Act and answer, or only answer where this was answered already.
+        """Act and answer, or only answer again.
 
-        That is asked once: in the transaction, or before what comes ahead of it. Between the two
-        nobody else answers this request, for messages are handled one at a time.
+        Whether it was answered already is asked once: in the transaction, or before what comes
+        ahead of it. Not in both: what `prepare` has begun must be ended by `run`, and messages are
+        handled one at a time, so that no other one answers this request in between.
         """
         head = Head(command.command_name, origin.request_id)
         restricted = self._context.is_restricted(origin.session_id)
@@ -224,17 +225,15 @@ class Intake:
     def _run(self, tx: Tx, command: Command, origin: Origin, prepared: Any) -> str:
         """Carry out a command that was not answered yet; return its reply, or `LATER`."""
         name, request_id = command.command_name, origin.request_id
-        if command.reads:
-            found = command.run(tx, self._context, origin, prepared)
-            return LATER if found is None else found.to_json(name, request_id)
         try:
             with tx.savepoint():
                 reply = command.run(tx, self._context, origin, prepared)
+            payload = LATER if reply is None else reply.to_json(name, request_id)
         except CommandError as error:
             command.refused(tx, self._context)
             payload = _refusal(error, Head(name, request_id))
-        else:
-            payload = LATER if reply is None else reply.to_json(name, request_id)
+        if command.reads:
+            return payload
         if request_id and payload != LATER:
             tx.remember_request(origin.session_id, request_id, payload, self._context.clock())
         if origin.mid is not None:
