@@ -1,7 +1,4 @@
-"""Commands about jobs that exist.
-
-`cancel`, `retry`, `delete`, `keep`, `clear`, `prioritize`, `list`, `get`.
-"""
+"""Commands about existing jobs: `cancel`, `retry`, `delete`, `keep`, `clear`, `list`, `get` etc."""
 
 from __future__ import annotations
 
