@@ -77,13 +77,13 @@ PROTECTIONS = (
     ),
     Protection(
         "1 a request id acts once",
-        "mediarip_mqtt.commands.intake:Dispatch._known_reply",
+        "mediarip_mqtt.commands.intake:_known_reply",
         never("origin.request_id"),
         "tests/service/test_whole_service.py::test_a_request_id_acts_once_and_is_answered_again",
     ),
     Protection(
         "1 plain text delivered again acts once",
-        "mediarip_mqtt.commands.intake:Dispatch._known_reply",
+        "mediarip_mqtt.commands.intake:_known_reply",
         never("origin.redelivered"),
         "tests/mqtt/test_session.py::test_a_command_delivered_again_after_a_kill_acts_once_and_is_answered",
     ),
@@ -273,7 +273,7 @@ PROTECTIONS = (
     ),
     Protection(
         "6 a retained command is refused",
-        "mediarip_mqtt.commands.intake:Dispatch._refuse_outright",
+        "mediarip_mqtt.commands.intake:Intake._refuse_outright",
         never("message.retain"),
         "tests/service/test_whole_service.py::test_a_retained_command_is_refused_also_while_the_service_runs",
     ),
@@ -340,8 +340,8 @@ PROTECTIONS = (
     ),
     Protection(
         "6 a payload has a limit",
-        "mediarip_mqtt.commands.intake:Dispatch._refuse_outright",
-        never("len(message.payload)"),
+        "mediarip_mqtt.commands.intake:Intake._refuse_outright",
+        never("self._is_too_large(message.payload)"),
         "tests/service/test_whole_service.py::test_bad_input_is_answered_and_the_service_goes_on",
     ),
     Protection(
@@ -352,13 +352,13 @@ PROTECTIONS = (
     ),
     Protection(
         "7 a session sees its own jobs only",
-        "mediarip_mqtt.commands.effects:Effects.scope",
+        "mediarip_mqtt.commands.context:Context.scope",
         body("return None"),
         "tests/commands/test_sessions.py",
     ),
     Protection(
         "7 a session's replies stay below its topics",
-        "mediarip_mqtt.commands.intake:Dispatch._safe_response_topic",
+        "mediarip_mqtt.commands.intake:Intake._safe_response_topic",
         assigned("replies", "True"),
         "tests/commands/test_sessions.py::test_a_reply_goes_nowhere_that_the_user_could_not_write",
     ),
@@ -370,7 +370,7 @@ PROTECTIONS = (
     ),
     Protection(
         "7 a session's commands have a rate",
-        "mediarip_mqtt.commands.effects:Effects._refuse_too_many",
+        "mediarip_mqtt.commands.admission:Admission._refuse_too_many",
         never("tokens < 1"),
         "tests/commands/test_sessions.py::test_a_user_s_commands_have_a_rate",
     ),

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from mediarip_mqtt.cli.schema import described_topics
 from mediarip_mqtt.cli.schema.described_topics import DEFS, Schema
-from mediarip_mqtt.commands import examples, payloads, replies
+from mediarip_mqtt.commands.registry import CLASSES
+from mediarip_mqtt.commands.replies import Accepted
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.errors import ErrorCode, ErrorScope
 
@@ -84,7 +85,7 @@ SCOPES: Final = {
 def pages() -> dict[str, str]:
     """Return every page by its name."""
     return {
-        "commands.md": _page(COMMANDS, (_command(name) for name in payloads.CLASSES)),
+        "commands.md": _page(COMMANDS, (_command(name) for name in CLASSES)),
         "topics.md": _page(TOPICS.rstrip(), (*_topics(), "", *map(_object, _objects()))),
         "events.md": _page(EVENTS, (_event(name) for name in events.types())),
         "errors.md": _page(ERRORS, (_error(code) for code in ErrorCode)),
@@ -96,9 +97,9 @@ def _page(head: str, sections: Iterable[str]) -> str:
 
 
 def _command(name: str) -> str:
-    cls = payloads.CLASSES[name]
+    cls = CLASSES[name]
     schema = described_topics.definitions()[cls.__name__]
-    main = payloads.MAIN_ARGUMENT[name]
+    main = cls.main_argument
     own = {
         key: one
         for key, one in schema["properties"].items()
@@ -115,16 +116,16 @@ def _command(name: str) -> str:
             for key, one in own.items()
         ]
         lines.append("")
-    lines += ["```json", json.dumps(examples.COMMANDS[name]), "```\n", "The reply:\n"]
-    lines += [f"- {_reply(cls)}" for cls in replies.ACCEPTED[name]]
+    lines += ["```json", json.dumps(cls.example), "```\n", "The reply:\n"]
+    lines += [f"- {_reply(reply)}" for reply in cls.replies()]
     return "\n".join([*lines, ""])
 
 
-def _reply(cls: type[replies.Accepted]) -> str:
+def _reply(cls: type[Accepted]) -> str:
     own = {
         key: _link(one)
         for key, one in described_topics.definitions()[cls.__name__]["properties"].items()
-        if key not in replies.Accepted.model_fields
+        if key not in Accepted.model_fields
     }
     keys = ", ".join(f"`{key}`{link}" for key, link in own.items())
     return f"{keys}: {_first_line(cls)}"
@@ -163,10 +164,10 @@ def _objects() -> list[str]:
         *(one.payload for one in published if _is_object(one) and "." not in one.name),
         *(
             described_topics.definitions()[one.__name__]
-            for all_ in replies.ACCEPTED.values()
-            for one in all_
+            for cls in CLASSES.values()
+            for one in cls.replies()
         ),
-        *(described_topics.definitions()[one.__name__] for one in payloads.CLASSES.values()),
+        *(described_topics.definitions()[one.__name__] for one in CLASSES.values()),
     ]
     while todo:
         for name in re.findall(rf"{re.escape(DEFS)}(\w+)", json.dumps(todo.pop(0))):

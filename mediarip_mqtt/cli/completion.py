@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mediarip_mqtt.commands import payloads
+from mediarip_mqtt.commands.registry import CLASSES
 from mediarip_mqtt.contract import presets as presets_module
 from mediarip_mqtt.contract import settings
 from mediarip_mqtt.contract.errors import ConfigError
@@ -14,7 +14,7 @@ from mediarip_mqtt.service import load_settings
 
 def command_names(incomplete: str) -> list[str]:
     """Return the matching MQTT commands."""
-    return [name for name in sorted(payloads.CLASSES) if name.startswith(incomplete)]
+    return [name for name in sorted(CLASSES) if name.startswith(incomplete)]
 
 
 def presets(incomplete: str) -> list[str]:

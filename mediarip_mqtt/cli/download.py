@@ -15,7 +15,7 @@ from mediarip_mqtt.cli import completion
 from mediarip_mqtt.cli.client import Snapshot, accepted_job, follow, open_client, reachable
 from mediarip_mqtt.cli.display import ProgressBar, clean, print_line, title_of
 from mediarip_mqtt.cli.terminal import AsJson, Config, Exit, carry_out, err, load, print_json
-from mediarip_mqtt.commands import parse
+from mediarip_mqtt.commands.plain_text import repair_url
 from mediarip_mqtt.contract.media_options import MediaType
 from mediarip_mqtt.contract.models import JobStatus, Priority
 from mediarip_mqtt.contract.settings import MqttSettings, Settings
@@ -69,7 +69,7 @@ def download(  # noqa: PLR0913 - one parameter per option
     """Download with the running service; exit code 0 only if the download completed."""
     loaded = load(config, quiet=True)
     options = {
-        ("url" if parse.repair_url(url) else "query"): url,
+        ("url" if repair_url(url) else "query"): url,
         "preset": preset,
         "quality": quality,
         "format_id": format_id,

@@ -11,7 +11,7 @@ import typer
 from mediarip_mqtt.cli import completion
 from mediarip_mqtt.cli.client import open_client, reachable
 from mediarip_mqtt.cli.terminal import Config, Exit, carry_out, fail, load, print_json
-from mediarip_mqtt.commands.payloads import MAIN_ARGUMENT
+from mediarip_mqtt.commands.registry import CLASSES
 from mediarip_mqtt.contract.settings import Settings
 
 
@@ -51,7 +51,7 @@ def _arguments(name: str, words: list[str]) -> dict[str, Any]:
         except ValueError as error:
             fail(f"The argument is not valid JSON: {error}", Exit.CONFIG)
         return dict(value)
-    main = MAIN_ARGUMENT.get(name) or "id"
+    main = (CLASSES[name].main_argument if name in CLASSES else None) or "id"
     if len(words) == 1 and (main == "url" or "=" not in words[0]):
         return {main: words[0]}
     arguments = {}

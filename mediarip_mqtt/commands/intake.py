@@ -8,28 +8,18 @@ that only read are answered directly.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Awaitable
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, Protocol
 
-from mediarip_mqtt import threads
 from mediarip_mqtt.commands import parse
-from mediarip_mqtt.commands.effects import Effects, Origin, name_of
-from mediarip_mqtt.commands.payloads import (
-    Base,
-    ChangeSettings,
-    Delete,
-    Errors,
-    Get,
-    List,
-    ManageCookies,
-    Purge,
-)
+from mediarip_mqtt.commands.admission import Admission
+from mediarip_mqtt.commands.context import Context, Origin
+from mediarip_mqtt.commands.family import Command
+from mediarip_mqtt.commands.parse import Head
+from mediarip_mqtt.commands.replies import Refused
+from mediarip_mqtt.commands.setting_commands import ChangeSettings
 from mediarip_mqtt.contract.errors import (
     CommandError,
     ErrorCode,
@@ -37,27 +27,20 @@ from mediarip_mqtt.contract.errors import (
     StoreError,
     StoreProblem,
 )
-from mediarip_mqtt.contract.models import ProducedFile
-from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
-from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import (
     ROOT_SESSION,
     SESSION_ID,
+    CommandTopic,
     SettingTopic,
-    Topics,
-    dumps,
-    refused,
 )
-from mediarip_mqtt.engine.cookie_files import Cookies
 from mediarip_mqtt.fault_points import fault
-from mediarip_mqtt.jobs.retention import Retention
 from mediarip_mqtt.mqtt.connection import Message
-from mediarip_mqtt.store import Store, Tx
-from mediarip_mqtt.volume.files import remove_owned
+from mediarip_mqtt.store import Tx
 
+HEAD_SIZE: Final = 8192  # bytes of a too large payload in which its command's name is looked for
 MAX_RESPONSE_TOPIC: Final = 512
-LATER: Final = ""  # the reply to a delivery that is answered later
 MAX_RESPONSE_LEVELS: Final = 30  # Mosquitto takes 200, other brokers fewer
+LATER: Final = ""  # kept as the reply to a delivery that is answered later
 
 logger = logging.getLogger(__name__)
 
@@ -69,34 +52,16 @@ class Respond(Protocol):
         """Publish."""
 
 
-class Dispatch:
-    """Turns messages into commands and carries them out."""
+class Intake:
+    """Turns messages into commands and carries them out, one at a time."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the parts it joins
-        self,
-        settings: Settings,
-        topics: Topics,
-        store: Store,
-        effects: Effects,
-        preferences: Preferences,
-        respond: Respond,
-        clock: Callable[[], datetime],
-        *,
-        cookies: Cookies,
-        settings_changed: Callable[[], None],
-        retention: Retention,
-    ) -> None:
-        self._settings = settings
-        self._topics = topics
-        self._store = store
-        self._effects = effects
-        self._preferences = preferences
+    def __init__(self, context: Context, respond: Respond) -> None:
+        self._context = context
         self._respond = respond
-        self._clock = clock
-        self._cookies = cookies
-        self._settings_changed = settings_changed
-        self._retention = retention
-        self._root: Path = settings.storage.root
+        self._settings = context.settings
+        self._topics = context.topics
+        self._store = context.store
+        self._admission = Admission(context.preferences)
 
     async def new_session(self) -> None:
         """Forget what was delivered in a session that the broker has lost."""
@@ -116,30 +81,38 @@ class Dispatch:
             return
         if message.retain and not message.payload:
             return  # someone clears a retained command: nothing is asked
-        name = "settings" if isinstance(target, SettingTopic) else target.name
-        sid = ROOT_SESSION if isinstance(target, SettingTopic) else target.session_id
-        session_id = self._session(sid, message.topic)
-        request_id: str | None = None
+        sender = target.session_id if isinstance(target, CommandTopic) else ROOT_SESSION
+        session_id = self._session(sender, message.topic)
+        head = self._head(message, target)
         try:
             self._refuse_outright(message)
             command = (
-                self._setting(target.key, message.payload)
+                parse.parse_setting(message.payload, target.key)
                 if isinstance(target, SettingTopic)
-                else parse.parse(message.payload, name)
+                else parse.parse(message.payload, target.name)
             )
             if session_id is None:
-                raise parse.ParseError(_nobody(sid), name_of(command), command.request_id)
+                raise _no_session(sender)
         except CommandError as error:
-            if isinstance(error, parse.ParseError):
-                name, request_id = error.command or name, error.request_id
-            reply = refused(_bounded(name), request_id, error)
+            reply = _refusal(error, head)
             if session_id is None and self._topics.isolated:
-                await self._answer_nobody(sid, reply)
-                return
-            origin = self._origin(message, session_id or ROOT_SESSION, request_id)
-            await self._answer(origin, reply)
+                # Only where that sender may listen: never on a response topic of its choice.
+                await self._respond(f"{self._topics.base}/session/{sender}/response", reply, None)
+            else:
+                await self._answer(self._origin(message, session_id or ROOT_SESSION, head), reply)
             return
-        await self._carry_out(command, self._origin(message, session_id, command.request_id))
+        await self._carry_out(command, self._origin(message, session_id, head))
+
+    def _head(self, message: Message, target: CommandTopic | SettingTopic) -> Head:
+        if isinstance(target, SettingTopic):
+            return Head(ChangeSettings.command_name, None)
+        payload = message.payload
+        return parse.read_head(
+            payload[:HEAD_SIZE] if self._is_too_large(payload) else payload, target.name
+        )
+
+    def _is_too_large(self, payload: bytes) -> bool:
+        return len(payload) > self._settings.mqtt.max_payload
 
     def _refuse_outright(self, message: Message) -> None:
         if message.retain:
@@ -149,40 +122,27 @@ class Dispatch:
                 f"A retained command on {message.topic} is never carried out, since it would run "
                 "at every reconnect. Publish it without the retain flag, and clear the topic.",
             )
-        if len(message.payload) > self._settings.mqtt.max_payload:
+        if self._is_too_large(message.payload):
             raise CommandError(
                 ErrorCode.PAYLOAD_TOO_LARGE,
                 f"The payload has {len(message.payload)} bytes; {self._settings.mqtt.max_payload} "
                 "are allowed.",
             )
 
-    def _session(self, sid: str, topic: str) -> str | None:
+    def _session(self, sender: str, topic: str) -> str | None:
         """Return whose command it is; None where the topic names a session that can't be."""
         named = topic.startswith(f"{self._topics.base}/session/")
         # A user of that name would be the root's own session, from which nobody is kept apart.
-        if named and self._topics.isolated and sid == ROOT_SESSION:
+        if named and self._topics.isolated and sender == ROOT_SESSION:
             return None
-        if not SESSION_ID.fullmatch(sid):
+        if not SESSION_ID.fullmatch(sender):
             return None
-        return ROOT_SESSION if self._settings.session.mode == "open" else sid
+        return ROOT_SESSION if self._settings.session.mode == "open" else sender
 
-    def _setting(self, key: str, payload: bytes) -> ChangeSettings:
-        try:
-            text = payload.decode("utf-8").strip()
-        except UnicodeDecodeError:
-            raise CommandError(
-                ErrorCode.INVALID_PAYLOAD, "The payload is not UTF-8 text.", field=key[:64]
-            ) from None
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            value = text
-        return ChangeSettings(values={key: value})
-
-    def _origin(self, message: Message, session_id: str, request_id: str | None) -> Origin:
+    def _origin(self, message: Message, session_id: str, head: Head) -> Origin:
         return Origin(
             session_id=session_id,
-            request_id=request_id,
+            request_id=head.request_id,
             response_topic=self._safe_response_topic(message.response_topic, session_id),
             correlation=message.correlation,
             mid=message.mid if message.qos else None,
@@ -190,7 +150,7 @@ class Dispatch:
                 message.topic.encode() + b"\0" + message.payload, digest_size=16
             ).hexdigest(),
             redelivered=message.dup,
-            at=self._clock(),
+            at=self._context.clock(),
         )
 
     def _safe_response_topic(self, topic: str | None, session_id: str) -> str | None:
@@ -206,192 +166,124 @@ class Dispatch:
             return None
         own = topic == self._topics.base or topic.startswith(f"{self._topics.base}/")
         replies = topic.startswith(f"{self._topics.of(session_id).response}/")
-        if self._effects.scope(session_id) not in {None, ROOT_SESSION}:
+        if self._context.is_restricted(session_id):
             return topic if replies else None
         return None if topic.startswith("$") or (own and not replies) else topic
 
-    async def _carry_out(self, command: Base, origin: Origin) -> None:
-        name = name_of(command)
+    async def _carry_out(self, command: Command, origin: Origin) -> None:
+        """Act and answer, or only answer again.
+
+        Whether it was answered already is asked once: in the transaction, or before what comes
+        ahead of it. Not in both: what `prepare` has begun must be ended by `run`, and messages are
+        handled one at a time, so that no other one answers this request in between.
+        """
+        head = Head(command.command_name, origin.request_id)
+        restricted = self._context.is_restricted(origin.session_id)
+        asked_before = restricted or command.prepares
+        known: str | None = None
+        prepared: Any = None
         try:
-            await self._admit(command, origin)
-            if isinstance(command, List | Get | Errors):
-                reply = await self._store.read(lambda tx: self._read(tx, command, origin))
+            if asked_before:
+                known = await self._store.read(partial(_known_reply, origin=origin))
+            if known is None and restricted:
+                self._admission.check(command, origin.session_id)
+            if known is None and command.prepares:
+                prepared = await command.prepare(self._context, origin)
+
+            def act(tx: Tx) -> str:
+                """Return the reply, or `LATER`."""
+                reply = known if asked_before else _known_reply(tx, origin)
+                return self._run(tx, command, origin, prepared) if reply is None else reply
+
+            if command.reads:
+                reply = await self._store.read(act)
             else:
-                match command:
-                    case Delete():
-                        origin = await self._without_files(command, origin)
-                    case Purge():
-                        origin = await self._with_purge(command, origin)
-                    case ManageCookies():
-                        origin = await self._with_cookies(command, origin)
-                await self._store.write(lambda tx: self._write(tx, command, origin))
-                if isinstance(command, ChangeSettings):
-                    await self._restore_preferences()
+                await self._store.write(lambda tx: self._post(tx, origin, act(tx)))
+                await command.committed(self._context)
                 return  # the reply is in the outbox, committed with the effect
         except CommandError as error:
-            reply = dumps(refused(name, origin.request_id, error))
+            reply = _refusal(error, head)
         except StoreError as error:
-            logger.error("%s: the store can't be used: %s", name, error)  # noqa: TRY400 - no traceback for a lost volume
-            begun = isinstance(command, Purge | Delete | ManageCookies)
-            done = "a part may be done" if begun else "nothing was done"
-            failure = CommandError(
-                ErrorCode.STORAGE_UNAVAILABLE,
-                f"The volume is full; {done}. Free some space, then try again."
-                if error.kind is StoreProblem.FULL
-                else f"The store on the volume can't be used right now; {done}. Try again when the "
-                "volume is back.",
-            )
-            reply = dumps(refused(name, origin.request_id, failure))
+            logger.error("%s: the store can't be used: %s", head.command, error)  # noqa: TRY400 - no traceback for a lost volume
+            reply = _refusal(_unavailable(error, begun=command.prepares), head)
         except MediaripError:
             raise
         except Exception:
-            logger.exception("%s: failed", name)
+            logger.exception("%s: failed", head.command)
             failure = CommandError(ErrorCode.INTERNAL, "The service failed at this; see its log.")
-            reply = dumps(refused(name, origin.request_id, failure))
+            reply = _refusal(failure, head)
         await self._answer(origin, reply)
 
-    async def _admit(self, command: Base, origin: Origin) -> None:
-        """Refuse what an isolated session may not, before anything is done or written."""
-        if self._effects.scope(origin.session_id) in {None, ROOT_SESSION}:
-            return
-        if await self._store.read(lambda tx: self._known_reply(tx, origin)) is None:
-            self._effects.admit(command, origin.session_id)
-
-    async def _restore_preferences(self) -> None:
-        try:
-            self._preferences.restore(await self._store.read(lambda tx: tx.config()))
-            self._settings_changed()
-        except StoreError as error:
-            logger.warning("settings: committed, and in force at the next start: %s", error)
-
-    async def _answer_nobody(self, sid: str, reply: dict[str, Any]) -> None:
-        """Answer a sender without a session where he may listen, and on no topic that he chose."""
-        payload = dumps(reply)
-        logger.info("refused: %s", payload[:400])
-        await self._respond(f"{self._topics.base}/session/{sid}/response", payload, None)
-
-    async def _answer(self, origin: Origin, reply: dict[str, Any] | str) -> None:
-        payload = reply if isinstance(reply, str) else dumps(reply)
-        if '"ok":false' in payload[:12]:
-            logger.info("refused: %s", payload[:400])
-        await self._respond(self._topics.of(origin.session_id).response, payload, None)
+    async def _answer(self, origin: Origin, reply: str) -> None:
+        """Publish a reply that nothing keeps."""
+        await self._respond(self._topics.of(origin.session_id).response, reply, None)
         if origin.response_topic:
-            await self._respond(origin.response_topic, payload, origin.correlation)
+            await self._respond(origin.response_topic, reply, origin.correlation)
 
     # In a transaction
 
-    def _write(self, tx: Tx, command: Base, origin: Origin) -> None:
-        """Carry out a command; its reply is committed with its effect."""
-        known = self._known_reply(tx, origin)
-        if known is None:
-            try:
-                with tx.savepoint():
-                    result = self._effects.carry_out(tx, command, origin)
-            except CommandError as error:
-                result = refused(name_of(command), origin.request_id, error)
-                logger.info("refused: %s", dumps(result)[:400])
-                if isinstance(command, ChangeSettings):
-                    # Published again, so that a control shows the truth.
-                    shown = self._preferences.values()
-                    tx.changes.settings.update(
-                        PREFIX + key for key in command.values if key in shown
-                    )
-            if result is None:  # a probe: answered when it is done, and once
-                if origin.mid is not None:
-                    tx.remember_delivery(origin.mid, origin.digest, LATER, self._clock())
-                return
-            known = dumps(result)
-            if origin.request_id:
-                tx.remember_request(origin.session_id, origin.request_id, known, self._clock())
-            if origin.mid is not None:
-                tx.remember_delivery(origin.mid, origin.digest, known, self._clock())
-        if known == LATER:
+    def _run(self, tx: Tx, command: Command, origin: Origin, prepared: Any) -> str:
+        """Carry out a command that was not answered yet; return its reply, or `LATER`."""
+        name, request_id = command.command_name, origin.request_id
+        try:
+            with tx.savepoint():
+                reply = command.run(tx, self._context, origin, prepared)
+            payload = LATER if reply is None else reply.to_json(name, request_id)
+        except CommandError as error:
+            command.refused(tx, self._context)
+            payload = _refusal(error, Head(name, request_id))
+        if command.reads:
+            return payload
+        if request_id and payload != LATER:
+            tx.remember_request(origin.session_id, request_id, payload, self._context.clock())
+        if origin.mid is not None:
+            tx.remember_delivery(origin.mid, origin.digest, payload, self._context.clock())
+        return payload
+
+    def _post(self, tx: Tx, origin: Origin, reply: str) -> None:
+        """Put a reply in the outbox."""
+        if reply == LATER:
             return
-        tx.reply(self._topics.of(origin.session_id).response, known, self._clock())
+        now = self._context.clock()
+        tx.reply(self._topics.of(origin.session_id).response, reply, now)
         if origin.response_topic:
-            tx.reply(origin.response_topic, known, self._clock(), origin.correlation)
+            tx.reply(origin.response_topic, reply, now, origin.correlation)
 
-    def _known_reply(self, tx: Tx, origin: Origin) -> str | None:
-        if origin.request_id:
-            known = tx.reply_to_request(origin.session_id, origin.request_id)
-            if known is not None:
-                return known
-        if origin.redelivered and origin.mid is not None:
-            return tx.reply_to_delivery(origin.mid, origin.digest)
-        return None
 
-    def _read(self, tx: Tx, command: Base, origin: Origin) -> str:
-        known = self._known_reply(tx, origin)
+def _known_reply(tx: Tx, origin: Origin) -> str | None:
+    """Return the reply that this request, or this delivery, got already; None where it got none."""
+    if origin.request_id:
+        known = tx.reply_to_request(origin.session_id, origin.request_id)
         if known is not None:
             return known
-        return dumps(self._effects.carry_out(tx, command, origin))
-
-    async def _without_files(self, command: Delete, origin: Origin) -> Origin:
-        """Remove the files before the rows that name them: a kill between leaves no orphan.
-
-        What is left of a move that was begun goes in any case: it is no file of theirs yet.
-        """
-
-        def look(tx: Tx) -> tuple[list[str], list[ProducedFile]] | None:
-            if self._known_reply(tx, origin) is not None:
-                return None  # it has acted already; `last` may be another job by now
-            if not command.files and not tx.planned_jobs():
-                return None
-            ids = self._effects.to_delete(tx, command, origin)
-            return ids, [one for one in tx.owned_files(ids) if command.files or one.temp_path]
-
-        found = await self._store.read(look)
-        if found is None:
-            return origin
-        for file in found[1]:
-            try:
-                await threads.call(remove_owned, self._root, file)
-            except OSError as error:
-                raise CommandError(
-                    ErrorCode.STORAGE_UNAVAILABLE,
-                    f"The file {file.filename!r} can't be removed: {error.strerror}. The jobs were "
-                    "kept.",
-                ) from None
-        return replace(origin, deleted=frozenset(found[0])) if command.files else origin
-
-    async def _with_purge(self, command: Purge, origin: Origin) -> Origin:
-        """Remove in small transactions what goes; the last jobs go in the reply's own."""
-        if await self._store.read(lambda tx: self._known_reply(tx, origin)) is not None:
-            return origin  # it has acted already
-        rule = self._effects.purge_rule(command, origin)
-        files = command.files
-        if files is None:
-            files = self._settings.purge.files or command.max_total_size is not None
-        work = self._retention.preview if command.dry_run else self._retention.begin
-        purge = await work(rule, files=files)
-        finish = partial(self._retention.finish, purge=purge, session_id=origin.session_id)
-        return replace(origin, purge=finish)
-
-    async def _with_cookies(self, command: ManageCookies, origin: Origin) -> Origin:
-        """Store or delete cookies; return the origin with a report on what there is then."""
-        if await self._store.read(lambda tx: self._known_reply(tx, origin)) is not None:
-            return origin  # it has acted already
-        session, content = origin.session_id, command.content
-
-        def act() -> dict[str, Any]:
-            if content is not None:
-                self._cookies.save(session, content.get_secret_value())
-            elif command.delete:
-                self._cookies.remove(session)
-            return self._cookies.report(session).payload()
-
-        try:
-            return replace(origin, cookies=await threads.start(act, "cookies"))
-        except OSError as error:
-            raise CommandError(
-                ErrorCode.STORAGE_UNAVAILABLE,
-                f"The cookies can't be stored on the volume: {error.strerror}.",
-            ) from None
+    if origin.redelivered and origin.mid is not None:
+        return tx.reply_to_delivery(origin.mid, origin.digest)
+    return None
 
 
-def _nobody(sid: str) -> CommandError:
-    """Return why a session can't be one."""
-    if sid == ROOT_SESSION:
+def _refusal(error: MediaripError, head: Head) -> str:
+    """Return the reply that tells of an error, and log it."""
+    reply = Refused.of(error, head.command, head.request_id).model_dump_json()
+    logger.info("refused: %s", reply[:400])
+    return reply
+
+
+def _unavailable(error: StoreError, *, begun: bool) -> CommandError:
+    """Return the error for a command that the store could not take."""
+    done = "a part may be done" if begun else "nothing was done"
+    if error.kind is StoreProblem.FULL:
+        text = f"The volume is full; {done}. Free some space, then try again."
+    else:
+        text = (
+            f"The store on the volume can't be used right now; {done}. Try again when the volume "
+            "is back."
+        )
+    return CommandError(ErrorCode.STORAGE_UNAVAILABLE, text)
+
+
+def _no_session(sender: str) -> CommandError:
+    """Return why a topic's session can't be one."""
+    if sender == ROOT_SESSION:
         return CommandError(
             ErrorCode.FORBIDDEN,
             f"The session `{ROOT_SESSION}` is the service's own. Use a session of another "
@@ -403,7 +295,3 @@ def _nobody(sid: str) -> CommandError:
         "A session's name has 1 to 64 letters, digits and `_ . @ -`.",
         field="session_id",
     )
-
-
-def _bounded(name: str | None) -> str | None:
-    return name[:64] if name else name

@@ -251,6 +251,16 @@ class ProducedFile(Frozen):
     warning: str | None = None
 
 
+class CookieReport(Frozen):
+    """What may be told of a session's cookies."""
+
+    stored: bool
+    count: int = 0
+    expired: int = 0
+    stored_at: Timestamp | None = None
+    last_success: Timestamp | None = Field(None, description="When a download with them succeeded.")
+
+
 class Facts(Frozen):
     """Versions of the programs that the engine uses; part of ``info``."""
 

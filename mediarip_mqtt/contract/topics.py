@@ -7,8 +7,6 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mediarip_mqtt.contract.errors import MediaripError
-
 CONTRACT_VERSION: Final = 1
 SESSION_ID: Final = re.compile(r"^[A-Za-z0-9_.@-]{1,64}$")
 ROOT_SESSION: Final = "default"
@@ -168,18 +166,3 @@ class Topics:
 def dumps(value: Any) -> str:
     """Serialize a payload: compact JSON in UTF-8; raise ValueError for NaN."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def accepted(command: str, request_id: str | None, **result: Any) -> dict[str, Any]:
-    """Return the reply to a command that was carried out."""
-    return {"ok": True, "command": command, "request_id": request_id, **result}
-
-
-def refused(command: str | None, request_id: str | None, error: MediaripError) -> dict[str, Any]:
-    """Return the reply to a command that was refused."""
-    return {
-        "ok": False,
-        "command": command,
-        "request_id": request_id,
-        "error": {"code": error.code, "message": error.message, "field": error.field},
-    }

@@ -10,16 +10,15 @@ import hashlib
 import io
 import os
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.cookiejar import Cookie, LoadError
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from yt_dlp.cookies import YoutubeDLCookieJar
 
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
-from mediarip_mqtt.contract.models import utc_iso
+from mediarip_mqtt.contract.models import CookieReport
 
 FIELDS: Final = 7  # domain, subdomains, path, secure, expires, name, value
 MAX_COOKIES: Final = 5000
@@ -28,23 +27,6 @@ _HEADER: Final = re.compile(r"#\s*(?:Netscape )?HTTP Cookie File", re.IGNORECASE
 _HTTP_ONLY: Final = "#HttpOnly_"
 _DOMAIN: Final = re.compile(r"\.?[\w-]+(?:\.[\w-]+)*")
 _EXPIRES: Final = re.compile(r"(?:\d{1,15}(?:\.\d+)?)?")
-
-
-@dataclass(frozen=True)
-class CookieReport:
-    """What may be told of a session's cookies: how many, since when, and whether they helped."""
-
-    stored: bool
-    count: int = 0
-    expired: int = 0
-    stored_at: datetime | None = None
-    last_success: datetime | None = None
-
-    def payload(self) -> dict[str, Any]:
-        """Return it for a reply."""
-        moments = {"stored_at": self.stored_at, "last_success": self.last_success}
-        told = {key: utc_iso(one) if one else None for key, one in moments.items()}
-        return {"stored": self.stored, "count": self.count, "expired": self.expired, **told}
 
 
 class Cookies:

@@ -5,15 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+
+from pydantic import Field
 
 from mediarip_mqtt.contract import events, texts
-from mediarip_mqtt.contract.errors import CommandError
+from mediarip_mqtt.contract.errors import CommandError, ErrorCode
+from mediarip_mqtt.contract.frozen import Frozen
 from mediarip_mqtt.contract.models import TERMINAL
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.urls import check_picture, check_url
 from mediarip_mqtt.jobs.history_records import Record
 from mediarip_mqtt.store import Tx
+
+
+class NotTaken(Frozen):
+    """A record that was not imported."""
+
+    index: int = Field(description="Its place in `jobs`, from 0.")
+    code: ErrorCode
+    message: str
+
+
+class TakenOver(Frozen):
+    """What became of the records of an import."""
+
+    imported: int = Field(description="Jobs that are new.")
+    skipped: int = Field(description="Jobs that were there already.")
+    refused: list[NotTaken]
+    dry_run: bool
 
 
 @dataclass(frozen=True)
@@ -26,18 +45,18 @@ class Importing:
     now: datetime
     dry_run: bool = False
 
-    def take(self, tx: Tx, records: Sequence[Record]) -> dict[str, Any]:
+    def take(self, tx: Tx, records: Sequence[Record]) -> TakenOver:
         """Add the jobs that are not there yet; return the counts, and why others were refused.
 
         Nothing is written into the table of files, so that no end of such a job removes one.
         """
         imported, known = 0, 0
-        refused: list[dict[str, Any]] = []
+        refused: list[NotTaken] = []
         for index, record in enumerate(records):
             try:
                 url = self._url(record.url)
             except CommandError as error:
-                refused.append({"index": index, "code": error.code, "message": error.message})
+                refused.append(NotTaken(index=index, code=error.code, message=error.message))
                 continue
             job_id = self._free_id(tx, record)
             if job_id is None:
@@ -48,12 +67,7 @@ class Importing:
                 self._add(tx, record, job_id, url)
         if imported and not self.dry_run:
             tx.emit(events.Imported(at=self.now, count=imported), self.session_id)
-        return {
-            "imported": imported,
-            "skipped": known,
-            "refused": refused,
-            "dry_run": self.dry_run,
-        }
+        return TakenOver(imported=imported, skipped=known, refused=refused, dry_run=self.dry_run)
 
     def _add(self, tx: Tx, record: Record, job_id: str, url: str) -> None:
         parent = tx.job(record.parent_id) if record.parent_id else None

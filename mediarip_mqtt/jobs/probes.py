@@ -6,11 +6,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, MediaripError, Stopped
 from mediarip_mqtt.contract.models import Job, MediaInfo
-from mediarip_mqtt.contract.topics import Topics, accepted, dumps, refused
+from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.protocol import Engine, Extraction, Task
 from mediarip_mqtt.jobs.fair_queue import Turns
 from mediarip_mqtt.jobs.slot import Slot
@@ -36,6 +36,13 @@ class Commit(Protocol):
         """Write."""
 
 
+class Answer(Protocol):
+    """Writes the reply to a probe: what the page offers, or why it could not be read."""
+
+    def __call__(self, tx: Tx, probe: Probe, found: MediaInfo | MediaripError, /) -> None:
+        """Write."""
+
+
 class Probing:
     """Reads the pages of the probes that wait in the store."""
 
@@ -47,6 +54,7 @@ class Probing:
         *,
         extract: Extract,
         commit: Commit,
+        answer: Answer,
         task: Callable[[Job], Task],
         done: Callable[[], None],
         ending: asyncio.Event,
@@ -57,6 +65,7 @@ class Probing:
         self._topics = topics
         self._extract = extract
         self._commit = commit
+        self._answer = answer
         self._task = task
         self._done = done
         self._ending = ending
@@ -89,16 +98,11 @@ class Probing:
 
     async def _probe(self, probe: Probe) -> None:
         try:
-            reply = await self._look(probe)
-            payload = dumps(reply)
+            found = await self._look(probe)
 
             def answer(tx: Tx) -> None:
                 tx.end_probe(probe.id)
-                if probe.request_id:
-                    tx.remember_request(probe.session_id, probe.request_id, payload, self._clock())
-                tx.reply(self._topics.of(probe.session_id).response, payload, self._clock())
-                if probe.response_topic:
-                    tx.reply(probe.response_topic, payload, self._clock(), probe.correlation)
+                self._answer(tx, probe, found)
 
             await self._commit(answer)
         except Stopped:
@@ -109,7 +113,7 @@ class Probing:
             self._running.pop(probe.id, None)
             self._done()
 
-    async def _look(self, probe: Probe) -> dict[str, Any]:
+    async def _look(self, probe: Probe) -> MediaInfo | MediaripError:
         job = Job(
             id=f"probe-{probe.id}",
             session_id=probe.session_id,
@@ -121,31 +125,23 @@ class Probing:
         timer = asyncio.get_running_loop().call_later(PROBE_TIME, slot.stop)
         watcher = asyncio.ensure_future(self._stop_with_service(slot))
         try:
-            found = await self._extract(slot, lambda: self._engine.extract(task, slot.control))
+            page = await self._extract(slot, lambda: self._engine.extract(task, slot.control))
         except Stopped:
             if self._ending.is_set():
                 raise
-            failure = DownloadError(
+            return DownloadError(
                 ErrorCode.TIMEOUT, f"The page was not read within {PROBE_TIME:.0f} s."
             )
-            return refused("probe", probe.request_id, failure)
         except MediaripError as error:
-            return refused("probe", probe.request_id, error)
+            return error
         except Exception:
             logger.exception("probe of %s failed", probe.url)
-            failure = DownloadError(ErrorCode.INTERNAL, "The service failed at this; see its log.")
-            return refused("probe", probe.request_id, failure)
+            return DownloadError(ErrorCode.INTERNAL, "The service failed at this; see its log.")
         finally:
             timer.cancel()
             watcher.cancel()
-        return _reply(probe, found.info)
+        return page.info
 
     async def _stop_with_service(self, slot: Slot) -> None:
         await self._ending.wait()
         slot.stop()
-
-
-def _reply(probe: Probe, info: MediaInfo) -> dict[str, Any]:
-    found = info.model_dump(mode="json")
-    found["url"] = probe.url
-    return accepted("probe", probe.request_id, **found)

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from pydantic import Field
 
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract import events
+from mediarip_mqtt.contract.frozen import Frozen
 from mediarip_mqtt.contract.models import TERMINAL, Job, JobStatus, ProducedFile
 from mediarip_mqtt.contract.settings import PurgeSettings
 from mediarip_mqtt.contract.topics import ROOT_SESSION
@@ -55,8 +58,20 @@ class Rule:
         return going[::-1]
 
 
+class PurgeReport(Frozen):
+    """What a purge has removed, or would remove."""
+
+    removed: list[str] = Field(description="Their ids, 1000 at most.")
+    count: int = Field(description="All of them.")
+    files: int = Field(description="Files that went with them.")
+    freed: int = Field(description="Bytes of those files.")
+    kept: int = Field(description="Finished jobs that are kept: `keep`.")
+    failed: int = Field(description="Jobs that stay, as a file of theirs can't be removed.")
+    dry_run: bool
+
+
 @dataclass
-class Purge:
+class PurgeRun:
     """A purge under way: what has gone so far, and the ``rest`` that `Retention.finish` ends."""
 
     rule: Rule
@@ -68,17 +83,17 @@ class Purge:
     freed: int = 0  # bytes
     failed: int = 0  # jobs that stay because a file of theirs can't be removed
 
-    def report(self, kept: int) -> dict[str, Any]:
-        """Return what the reply says."""
-        return {
-            "removed": self.removed[:NAMED],
-            "count": len(self.removed),
-            "files": self.files_removed,
-            "freed": self.freed,
-            "kept": kept,
-            "failed": self.failed,
-            "dry_run": self.dry_run,
-        }
+    def report(self, kept: int) -> PurgeReport:
+        """Return what to tell of it; ``kept`` is how many finished jobs `keep` protects."""
+        return PurgeReport(
+            removed=self.removed[:NAMED],
+            count=len(self.removed),
+            files=self.files_removed,
+            freed=self.freed,
+            kept=kept,
+            failed=self.failed,
+            dry_run=self.dry_run,
+        )
 
 
 class Retention:
@@ -108,12 +123,12 @@ class Retention:
         )
         purge = await self.begin(rule, files=self.settings.files)
         report = await self._store.write(lambda tx: self.finish(tx, purge))
-        if report["count"]:
+        if report.count:
             logger.info(
                 "purge: %d jobs and %d files went, %d bytes were freed",
-                report["count"],
-                report["files"],
-                report["freed"],
+                report.count,
+                report.files,
+                report.freed,
             )
 
     async def forget(self) -> None:
@@ -125,13 +140,13 @@ class Retention:
         await self._store.write(lambda tx: tx.forget_errors(moment))
         await self._store.write(lambda tx: tx.forget_requests(moment - PRIVATE_REPLIES))
 
-    async def begin(self, rule: Rule, *, files: bool) -> Purge:
+    async def begin(self, rule: Rule, *, files: bool) -> PurgeRun:
         """Remove the chosen jobs, and their files where wanted, but for the last rows.
 
         Those go in the transaction that also holds the report, by `finish`. A kill in between
         leaves jobs of which some have no file any more: the same purge again takes them.
         """
-        purge = Purge(rule, files)
+        purge = PurgeRun(rule, files)
         ids = await self._store.read(rule.choose)
         planned = await self._store.read(Tx.planned_jobs)
         while True:
@@ -143,10 +158,10 @@ class Retention:
                 return purge
             purge.removed += await self._store.write(partial(self._delete, job_ids=chunk))
 
-    async def preview(self, rule: Rule, *, files: bool) -> Purge:
+    async def preview(self, rule: Rule, *, files: bool) -> PurgeRun:
         """Return what a purge would remove."""
         ids = await self._store.read(rule.choose)
-        purge = Purge(rule, files, dry_run=True, removed=ids)
+        purge = PurgeRun(rule, files, dry_run=True, removed=ids)
         if files:
             owned = await self._store.read(lambda tx: tx.owned_files(ids))
             found = [file for file in owned if not file.temp_path]
@@ -154,17 +169,17 @@ class Retention:
             purge.freed = sum(file.filesize for file in found)
         return purge
 
-    def finish(self, tx: Tx, purge: Purge, session_id: str = ROOT_SESSION) -> dict[str, Any]:
+    def finish(self, tx: Tx, purge: PurgeRun, session_id: str = ROOT_SESSION) -> PurgeReport:
         """Remove the last rows; post the event `purged` where anything went; return the report."""
         # In a copy: the transaction may be run a second time.
         done = replace(purge, removed=[*purge.removed, *self._delete(tx, purge.rest)])
         report = done.report(tx.count_kept(purge.rule.statuses, purge.rule.session_id))
-        if report["count"] and not purge.dry_run:
-            told = {key: report[key] for key in ("count", "files", "freed", "kept")}
-            tx.emit(events.Purged(at=self._clock(), **told), session_id)
+        if report.count and not purge.dry_run:
+            counts = report.model_dump(include={"count", "files", "freed", "kept"})
+            tx.emit(events.Purged(at=self._clock(), **counts), session_id)
         return report
 
-    async def _remove_files(self, job_id: str, purge: Purge) -> bool:
+    async def _remove_files(self, job_id: str, purge: PurgeRun) -> bool:
         """Remove a job's files before the row that names them: a kill leaves no orphan.
 
         Where files stay, only what is left of a move that was begun: it is no file of the job yet.

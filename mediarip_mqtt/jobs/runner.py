@@ -26,7 +26,7 @@ from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.protocol import Engine, Extraction, Task
 from mediarip_mqtt.jobs import failures
 from mediarip_mqtt.jobs.limits import Limits
-from mediarip_mqtt.jobs.probes import Probing
+from mediarip_mqtt.jobs.probes import Answer, Probing
 from mediarip_mqtt.jobs.progress import ProgressTracker
 from mediarip_mqtt.jobs.slot import Slot
 from mediarip_mqtt.jobs.steps.place import Placing
@@ -60,6 +60,7 @@ class Runner:
         temp: Path,
         stall_timeout: float,
         limits: Limits,
+        answer_probe: Answer,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -97,6 +98,7 @@ class Runner:
             topics,
             extract=self._in_thread,
             commit=self._commit,
+            answer=answer_probe,
             task=lambda job: self._task(job, temp),
             done=self._wake.set,
             ending=self._ending,

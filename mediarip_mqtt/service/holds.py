@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import Final, Protocol
 
-from mediarip_mqtt.commands.effects import PAUSED_KEY
+from mediarip_mqtt.commands.queue_commands import PAUSED_KEY
 from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.contract.models import PauseReason
 from mediarip_mqtt.store import Changes, Store

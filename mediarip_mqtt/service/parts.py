@@ -6,9 +6,10 @@ import asyncio
 from functools import partial
 from typing import Any
 
-from mediarip_mqtt.commands import payloads
-from mediarip_mqtt.commands.effects import Effects
-from mediarip_mqtt.commands.intake import Dispatch
+from mediarip_mqtt.commands.context import Context
+from mediarip_mqtt.commands.download_commands import answer_probe
+from mediarip_mqtt.commands.intake import Intake
+from mediarip_mqtt.commands.registry import CLASSES
 from mediarip_mqtt.contract import presets
 from mediarip_mqtt.contract.events import Event
 from mediarip_mqtt.contract.models import Facts, Progress, now
@@ -106,6 +107,7 @@ class Parts:
             temp=temp_folder(self.settings),
             stall_timeout=downloads.stall_timeout,
             limits=self.limits,
+            answer_probe=partial(answer_probe, self.topics, now),
             clock=now,
         )
 
@@ -136,7 +138,7 @@ class Parts:
             self.settings,
             self.topics,
             self.store,
-            commands=payloads.CLASSES,
+            commands=CLASSES,
             extras=self._entity_options,
             read_retained=partial(read_retained, mqtt),
             clock=now,
@@ -148,11 +150,11 @@ class Parts:
             self.outbox,
             discovery,
             self._handle,
-            lambda: self.dispatch.new_session(),  # noqa: PLW0108 - built later
+            lambda: self.intake.new_session(),  # noqa: PLW0108 - built later
         )
 
     async def _handle(self, message: Message) -> None:
-        await self.dispatch.handle(message)
+        await self.intake.handle(message)
 
     def _entity_options(self) -> dict[str, dict[str, Any]]:
         """Return what Home Assistant's entities need to know of the settings."""
@@ -211,26 +213,19 @@ class Parts:
         )
 
     def _build_commands(self, cookies: Cookies) -> None:
-        effects = Effects(
-            self.settings,
-            self.topics,
-            self.jobs,
-            self.preferences,
-            now,
-            self.updates.versions,
-        )
-        self.dispatch = Dispatch(
+        context = Context(
             self.settings,
             self.topics,
             self.store,
-            effects,
+            self.jobs,
             self.preferences,
-            self.session.respond,
-            now,
-            cookies=cookies,
+            self.retention,
+            cookies,
+            clock=now,
+            ytdlp_versions=self.updates.versions,
             settings_changed=self.kept_settings.apply,
-            retention=self.retention,
         )
+        self.intake = Intake(context, self.session.respond)
 
     def _build_facts(self, engine_facts: Facts) -> None:
         self.facts = ServiceFacts(

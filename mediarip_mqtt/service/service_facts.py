@@ -8,7 +8,7 @@ import platform
 import time
 
 from mediarip_mqtt import __version__
-from mediarip_mqtt.commands import payloads
+from mediarip_mqtt.commands.registry import CLASSES
 from mediarip_mqtt.contract import presets
 from mediarip_mqtt.contract.models import Facts
 from mediarip_mqtt.contract.runtime_settings import Preferences
@@ -81,7 +81,7 @@ class ServiceFacts:
             journal_mode=self._storage.journal_mode,
             filesystem=self._storage.filesystem,
             session_mode=settings.session.mode,
-            commands=sorted(payloads.CLASSES),
+            commands=sorted(CLASSES),
             presets=presets.preset_names(settings.downloads),
             settings=self._preferences.describe(),
         )

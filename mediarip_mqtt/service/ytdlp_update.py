@@ -18,7 +18,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from mediarip_mqtt import threads
-from mediarip_mqtt.commands.effects import UPDATE_CHECK, UPDATE_KEY
+from mediarip_mqtt.commands.update_commands import UPDATE_CHECK, UPDATE_KEY
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.contract.settings import Settings

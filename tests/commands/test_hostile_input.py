@@ -14,12 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from mediarip_mqtt.commands import parse as payloads
-from mediarip_mqtt.commands.payloads import CLASSES, Base
+from mediarip_mqtt.commands import parse as parsing
+from mediarip_mqtt.commands.family import Command
+from mediarip_mqtt.commands.intake import HEAD_SIZE
+from mediarip_mqtt.commands.plain_text import repair_url
+from mediarip_mqtt.commands.registry import CLASSES
+from mediarip_mqtt.commands.replies import Refused
 from mediarip_mqtt.contract.errors import CommandError, ConfigError, DownloadError
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings, Settings
-from mediarip_mqtt.contract.topics import Topics, dumps, refused
+from mediarip_mqtt.contract.topics import Topics, dumps
 from mediarip_mqtt.contract.urls import check_url
 from mediarip_mqtt.engine.protocol import Task
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
@@ -47,15 +51,17 @@ COMMANDS = st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=10), ANY_JSO
 
 
 def parse(payload: bytes, name: str | None) -> None:
+    head = parsing.read_head(payload, name)
+    parsing.read_head(payload[:HEAD_SIZE], name)
     try:
-        command = payloads.parse(payload, name)
-    except payloads.ParseError as error:
-        refusal = refused(error.command, error.request_id, error)
-        json.loads(dumps(refusal))
-        dumps(refusal).encode()
+        command = parsing.parse(payload, name)
+    except CommandError as error:
+        refusal = Refused.of(error, head.command, head.request_id).model_dump_json()
+        assert json.loads(refusal.encode())["request_id"] == head.request_id
         return
-    assert isinstance(command, Base)
-    assert command.model_dump(include={"command"})["command"] in NAMES
+    assert isinstance(command, Command)
+    assert command.command_name in NAMES
+    assert head == parsing.Head(command.command_name, command.request_id)
 
 
 @given(payload=st.binary(max_size=300), name=st.none() | st.sampled_from(NAMES))
@@ -104,8 +110,8 @@ def test_a_great_payload_of_any_kind_is_answered_at_once(kind: str) -> None:
     for payload in (text, json.dumps(text), *map(json.dumps, objects)):
         for name in (None, "probe", "cancel"):
             began = time.perf_counter()
-            with pytest.raises(payloads.ParseError):
-                payloads.parse(payload.encode(), name)
+            with pytest.raises(CommandError):
+                parsing.parse(payload.encode(), name)
             assert time.perf_counter() - began < 2
     began = time.perf_counter()
     with pytest.raises(CommandError):
@@ -116,7 +122,7 @@ def test_a_great_payload_of_any_kind_is_answered_at_once(kind: str) -> None:
 @pytest.mark.parametrize("kind", GREAT)
 def test_the_longest_text_that_is_looked_at_takes_no_time(kind: str) -> None:
     began = time.perf_counter()
-    payloads.repair_url(GREAT[kind][:8192])
+    repair_url(GREAT[kind][:8192])
     assert time.perf_counter() - began < 0.5
 
 

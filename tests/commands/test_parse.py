@@ -9,21 +9,19 @@ import pytest
 from pydantic import SecretStr
 from yt_dlp.utils import PlaylistEntries
 
-from mediarip_mqtt.commands.parse import ParseError, parse, repair_url
-from mediarip_mqtt.commands.payloads import (
-    CLASSES,
-    Cancel,
-    ChangeSettings,
-    Download,
-    List,
-    Pause,
-    Retry,
-)
+from mediarip_mqtt.commands.download_commands import Download
+from mediarip_mqtt.commands.job_commands import Cancel, List, Retry
+from mediarip_mqtt.commands.parse import Head, parse, read_head
+from mediarip_mqtt.commands.plain_text import repair_url
+from mediarip_mqtt.commands.queue_commands import Pause
+from mediarip_mqtt.commands.registry import CLASSES
+from mediarip_mqtt.commands.setting_commands import ChangeSettings
+from mediarip_mqtt.contract.errors import CommandError
 
 
-def refusal(payload: bytes | str, name: str | None = None) -> ParseError:
+def refusal(payload: bytes | str, name: str | None = None) -> CommandError:
     data = payload.encode() if isinstance(payload, str) else payload
-    with pytest.raises(ParseError) as caught:
+    with pytest.raises(CommandError) as caught:
         parse(data, name)
     return caught.value
 
@@ -134,9 +132,58 @@ def test_bad_input_is_refused_with_a_code_and_the_field(
     assert error.message
 
 
-def test_a_refusal_still_knows_the_request_id() -> None:
-    error = refusal('{"command": "cancel", "request_id": "r1"}')
-    assert (error.command, error.request_id) == ("cancel", "r1")
+@pytest.mark.parametrize(
+    ("payload", "name", "head"),
+    [
+        (b'{"command": "cancel", "request_id": "r1"}', None, Head("cancel", "r1")),
+        (b'{"request_id": 7, "url": "x"}', None, Head("download", "7")),
+        (b"{}", None, Head("download", None)),
+        (b'{"id": "last"}', "get", Head("get", None)),
+        (b'{"command": "get", "request_id": "r1"}', "cancel", Head("cancel", "r1")),
+        (b'{"command": 7, "request_id": "r1"}', None, Head(None, "r1")),
+        (b'{"command": "list", "command": "get"}', None, Head("get", None)),
+        (b"https://a.example/x", None, Head("download", None)),
+        (b"last", "cancel", Head("cancel", None)),
+        (b"", "pause", Head("pause", None)),
+        # Not whole, or not JSON: as far as it goes.
+        (b'{"command": "cancel", "request_id": "r1", "id": ', None, Head("cancel", "r1")),
+        (b'{"command": "cancel", "request_id": "r1" "id"', None, Head("cancel", "r1")),
+        (b'{"command": "cancel", "request_id": "r1"', None, Head("cancel", "r1")),
+        (b'{"command": "cancel", "request_id": "r1', None, Head("cancel", None)),
+        (b'{"command": "can', None, Head(None, None)),
+        (b'{"command": "list", "request_id": 12', None, Head("list", None)),
+        (b'{"request_id": "r1", "url": "http', None, Head(None, "r1")),
+        (b'{"url": NaN, "request_id": "r1"}', None, Head("download", "r1")),
+        (
+            b'{"jobs": [{"request_id": "inner"}], "request_id": "r1"}',
+            "import",
+            Head("import", "r1"),
+        ),
+        (b'{"jobs": [{"command": "inner"', None, Head(None, None)),
+        # Characters that no value may hold, elsewhere and in the two themselves.
+        (b'{"request_id": "r1", "query": "a\x00b"}', None, Head("download", "r1")),
+        (b'{"query": "\\ud800\\u0000", "request_id": "r1"}', None, Head("download", "r1")),
+        (b'{"query": "\xff\xfe", "request_id": "r1"}', None, Head("download", "r1")),
+        (b'{"request_id": "r\xff", "command": "get"}', None, Head("get", None)),
+        (b'{"request_id": "r\\u202e"}', None, Head("download", None)),
+        (b'{"command": "g\\u202eet\xff"}', None, Head("get", None)),
+        (b"caf\xe9 at night", None, Head("download", None)),
+        (b"\xff\xfe{\x00", None, Head(None, None)),
+        (json.dumps({"command": "c" * 500}).encode(), None, Head("c" * 64, None)),
+        (json.dumps({"request_id": "r" * 129}).encode(), None, Head("download", None)),
+    ],
+)
+def test_whose_reply_it_will_be_is_read_from_whatever_arrives(
+    payload: bytes, name: str | None, head: Head
+) -> None:
+    assert read_head(payload, name) == head
+
+
+def test_a_deep_or_long_payload_does_not_keep_its_head_from_being_read() -> None:
+    deep = b'{"command": "get", "url": ' + b"[" * 100_000
+    assert read_head(deep, None) == Head("get", None)
+    late = b'{"content": "%s", "request_id": "r1"}' % (b"x" * 200_000)
+    assert read_head(late, "cookies") == Head("cookies", "r1")
 
 
 def test_a_number_as_request_id_comes_back_as_text() -> None:
@@ -254,15 +301,14 @@ def test_a_text_that_acts_on_a_terminal_or_turns_a_line_around_is_refused(char: 
         error = refusal(json.dumps(page | {key: value}))
         assert (error.code, error.field) == ("invalid_payload", key)
         assert char not in error.message
-    error = refusal(json.dumps(page | {"request_id": f"a{char}b"}))
-    assert (error.field, error.request_id) == ("request_id", None)
-    for error in (
-        refusal(json.dumps({f"a{char}b": 1})),
-        refusal(json.dumps({"command": f"a{char}b"})),
-        refusal(json.dumps({"command": f"a{char}b"}), "download"),
+    assert refusal(json.dumps(page | {"request_id": f"a{char}b"})).field == "request_id"
+    for payload, name in (
+        (json.dumps({f"a{char}b": 1}), None),
+        (json.dumps({"command": f"a{char}b"}), None),
+        (json.dumps({"command": f"a{char}b"}), "download"),
     ):
-        told = json.dumps([error.message, error.field, error.command], ensure_ascii=False)
-        assert char not in told
+        error, head = refusal(payload, name), read_head(payload.encode(), name)
+        assert char not in f"{error.message}{error.field}{head.command}"
     if not char.isspace():
         assert refusal(json.dumps({"query": f"a{char}b"})).field == "query"
 

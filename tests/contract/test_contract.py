@@ -301,6 +301,34 @@ def test_each_error_code_of_the_intake(
     assert listener.request("list")["count"] == 2
 
 
+GET = '{"command": "get", "request_id": "r1", "id": "'
+
+
+@pytest.mark.parametrize(
+    ("payload", "retain", "code"),
+    [
+        (GET + 'last"}', True, "retained_command"),
+        (GET + "x" * 300_000 + '"}', False, "payload_too_large"),
+        (GET.encode() + b'\xff"}', False, "invalid_payload"),
+        (GET + 'a\x00"}', False, "invalid_payload"),
+        (GET + 'a\\u0000"}', False, "invalid_payload"),
+    ],
+    ids=["retained", "too large", "not UTF-8", "NUL", "escaped NUL"],
+)
+def test_a_refusal_names_its_command_and_request_id_wherever_they_can_be_read(
+    payload: str | bytes,
+    retain: bool,  # noqa: FBT001 - a parameter of the test
+    code: str,
+    start: Start,
+    listener: Listener,
+) -> None:
+    start()
+    assert refused(listener, "command", payload, retain=retain)["code"] == code
+    reply = json.loads(listener.payloads("response")[-1])
+    assert (reply["command"], reply["request_id"]) == ("get", "r1")
+    listener.publish("command", "", retain=True)
+
+
 @pytest.mark.slow
 def test_a_lost_volume_is_answered_and_told(start: Start, listener: Listener) -> None:
     service = start()
@@ -361,7 +389,7 @@ def test_each_event_happens_once_and_carries_its_job(
     assert described == EVENTS | {
         "purged",
         "imported",
-    }  # tests/commands/test_purge.py, test_history.py
+    }  # tests/commands/test_retention_commands.py, tests/cli/test_history_transfer.py
     assert not described & MISSING_EVENTS
 
 

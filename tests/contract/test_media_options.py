@@ -14,7 +14,7 @@ from yt_dlp.postprocessor import get_postprocessor
 from yt_dlp.postprocessor.sponsorblock import SponsorBlockPP
 
 from mediarip_mqtt.commands import parse
-from mediarip_mqtt.contract.errors import DownloadError
+from mediarip_mqtt.contract.errors import CommandError, DownloadError
 from mediarip_mqtt.contract.media_options import (
     CATEGORIES,
     DownloadOptions,
@@ -337,7 +337,7 @@ def test_wishes_can_be_written_in_short(key: str, value: object, meaning: object
 )
 def test_a_wish_that_can_t_be_is_refused_by_its_name(key: str, value: object) -> None:
     payload = json.dumps({"url": "https://example.org/x", key: value})
-    with pytest.raises(parse.ParseError) as caught:
+    with pytest.raises(CommandError) as caught:
         parse.parse(payload.encode(), "download")
     assert (caught.value.code, caught.value.field) == ("invalid_payload", key)
 

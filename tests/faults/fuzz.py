@@ -12,7 +12,7 @@ import atheris
 
 with atheris.instrument_imports(include=["mediarip_mqtt"]):
     from mediarip_mqtt.commands import parse
-    from mediarip_mqtt.commands.payloads import CLASSES
+    from mediarip_mqtt.commands.registry import CLASSES
     from mediarip_mqtt.contract import topics
     from mediarip_mqtt.contract.errors import CommandError
     from mediarip_mqtt.contract.runtime_settings import Preferences
@@ -36,13 +36,15 @@ def one_input(data: bytes) -> None:
     with contextlib.suppress(CommandError):
         match door:
             case 0 | 1 | 2:
-                parse.parse(payload, NAMES[data[0] % len(NAMES)])
+                name = NAMES[data[0] % len(NAMES)]
+                parse.read_head(payload, name)
+                parse.parse(payload, name)
             case 3:
                 check_url(text, SECURITY)
             case 4:
-                name = names.safe_name(text or "x")
-                if ".." in name.split("/") or name.startswith("/") or "\x00" in name:
-                    raise RuntimeError(f"an unsafe name: {name!r}")
+                safe = names.safe_name(text or "x")
+                if ".." in safe.split("/") or safe.startswith("/") or "\x00" in safe:
+                    raise RuntimeError(f"an unsafe name: {safe!r}")
                 names.check_folder(text)
             case 5:
                 TOPICS.parse(f"mediarip/{text}")

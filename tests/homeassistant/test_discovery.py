@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mediarip_mqtt.commands import payloads
+from mediarip_mqtt.commands.registry import CLASSES
 from mediarip_mqtt.contract import topics
 from mediarip_mqtt.homeassistant.discovery_payload import device_config
 from mediarip_mqtt.homeassistant.entities import ENTITIES
@@ -45,7 +45,7 @@ def announced(discovery: Client, topic: str = TOPIC) -> dict[str, Any]:
 
 
 def test_every_component_has_what_home_assistant_asks_for() -> None:
-    config = device_config(topics.Topics("a/b"), "My-NAS", payloads.CLASSES, {})
+    config = device_config(topics.Topics("a/b"), "My-NAS", CLASSES, {})
     assert set(config) == {"device", "origin", "availability", "components"}
     assert len(config["components"]) == len(ENTITIES)
     assert len(topics.dumps(config)) < 16_000

@@ -15,7 +15,7 @@ from mediarip_mqtt.contract.errors import ConfigError
 from mediarip_mqtt.contract.models import Job, JobStatus, ProducedFile
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import PurgeSettings, Settings
-from mediarip_mqtt.contract.topics import Topics, dumps
+from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.jobs.retention import Retention, Rule
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.service import load_settings
@@ -261,7 +261,7 @@ async def test_a_purge_that_was_killed_midway_is_ended_by_the_same_purge(tmp_pat
     assert len(killed.rest) == 45
     purge = await one.begin(rule, files=True)
     report = await store.write(partial(one.finish, purge=purge))
-    assert (report["count"], report["failed"]) == (45, 0)
+    assert (report.count, report.failed) == (45, 0)
     assert len(await store.read(lambda tx: tx.jobs(limit=1000))) == 5
     await store.close()
 
@@ -272,7 +272,7 @@ async def test_a_job_that_is_kept_while_a_purge_is_under_way_stays(tmp_path: Pat
     purge = await one.begin(Rule(keep_newest=0), files=False)
     await store.write(lambda tx: tx.update("job-000001", keep=True))
     report = await store.write(partial(one.finish, purge=purge))
-    assert report["removed"] == ["job-000000", "job-000002"]
+    assert report.removed == ["job-000000", "job-000002"]
     await store.close()
 
 
@@ -297,8 +297,8 @@ async def test_a_purge_of_very_many_jobs_lets_others_write_and_answers_briefly(
     report = await store.write(partial(one.finish, purge=purge))
     ended.set()
     await other
-    assert (report["count"], len(report["removed"])) == (19_995, 1000)
-    assert len(dumps(report)) < 100_000
+    assert (report.count, len(report.removed)) == (19_995, 1000)
+    assert len(report.model_dump_json()) < 100_000
     assert len(waits) > 20
     assert max(waits) < 5  # all at once it would be the whole time; the machine is busy
     assert len(await store.read(lambda tx: tx.jobs())) == 5

@@ -23,8 +23,8 @@ import trustme
 import yaml
 
 from mediarip_mqtt.commands import parse
-from mediarip_mqtt.commands.effects import UPDATE_KEY
-from mediarip_mqtt.commands.payloads import CLASSES
+from mediarip_mqtt.commands.registry import CLASSES
+from mediarip_mqtt.commands.update_commands import UPDATE_KEY
 from mediarip_mqtt.homeassistant import entities
 from mediarip_mqtt.service import load_settings
 from tests.support.broker import Client, Mosquitto, free_port, wait_for

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mediarip_mqtt.commands.effects import PAUSED_KEY
+from mediarip_mqtt.commands.queue_commands import PAUSED_KEY
 from mediarip_mqtt.contract.models import PauseReason, now
 from mediarip_mqtt.service import holds as holds_module
 from mediarip_mqtt.service.holds import PRECEDENCE, Holds

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from mediarip_mqtt.commands.effects import PAUSED_KEY
+from mediarip_mqtt.commands.queue_commands import PAUSED_KEY
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.errors import LinkError, StoreError
 from mediarip_mqtt.contract.models import PauseReason

@@ -15,7 +15,7 @@ import psutil
 import pytest
 import yt_dlp
 
-from mediarip_mqtt.commands.effects import UPDATE_KEY
+from mediarip_mqtt.commands.update_commands import UPDATE_KEY
 from mediarip_mqtt.contract.models import now
 from mediarip_mqtt.contract.settings import Settings, UpdateSettings
 from mediarip_mqtt.service import ytdlp_packages, ytdlp_update, ytdlp_version

@@ -14,7 +14,9 @@ from typing import Any, Final, Literal, TypeAlias
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from mediarip_mqtt.commands import examples, payloads, replies
+from mediarip_mqtt.commands.registry import CLASSES
+from mediarip_mqtt.commands.replies import Refused
+from mediarip_mqtt.commands.setting_commands import ChangeSettings
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.models import Job, Progress
 from mediarip_mqtt.contract.settings import HomeAssistantSettings, MqttSettings, runtime_fields
@@ -25,7 +27,6 @@ Schema: TypeAlias = dict[str, Any]
 JSON: Final = "application/json"
 TEXT: Final = "text/plain"
 DEFS: Final = "#/$defs/"
-CHANGE_SETTINGS: Final = "ChangeSettings"  # its keys come from the settings, not from a model
 
 PARAMETERS: Final = {
     "id": "A job's id.",
@@ -89,28 +90,25 @@ def topics(
 
 def reply(name: str) -> Message:
     """Return the reply to a command."""
-    accepted = [_ref(cls) for cls in replies.ACCEPTED[name]]
+    accepted = [_ref(cls) for cls in CLASSES[name].replies()]
     payload = {
         "properties": {"command": {"const": name}},
-        "anyOf": [*accepted, _ref(replies.Refused)],
+        "anyOf": [*accepted, _ref(Refused)],
     }
     return Message(f"reply.{name}", f"The reply to `{name}`.", payload)
 
 
 def answers() -> list[Message]:
     """Return all replies; the last one is that to what is no known command."""
-    unknown = Message(
-        "reply.unknown", "The reply to what is no known command.", _ref(replies.Refused)
-    )
-    return [*(reply(name) for name in payloads.CLASSES), unknown]
+    unknown = Message("reply.unknown", "The reply to what is no known command.", _ref(Refused))
+    return [*(reply(name) for name in CLASSES), unknown]
 
 
 def command(name: str) -> Message:
     """Return a command as an object."""
-    cls = payloads.CLASSES[name]
+    cls = CLASSES[name]
     summary = (cls.__doc__ or "").strip().splitlines()[0]
-    example = examples.COMMANDS[name]
-    return Message(f"command.{name}", summary, {"$ref": DEFS + cls.__name__}, example=example)
+    return Message(f"command.{name}", summary, _ref(cls), example=dict(cls.example))
 
 
 def named(name: str) -> Message:
@@ -213,7 +211,7 @@ def _job(cls: type[events.Event]) -> bool:
 
 
 def _intake(root: Topics, session: Topics) -> list[Topic]:
-    names = tuple(payloads.CLASSES)
+    names = tuple(CLASSES)
     objects = tuple(command(name) for name in names)
     text = _text("download")
     assert text is not None  # noqa: S101 - a download has a main argument
@@ -255,7 +253,7 @@ def _intake(root: Topics, session: Topics) -> list[Topic]:
 
 def _text(name: str) -> Message | None:
     """Return a command as plain text; None for one that takes none."""
-    main = payloads.MAIN_ARGUMENT[name]
+    main = CLASSES[name].main_argument
     if main is None:
         return None
     what = "a URL, or search words" if name == "download" else f"`{main}`"
@@ -324,12 +322,12 @@ def definitions() -> dict[str, Schema]:
 
     What is sent may get more keys in later versions, so objects are open; commands are closed.
     """
-    sent: list[type[BaseModel]] = [Info, State, Ytdlp, JobList, Job, Progress, replies.Refused]
-    sent += [cls for shapes in replies.ACCEPTED.values() for cls in shapes]
+    sent: list[type[BaseModel]] = [Info, State, Ytdlp, JobList, Job, Progress, Refused]
+    sent += [reply for cls in CLASSES.values() for reply in cls.replies()]
     sent += events.classes().values()
-    taken = [cls for cls in payloads.CLASSES.values() if cls is not payloads.ChangeSettings]
+    taken = [cls for cls in CLASSES.values() if cls is not ChangeSettings]
     found = {
-        CHANGE_SETTINGS: _change_settings(),
+        ChangeSettings.__name__: _change_settings(),
         **_defined(taken, "validation", closed=True),
         **_defined(sent, "serialization", closed=False),
     }
@@ -344,10 +342,10 @@ def _defined(
 
 
 def _change_settings() -> Schema:
-    own = payloads.ChangeSettings.model_json_schema(ref_template=DEFS + "{model}")["properties"]
+    own = ChangeSettings.model_json_schema(ref_template=DEFS + "{model}")["properties"]
     schema = {
         "type": "object",
-        "description": (payloads.ChangeSettings.__doc__ or "").strip(),
+        "description": (ChangeSettings.__doc__ or "").strip(),
         "properties": {
             "command": own["command"],
             "request_id": own["request_id"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mediarip_mqtt.commands.payloads import CLASSES
+from mediarip_mqtt.commands.registry import CLASSES
 from mediarip_mqtt.homeassistant.entities import ENTITIES
 from tests.support.broker import wait_for
 from tests.support.homeassistant import HomeAssistant

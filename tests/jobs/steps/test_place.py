@@ -6,16 +6,13 @@ import errno
 import os
 import sqlite3
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
 import pytest
 
-from mediarip_mqtt.commands import payloads
-from mediarip_mqtt.commands.effects import Effects, Origin
-from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
+from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.models import ProducedFile
 from mediarip_mqtt.contract.runtime_settings import Preferences
@@ -272,58 +269,3 @@ def test_a_full_volume_without_hard_links_keeps_no_empty_file(
         failures.move(tmp_path, files)
     monkeypatch.undo()
     assert there(tmp_path) == {".mediarip"}
-
-
-async def test_delete_all_takes_no_job_that_ended_while_the_files_went(
-    store: Store, jobs: Jobs, tmp_path: Path
-) -> None:
-    """Its file would stay, and belong to nobody."""
-    first, second = [await ended(store, jobs, name) for name in ("a.mp4", "b.mp4")]
-    settings = Settings()
-    effects = Effects(
-        settings, Topics("mediarip"), jobs, Preferences(settings), lambda: LATER, dict
-    )
-    origin = Origin(
-        session_id="default",
-        request_id=None,
-        response_topic=None,
-        correlation=None,
-        mid=None,
-        digest="",
-        redelivered=False,
-        at=LATER,
-        deleted=frozenset({first}),
-    )
-    reply = await store.write(
-        lambda tx: effects.carry_out(tx, payloads.Delete(id="all", files=True), origin)
-    )
-    assert reply is not None
-    assert reply["job_ids"] == [first]
-    with pytest.raises(CommandError, match="this moment"):
-        await store.write(
-            lambda tx: effects.carry_out(
-                tx,
-                payloads.Delete(id=second, files=True),
-                replace(origin, deleted=frozenset()),
-            )
-        )
-    last = payloads.Delete(id="last", files=True)
-    third = await ended(store, jobs, "c.mp4")
-    reply = await store.write(
-        lambda tx: effects.carry_out(tx, last, replace(origin, deleted=frozenset({second})))
-    )
-    assert reply is not None
-    assert reply["job_id"] == second
-    assert await store.read(lambda tx: tx.job(third)) is not None
-
-
-async def ended(store: Store, jobs: Jobs, name: str) -> str:
-    job_id = await begun(store, jobs)
-    files = [ProducedFile(temp_path="", filename=name, filesize=1, main=True)]
-
-    def end(tx: Tx) -> None:
-        jobs.placing(tx, job_id, files)
-        jobs.complete(tx, job_id)
-
-    await store.write(end)
-    return job_id

@@ -1,0 +1,47 @@
+"""What isolated sessions may ask for, and how often."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from mediarip_mqtt.commands.family import Command
+from mediarip_mqtt.contract.errors import CommandError, ErrorCode
+from mediarip_mqtt.contract.runtime_settings import Preferences
+
+MAX_BUCKETS: Final = 1000
+
+
+class Admission:
+    """Keeps isolated sessions from what concerns all, and from too many commands."""
+
+    def __init__(self, preferences: Preferences) -> None:
+        self._preferences = preferences
+        self._buckets: dict[str, tuple[float, float]] = {}  # session to tokens, and when
+
+    def check(self, command: Command, session_id: str) -> None:
+        """Raise `rate_limited` or `forbidden` where the session may not ask for this now.
+
+        The refusal is not remembered under the request id: the same request may be sent again.
+        """
+        self._refuse_too_many(session_id)
+        if command.concerns_all():
+            raise CommandError(
+                ErrorCode.FORBIDDEN,
+                f"`{command.command_name}` would concern every session; only the service's own "
+                "topic `command` may ask for that. Name one of your jobs.",
+            )
+
+    def _refuse_too_many(self, session_id: str) -> None:
+        """Raise `rate_limited` where a session has used up its commands (a token bucket)."""
+        rate, now = self._preferences.session_rate, time.monotonic()
+        tokens, at = self._buckets.get(session_id, (float(rate), now))
+        tokens = min(rate, tokens + (now - at) * rate / 60)
+        if tokens < 1:
+            raise CommandError(
+                ErrorCode.RATE_LIMITED,
+                f"More than {rate} commands a minute of one session. Wait a little.",
+            )
+        self._buckets[session_id] = (tokens - 1, now)
+        if len(self._buckets) > MAX_BUCKETS:
+            self._buckets.pop(next(iter(self._buckets)))

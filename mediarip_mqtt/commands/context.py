@@ -1,0 +1,108 @@
+"""What commands act on, and who asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mediarip_mqtt.commands.replies import ManyJobs, OneJob
+from mediarip_mqtt.contract.models import Job, JobStatus
+from mediarip_mqtt.contract.runtime_settings import Preferences
+from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics
+from mediarip_mqtt.jobs.retention import Retention
+from mediarip_mqtt.jobs.use_cases import MANY, Jobs
+from mediarip_mqtt.store import Store, Tx
+
+if TYPE_CHECKING:  # it imports yt-dlp: a second that the command line would wait for
+    from mediarip_mqtt.engine.cookie_files import Cookies
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who asked, and where the reply goes.
+
+    ``mid`` is the packet id (None at QoS 0), ``digest`` the message's: a redelivery has both.
+    """
+
+    session_id: str
+    request_id: str | None
+    response_topic: str | None
+    correlation: bytes | None
+    mid: int | None
+    digest: str
+    redelivered: bool
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Context:
+    """What commands act on, and what several of them do alike.
+
+    ``ytdlp_versions`` returns `installed` and `latest`. ``settings_changed`` lets committed runtime
+    settings have their effect.
+    """
+
+    settings: Settings
+    topics: Topics
+    store: Store
+    jobs: Jobs
+    preferences: Preferences
+    retention: Retention
+    cookies: Cookies
+    clock: Callable[[], datetime]
+    ytdlp_versions: Callable[[], Mapping[str, str | None]]
+    settings_changed: Callable[[], None]
+
+    @property
+    def root(self) -> Path:
+        """The storage root."""
+        return self.settings.storage.root
+
+    def scope(self, session_id: str) -> str | None:
+        """Return the session beyond which nothing is seen or touched; None where there is none."""
+        return session_id if self.topics.isolated else None
+
+    def is_restricted(self, session_id: str) -> bool:
+        """Whether this is an isolated session that is not the service's own."""
+        return self.scope(session_id) not in {None, ROOT_SESSION}
+
+    def find(self, tx: Tx, ref: str, origin: Origin) -> Job:
+        """Return the job that the sender means; raises `CommandError`."""
+        return self.jobs.find(tx, ref, self.scope(origin.session_id))
+
+    def each(  # noqa: PLR0913 - which jobs, and what is done with them
+        self,
+        tx: Tx,
+        ref: str,
+        origin: Origin,
+        statuses: Collection[JobStatus],
+        use_case: Callable[[Tx, Job], Job],
+        *,
+        spared: Callable[[Job], bool] = lambda _: False,
+    ) -> OneJob | ManyJobs:
+        """Do something with the job that ``ref`` names; with `all`, with each job it applies to.
+
+        It applies to jobs with one of the ``statuses`` that are not ``spared``.
+        """
+        if ref != "all":
+            return OneJob.of(use_case(tx, self.find(tx, ref, origin)))
+        matching = partial(
+            tx.jobs,
+            statuses=statuses,
+            session_id=self.scope(origin.session_id),
+            newest_first=False,
+            limit=MANY,
+        )
+        # A playlist first: what is done with it may be done with its items already.
+        done = {use_case(tx, job).id: None for job in matching(top_level=True) if not spared(job)}
+        for job in matching():
+            if job.id in done or spared(job):
+                continue
+            if (current := tx.job(job.id)) and current.status in statuses:
+                done[use_case(tx, current).id] = None
+        return ManyJobs(job_ids=list(done), count=len(done))

@@ -1,0 +1,242 @@
+"""Commands about existing jobs: `cancel`, `retry`, `delete`, `keep`, `clear`, `list`, `get` etc."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final, Literal
+
+from pydantic import Field
+
+from mediarip_mqtt import threads
+from mediarip_mqtt.commands.context import Context, Origin
+from mediarip_mqtt.commands.family import Command, JobRef, MaybeReferring, Referring, When
+from mediarip_mqtt.commands.replies import Accepted, ManyJobs, OneJob
+from mediarip_mqtt.contract import texts
+from mediarip_mqtt.contract.errors import CommandError, ErrorCode
+from mediarip_mqtt.contract.models import (
+    ACTIVE,
+    TERMINAL,
+    WAITING,
+    Job,
+    JobStatus,
+    Priority,
+    ProducedFile,
+)
+from mediarip_mqtt.jobs.use_cases import MANY
+from mediarip_mqtt.store import Tx
+from mediarip_mqtt.volume.files import remove_owned
+
+RETRIED: Final = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
+MAX_LISTED: Final = 200
+
+
+class Cancel(Referring):
+    """Stop a job for good."""
+
+    example: ClassVar = {"id": "current"}
+
+    command: Literal["cancel"] = "cancel"
+
+    def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> OneJob | ManyJobs:
+        """Cancel it, or all that have not ended."""
+        return context.each(tx, self.id, origin, ACTIVE | WAITING, context.jobs.cancel)
+
+
+class Retry(Referring):
+    """Put a failed or cancelled job back in the queue."""
+
+    example: ClassVar = {"id": "all", "status": "failed"}
+
+    command: Literal["retry"] = "retry"
+    status: Literal["failed", "cancelled"] | None = Field(
+        None, description="With `all`: only those that ended in this way."
+    )
+
+    def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> OneJob | ManyJobs:
+        """Queue it, or all that failed or were cancelled."""
+        statuses = frozenset({JobStatus(self.status)}) if self.status else RETRIED
+        return context.each(tx, self.id, origin, statuses, context.jobs.retry)
+
+
+class Delete(Referring):
+    """Remove a finished job."""
+
+    example: ClassVar = {"id": "last", "files": True}
+
+    command: Literal["delete"] = "delete"
+    files: bool = Field(default=False, description="Remove its files, too.")
+
+    async def prepare(self, context: Context, origin: Origin) -> frozenset[str] | None:
+        """Remove the files before the rows that name them: a kill between leaves no orphan.
+
+        What is left of a move that was begun goes in any case: it is no file of theirs yet.
+        Return the ids of the jobs whose files are gone; None where files stay.
+        """
+
+        def look(tx: Tx) -> tuple[list[str], list[ProducedFile]]:
+            if not self.files and not tx.planned_jobs():
+                return [], []
+            ids = self._chosen(tx, context, origin)
+            owned = tx.owned_files(ids)
+            return ids, [file for file in owned if self.files or file.temp_path]
+
+        ids, files = await context.store.read(look)
+        for file in files:
+            try:
+                await threads.call(remove_owned, context.root, file)
+            except OSError as error:
+                raise CommandError(
+                    ErrorCode.STORAGE_UNAVAILABLE,
+                    f"The file {file.filename!r} can't be removed: {error.strerror}. The jobs were "
+                    "kept.",
+                ) from None
+        return frozenset(ids) if self.files else None
+
+    def run(
+        self, tx: Tx, context: Context, origin: Origin, emptied: frozenset[str] | None
+    ) -> OneJob | ManyJobs:
+        """Delete jobs; where files go, too, only those whose files have gone."""
+        if self.id == "all" or emptied is None:
+            kept = tx.kept()
+
+            def spared(job: Job) -> bool:
+                return job.id in kept or (emptied is not None and job.id not in emptied)
+
+            delete = context.jobs.delete
+            return context.each(tx, self.id, origin, TERMINAL, delete, spared=spared)
+        if emptied:
+            job = context.find(tx, next(iter(emptied)), origin)  # `last` may be another one by now
+        else:
+            job = context.find(tx, self.id, origin)
+            if job.status in TERMINAL:
+                raise CommandError(
+                    ErrorCode.INVALID_TRANSITION,
+                    "The job ended this moment. Delete it again.",
+                    field="id",
+                )
+        return OneJob.of(context.jobs.delete(tx, job))
+
+    def _chosen(self, tx: Tx, context: Context, origin: Origin) -> list[str]:
+        """Return the ids of the jobs that would go now."""
+        if self.id == "all":
+            kept, scope = tx.kept(), context.scope(origin.session_id)
+            ended = tx.jobs(statuses=TERMINAL, session_id=scope, limit=MANY)
+            return [job.id for job in ended if not {job.id, job.parent_id} & kept]
+        job = context.find(tx, self.id, origin)
+        return [job.id] if job.status in TERMINAL else []
+
+
+class Keep(Referring):
+    """Let retention and `delete all` leave a job and its files alone, or not any more."""
+
+    example: ClassVar = {"id": "last"}
+
+    command: Literal["keep"] = "keep"
+    keep: bool = Field(default=True, description="False takes it back.")
+
+    def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> OneJob | ManyJobs:
+        """Mark it, or all."""
+
+        def keep(tx: Tx, job: Job) -> Job:
+            return context.jobs.keep(tx, job, keep=self.keep)
+
+        return context.each(tx, self.id, origin, frozenset(JobStatus), keep)
+
+
+class Cleared(Accepted):
+    """How many jobs were hidden."""
+
+    count: int
+
+
+class Clear(MaybeReferring):
+    """Hide finished jobs from `jobs`; they and their files are kept."""
+
+    example: ClassVar = {"id": "all"}
+
+    command: Literal["clear"] = "clear"
+
+    def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> Cleared:
+        """Hide it, or all."""
+        job_id = None
+        if self.id not in {None, "all"}:
+            job = context.find(tx, self.id or "", origin)
+            if job.status not in TERMINAL:
+                raise CommandError(
+                    ErrorCode.INVALID_TRANSITION,
+                    f"The job is {job.status}; only finished ones can be cleared.",
+                    field="id",
+                )
+            job_id = job.id
+        return Cleared(count=tx.clear(context.clock(), job_id, context.scope(origin.session_id)))
+
+
+class Prioritize(Referring):
+    """Change a job's place in the queue."""
+
+    example: ClassVar = {"id": "last", "priority": "high"}
+
+    command: Literal["prioritize"] = "prioritize"
+    priority: Priority = Field(Priority.HIGH, description="`high`, `normal` or `low`.")
+
+    def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> OneJob | ManyJobs:
+        """Give it, or all that wait, another priority."""
+
+        def prioritize(tx: Tx, job: Job) -> Job:
+            return context.jobs.prioritize(tx, job, self.priority)
+
+        return context.each(tx, self.id, origin, WAITING, prioritize)
+
+
+class ListedJobs(Accepted):
+    """Jobs, the newest first."""
+
+    jobs: list[Job]
+    count: int
+
+    @classmethod
+    def of(cls, jobs: list[Job]) -> ListedJobs:
+        """Return the reply with jobs."""
+        return cls(jobs=jobs, count=len(jobs))
+
+
+class List(Command):
+    """Return jobs, the newest first."""
+
+    example: ClassVar = {"status": ["queued", "downloading"], "limit": 10}
+    reads = True
+
+    command: Literal["list"] = "list"
+    status: tuple[JobStatus, ...] | JobStatus | None = Field(None, description="One, or a list.")
+    session_id: texts.Line | None = Field(None, description="Only this session's.")
+    limit: int = Field(50, ge=1, le=MAX_LISTED, description="How many.")
+    before: When | JobRef | None = Field(
+        None, description="Older than this: a time, or a job's id (for the next page)."
+    )
+
+    def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> ListedJobs:
+        """Look them up."""
+        statuses = (self.status,) if isinstance(self.status, JobStatus) else self.status or ()
+        before = self.before
+        jobs = tx.jobs(
+            statuses=statuses,
+            session_id=context.scope(origin.session_id) or self.session_id,
+            before=context.find(tx, before, origin) if isinstance(before, str) else before,
+            limit=self.limit,
+        )
+        return ListedJobs.of(jobs)
+
+
+class Get(Referring):
+    """Return one job."""
+
+    example: ClassVar = {"id": "last"}
+    reads = True
+
+    command: Literal["get"] = "get"
+
+    def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> OneJob | ListedJobs:
+        """Look it up; with `all` the newest ones."""
+        if self.id == "all":
+            scope = context.scope(origin.session_id)
+            return ListedJobs.of(tx.jobs(session_id=scope, limit=MAX_LISTED))
+        return OneJob.of(context.find(tx, self.id, origin))

@@ -1,0 +1,45 @@
+"""All commands, found in the modules of their families."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Final
+
+from mediarip_mqtt.commands import (
+    cookie_commands,
+    download_commands,
+    error_log_commands,
+    history_commands,
+    job_commands,
+    queue_commands,
+    retention_commands,
+    setting_commands,
+    update_commands,
+)
+from mediarip_mqtt.commands.family import Command
+
+FAMILIES: Final = (  # in the order of the generated docs
+    download_commands,
+    job_commands,
+    queue_commands,
+    setting_commands,
+    cookie_commands,
+    retention_commands,
+    history_commands,
+    update_commands,
+    error_log_commands,
+)
+
+
+def _commands(family: ModuleType) -> list[type[Command]]:
+    own = [
+        value
+        for value in vars(family).values()
+        if isinstance(value, type) and value.__module__ == family.__name__
+    ]
+    return [cls for cls in own if issubclass(cls, Command) and cls.command_name]
+
+
+CLASSES: Final[dict[str, type[Command]]] = {
+    cls.command_name: cls for family in FAMILIES for cls in _commands(family)
+}

@@ -1,0 +1,85 @@
+"""The command that applies retention now: `purge`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field
+
+from mediarip_mqtt.commands.context import Context, Origin
+from mediarip_mqtt.commands.family import Command
+from mediarip_mqtt.commands.replies import Accepted
+from mediarip_mqtt.contract.models import TERMINAL, JobStatus
+from mediarip_mqtt.contract.sizes import MAX_BYTES, parse_size
+from mediarip_mqtt.jobs.retention import PurgeReport, PurgeRun, Rule
+from mediarip_mqtt.store import Tx
+
+Size = Annotated[
+    int, BeforeValidator(parse_size, json_schema_input_type=int | str), Field(ge=0, le=MAX_BYTES)
+]
+EndedStatus = Literal["completed", "failed", "cancelled"]
+
+
+class Removed(PurgeReport, Accepted):
+    """The jobs that were removed, or would be."""
+
+
+class Purge(Command):
+    """Remove finished jobs by age, number and size, as retention does.
+
+    A job goes where any of the rules that are named says so; none named: `purge.max_age`.
+    """
+
+    example: ClassVar = {"older_than": 604800, "status": "completed", "dry_run": True}
+
+    command: Literal["purge"] = "purge"
+    older_than: float | None = Field(
+        None,
+        ge=0,
+        le=100 * 365 * 86400,
+        allow_inf_nan=False,
+        description="Seconds since its end.",
+    )
+    keep_newest: int | None = Field(
+        None, ge=0, le=10**9, description="So many stay, the newest ones."
+    )
+    max_total_size: Size | None = Field(
+        None,
+        description="Bytes, or text as `500G`: the oldest go until the files of the rest fit.",
+    )
+    status: tuple[EndedStatus, ...] | EndedStatus | None = Field(
+        None, description="Only `completed`, `failed` or `cancelled` ones, or a list; else all."
+    )
+    files: bool | None = Field(
+        None,
+        description="Remove their files, too; where it is left out `purge.files`, and true with "
+        "`max_total_size`.",
+    )
+    dry_run: bool = Field(default=False, description="Only tell which would go.")
+
+    async def prepare(self, context: Context, origin: Origin) -> PurgeRun:
+        """Remove in small transactions what goes; the last jobs go in the reply's own."""
+        files = self.files
+        if files is None:
+            files = context.settings.purge.files or self.max_total_size is not None
+        retention = context.retention
+        work = retention.preview if self.dry_run else retention.begin
+        return await work(self._rule(context, origin), files=files)
+
+    def run(self, tx: Tx, context: Context, origin: Origin, purge: PurgeRun) -> Removed:
+        """Remove the rest, and answer."""
+        return Removed(**dict(context.retention.finish(tx, purge, origin.session_id)))
+
+    def _rule(self, context: Context, origin: Origin) -> Rule:
+        named = (self.status,) if isinstance(self.status, str) else self.status
+        age = self.older_than
+        if age is None and self.keep_newest is None and self.max_total_size is None:
+            age = context.settings.purge.max_age
+        return Rule(
+            statuses=TERMINAL if named is None else frozenset(map(JobStatus, named)),
+            session_id=context.scope(origin.session_id),
+            before=None if age is None else origin.at - timedelta(seconds=age),
+            keep_newest=self.keep_newest,
+            max_total_size=self.max_total_size,
+        )
