@@ -37,7 +37,7 @@ from mediarip_mqtt.contract.errors import (
     StoreError,
     StoreProblem,
 )
-from mediarip_mqtt.contract.models import ProducedFile
+from mediarip_mqtt.contract.models import JobFile
 from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import (
@@ -332,7 +332,7 @@ class Dispatch:
         What is left of a move that was begun goes in any case: it is no file of theirs yet.
         """
 
-        def look(tx: Tx) -> tuple[list[str], list[ProducedFile]] | None:
+        def look(tx: Tx) -> tuple[list[str], list[JobFile]] | None:
             if self._known_reply(tx, origin) is not None:
                 return None  # it has acted already; `last` may be another job by now
             if not command.files and not tx.planned_jobs():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Iterator
 from typing import Any, Final
@@ -28,6 +27,7 @@ from yt_dlp.utils import (
 from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
 from mediarip_mqtt.engine.child_programs import ProgramRefusedError
 from mediarip_mqtt.engine.work_control import BlockedAddressError
+from mediarip_mqtt.volume.storage_errors import volume_error
 
 MAX_MESSAGE: Final = 400
 MAX_READ: Final = 4000  # characters of a site's message that are looked at
@@ -108,8 +108,6 @@ _STATUS: Final[dict[int, tuple[ErrorCode, str, bool]]] = {
     429: (ErrorCode.RATE_LIMITED, "The site wants fewer requests (429).", True),
     451: (ErrorCode.GEO_RESTRICTED, "It is not available for legal reasons here (451).", False),
 }
-_FULL: Final = {errno.ENOSPC, errno.EDQUOT}
-_VOLUME: Final = {errno.EROFS, errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN}
 
 
 def classify(error: BaseException) -> DownloadError:
@@ -200,19 +198,7 @@ def _retry_after(error: HTTPError) -> float | None:
 
 
 def _by_errno(error: OSError) -> DownloadError | None:
-    if error.errno in _FULL:
-        return DownloadError(
-            ErrorCode.DISK_FULL, "The volume is full. Free some space, then retry the job."
-        )
-    if error.errno in _VOLUME:
-        return DownloadError(
-            ErrorCode.STORAGE_UNAVAILABLE,
-            "The volume can't be written. Check that it is mounted and writable, then retry.",
-            transient=True,
-        )
-    if isinstance(error, TimeoutError):
-        return _timeout()
-    return None
+    return _timeout() if isinstance(error, TimeoutError) else volume_error(error)
 
 
 def _by_transport(error: BaseException) -> DownloadError:

@@ -21,11 +21,11 @@ from mediarip_mqtt.contract.models import (
     WAITING,
     Items,
     Job,
+    JobFile,
     JobStatus,
     MediaInfo,
     Phase,
     Priority,
-    ProducedFile,
     new_id,
     now,
 )
@@ -297,14 +297,24 @@ class Jobs:
         self._settle_parent(tx, job.id)
         return parent
 
-    def placing(self, tx: Tx, job_id: str, files: Sequence[ProducedFile]) -> Job | None:
-        """Commit the names that a job's files shall get, before they are moved."""
+    def save_checkpoint(self, tx: Tx, job_id: str, step: str, data: str) -> Job | None:
+        """Keep what a step left, also of a paused job; return the job if it is still active."""
+        job = tx.job(job_id)
+        if job is None or job.status in TERMINAL:
+            return None
+        tx.save_checkpoint(job_id, step, data, self._clock())
+        return job if job.status in ACTIVE else None
+
+    def placing(
+        self, tx: Tx, job_id: str, files: Sequence[JobFile], warning: str | None = None
+    ) -> Job | None:
+        """Commit the names of a job's files before they are moved; None if it isn't active."""
         job = self._active(tx, job_id)
         if job is None:
             return None
         tx.plan_files(job_id, files)
-        told = {"warning": files[0].warning} if files[0].warning else {}
-        return self._move(tx, job, JobStatus.PROCESSING, phase=Phase.MOVING, **told)
+        columns: dict[str, Any] = {"warning": warning} if warning else {}
+        return self._move(tx, job, JobStatus.PROCESSING, phase=Phase.MOVING, crashes=0, **columns)
 
     def complete(self, tx: Tx, job_id: str) -> Job | None:
         """End a job whose files are in their places."""
@@ -314,6 +324,7 @@ class Jobs:
             return None
         main = next((file for file in files if file.main), files[0])
         tx.files_placed(job_id)
+        tx.forget_checkpoints(job_id)
         done = self._move(
             tx,
             job,
@@ -338,7 +349,9 @@ class Jobs:
         if job is None:
             return None
         if error.code is not ErrorCode.STORAGE_UNAVAILABLE:
-            tx.forget_files(job_id)  # else the next attempt finishes the same move
+            # Else the next attempt would go on with what has failed.
+            tx.forget_files(job_id)
+            tx.forget_checkpoints(job_id)
         reason: dict[str, Any] = {"error_code": error.code, "error_message": error.message[:500]}
         waited = self._clock() - (job.started_at or self._clock())
         upcoming = error.begins and waited < self._upcoming_wait
@@ -397,6 +410,7 @@ class Jobs:
             error_code=ErrorCode.CANCELLED,
             error_message="Cancelled on request.",
         )
+        tx.forget_checkpoints(job.id)  # its files go, too
         self._emit(tx, events.JobCancelled, cancelled)
         self._settle_parent(tx, job.parent_id)
         return cancelled

@@ -173,7 +173,7 @@ class App:
             topics,
             root=self.root,
             temp=self._temp_folder(),
-            stall_timeout=settings.downloads.stall_timeout,
+            downloads=settings.downloads,
             limits=self._limits,
             clock=now,
         )

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from mediarip_mqtt.contract.models import ProducedFile
+from mediarip_mqtt.contract.models import JobFile
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.store.checkpoint_rows import CheckpointRows
 
@@ -21,7 +21,7 @@ BELOW: Final = (
 class Files(CheckpointRows):
     """The files of jobs."""
 
-    def plan_files(self, job_id: str, files: Sequence[ProducedFile]) -> None:
+    def plan_files(self, job_id: str, files: Sequence[JobFile]) -> None:
         """Write down which files a job has made, and the names they shall get."""
         self._connection.execute("DELETE FROM files WHERE job_id = ?", (job_id,))
         self._connection.executemany(
@@ -30,7 +30,7 @@ class Files(CheckpointRows):
             [(job_id, one.filename, one.filesize, one.temp_path, int(one.main)) for one in files],
         )
 
-    def files(self, job_id: str, *, planned: bool | None = None) -> list[ProducedFile]:
+    def files(self, job_id: str, *, planned: bool | None = None) -> list[JobFile]:
         """Return a job's files; ``planned`` only those not yet (or already) in their place."""
         clause = {None: "", True: "AND temp_path IS NOT NULL", False: "AND temp_path IS NULL"}
         rows = self._rows(
@@ -39,7 +39,7 @@ class Files(CheckpointRows):
         )
         return [_decode(row) for row in rows]
 
-    def owned_files(self, job_ids: Collection[str]) -> list[ProducedFile]:
+    def owned_files(self, job_ids: Collection[str]) -> list[JobFile]:
         """Return the files of jobs, and of what is below them; also those on their way."""
         rows = self._rows(
             f"{BELOW} SELECT files.* FROM below JOIN files ON job_id = below.id",  # noqa: S608 - a text of our own
@@ -77,8 +77,8 @@ class Files(CheckpointRows):
         return {row["filename"] for row in rows}
 
 
-def _decode(row: sqlite3.Row) -> ProducedFile:
-    return ProducedFile(
+def _decode(row: sqlite3.Row) -> JobFile:
+    return JobFile(
         temp_path=row["temp_path"] or "",
         filename=row["filename"],
         filesize=row["filesize"],

@@ -1,7 +1,7 @@
-"""Whether the volume is there: the service's own marker is seen on it, and it can be written.
+"""Checks that the volume is mounted, recognised by a marker file, and writable.
 
-A check may hang for as long as a server is away, so each one runs in a thread of its own, one at a
-time, and the waiting for it has a limit.
+A check may hang while a file server is away: each one runs in a thread, only one at a time, and
+waiting for it has a time limit.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from mediarip_mqtt.fault_points import fault
 
 MARKER: Final = "volume"  # in the service's own folder
 HANGING: Final = "hanging"
-TIME_LIMIT: Final = 5.0  # seconds without an answer after which a volume counts as hanging
+TIME_LIMIT: Final = 5.0  # seconds after which a check counts as hanging
 
 
 class Volume:
-    """The volume of a service, known by the marker on it."""
+    """The volume that holds the service's own folder."""
 
     def __init__(self, own: Path) -> None:
         self._own = own
@@ -32,11 +32,11 @@ class Volume:
 
     @property
     def marked(self) -> bool:
-        """Whether there is a marker."""
+        """Whether the marker file exists."""
         return self._marker.exists()
 
     def mark(self) -> None:
-        """Read the marker, or make it where there is none; before the volume is first used."""
+        """Read the marker, or write a new one; call it before the volume is first used."""
         with contextlib.suppress(FileNotFoundError):
             self._id = self._marker.read_text("utf-8").strip()
         if not self._id:
@@ -46,14 +46,14 @@ class Volume:
             half.replace(self._marker)
 
     async def problem(self) -> str | None:
-        """Return what is wrong with the volume in a word or two; None where it is well."""
+        """Return what is wrong with the volume in a word or two, or None."""
         if self._pending is None:
             self._pending = threads.start(self._look, "volume")
         try:
             async with asyncio.timeout(TIME_LIMIT):
                 found = await asyncio.shield(self._pending)
         except TimeoutError:
-            return HANGING  # the next look waits for the same thread
+            return HANGING  # the next check waits for the same thread
         self._pending = None
         return found
 
