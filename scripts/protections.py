@@ -295,7 +295,7 @@ PROTECTIONS = (
     Protection(
         "6 a name is not looked up a second time",
         "mediarip_mqtt.engine.work_control:WorkControl.guard",
-        body("original(self, one, address)\nreturn address"),
+        body("original(self, connecting, address)\nreturn address"),
         "tests/engine/test_hostile_pages.py::test_a_name_is_connected_to_at_the_address_that_was_checked",
     ),
     Protection(

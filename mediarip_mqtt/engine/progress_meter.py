@@ -1,4 +1,4 @@
-"""One progress for a whole job, from yt-dlp's hooks about its parts."""
+"""Combines yt-dlp's hooks for the parts of a download into the progress of the whole job."""
 
 from __future__ import annotations
 

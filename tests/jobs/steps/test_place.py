@@ -195,7 +195,7 @@ async def test_of_files_that_belong_together_none_stays_where_one_can_t_be_place
             calls.append(source)
             sync(source) if len(calls) == 1 else full()
 
-        monkeypatch.setattr(library, "sync", fill)
+        monkeypatch.setattr(volume_files, "sync", fill)
     work = await bench.begin()
     await bench.store.write(lambda tx: bench.jobs.placing(tx, work.job.id, files))
     with pytest.raises(OSError, match=r"space|link"):
