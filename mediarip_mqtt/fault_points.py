@@ -13,7 +13,10 @@ Point = Literal[
     "before-forget-sent",  # the broker has the rows of the outbox that are deleted next
     "before-progress-commit",
     "mid-download",  # yt-dlp reports progress; in the download's thread
-    "before-move",  # the download has ended; in a thread
+    "extract-committed",  # the page's data; in the event loop, as the next two
+    "download-committed",  # which files were made
+    "place-committed",  # the files' names
+    "before-move",  # in a thread
     "before-completion",  # the files are in their places; in the store's thread
     "before-temp-removal",  # of a job's temporary folder; in a thread
     "migration-statement",  # before each SQL statement of a migration; in the store's thread

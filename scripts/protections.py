@@ -99,10 +99,23 @@ PROTECTIONS = (
     ),
     Protection(
         "1 names are committed before the move",
-        "mediarip_mqtt.jobs.runner:Runner._attempt",
-        assigned("planned", "[]"),
-        KILLED,
+        "mediarip_mqtt.jobs.steps.place:Place.can_begin",
+        never("left.planned"),
+        f"{KILLS}::test_a_kill_behind_a_step_repeats_no_step_that_was_finished",
         "before-completion",
+    ),
+    Protection(
+        "1 a finished download is not repeated",
+        "mediarip_mqtt.jobs.steps.place:Place.can_begin",
+        body("return False"),
+        f"{KILLS}::test_a_kill_behind_a_step_repeats_no_step_that_was_finished",
+        "download-committed",
+    ),
+    Protection(
+        "1 what was made is used only while it is whole",
+        "mediarip_mqtt.jobs.steps.place:all_whole",
+        body("return True"),
+        "tests/jobs/test_runner.py::test_a_restart_with_files_that_are_not_whole_downloads_again",
     ),
     Protection(
         "1 a download goes on where it was",
@@ -127,7 +140,7 @@ PROTECTIONS = (
     ),
     Protection(
         "1 partial files are removed with their job",
-        "mediarip_mqtt.jobs.runner:Runner._clean_up",
+        "mediarip_mqtt.jobs.leftovers:Leftovers._clean_up",
         without("discard_temp"),
         "tests/service/test_whole_service.py::test_cancel_ends_a_transfer_within_a_second_and_leaves_nothing",
     ),
@@ -202,7 +215,7 @@ PROTECTIONS = (
     Protection(
         "3 nothing is written into an empty mount point",
         "mediarip_mqtt.volume.files:_parent",
-        never("_exists(MARKER, folder)"),
+        never("_exists(STORE_PATH, folder)"),
         "tests/volume/test_files.py::test_nothing_is_written_into_the_mount_point_of_a_lost_volume",
     ),
     Protection(
@@ -287,7 +300,7 @@ PROTECTIONS = (
     Protection(
         "6 a name is not looked up a second time",
         "mediarip_mqtt.engine.work_control:WorkControl.guard",
-        body("original(self, one, address)\nreturn address"),
+        body("original(self, connecting, address)\nreturn address"),
         "tests/engine/test_hostile_pages.py::test_a_name_is_connected_to_at_the_address_that_was_checked",
     ),
     Protection(
@@ -311,7 +324,7 @@ PROTECTIONS = (
     Protection(
         "6 only the web's protocols are spoken",
         "mediarip_mqtt.engine.ytdlp_session:Session.dl",
-        never("_is_web(one)"),
+        never("_is_web(part)"),
         "tests/engine/test_ytdlp_session.py",
     ),
     Protection(
@@ -334,7 +347,7 @@ PROTECTIONS = (
     ),
     Protection(
         "6 a page's names are made safe",
-        "mediarip_mqtt.engine.ytdlp_engine:YtdlpEngine._name",
+        "mediarip_mqtt.jobs.steps.place:wanted_names",
         instead("names.safe_name", "str"),
         "tests/engine/test_ytdlp_engine.py::test_a_page_s_title_makes_a_name_that_is_safe_everywhere",
     ),

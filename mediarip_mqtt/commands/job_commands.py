@@ -17,9 +17,9 @@ from mediarip_mqtt.contract.models import (
     TERMINAL,
     WAITING,
     Job,
+    JobFile,
     JobStatus,
     Priority,
-    ProducedFile,
 )
 from mediarip_mqtt.jobs.use_cases import MANY
 from mediarip_mqtt.store import Tx
@@ -72,7 +72,7 @@ class Delete(Referring):
         Return the ids of the jobs whose files are gone; None where files stay.
         """
 
-        def look(tx: Tx) -> tuple[list[str], list[ProducedFile]]:
+        def look(tx: Tx) -> tuple[list[str], list[JobFile]]:
             if not self.files and not tx.planned_jobs():
                 return [], []
             ids = self._chosen(tx, context, origin)

@@ -238,17 +238,16 @@ class MediaInfo(Frozen):
     entries: tuple[Entry, ...] = ()
 
 
-class ProducedFile(Frozen):
-    """A file in the job's temporary folder and its final name, relative to the storage root.
+class JobFile(Frozen):
+    """A file of a job as the store holds it; ``filename`` is relative to the storage root.
 
-    ``warning`` describes requested extras that were unavailable.
+    ``temp_path`` is where it was made; empty once it has been moved to ``filename``.
     """
 
-    temp_path: str
     filename: str
     filesize: int
+    temp_path: str = ""
     main: bool = True
-    warning: str | None = None
 
 
 class CookieReport(Frozen):

@@ -1,4 +1,4 @@
-"""yt-dlp in threads: extracts, downloads, stops. The only importer of yt_dlp.
+"""yt-dlp in worker threads that can be stopped. The only room that imports yt_dlp.
 
 Uses `volume` and `contract`. `jobs` drives it through the protocol `Engine`.
 """

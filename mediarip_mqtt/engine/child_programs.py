@@ -1,9 +1,9 @@
-"""Which programs the work may start, and what ffmpeg may open.
+"""Restricts the programs that work may start, and the files and URLs that ffmpeg may open.
 
-A page or a media server has a say in what lies in the files that ffmpeg reads, and ffmpeg goes by
-content: a playlist named ``.mp4`` (HLS, DASH, ffconcat, SDP ...) would make it read any media file
-of this machine, or connect anywhere. So each input may only be of a format that stands for itself,
-in a file of the job's own folder or behind http and https.
+A page or media server controls the content of the files that ffmpeg reads, and ffmpeg detects the
+format by content: a playlist named ``.mp4`` (HLS, DASH, ffconcat, SDP ...) would make it read any
+media file on this machine, or connect anywhere. So inputs are limited to self-contained formats, in
+files in the job's own folder or over http and https.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import Any, Final
 from mediarip_mqtt.contract.settings import SECRET_VARIABLES
 from mediarip_mqtt.engine import programs
 
-# ffmpeg's demuxers that open nothing but the input itself. image2 takes patterns in its file's
-# name, which is ours; see `_local`.
+# ffmpeg's demuxers that open only the input itself. image2 expands patterns in the file name, which
+# `_check_local` refuses.
 _FORMATS: Final = (
     "aac,ac3,aiff,amr,ape,asf,ass,au,avi,av1,bmp_pipe,caf,dts,dtshd,eac3,ffmetadata,flac,flv,gif,"
     "gif_pipe,h264,hevc,image2,ivf,jpeg_pipe,live_flv,lrc,m4v,matroska,mov,mp3,mpeg,mpegts,"
     "mpegvideo,obu,ogg,png_pipe,rm,srt,truehd,tta,vc1,w64,wav,webp_pipe,webvtt,wv"
 )
-_PLAYLISTS: Final = "hls,dash"  # only from the network, where they can't lead to local files
+_PLAYLISTS: Final = "hls,dash"  # only from the network: then they can't refer to local files
 _SILENCE: Final = 60_000_000  # microseconds without a byte after which ffmpeg gives up
 _CUTS: Final = ".concat"
 _CUT_FILE: Final = re.compile(r"file '?file:([^'\\]+)'?")
@@ -35,7 +35,7 @@ _PATTERN: Final = re.compile(r"[%*?{\[]")
 
 
 class ProgramRefusedError(OSError):
-    """The work tried to start a program, or one with an input, that is not allowed."""
+    """Work tried to start a program, or to open an input, that is not allowed."""
 
     def __init__(self, message: str) -> None:
         super().__init__(errno.EPERM, message)
@@ -43,7 +43,7 @@ class ProgramRefusedError(OSError):
 
 
 def environment(given: Mapping[str, str] | None) -> dict[str, str]:
-    """Return a child's environment: without the service's settings, which hold passwords."""
+    """Return a child's environment without the service's settings, which hold passwords."""
     source = os.environ if given is None else given
     return {key: value for key, value in source.items() if not key.startswith(SECRET_VARIABLES)}
 
@@ -54,33 +54,33 @@ def checked(
     folder: Path | None,
     proxied: Callable[[str], str] | None,
 ) -> list[str]:
-    """Return the arguments with which a program may be started.
+    """Return a program's arguments with limits added; raise `ProgramRefusedError`.
 
-    ``folder`` is the job's own. ``proxied`` makes of a URL what ffmpeg shall ask its proxy for;
-    None where it goes without one. Raises `ProgramRefusedError`.
+    ``folder`` is the job's own. ``proxied`` converts a URL to the one that ffmpeg requests from the
+    guard's proxy; None if it uses none.
     """
     if isinstance(arguments, str | bytes) or named.get("shell") or named.get("executable"):
         raise _refused("a command line")
-    texts = [os.fsdecode(one) for one in arguments]
+    texts = [os.fsdecode(argument) for argument in arguments]
     kind = programs.programs().get(os.path.abspath(texts[0])) if texts else None  # noqa: PTH100 - resolves no links
     if kind is None:
         raise _refused(f"the program {PurePath(texts[0]).name}" if texts else "nothing")
     if kind == "ffmpeg":
         return _confined(texts, folder, proxied)
     if kind == "ffprobe":
-        place = next((n for n, one in enumerate(texts) if one == "-i"), len(texts) - 1)
+        place = next((index for index, text in enumerate(texts) if text == "-i"), len(texts) - 1)
         last = texts[-1]
         if place == len(texts) - 1 and (place == 0 or last.startswith("-")):
-            return texts  # asks for its version
+            return texts  # it prints its version
         url, limits = _limits(last, folder, proxied)
         return [texts[0], *limits, *texts[1:-1], url]
     return texts
 
 
 def opens_network(texts: list[str]) -> bool:
-    """Whether ffmpeg or ffprobe is to open a URL: behind ``-i``, or as ffprobe's last argument."""
-    inputs = [after for one, after in pairwise(texts) if one == "-i"]
-    return any("://" in one for one in [*inputs, *texts[-1:]])
+    """Whether ffmpeg or ffprobe opens a URL: after ``-i``, or as ffprobe's last argument."""
+    inputs = [after for option, after in pairwise(texts) if option == "-i"]
+    return any("://" in text for text in [*inputs, *texts[-1:]])
 
 
 def _confined(
@@ -89,19 +89,19 @@ def _confined(
     """Return ffmpeg's arguments with limits before each input."""
     result = texts[:1]
     rest = iter(texts[1:])
-    for one in rest:
-        if one == "-i":
+    for text in rest:
+        if text == "-i":
             url, limits = _limits(next(rest, ""), folder, proxied)
             result += [*limits, "-i", url]
         else:
-            result.append(one)
+            result.append(text)
     return result
 
 
 def _limits(
     url: str, folder: Path | None, proxied: Callable[[str], str] | None
 ) -> tuple[str, list[str]]:
-    """Return an input's URL and the options that go before it."""
+    """Return an input's URL and the options to put before it."""
     if found := re.match(r"https?(?=://)", url, re.IGNORECASE):
         url = found[0].lower() + url[found.end() :]
         protocols = (
@@ -118,7 +118,9 @@ def _limits(
             _check_cuts(path, folder)
             return url, _only("file", f"concat,{_FORMATS}")
         return url, _only("file", _FORMATS)
-    raise ProgramRefusedError("yt-dlp wanted ffmpeg to open something that is no media file.")
+    raise ProgramRefusedError(
+        "yt-dlp tried to open something with ffmpeg that is not a media file."
+    )
 
 
 def _only(protocols: str, formats: str) -> list[str]:
@@ -128,20 +130,24 @@ def _only(protocols: str, formats: str) -> list[str]:
 def _check_local(path: Path, folder: Path | None) -> None:
     inside = folder is not None and path.resolve().is_relative_to(folder.resolve())
     if not inside or _PATTERN.search(path.name):
-        raise ProgramRefusedError("yt-dlp wanted ffmpeg to open a file that is not the job's own.")
+        raise ProgramRefusedError(
+            "yt-dlp tried to open a file with ffmpeg that is not the job's own."
+        )
 
 
 def _check_cuts(path: Path, folder: Path | None) -> None:
-    """Refuse a list of cuts, as yt-dlp writes it to take segments out, that names other files."""
+    """Check yt-dlp's ffconcat list, which removes segments: it may only name the job's files."""
     for line in path.read_text("utf-8", "replace").splitlines():
         if found := _CUT_FILE.fullmatch(line):
             _check_local(Path(found[1]), folder)
         elif not _CUT_TIME.fullmatch(line):
-            raise ProgramRefusedError("yt-dlp wanted ffmpeg to read a list that is none of cuts.")
+            raise ProgramRefusedError(
+                "yt-dlp tried to open a list with ffmpeg that is not one of cuts."
+            )
 
 
 def _refused(what: str) -> ProgramRefusedError:
     return ProgramRefusedError(
-        f"yt-dlp wanted to start {what}, which is not allowed here: only ffmpeg and a JavaScript "
-        "runtime are."
+        f"yt-dlp tried to start {what}, which is not allowed; only ffmpeg and a JavaScript runtime "
+        "are."
     )

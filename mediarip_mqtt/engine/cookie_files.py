@@ -1,6 +1,6 @@
-"""The cookies of sessions: checked, kept below the service's folder for its own user alone.
+"""The cookie files of sessions, checked and stored in the service's own folder with mode 0600.
 
-What they hold is a secret: it appears in no reply, log, topic or error. Everything here blocks.
+Cookies are secrets: they appear in no reply, log, topic or error. All functions block.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mediarip_mqtt.contract.models import CookieReport
 
 FIELDS: Final = 7  # domain, subdomains, path, secure, expires, name, value
 MAX_COOKIES: Final = 5000
-USED: Final = ".used"
+USED: Final = ".used"  # the suffix of the file that marks the last success
 _HEADER: Final = re.compile(r"#\s*(?:Netscape )?HTTP Cookie File", re.IGNORECASE)
 _HTTP_ONLY: Final = "#HttpOnly_"
 _DOMAIN: Final = re.compile(r"\.?[\w-]+(?:\.[\w-]+)*")
@@ -30,10 +30,10 @@ _EXPIRES: Final = re.compile(r"(?:\d{1,15}(?:\.\d+)?)?")
 
 
 class Cookies:
-    """A file for each session, in Netscape's format, with mode 0600.
+    """One file for each session, in Netscape format.
 
-    An empty file beside it has the time of the last success with it. ``default`` is a file of the
-    administrator's for sessions without one; it is only read.
+    The modification time of an empty file beside it is the time of its last success. ``default`` is
+    the administrator's file for sessions without one; it is only read.
     """
 
     def __init__(self, folder: Path, default: Path | None = None) -> None:
@@ -41,7 +41,7 @@ class Cookies:
         self._default = default
 
     def save(self, session_id: str, content: str) -> None:
-        """Check and keep a cookies.txt; raise `CommandError` naming the line that is wrong."""
+        """Check and store a cookies.txt; raise `CommandError` with the number of a wrong line."""
         parse(content)
         self._folder.mkdir(mode=0o700, exist_ok=True)
         path = self._path(session_id)
@@ -59,12 +59,12 @@ class Cookies:
             half.unlink(missing_ok=True)
 
     def remove(self, session_id: str) -> None:
-        """Forget a session's cookies."""
+        """Remove a session's cookies, if it has any."""
         self._path(session_id).unlink(missing_ok=True)
         self._path(session_id).with_suffix(USED).unlink(missing_ok=True)
 
     def report(self, session_id: str) -> CookieReport:
-        """Tell what there is of a session's own."""
+        """Describe the session's own cookies, not the administrator's."""
         path = self._path(session_id)
         try:
             found = parse(path.read_text("utf-8"))
@@ -73,13 +73,13 @@ class Cookies:
         return CookieReport(
             stored=True,
             count=len(found),
-            expired=sum(one.is_expired() for one in found),
+            expired=sum(cookie.is_expired() for cookie in found),
             stored_at=_moment(path),
             last_success=_moment(path.with_suffix(USED)),
         )
 
     def load(self, session_id: str) -> list[Cookie]:
-        """Return the cookies to use for a session's downloads; none where the file is not good."""
+        """Return the cookies for a session's downloads; none if its file is invalid."""
         for path in (self._path(session_id), self._default):
             try:
                 if path is not None:
@@ -91,20 +91,20 @@ class Cookies:
         return []
 
     def succeeded(self, session_id: str) -> None:
-        """Note that a download for which a site was sent cookies went well."""
+        """Record a successful download for which cookies were sent."""
         path = self._path(session_id)
-        with contextlib.suppress(OSError):  # it is no reason for the download to fail
+        with contextlib.suppress(OSError):  # not a reason to fail the download
             if path.exists():
                 path.with_suffix(USED).touch(mode=0o600)
 
     def _path(self, session_id: str) -> Path:
-        # A digest: no session id has a say in a file's name.
+        # A digest: session ids must not control file names.
         name = hashlib.blake2b(session_id.encode(), digest_size=16).hexdigest()
         return self._folder / f"{name}.txt"
 
 
 def parse(content: str) -> list[Cookie]:
-    """Return the cookies of a text in Netscape's format; raise `CommandError` that quotes none."""
+    """Parse a text in Netscape format; the `CommandError` for a bad one quotes no cookie."""
     lines = content.splitlines()
     first = next((line for line in lines if line.strip()), "")
     if first.lstrip().startswith(("[", "{")):
@@ -144,7 +144,7 @@ def _problem(entry: str) -> str | None:  # noqa: PLR0911 - one check after the o
     if len(fields) != FIELDS:
         return f"it has {len(fields)} fields, not {FIELDS} with tabs in between"
     domain, subdomains, path, secure, expires, _, _ = fields
-    if not all(one.isprintable() for one in fields):
+    if not all(field.isprintable() for field in fields):
         return "it holds control characters"
     if not _DOMAIN.fullmatch(domain):
         return "its domain is none"

@@ -1,8 +1,7 @@
-"""yt-dlp's errors as the contract's codes, with a text that tells a person what to do."""
+"""Converts yt-dlp's errors to the contract's codes, with messages that say what to do."""
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Iterator
 from typing import Any, Final
@@ -28,15 +27,16 @@ from yt_dlp.utils import (
 from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
 from mediarip_mqtt.engine.child_programs import ProgramRefusedError
 from mediarip_mqtt.engine.work_control import BlockedAddressError
+from mediarip_mqtt.volume.storage_errors import volume_error
 
 MAX_MESSAGE: Final = 400
-MAX_READ: Final = 4000  # characters of a site's message that are looked at
+MAX_READ: Final = 4000  # characters of a site's message that are read
 
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _BEGINS: Final = re.compile(r"(?:begin|premieres?|starts?|live) in (\d{1,4}) (minute|hour|day)")
 _SECONDS: Final = {"minute": 60.0, "hour": 3600.0, "day": 86400.0}
-UPCOMING_LEAST: Final = 60.0  # seconds between two looks at what is late
-UPCOMING_POLL: Final = 600.0  # seconds between two looks, where a site does not say when
+UPCOMING_LEAST: Final = 60.0  # seconds between two checks of a stream that is late
+UPCOMING_POLL: Final = 600.0  # seconds between two checks if the site gives no time
 _URL: Final = re.compile(r"(https?://)(?:[^/\s@]*@)?([^\s?#'\"<>]*)(?:[?#][^\s'\"<>]*)?")
 _TAIL: Final = re.compile(
     r";?\s*(?:please report this issue on|Confirm you are on the latest).*", re.DOTALL
@@ -44,7 +44,7 @@ _TAIL: Final = re.compile(
 
 _NOT_LIVE: Final = "It is not live. Retry when it is."
 _LOGIN: Final = "The site wants a login. Send its cookies by the command `cookies`, then retry."
-# Texts of extractors, in the order in which they are looked for.
+# Patterns of extractors' messages; the first match counts.
 _TEXTS: Final[tuple[tuple[str, ErrorCode, str], ...]] = (
     (r"drm", ErrorCode.DRM_PROTECTED, "It is protected by DRM and can't be downloaded."),
     (
@@ -108,24 +108,21 @@ _STATUS: Final[dict[int, tuple[ErrorCode, str, bool]]] = {
     429: (ErrorCode.RATE_LIMITED, "The site wants fewer requests (429).", True),
     451: (ErrorCode.GEO_RESTRICTED, "It is not available for legal reasons here (451).", False),
 }
-_FULL: Final = {errno.ENOSPC, errno.EDQUOT}
-_VOLUME: Final = {errno.EROFS, errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN}
 
 
 def classify(error: BaseException) -> DownloadError:
-    """Return what an exception of the engine means."""
+    """Return the contract's error for an exception that yt-dlp raised."""
     if isinstance(error, DownloadError):
         return error
     causes = list(chain(error))
-    for one in causes:
-        found = _by_type(one)
-        if found is not None:
-            return found
+    for cause in causes:
+        if (known := _by_type(cause)) is not None:
+            return known
     return _by_text(clean(str(error)), causes)
 
 
 def clean(text: str) -> str:
-    """Return a text without colours, reports' tails, and what URLs may carry of secrets."""
+    """Strip colour codes, advice to report a bug, and the secrets that URLs may hold."""
     text = text[:MAX_READ]  # a site may send megabytes, on which the patterns take hours
     text = _TAIL.sub("", _ANSI.sub("", text)).replace("ERROR: ", "")
     text = re.sub(r"^\[[\w:+-]+\]\s*(?:[\w.-]+:\s*)?", "", text.strip())
@@ -134,22 +131,22 @@ def clean(text: str) -> str:
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and all that it was made of; yt-dlp keeps them in several places."""
+    """Yield an exception and all its causes; yt-dlp keeps them in several attributes."""
     todo: list[Any] = [error]
     seen: set[int] = set()
     while todo:
-        one = todo.pop(0)
-        if not isinstance(one, BaseException) or id(one) in seen:
+        cause = todo.pop(0)
+        if not isinstance(cause, BaseException) or id(cause) in seen:
             continue
-        seen.add(id(one))
-        yield one
-        exc_info = getattr(one, "exc_info", None)
+        seen.add(id(cause))
+        yield cause
+        exc_info = getattr(cause, "exc_info", None)
         todo += [exc_info[1] if isinstance(exc_info, tuple) and len(exc_info) > 1 else None]
-        todo += [getattr(one, "cause", None), getattr(one, "reason", None)]
-        todo += [one.__cause__, one.__context__]
+        todo += [getattr(cause, "cause", None), getattr(cause, "reason", None)]
+        todo += [cause.__cause__, cause.__context__]
 
 
-def _by_type(error: BaseException) -> DownloadError | None:  # noqa: C901, PLR0911 - one for each kind
+def _by_type(error: BaseException) -> DownloadError | None:  # noqa: C901, PLR0911 - one case for each type
     if isinstance(error, BlockedAddressError):
         return DownloadError(ErrorCode.BLOCKED_ADDRESS, error.message)
     if isinstance(error, CommandError):
@@ -158,7 +155,7 @@ def _by_type(error: BaseException) -> DownloadError | None:  # noqa: C901, PLR09
         return DownloadError(ErrorCode.UNSUPPORTED_URL, error.message)
     if isinstance(error, UnsupportedError):
         return DownloadError(
-            ErrorCode.UNSUPPORTED_URL, "yt-dlp knows no medium at this URL. Check that it has one."
+            ErrorCode.UNSUPPORTED_URL, "yt-dlp found no medium at this URL. Check that it has one."
         )
     if isinstance(error, GeoRestrictedError):
         return DownloadError(ErrorCode.GEO_RESTRICTED, "It is not available in this country.")
@@ -179,7 +176,7 @@ def _by_type(error: BaseException) -> DownloadError | None:  # noqa: C901, PLR09
         return _by_transport(error)
     if isinstance(error, NoSupportingHandlers):
         return DownloadError(
-            ErrorCode.INVALID_URL, "The page leads to an address that is not http or https."
+            ErrorCode.INVALID_URL, "The page leads to a URL that is not http or https."
         )
     return None
 
@@ -200,19 +197,7 @@ def _retry_after(error: HTTPError) -> float | None:
 
 
 def _by_errno(error: OSError) -> DownloadError | None:
-    if error.errno in _FULL:
-        return DownloadError(
-            ErrorCode.DISK_FULL, "The volume is full. Free some space, then retry the job."
-        )
-    if error.errno in _VOLUME:
-        return DownloadError(
-            ErrorCode.STORAGE_UNAVAILABLE,
-            "The volume can't be written. Check that it is mounted and writable, then retry.",
-            transient=True,
-        )
-    if isinstance(error, TimeoutError):
-        return _timeout()
-    return None
+    return _timeout() if isinstance(error, TimeoutError) else volume_error(error)
 
 
 def _by_transport(error: BaseException) -> DownloadError:
@@ -227,9 +212,9 @@ def _by_transport(error: BaseException) -> DownloadError:
 
 
 def _begins_in(text: str) -> float:
-    """Return the seconds until something begins, as a text says it."""
-    found = _BEGINS.search(text)
-    return max(float(found[1]) * _SECONDS[found[2]], UPCOMING_LEAST) if found else UPCOMING_POLL
+    """Return the seconds until a stream begins, read from an error message."""
+    match = _BEGINS.search(text)
+    return max(float(match[1]) * _SECONDS[match[2]], UPCOMING_LEAST) if match else UPCOMING_POLL
 
 
 def _timeout() -> DownloadError:
@@ -248,7 +233,7 @@ def _by_text(text: str, causes: list[BaseException]) -> DownloadError:
                 begins=upcoming,
                 retry_after=_begins_in(lower) if upcoming else None,
             )
-    if any(isinstance(one, PostProcessingError) for one in causes):
+    if any(isinstance(cause, PostProcessingError) for cause in causes):
         return DownloadError(
             ErrorCode.POSTPROCESSING,
             f"ffmpeg could not process the file; it may be broken. ({text})"[:MAX_MESSAGE],
@@ -261,7 +246,7 @@ def _by_text(text: str, causes: list[BaseException]) -> DownloadError:
         return DownloadError(
             ErrorCode.UNSUPPORTED_URL, f"No medium was found. ({text})"[:MAX_MESSAGE]
         )
-    if any(isinstance(one, ExtractorError) for one in causes):
+    if any(isinstance(cause, ExtractorError) for cause in causes):
         return DownloadError(
             ErrorCode.UNAVAILABLE,
             f"The page could not be read; a newer yt-dlp may help. ({text})"[:MAX_MESSAGE],

@@ -1,13 +1,13 @@
-"""A proxy on loopback that ffmpeg must go through: its sockets are guarded as our own are.
+"""A loopback proxy for ffmpeg, which applies the address guard to its connections.
 
-ffmpeg as a downloader (live streams) follows redirects and playlists by itself. Each connection it
-asks for is opened here, in a thread of the job's work, so that the guard sees the address really
-connected to and a stop cuts it.
+ffmpeg as a downloader (live streams) follows redirects and playlists by itself. Its connections are
+opened here, in a thread of the job's work: the guard checks the address that is connected to, and a
+stop cuts the connection.
 
-ffmpeg is only allowed plain HTTP, and TLS is spoken here. For a tunnel it would need its protocol
-``httpproxy``, and a playlist that names ``httpproxy://192.168.1.1:80/`` makes ffmpeg connect there
-by itself. So ``https`` becomes ``http`` in the URL ffmpeg starts with, in redirects and in
-playlists, and the origins this was done for are spoken to by TLS.
+ffmpeg may only use plain HTTP; TLS is done here. For a CONNECT tunnel it would need its protocol
+``httpproxy``, and a playlist with ``httpproxy://192.168.1.1:80/`` would make it connect there
+directly. So ``https`` is replaced by ``http`` in ffmpeg's first URL, in redirects and in playlists,
+and the origins of replaced URLs are requested by TLS.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ import certifi
 
 from mediarip_mqtt.engine.work_control import BlockedAddressError, WorkControl, attach
 
-CONNECT_TIME: Final = 15.0
-SILENCE: Final = 60.0  # seconds without a byte after which a connection is given up
-END_TIME: Final = 1.0
+CONNECT_TIME: Final = 15.0  # seconds
+SILENCE: Final = 60.0  # seconds without a byte after which a connection is closed
+END_TIME: Final = 1.0  # seconds that each thread has to end
 _TLS_PORT: Final = 443
 _CHUNK: Final = 64 * 1024
 _PLAYLIST_LIMIT: Final = 8 * 2**20
 _HOP: Final = {"proxy-connection", "connection", "keep-alive", "proxy-authorization", "host"}
 _HOP_BACK: Final = {"connection", "keep-alive", "transfer-encoding", "content-length", "location"}
-# A link's begin: of a line, of an attribute, of an element's text.
+# The start of a link: of a line, an attribute or an element's text.
 _LINK: Final = re.compile(
     rb"""(^|["'>])([ \t]{0,8})(https:)?//(\[[0-9a-f:.]{2,50}\]|[^\s/?#"'<>:@\[\]]{1,255})"""
     rb"""(:[0-9]{1,5})?(?=[\s/?#"'<>]|$)""",
@@ -44,7 +44,7 @@ _LINK: Final = re.compile(
 
 
 class GuardProxy:
-    """The proxy of one piece of work; ends with it."""
+    """The proxy of one piece of work; it ends together with the work."""
 
     _all: ClassVar[weakref.WeakKeyDictionary[WorkControl, GuardProxy]] = weakref.WeakKeyDictionary()
     _lock: ClassVar[threading.Lock] = threading.Lock()
@@ -62,7 +62,7 @@ class GuardProxy:
 
     @classmethod
     def of(cls, control: WorkControl) -> GuardProxy:
-        """Return the proxy of a piece of work; started where there is none yet."""
+        """Return the proxy of a piece of work; start it on first use."""
         with cls._lock:
             proxy = cls._all.get(control)
             if proxy is None:
@@ -71,15 +71,15 @@ class GuardProxy:
 
     @property
     def url(self) -> str:
-        """Where ffmpeg finds it."""
+        """The proxy's URL for ffmpeg."""
         return f"http://127.0.0.1:{self._server.port}"
 
     def plain(self, url: str) -> str:
-        """Return what ffmpeg shall ask for in place of a URL."""
+        """Return the URL without TLS that ffmpeg requests instead."""
         return self._server.plain(url)
 
     def close(self) -> None:
-        """End its threads; the work's sockets are shut down, so that none of them waits."""
+        """End its threads; none of them blocks, as the work's sockets are shut down by then."""
         with self._lock:
             control = self._control()
             if control is not None:
@@ -105,7 +105,7 @@ class _Server(ThreadingMixIn, TCPServer):
         return int(self.server_address[1])
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer in a thread that is known from before its start."""
+        """Answer in a thread that is tracked before it starts."""
         thread = threading.Thread(
             target=self.process_request_thread,
             args=(request, client_address),
@@ -116,10 +116,10 @@ class _Server(ThreadingMixIn, TCPServer):
         thread.start()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: connections that break off are what stops are made of."""
+        """Ignore broken connections: a stop causes them."""
 
     def plain(self, url: str) -> str:
-        """Return a URL without TLS, and remember to speak it to its origin."""
+        """Return a URL without TLS, and remember to use TLS for its origin."""
         parts = urlsplit(url)
         if parts.scheme.lower() != "https":
             return url
@@ -128,7 +128,7 @@ class _Server(ThreadingMixIn, TCPServer):
         return parts._replace(scheme="http", netloc=f"{host}:{parts.port or _TLS_PORT}").geturl()
 
     def plain_text(self, playlist: bytes, *, secure: bool) -> bytes:
-        """Return a playlist whose links are all without TLS."""
+        """Return a playlist with TLS removed from its links."""
 
         def link(found: re.Match[bytes]) -> bytes:
             begin, space, scheme, host, port = found.groups(b"")
@@ -143,7 +143,7 @@ class _Server(ThreadingMixIn, TCPServer):
         return _LINK.sub(link, playlist)
 
     def connection(self, parts: SplitResult) -> tuple[http.client.HTTPConnection, bool]:
-        """Return a connection to a request's origin, and whether it speaks TLS."""
+        """Return a connection to a request's origin, and whether it uses TLS."""
         host, port = parts.hostname or "", parts.port or 80
         if (host, port) not in self._secure:
             return http.client.HTTPConnection(host, port, timeout=CONNECT_TIME), False
@@ -158,10 +158,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def do_GET(self) -> None:
-        """Ask the origin, and answer with what it says."""
+        """Forward the request to the origin, and its response to ffmpeg."""
         self.close_connection = True
         try:
             parts = urlsplit(self.path)
@@ -180,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(answer, secure=secure)
 
     do_HEAD = do_GET  # noqa: N815 - http.server's name
-    do_POST = do_GET  # noqa: N815 - the same; ffmpeg's posts have no body
+    do_POST = do_GET  # noqa: N815 - the same; ffmpeg's POST requests have no body
 
     def _ask(
         self, connection: http.client.HTTPConnection, parts: SplitResult, *, secure: bool
@@ -195,7 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
         for key, value in self.headers.items():
             if key.lower() not in _HOP:
                 connection.putheader(key, value)
-        # One request a connection: the next one may name another host, which must be guarded, too.
+        # One request per connection: the next one may be for another host, which must be checked.
         connection.putheader("Connection", "close")
         connection.endheaders()
 
@@ -227,7 +227,7 @@ def _is_playlist(data: bytes) -> bool:
 
 
 def _context(*, verified: bool) -> ssl.SSLContext:
-    """Return how origins' certificates are checked, by the system's and certifi's authorities."""
+    """Return a TLS context with the system's and certifi's authorities."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     if not verified:

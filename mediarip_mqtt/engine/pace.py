@@ -1,4 +1,4 @@
-"""How fast a job may go: one limit for all its threads, which may change while they run."""
+"""A job's rate limit: one for all its threads, changeable while they run."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-STEP: Final = 0.5  # seconds after which a sleeper looks whether the rate has changed
+STEP: Final = 0.5  # seconds; the longest sleep until a changed rate takes effect
 
 
 class Pace:
-    """Counts the bytes that came, and lets their threads wait until those were due.
+    """Counts received bytes, and delays the threads that receive them.
 
-    ``rate`` is in bytes per second; 0 is as fast as can be. It may be set from any thread.
+    ``rate`` is in bytes per second; 0 means no limit. It may be set from any thread.
     """
 
     def __init__(self) -> None:
         self.rate = 0
         self._lock = threading.Lock()
-        self._early = 0.0  # bytes that came before their time
+        self._early = 0.0  # bytes received ahead of the rate
         self._at = time.monotonic()
 
     def spend(self, count: int, sleep: Callable[[float], None]) -> None:
-        """Take ``count`` bytes into account; return when the next ones may come."""
+        """Count received bytes; return when the next ones may be received."""
         with self._lock:
             self._pass()
             self._early += count

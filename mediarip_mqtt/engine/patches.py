@@ -1,8 +1,7 @@
-"""Process-wide wrappers that tell a `WorkControl` what its threads wait for.
+"""Process-wide patches that report to a `WorkControl` what its threads wait for.
 
-Applied once, in `install`. They act only in threads that are part of a piece of work; for all
-others they are the originals. tests/engine/test_work_control.py fails where a new yt-dlp goes
-around one.
+`install` applies them once. They act only in threads that belong to a piece of work; in all others
+they call the original. tests/engine/test_work_control.py fails if a new yt-dlp bypasses one.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from mediarip_mqtt.engine.work_control import attach, current
 
 _lock: Final = threading.Lock()
 _installed: Final[list[bool]] = []
-_WITH_ADDRESS: Final = 3  # arguments of sendmsg behind its buffers
+_WITH_ADDRESS: Final = 3  # sendmsg's arguments after its buffers
 
 _socket_init = socket.socket.__init__
 _connect = socket.socket.connect
@@ -41,12 +40,12 @@ _slow_down = FileDownloader.slow_down
 _best_block_size = FileDownloader.best_block_size
 _BLOCK_TIME: Final = 0.15  # seconds
 _LEAST_BLOCK: Final = 16 * 1024
-_read_page = InfoExtractor._webpage_read_content  # noqa: SLF001 - where all pages become text
+_read_page = InfoExtractor._webpage_read_content  # noqa: SLF001 - decodes all pages
 _COUNTED: Final = "_mediarip_counted"
 
 
 def install() -> None:
-    """Apply the wrappers; once for the process."""
+    """Apply the patches, once per process."""
     with _lock:
         if _installed:
             return
@@ -68,9 +67,9 @@ def install() -> None:
 
 
 def _block_size(elapsed: float, count: int) -> int:
-    """Return how many bytes are read next: no more than come in a moment.
+    """Return the number of bytes to read next: what arrives in 0.15 s.
 
-    yt-dlp reads what comes in a second, and reports once in that time.
+    yt-dlp's own is what arrives in a second, and it reports progress once per block.
     """
     best: int = _best_block_size(elapsed, count)
     moment = int(count / max(elapsed, 0.001) * _BLOCK_TIME)
@@ -78,7 +77,7 @@ def _block_size(elapsed: float, count: int) -> int:
 
 
 def _watched_socket_init(self: socket.socket, *arguments: Any, **named: Any) -> None:
-    # An SSLSocket comes by here, too, when it takes over its plain socket's descriptor.
+    # Also called for an SSLSocket, when it takes over its plain socket's descriptor.
     _socket_init(self, *arguments, **named)
     control = current()
     if control is not None:
@@ -93,24 +92,22 @@ def _guarded_connect_ex(self: socket.socket, address: Any) -> int:
     return _connect_ex(self, _allowed(self, address))
 
 
-def _allowed(one: socket.socket, address: Any) -> Any:
+def _allowed(connecting: socket.socket, address: Any) -> Any:
     control = current()
     if control is None:
         return address
     try:
-        return control.guard(one, address)
+        return control.guard(connecting, address)
     except BaseException:
-        one.close()  # who calls does so for an OSError only, which a stop is not
+        connecting.close()  # callers close it after an OSError only, which a stop isn't
         raise
 
 
 def _guarded_sendto(self: socket.socket, data: Any, *rest: Any) -> int:
     control = current()
     if control is not None and rest:
-        rest = (
-            *rest[:-1],
-            control.guard(self, rest[-1]),
-        )  # the address is the last of two or three
+        # The address is the last of two or three arguments.
+        rest = (*rest[:-1], control.guard(self, rest[-1]))
     return _sendto(self, data, *rest)
 
 
@@ -127,7 +124,7 @@ def _watched_getaddrinfo(host: Any, *arguments: Any, **named: Any) -> Any:
         return _getaddrinfo(host, *arguments, **named)
     control.check_name(host)
     found = _getaddrinfo(host, *arguments, **named)
-    control.resolved(host, [str(one[4][0]) for one in found])
+    control.resolved(host, [str(info[4][0]) for info in found])
     return found
 
 
@@ -145,11 +142,11 @@ def _watched_popen_init(
     network = child_programs.opens_network(arguments)
     if control.proxied and network:
         raise child_programs.ProgramRefusedError(
-            "This stream is recorded by ffmpeg, which can't go through the proxy of the settings."
+            "ffmpeg records this stream, and can't use the proxy of the settings."
         )
     if proxied and network:
         named["env"] = _behind_proxy(named["env"], GuardProxy.of(control).url)
-    named["start_new_session"] = True  # a group of its own, so that all of it can be ended
+    named["start_new_session"] = True  # a process group of its own, so that all of it can be killed
     named["stdin"] = named.get("stdin") or subprocess.DEVNULL
     _popen_init(self, arguments, *rest, **named)
     control.add_child(self)
@@ -180,8 +177,8 @@ def _stoppable_sleep(seconds: float) -> None:
 
 
 def _watched_open(self: Any, filename: str, open_mode: str) -> Any:
-    # A stopped download leaves its fragments' files open until they are garbage; on NFS that keeps
-    # the folder from being removed.
+    # A stopped download leaves fragment files open until they are garbage collected; on NFS the
+    # folder can't be removed meanwhile.
     found = _open(self, filename, open_mode)
     control = current()
     if control is not None and found:
@@ -190,8 +187,8 @@ def _watched_open(self: Any, filename: str, open_mode: str) -> Any:
 
 
 def _paced(self: Any, start_time: float, now: float | None, byte_counter: int) -> None:
-    # yt-dlp's own limit is one for each thread, and can't change on the way: it goes by the mean
-    # since the beginning.
+    # yt-dlp's own limit is per thread, and can't change during a download: it uses the mean rate
+    # since the start.
     control = current()
     if control is None:
         _slow_down(self, start_time, now, byte_counter)
@@ -210,7 +207,7 @@ def _checked_page(self: Any, *arguments: Any, **named: Any) -> Any:
 
 
 def _harmless_kill(pid: int, number: int) -> None:
-    # yt-dlp's websocket_frag interrupts its own process, which is all of the service.
+    # yt-dlp's websocket_frag sends SIGINT to its own process, which is the whole service.
     if current() is not None and pid == os.getpid() and number == signal.SIGINT:
         raise RuntimeError("a download tried to interrupt the service")
     _kill(pid, number)

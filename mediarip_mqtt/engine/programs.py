@@ -1,4 +1,4 @@
-"""The programs yt-dlp needs: ffmpeg and a JavaScript runtime, from the system or from wheels."""
+"""Finds ffmpeg and a JavaScript runtime, on the system or in wheels."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-# yt-dlp's names of JavaScript runtimes, in the order of its preference, and their programs.
+# yt-dlp's names of JavaScript runtimes, in its order of preference, and their programs.
 JS_RUNTIMES: Final = {"deno": "deno", "node": "node", "quickjs": "qjs", "bun": "bun"}
 _NODE_LEAST: Final = 22
-VERSION_TIME: Final = 10.0
+VERSION_TIME: Final = 10.0  # seconds
 
 
 def find(program: str) -> str | None:
-    """Return the path of a program, also from the environment this Python runs in."""
+    """Return a program's path, from PATH or from this Python's virtual environment."""
     beside = Path(sys.executable).parent / program
     return shutil.which(program) or (str(beside) if os.access(beside, os.X_OK) else None)
 
 
 @cache
 def ffmpeg() -> str | None:
-    """Return the path of ffmpeg: the system's, or the one of the wheel imageio-ffmpeg."""
+    """Return the path of the system's ffmpeg, else of the one in the wheel imageio-ffmpeg."""
     found = find("ffmpeg")
     if found is not None:
         return found
@@ -38,12 +38,12 @@ def ffmpeg() -> str | None:
 
 @cache
 def programs() -> dict[str, str]:
-    """Return what yt-dlp may start: absolute paths, and of what kind each one is."""
-    found = {os.path.abspath(one["path"]): "javascript" for one in js_runtimes().values()}  # noqa: PTH100 - resolves no links
+    """Return the programs that yt-dlp may start: absolute path to kind."""
+    found = {os.path.abspath(runtime["path"]): "javascript" for runtime in js_runtimes().values()}  # noqa: PTH100 - resolves no links
     path = ffmpeg()
     if path is not None:
         beside = Path(os.path.abspath(path))  # noqa: PTH100 - resolves no links
-        # As yt-dlp finds it, whose option is only ffmpeg's path.
+        # Where yt-dlp looks for ffprobe: its option takes ffmpeg's path only.
         found[str(beside.with_name(beside.name.replace("ffmpeg", "ffprobe")))] = "ffprobe"
         found[str(beside.with_name("ffprobe"))] = "ffprobe"
         found[str(beside)] = "ffmpeg"
@@ -52,10 +52,10 @@ def programs() -> dict[str, str]:
 
 @cache
 def js_runtimes() -> dict[str, dict[str, str]]:
-    """Return the safest JavaScript runtime that is there, as yt-dlp's option ``js_runtimes``.
+    """Return the safest available JavaScript runtime as yt-dlp's option ``js_runtimes``.
 
-    Only one: were there more, yt-dlp would run what the safest refuses in the next one. It gives
-    deno no rights at all and node none to files; bun and quickjs know no such limits.
+    Only one: with several, yt-dlp runs in the next one what the safest refuses. It gives deno no
+    permissions and node none for files; bun and quickjs have no such limits.
     """
     for name, program in JS_RUNTIMES.items():
         path = find(program)
@@ -65,7 +65,7 @@ def js_runtimes() -> dict[str, dict[str, str]]:
 
 
 def version(path: str | None, option: str) -> str | None:
-    """Return the first line a program prints of its version."""
+    """Return the first line of a program's version output; None if it can't be run."""
     if path is None:
         return None
     try:

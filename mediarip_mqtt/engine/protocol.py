@@ -1,14 +1,19 @@
-"""What the rest of the service knows of an engine: blocking calls, each in a thread of its own."""
+"""The engine as the rest of the service sees it: blocking calls, each made in a worker thread."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
+from pydantic import Field
+
+from mediarip_mqtt.contract.frozen import Frozen
 from mediarip_mqtt.contract.media_options import DownloadOptions
-from mediarip_mqtt.contract.models import Facts, MediaInfo, Phase, ProducedFile
+from mediarip_mqtt.contract.models import Facts, MediaInfo, Phase
 
 
 @dataclass(frozen=True)
@@ -16,7 +21,7 @@ class Task:
     """One attempt at a job.
 
     ``url`` is an http or https URL, or a search query that the intake built. ``temp_dir`` is the
-    job's own folder, which exists; only partial files that may be resumed lie in it.
+    job's own folder; it exists, and holds at most partial files that may be resumed.
     """
 
     job_id: str
@@ -29,15 +34,69 @@ class Task:
 
 @dataclass(frozen=True)
 class Extraction:
-    """What `Engine.extract` found; ``handle`` is the engine's own, passed back to `download`."""
+    """The result of `Engine.extract`.
+
+    ``fields`` are what an output template may use of the page: no URLs, headers or cookies.
+    ``host`` is the page's, which chooses the site's output template. ``handle`` belongs to the
+    engine and is passed back to `download`; it holds signed URLs and is never stored.
+    ``expires_at`` is when those URLs may have expired, by `time.monotonic`.
+    """
 
     info: MediaInfo
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    host: str | None = None
     handle: Any = None
+    expires_at: float = math.inf
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the handle can still be used for a download."""
+        return time.monotonic() < self.expires_at
+
+
+class MadeMedium(Frozen):
+    """A medium in the job's temporary folder; ``size`` is in bytes."""
+
+    kind: Literal["medium"] = "medium"
+    path: str
+    size: int
+
+
+class MadeSubtitles(Frozen):
+    """Subtitles beside the medium; ``language`` is safe as a part of a file name."""
+
+    kind: Literal["subtitles"] = "subtitles"
+    path: str
+    size: int
+    language: str
+
+
+class MadeChapter(Frozen):
+    """A chapter cut from the medium; ``number`` counts from 1, ``title`` is the page's."""
+
+    kind: Literal["chapter"] = "chapter"
+    path: str
+    size: int
+    number: int
+    title: str
+
+
+MadeFile = Annotated[MadeMedium | MadeSubtitles | MadeChapter, Field(discriminator="kind")]
+
+
+class Made(Frozen):
+    """The files that a download made, media first; all of them exist and none is empty.
+
+    ``warning`` lists requested extras that were unavailable; the media themselves are fine.
+    """
+
+    files: tuple[MadeFile, ...]
+    warning: str | None = None
 
 
 @dataclass(frozen=True)
 class Report:
-    """One step of progress over the whole job: ``percent`` is 0 to 100 and never falls."""
+    """Progress over the whole job: ``percent`` is 0 to 100 and never falls."""
 
     phase: Phase
     percent: float
@@ -48,7 +107,7 @@ class Report:
 
 
 class Control(Protocol):
-    """The handle by which a piece of work is stopped from outside its thread."""
+    """Stops a piece of work from outside its thread."""
 
     @property
     def stopped(self) -> bool:
@@ -56,27 +115,27 @@ class Control(Protocol):
 
     @property
     def touched(self) -> float:
-        """When the work last gave a sign of life, by `time.monotonic`."""
+        """When the work last showed activity, by `time.monotonic`."""
 
     def limit(self, rate: int) -> None:
-        """Download at most so many bytes per second from now on; 0 is no limit."""
+        """Set the rate limit in bytes per second, effective at once; 0 means no limit."""
 
     def stop(self) -> None:
-        """Raise the flag, cut the work's sockets, end its child processes; returns at once."""
+        """Set the flag, shut the work's sockets down and kill its child processes; don't wait."""
 
 
 class Engine(Protocol):
     """Extracts and downloads.
 
-    Every method blocks, runs in any thread, and raises `DownloadError` with a contract code, or
-    `Stopped` where its control was stopped.
+    Every method blocks and may run in any thread. Apart from `facts` and `control` they raise
+    `DownloadError` with a contract code, or `Stopped` if their control was stopped.
     """
 
     def facts(self) -> Facts:
         """Return the versions of yt-dlp, ffmpeg and the JavaScript runtime."""
 
     def control(self) -> Control:
-        """Return a fresh control for `extract`, `download`, or one after the other."""
+        """Return a new control; one may serve `extract` and then `download`."""
 
     def picture(self, url: str, control: Control) -> bytes:
         """Return a thumbnail as a JPEG of some ten kilobytes."""
@@ -90,8 +149,15 @@ class Engine(Protocol):
         extraction: Extraction,
         control: Control,
         report: Callable[[Report], None],
-    ) -> tuple[ProducedFile, ...]:
-        """Download into ``task.temp_dir``; return the files, the main one first; all of them exist.
+    ) -> Made:
+        """Download into ``task.temp_dir``.
 
-        ``report`` is called often, from this thread or its children: it only overwrites a slot.
+        ``report`` is called often, from this thread and threads it starts: it must be cheap.
+        """
+
+    def fill_template(self, template: str, fields: Mapping[str, Any], extension: str) -> str:
+        """Fill an output template in with an extraction's fields.
+
+        The result ends in the extension and may hold anything else that the page says: pass it
+        through `names.safe_name`. Raises `DownloadError` if template and fields don't fit.
         """

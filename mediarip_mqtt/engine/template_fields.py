@@ -1,24 +1,25 @@
-"""A file's final name: an output template filled in with what a page tells of its medium.
+"""Output templates: which fields of a page they may use, and how they are filled in.
 
-yt-dlp's template language reaches into all that is known of a page, also where it only chooses,
-does sums or replaces; and among that are cookies, headers and signed URLs. So a template gets to
-see nothing but what is listed here. A new field of yt-dlp is unknown until somebody has looked at
+yt-dlp's template language reaches everything in the info dict, also through alternatives,
+arithmetic and replacements, and the dict holds cookies, headers and signed URLs. So a template sees
+only the fields listed here. A field that is new in yt-dlp stays hidden until somebody has reviewed
 it.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 from mediarip_mqtt.volume import names
 
-VALUE_LIMIT: Final = 300  # characters of a value; a name has at most 255 bytes
+VALUE_LIMIT: Final = 300  # characters of a value; a file name has at most 255 bytes
 LIST_LIMIT: Final = 100
-# What yt-dlp raises where a template and a page's values don't fit together.
+# Raised by yt-dlp when a template and a page's values don't fit together.
 _UNFIT: Final = (ValueError, TypeError, LookupError, ArithmeticError, AssertionError)
-# Of what yt-dlp documents under OUTPUT TEMPLATE all but URLs, which may hold tokens.
+# All that yt-dlp documents under OUTPUT TEMPLATE, except URLs, which may hold tokens.
 FIELDS: Final = frozenset(
     re.findall(
         r"\w+",
@@ -49,8 +50,8 @@ FIELDS: Final = frozenset(
 )
 
 
-def fill(session: Any, template: str, info: dict[str, Any], extension: str) -> str:
-    """Return a template filled in, with the extension; each value is kept within its level."""
+def fill(session: Any, template: str, info: Mapping[str, Any], extension: str) -> str:
+    """Fill a template in with the allowed fields of ``info``; no value adds a folder level."""
     title = info.get("title") or info.get("id") or "download"
     values = harmless({**info, "title": title, "ext": extension})
     try:
@@ -58,27 +59,27 @@ def fill(session: Any, template: str, info: dict[str, Any], extension: str) -> s
     except _UNFIT as error:
         raise DownloadError(
             ErrorCode.UNSAFE_PATH,
-            "The output template can't be filled in with what this page tells; fields look like "
-            "%(title)s or %(title).100B. Send the download again with another one.",
+            "The output template doesn't fit this page's data; fields look like %(title)s or "
+            "%(title).100B. Send the download again with another one.",
         ) from error
     return rendered if rendered.endswith(f".{extension}") else f"{rendered}.{extension}"
 
 
-def harmless(info: dict[str, Any]) -> dict[str, Any]:
-    """Return what a template may see of a page."""
-    return {key: _value(one) for key, one in info.items() if key in FIELDS}
+def harmless(info: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that a template may use, bounded, and fit for JSON."""
+    return {key: _value(value) for key, value in info.items() if key in FIELDS}
 
 
 def _value(value: Any) -> Any:
-    """Return a value, or what of a list are values, so short that nothing takes long."""
+    """Return a scalar, or a short list of the scalars in a list."""
     if isinstance(value, list | tuple):
-        return [_scalar(one) for one in value[:LIST_LIMIT] if isinstance(one, str | int | float)]
+        return [_scalar(item) for item in value[:LIST_LIMIT] if isinstance(item, str | int | float)]
     return _scalar(value)
 
 
 def _scalar(value: Any) -> Any:
     if isinstance(value, str):
         return names.one_level(value[:VALUE_LIMIT])
-    if isinstance(value, int | float):  # greater ones than a page needs can't be printed
+    if isinstance(value, int | float):  # larger ones, which no page needs, can't be formatted; NaN
         return value if abs(value) < 2**63 else None
     return None

@@ -1,4 +1,4 @@
-"""A page's thumbnail as a small JPEG, whatever the site sends."""
+"""Fetches a page's thumbnail and converts it to a small JPEG."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ MAX_BYTES: Final = 5 * 2**20  # of the site's picture
 MAX_PIXELS: Final = 40_000_000
 WIDTH: Final = 640
 CONVERT_TIME: Final = 10.0
-# How each kind begins, and ffmpeg's demuxer for it: named, never guessed, since a guessed one may
-# open other files.
+# Magic bytes, their offset, and ffmpeg's demuxer: always named, since a guessed one may open other
+# files.
 _KINDS: Final = (
     (b"\xff\xd8\xff", 0, "jpeg_pipe"),
     (b"\x89PNG\r\n\x1a\n", 0, "png_pipe"),
@@ -22,22 +22,19 @@ _KINDS: Final = (
 
 
 def fetch(session: Any, url: str) -> bytes:
-    """Return the picture at a URL as a JPEG at most `WIDTH` wide.
-
-    Raises `DownloadError`; runs in a thread of guarded work.
-    """
+    """Return the picture at a URL as a JPEG of at most `WIDTH` pixels; raises `DownloadError`."""
     with session.urlopen(url) as response:
         content = response.read(MAX_BYTES + 1)
     kind = next((name for magic, at, name in _KINDS if content[at:].startswith(magic)), None)
     program = programs.ffmpeg()
     if kind is None or program is None or len(content) > MAX_BYTES:
         raise DownloadError(
-            ErrorCode.POSTPROCESSING, "The thumbnail is no picture of a known kind."
+            ErrorCode.POSTPROCESSING, "The thumbnail is not a JPEG, PNG or WebP of at most 5 MiB."
         )
     command = [program, "-v", "error", "-nostdin", "-threads", "1", "-protocol_whitelist", "pipe"]
     command += ["-max_pixels", str(MAX_PIXELS), "-f", kind, "-i", "pipe:0", "-frames:v", "1"]
     command += ["-vf", f"scale='min({WIDTH},iw)':-2", "-q:v", "5", "-f", "mjpeg", "pipe:1"]
-    with subprocess.Popen(  # noqa: S603 - a program that `tools` found
+    with subprocess.Popen(  # noqa: S603 - a program that `programs` found
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as child:
         try:

@@ -1,9 +1,9 @@
-"""Stopping a thread from outside, and what its sockets may connect to.
+"""Stops threads from outside, and restricts the addresses that they connect to.
 
-A thread can't be interrupted in Python: what it waits for is ended instead. Each piece of work has
-a `WorkControl` that knows the sockets, child processes and sleeps of its threads; `patches` reports
-them to it. `stop` shuts the sockets down, kills the children and wakes the sleeps, after which the
-thread runs into an error of its own, within milliseconds.
+Python can't interrupt a thread, so whatever it waits for is ended instead. Each piece of work has a
+`WorkControl` that tracks the sockets, child processes and sleeps of its threads; `patches` reports
+them. `stop` shuts the sockets down, kills the children and wakes the sleeps; the thread then fails
+with an error of its own, within milliseconds.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from mediarip_mqtt.engine.pace import Pace
 
 _ATTRIBUTE: Final = "_mediarip_control"
 _IP: Final = frozenset((socket.AF_INET, socket.AF_INET6))
-REAP_TIME: Final = 1.0
+REAP_TIME: Final = 1.0  # seconds
 
 
 class WorkStoppedError(DownloadCancelled):  # type: ignore[misc] # yt-dlp has no types
-    """Raised inside the work once it is stopped; yt-dlp lets this kind through."""
+    """Raised in work that was stopped; yt-dlp doesn't catch `DownloadCancelled`."""
 
 
 class BlockedAddressError(OSError):
-    """The work tried to connect to an address that is not allowed."""
+    """Work tried to connect to an address that is not allowed."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -49,24 +49,24 @@ class BlockedAddressError(OSError):
 
 
 class WorkControl:
-    """Knows all that the threads of one piece of work wait for."""
+    """Tracks what the threads of one piece of work wait for; usable from any thread."""
 
     def __init__(self, security: SecuritySettings, *, verify_tls: bool = True) -> None:
         self.verify_tls = verify_tls
-        self.folder: Path | None = None  # the job's own, in which ffmpeg may open files
+        self.folder: Path | None = None  # the job's own; ffmpeg may open files in it only
         self._security = security
         self._flag = threading.Event()
         self._lock = threading.Lock()
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._children: set[subprocess.Popen[bytes]] = set()
         self._files: weakref.WeakSet[Any] = weakref.WeakSet()
-        self._cut: list[socket.socket] = []  # held, as who let go of them would not close them
+        self._cut: list[socket.socket] = []  # references that keep them open until `close`
         self._exempt: set[str] = set()
         self._closers: list[Callable[[], None]] = []
         self._closing = False
         self._trusted: set[str] = set()
         self.pace = Pace()
-        self.proxied = False  # all goes through the administrator's proxy
+        self.proxied = False  # all requests use the administrator's proxy
         self.blocked: str | None = None  # why a connection was refused
         self.touched = time.monotonic()
 
@@ -76,74 +76,76 @@ class WorkControl:
         return self._flag.is_set()
 
     def limit(self, rate: int) -> None:
-        """Download at most so many bytes per second from now on; 0 is no limit."""
+        """Set the rate limit in bytes per second, effective at once; 0 means no limit."""
         self.pace.rate = rate
 
     def go_through(self, proxy: str) -> None:
-        """Allow connections to the administrator's own proxy, wherever it stands."""
+        """Allow connections to the administrator's proxy, also at a private address."""
         self.proxied = True
         host = _name(urlsplit(proxy).hostname)
         self._trusted.add(host)
         self._exempt.add(host)
 
     def stop(self) -> None:
-        """End all that the work waits for; returns at once, from any thread."""
+        """Set the flag, shut the sockets down and kill the children; don't wait."""
         self._flag.set()
         with self._lock:
             sockets, children = list(self._sockets), list(self._children)
             self._cut += sockets
-        for one in sockets:
-            _shut_down(one)
+        for tracked in sockets:
+            _shut_down(tracked)
         for child in children:
             _kill(child)
 
     def check(self, *_: object) -> None:
-        """Raise `WorkStoppedError` once the work is stopped; fits every hook of yt-dlp."""
+        """Raise `WorkStoppedError` if the work was stopped; usable as any hook of yt-dlp."""
         if self._flag.is_set():
             raise WorkStoppedError("stopped")
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, or raise `WorkStoppedError` as soon as the work is stopped."""
+        """Sleep; raise `WorkStoppedError` as soon as the work is stopped."""
         if self._flag.wait(seconds):
             self.check()
 
-    def add_socket(self, one: socket.socket) -> None:
-        """Know a socket; a weak reference, so that nothing is kept open by it."""
+    def add_socket(self, created: socket.socket) -> None:
+        """Track a socket (weakly, so that it isn't kept open)."""
         with self._lock:
-            self._sockets.add(one)
+            self._sockets.add(created)
 
     def add_child(self, child: subprocess.Popen[bytes]) -> None:
-        """Know a child process, which leads its own process group."""
+        """Track a child process that leads its own process group."""
         with self._lock:
-            self._children = {one for one in self._children if one.returncode is None} | {child}
+            running = {other for other in self._children if other.returncode is None}
+            self._children = running | {child}
         if self._flag.is_set():
             _kill(child)
 
     def add_file(self, file: Any) -> None:
-        """Know a file that the work writes."""
+        """Track a file that the work writes (weakly)."""
         with self._lock:
             self._files.add(file)
 
     def add_closer(self, function: Callable[[], None]) -> None:
-        """Know what is to be called when the work ends."""
+        """Call a function when the work ends."""
         with self._lock:
             self._closers.append(function)
 
-    def guard(self, one: socket.socket, address: object) -> tuple[Any, ...]:
-        """Return the address to connect to, or refuse it; after a stop, any.
+    def guard(self, connecting: socket.socket, address: object) -> tuple[Any, ...]:
+        """Return the address to connect to; raise `BlockedAddressError`, or after a stop.
 
-        A name is resolved here: what the C library would make of it is seen by nobody.
+        Names are resolved here: the C library would resolve them again, unchecked.
         """
         self.check()
         if self._closing:
             raise ConnectionAbortedError("The work has ended.")
-        if one.family not in _IP or not isinstance(address, tuple) or not address:
+        if connecting.family not in _IP or not isinstance(address, tuple) or not address:
             raise BlockedAddressError("Only connections over IP are allowed.")
         host = address[0].decode("latin-1") if isinstance(address[0], bytes) else str(address[0])
         try:
             ipaddress.ip_address(host.partition("%")[0])
         except ValueError:
-            found = socket.getaddrinfo(host or "0.0.0.0", address[1], one.family, one.type)  # noqa: S104 - what no name at all stands for
+            family, kind = connecting.family, connecting.type
+            found = socket.getaddrinfo(host or "0.0.0.0", address[1], family, kind)  # noqa: S104 - the meaning of an empty name
             address = found[0][4]
             host = str(address[0])
         try:
@@ -154,7 +156,7 @@ class WorkControl:
         return address
 
     def check_name(self, host: object) -> None:
-        """Refuse a name that is blocked, before it is resolved; after a stop, any."""
+        """Raise `BlockedAddressError` for a blocked host, before it is resolved."""
         self.check()
         name = _name(host)
         if matches(name, self._security.blocked_hosts):
@@ -162,18 +164,18 @@ class WorkControl:
             raise BlockedAddressError(self.blocked)
 
     def resolved(self, host: object, addresses: list[str]) -> None:
-        """Remember what an allowed host's name stands for."""
+        """Exempt the addresses of an allowed host from the check."""
         if _name(host) in self._trusted or matches(_name(host), self._security.allowed_hosts):
             self._exempt.update(addresses)
 
     @property
     def guards(self) -> bool:
-        """Whether inside addresses are refused."""
+        """Whether any address is refused."""
         return not self._security.allow_private_addresses or bool(self._security.blocked_hosts)
 
     def close(self) -> None:
-        """Close what the work left open: a stopped download's socket, a child that still runs."""
-        self._closing = True  # what its threads begin from now on would not be known here
+        """Close what the work left open: sockets of a stopped download, running children."""
+        self._closing = True  # refuses new connections, which would not be tracked
         with self._lock:
             sockets, children = [*self._sockets, *self._cut], list(self._children)
             self._cut = []
@@ -183,16 +185,16 @@ class WorkControl:
             closers, self._closers = self._closers, []
         for child in children:
             _kill(child)
-        for one in sockets:
-            _shut_down(one)
+        for tracked in sockets:
+            _shut_down(tracked)
         for close in closers:
             close()
         for file in files:
             with contextlib.suppress(OSError, ValueError):
                 file.close()
-        for one in sockets:
+        for tracked in sockets:
             with contextlib.suppress(OSError):
-                _socket.socket.close(one)
+                _socket.socket.close(tracked)
         for child in children:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(REAP_TIME)
@@ -203,7 +205,7 @@ class WorkControl:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Make this thread, and the threads it starts, part of the work."""
+        """Make this thread, and the threads that it starts, part of the work."""
         attach(threading.current_thread(), self)
         self._closing = False
         try:
@@ -214,12 +216,12 @@ class WorkControl:
 
 
 def attach(thread: threading.Thread, control: WorkControl | None) -> None:
-    """Make a thread part of a piece of work."""
+    """Make a thread part of a piece of work, or of none."""
     setattr(thread, _ATTRIBUTE, control)
 
 
 def current() -> WorkControl | None:
-    """Return the control of the calling thread's work; None outside of any."""
+    """Return the control of the calling thread's work; None if it belongs to none."""
     return getattr(threading.current_thread(), _ATTRIBUTE, None)
 
 
@@ -228,10 +230,10 @@ def _name(host: object) -> str:
     return text.lower().rstrip(".")
 
 
-def _shut_down(one: socket.socket) -> None:
-    # The base class's method: SSLSocket's own would take its state away from under its thread.
+def _shut_down(tracked: socket.socket) -> None:
+    # The base class's method: SSLSocket's would drop the TLS state that its thread still uses.
     with contextlib.suppress(OSError, ValueError):
-        _socket.socket.shutdown(one, socket.SHUT_RDWR)
+        _socket.socket.shutdown(tracked, socket.SHUT_RDWR)
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""yt-dlp's options: our base, what a job wants, and what an administrator may add."""
+"""yt-dlp's options: defaults, a job's options, and those that an administrator may set."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from mediarip_mqtt.engine import programs
 from mediarip_mqtt.engine.protocol import Task
 
 CHAPTER_NAME: Final = "media - %(section_number)03d.%(ext)s"
-TEMP_NAME: Final = "media.%(ext)s"  # no page has a say in the names of temporary files
+TEMP_NAME: Final = "media.%(ext)s"  # pages must not control the names of temporary files
 
-# What an administrator may set: nothing that runs programs, reads or writes files elsewhere, or
-# takes away what the service relies on. A list of what is allowed, so that a new option of yt-dlp
-# is refused until somebody has looked at it.
+# Options that an administrator may set: none that runs programs, accesses other files, or disables
+# what the service relies on. An allow-list: a new option of yt-dlp is refused until it has been
+# reviewed.
 ALLOWED_OPTIONS: Final = frozenset(
     (
         "age_limit",
@@ -66,11 +66,11 @@ ALLOWED_OPTIONS: Final = frozenset(
 
 
 def check_options(downloads: DownloadSettings) -> None:
-    """Raise `ConfigError` where ``downloads.ytdlp_options`` holds what is not allowed."""
+    """Raise `ConfigError` if ``downloads.ytdlp_options`` has an option that isn't allowed."""
     for key in downloads.ytdlp_options:
         if key not in ALLOWED_OPTIONS:
             raise ConfigError(
-                f"downloads.ytdlp_options.{key}: not an option that may be set here. Allowed are: "
+                f"downloads.ytdlp_options.{key}: this option can't be set here. Allowed are: "
                 f"{', '.join(sorted(ALLOWED_OPTIONS))}."
             )
 
@@ -82,20 +82,20 @@ def build(
     security: SecuritySettings,
     cache: Path | None,
 ) -> dict[str, Any]:
-    """Return the options of one job."""
+    """Return yt-dlp's options for one job."""
     options: dict[str, Any] = {
         "quiet": True,
         "noprogress": True,
         "color": "never",
-        # Without it the text of the progress, which nobody sees, costs half of a fragment's time.
+        # Without it, formatting progress text that nobody sees takes half of a fragment's time.
         "progress_delta": 0.5,
         "socket_timeout": 15,
-        # The API's default is no retry at all. Few here: the job has attempts of its own.
+        # The API's default is no retry. Only a few, as the job itself is tried again.
         "retries": 3,
         "fragment_retries": 5,
         "extractor_retries": 1,
         "file_access_retries": 3,
-        # A missing fragment would be left out in silence.
+        # By default a missing fragment is skipped without an error.
         "skip_unavailable_fragments": False,
         "continuedl": True,
         "noplaylist": True,
@@ -134,19 +134,19 @@ def build(
 
 
 def wants_from_start(task: Task, downloads: DownloadSettings) -> bool:
-    """Whether a live stream is to be recorded from its start."""
-    wish = task.options.live_from_start
-    return downloads.live_streams == "from_start" if wish is None else wish
+    """Whether to record a live stream from its start."""
+    chosen = task.options.live_from_start
+    return downloads.live_streams == "from_start" if chosen is None else chosen
 
 
 def site_settings(host: str | None, downloads: DownloadSettings) -> SiteSettings | None:
-    """Return what is set for a host's site; a subdomain counts as its site."""
+    """Return the settings of a host's site; subdomains belong to it."""
     name = site_of(host, downloads.sites)
     return downloads.sites[name] if name else None
 
 
 def proxy_of(url: str, downloads: DownloadSettings) -> str | None:
-    """Return the proxy for a URL; an empty text is none, None is what the environment says."""
+    """Return the proxy for a URL: "" for no proxy, None for the environment's."""
     site = site_settings(host_of(url), downloads)
     if site and site.proxy is not None:
         return site.proxy
@@ -154,9 +154,10 @@ def proxy_of(url: str, downloads: DownloadSettings) -> str | None:
 
 
 def picture_proxy(url: str, downloads: DownloadSettings) -> str | None:
-    """Return the proxy for a thumbnail: of its host, else of all sites, else of some site.
+    """Return the proxy for a thumbnail: its host's, else the general one, else any site's.
 
-    Whose page it is, is not known here: its host must not see an address that the page's must not.
+    The page isn't known here, and if its site has a proxy, the thumbnail's host must not see this
+    machine's address either.
     """
     proxy = proxy_of(url, downloads)
     if proxy is not None:
@@ -170,7 +171,7 @@ def _formats(wanted: Preset, format_id: str | None) -> dict[str, Any]:
     options: dict[str, Any] = {"format": format_id or wanted.format or "bv*+ba/b"}
     limit = height(wanted.quality)
     if limit is not None:
-        # Sorted, not filtered: the greatest up to the limit, else the least above it.
+        # Sort, don't filter: the best up to the limit, else the smallest above it.
         options["format_sort"] = [f"res:{limit}"]
     if wanted.output_format:
         options["merge_output_format"] = wanted.output_format
@@ -178,16 +179,16 @@ def _formats(wanted: Preset, format_id: str | None) -> dict[str, Any]:
 
 
 def _beside(wanted: Preset, downloads: DownloadSettings) -> dict[str, Any]:
-    """Return the options for subtitles, thumbnail and all that is done to the files."""
+    """Return the options for subtitles, thumbnail and post-processing."""
     options: dict[str, Any] = {}
     if wanted.subtitles:
         languages = wanted.subtitles.languages or downloads.subtitle_languages
         options |= {
             "writesubtitles": True,
             "writeautomaticsub": wanted.subtitles.automatic,
-            # As regular expressions, of which a sender only has the star at the end.
+            # Regular expressions; a sender may only use a star at the end.
             "subtitleslangs": [
-                *(one.replace("*", ".*") for one in languages),
+                *(language.replace("*", ".*") for language in languages),
                 "-live_chat",
                 "-rechat",
             ],
@@ -207,14 +208,17 @@ def _conversion(wanted: Preset) -> Iterator[dict[str, Any]]:
     elif wanted.output_format:
         yield {"key": "FFmpegVideoRemuxer", "preferedformat": wanted.output_format}
     elif Embed.THUMBNAIL in wanted.embed:
-        yield {"key": "FFmpegVideoRemuxer", "preferedformat": "webm>mkv"}  # webm takes no picture
+        yield {
+            "key": "FFmpegVideoRemuxer",
+            "preferedformat": "webm>mkv",
+        }  # webm can't hold a picture
 
 
 def _steps(wanted: Preset, downloads: DownloadSettings) -> Iterator[dict[str, Any]]:
-    """Yield the post-processors, in the one order in which they work together.
+    """Yield the post-processors; they only work in this order.
 
-    Subtitles are embedded before anything is cut out, chapters changed before they are written, and
-    the file is split when it is complete (yt-dlp's `get_postprocessors` has the reasons).
+    Subtitles are embedded before segments are cut out, chapters are changed before they are
+    written, and the file is split when it is complete; see yt-dlp's `get_postprocessors`.
     """
     subtitles, sponsors = wanted.subtitles, wanted.sponsorblock
     if sponsors:

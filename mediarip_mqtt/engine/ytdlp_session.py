@@ -1,8 +1,9 @@
-"""yt-dlp's session with our limits: where it writes, what it asks and by which protocols."""
+"""A YoutubeDL with limits: on where it writes, what it requests, and by which protocols."""
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
@@ -19,15 +20,14 @@ from yt_dlp.utils import DownloadCancelled, PostProcessingError, determine_proto
 from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
 from mediarip_mqtt.contract.settings import SecuritySettings
 from mediarip_mqtt.contract.urls import check_link
-from mediarip_mqtt.engine.made_files import CHAPTER_LIMIT, known_languages
 from mediarip_mqtt.engine.progress_meter import SUBTITLES
 from mediarip_mqtt.engine.work_control import BlockedAddressError, current
 
-PAGE_LIMIT = 64 * 2**20  # bytes of a page, playlist or answer that is read as a whole
+PAGE_LIMIT = 64 * 2**20  # bytes of a response that is read as a whole
 _CHUNK: Final = 2**20
 
-# What rides on http and https. All else of yt-dlp's would start other programs (rtmpdump), speak to
-# servers in ways that nothing here guards, or, as websocket_frag, interrupt the process.
+# Protocols on top of http and https. yt-dlp's others start programs (rtmpdump), open connections
+# that nothing here guards, or, as websocket_frag does, send SIGINT to this process.
 PROTOCOLS: Final = frozenset(
     (
         "bunnycdn",
@@ -48,12 +48,15 @@ PROTOCOLS: Final = frozenset(
     )
 )
 SUBTITLE_LIMIT: Final = 50  # languages of one medium
+CHAPTER_LIMIT: Final = 200  # a page may claim any number; each costs a run of ffmpeg
 METADATA: Final = "Metadata"
 SPLIT_CHAPTERS: Final = "SplitChapters"
-TEXT_LIMIT: Final = 8000  # characters of a page's text that go into a file
-# What yt-dlp may raise where a page's data or files are not as they should be (XML: SyntaxError).
+METADATA_LIMIT: Final = 8000  # characters of a page's text that are written into a file
+# Subtitle languages that may become part of a file name.
+_LANGUAGE: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,38}[A-Za-z0-9])?")
+# Raised by yt-dlp for malformed data or files of a page (SyntaxError: XML).
 _BROKEN: Final = (ValueError, SyntaxError, LookupError, TypeError, AttributeError)
-# Post-processors without which the medium is whole, by yt-dlp's `pp_key`.
+# Post-processors whose failure leaves the medium usable, by yt-dlp's `pp_key`, and the warning.
 OPTIONAL: Final = {
     "SponsorBlock": "SponsorBlock could not be asked; nothing was marked or removed.",
     "EmbedThumbnail": "The thumbnail could not be embedded.",
@@ -61,13 +64,13 @@ OPTIONAL: Final = {
     "SubtitlesConvertor": "The subtitles could not be converted.",
 }
 _HANDLERS: Final = frozenset(("Requests", "Websockets"))
-_OUTSIDE_GUARD: Final = "CurlCFFI"  # has no sockets of Python
+_OUTSIDE_GUARD: Final = "CurlCFFI"  # doesn't use Python's sockets
 
 logger = logging.getLogger(__name__)
 
 
 class _Following(RequestsSession):  # type: ignore[misc] # yt-dlp has no types
-    """Looks at the host of each redirect: behind a proxy no address is seen when connecting."""
+    """Checks the host of each redirect: behind a proxy only the proxy's address is seen."""
 
     security: SecuritySettings
 
@@ -77,7 +80,7 @@ class _Following(RequestsSession):  # type: ignore[misc] # yt-dlp has no types
 
 
 class RequestsRH(_RequestsRH):  # type: ignore[misc] # yt-dlp has no types
-    """yt-dlp's handler by requests, which follows redirects by itself."""
+    """yt-dlp's handler on requests, which follows redirects by itself."""
 
     security: SecuritySettings
 
@@ -89,13 +92,13 @@ class RequestsRH(_RequestsRH):  # type: ignore[misc] # yt-dlp has no types
 
 
 class UrllibRH(_UrllibRH):  # type: ignore[misc] # yt-dlp has no types
-    """yt-dlp's handler by urllib, only for data: it would follow a redirect to ftp."""
+    """yt-dlp's handler on urllib, for data: URLs only; it would follow a redirect to ftp."""
 
     _SUPPORTED_URL_SCHEMES = ("data",)
 
 
 class Session(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
-    """Writes into the job's temporary folder and asks web servers, whatever a page's data say."""
+    """Writes only into the job's temporary folder and requests only over the web."""
 
     def __init__(
         self,
@@ -105,29 +108,31 @@ class Session(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
         auto_init: bool = True,
     ) -> None:
         self._security = security
-        self.made: dict[str, Any] = {}  # the details of the last file that was made
-        self.warnings: list[str] = []  # what could not be had, where the medium itself is fine
+        self.made: dict[str, Any] = {}  # the info dict of the last finished file
+        self.warnings: list[str] = []  # requested extras that were unavailable
         super().__init__(params, auto_init=auto_init)
 
     def prepare_filename(self, *arguments: Any, **named: Any) -> Any:
-        """Return where a file goes; refuse what is not in the folder."""
+        """Return a file's path; raise `DownloadError` if it is outside the home folder."""
         path = super().prepare_filename(*arguments, **named)
         home = Path(self.params["paths"]["home"]).resolve()
         if path and path != "-" and not Path(path).resolve().is_relative_to(home):
-            raise DownloadError(ErrorCode.UNSAFE_PATH, "The page's data lead out of the folder.")
+            raise DownloadError(
+                ErrorCode.UNSAFE_PATH, "The page's data lead outside the temporary folder."
+            )
         return path
 
     def build_request_director(self, handlers: Iterable[Any], preferences: Any = None) -> Any:
-        """Leave out the handlers that the guard does not reach, and all protocols but the web's."""
+        """Leave out handlers that the guard can't check, and protocols other than the web's."""
         allowed = _HANDLERS | ({_OUTSIDE_GUARD} if self._security.impersonate else set())
-        chosen = {one.RH_KEY: one for one in handlers if one.RH_KEY in allowed}
-        ours = {one.RH_KEY: one for one in (RequestsRH, UrllibRH)}
+        chosen = {kind.RH_KEY: kind for kind in handlers if kind.RH_KEY in allowed}
+        ours = {kind.RH_KEY: kind for kind in (RequestsRH, UrllibRH)}
         director = super().build_request_director((chosen | ours).values(), preferences)
         director.handlers[RequestsRH.RH_KEY].security = self._security
         return director
 
     def urlopen(self, req: Any) -> Any:
-        """Send a request to a host that is allowed by its name; a proxy would hide its address."""
+        """Send a request after a check of its host's name; a proxy would hide the address."""
         request = Request(req) if isinstance(req, str) else req
         url = str(request.full_url if hasattr(request, "full_url") else request.url)
         if _scheme(url) in {"http", "https", "ws", "wss"}:
@@ -135,10 +140,10 @@ class Session(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
         return _bounded(super().urlopen(request))
 
     def process_video_result(self, info_dict: dict[str, Any], *arguments: Any, **named: Any) -> Any:
-        """Choose among the formats that can be had over the web."""
+        """Offer only formats that can be downloaded over the web."""
         formats = list(info_dict.get("formats") or [])
         if formats:
-            info_dict["formats"] = [one for one in formats if _is_web(one)]
+            info_dict["formats"] = [item for item in formats if _is_web(item)]
             if not info_dict["formats"]:
                 raise _no_web(formats[-1])
         elif info_dict.get("url") and not _is_web(info_dict):
@@ -146,17 +151,15 @@ class Session(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
         return super().process_video_result(info_dict, *arguments, **named)
 
     def process_subtitles(self, video_id: str, normal: Any, automatic: Any) -> Any:
-        """Choose among subtitles whose languages are fit to be part of a name."""
-        return super().process_subtitles(
-            video_id, known_languages(normal), known_languages(automatic)
-        )
+        """Offer only subtitles whose language may become part of a file name."""
+        return super().process_subtitles(video_id, _safe(normal), _safe(automatic))
 
     def _write_subtitles(self, info_dict: dict[str, Any], filename: str) -> Any:
-        """Write one language after the other: a medium is not lost for want of subtitles."""
+        """Write each language by itself: missing subtitles must not fail the download."""
         wanted = info_dict.get("requested_subtitles") or {}
         written: list[Any] = []
-        for language, one in list(wanted.items())[:SUBTITLE_LIMIT]:
-            alone = {**info_dict, "requested_subtitles": {language: one}}
+        for language, subtitles in list(wanted.items())[:SUBTITLE_LIMIT]:
+            alone = {**info_dict, "requested_subtitles": {language: subtitles}}
             try:
                 written += super()._write_subtitles(alone, filename) or []
             except (yt_dlp.utils.YoutubeDLError, DownloadError, OSError, *_BROKEN) as error:
@@ -166,7 +169,7 @@ class Session(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
         return written
 
     def run_pp(self, pp: Any, infodict: dict[str, Any]) -> Any:
-        """Run a post-processor; one that only adds something may fail."""
+        """Run a post-processor; turn the failure of an optional one into a warning."""
         kind = pp.pp_key()
         if kind == METADATA:
             _shorten(infodict)
@@ -183,24 +186,24 @@ class Session(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
             return infodict
 
     def post_process(self, *arguments: Any, **named: Any) -> Any:
-        """Do all that comes after the download; keep what is known of the file then."""
+        """Run the post-processors; keep the resulting info dict in `made`."""
         info = super().post_process(*arguments, **named)
-        self.made = dict(info)  # a copy: yt-dlp strips its own
+        self.made = dict(info)  # a copy: yt-dlp removes keys from its own
         return info
 
     def _check_stop(self, error: BaseException) -> None:
         control = current()
-        logger.info("done without: %s", error)
+        logger.info("continuing without an optional part: %s", error)
         if control is not None:
             control.check()
 
     def dl(self, name: str, info: dict[str, Any], *arguments: Any, **named: Any) -> Any:
-        """Download by a protocol that is known to be harmless."""
+        """Download; refuse protocols that are not in `PROTOCOLS`."""
         if named.get("subtitle"):
-            info = {**info, "format_id": SUBTITLES}  # else its progress would be the medium's
-        for one in (info, *(info.get("requested_formats") or ())):
-            if not _is_web(one):
-                raise _no_web(one)
+            info = {**info, "format_id": SUBTITLES}  # keeps its progress apart from the medium's
+        for part in (info, *(info.get("requested_formats") or ())):
+            if not _is_web(part):
+                raise _no_web(part)
         return super().dl(name, info, *arguments, **named)
 
     def process_ie_result(
@@ -209,9 +212,9 @@ class Session(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
         download: bool = True,  # noqa: FBT001, FBT002 - yt-dlp's signature
         extra_info: Any = None,
     ) -> Any:
-        """Return a result's details; an item of a list that has none is returned as it is.
+        """Resolve a result; return a playlist's item unresolved if that fails.
 
-        Such an item becomes a job of its own, which says what is wrong with it.
+        Such an item becomes a job of its own, which fails with the reason.
         """
         is_item = bool(extra_info) and (extra_info.get("n_entries") or 0) > 1
         try:
@@ -221,12 +224,12 @@ class Session(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
         except Exception as error:
             if not is_item or download:
                 raise
-            logger.debug("an item can't be read: %s", error)
+            logger.debug("a playlist's item can't be read: %s", error)
             return {**ie_result, "formats": None}
 
 
 def _check(url: str, security: SecuritySettings) -> None:
-    """Refuse a host that is blocked or written as an inside address."""
+    """Refuse a blocked host and a private address in a URL."""
     try:
         check_link(url, security)
     except CommandError as error:
@@ -235,25 +238,25 @@ def _check(url: str, security: SecuritySettings) -> None:
         control = current()
         if control is not None:
             control.blocked = error.message
-        # As a connection fails: an extractor may do without this request.
+        # The same error as a failed connection: an extractor may do without this request.
         raise TransportError(cause=BlockedAddressError(error.message)) from None
 
 
 def _scheme(url: str) -> str:
-    """Return a URL's scheme; that of http for what has none, as yt-dlp takes it."""
+    """Return a URL's scheme; http if it has none, as in yt-dlp."""
     return url.partition(":")[0].lower() if "://" in url or url.startswith("data:") else "http"
 
 
 def _shorten(info: dict[str, Any]) -> None:
-    """Cut a page's texts: each becomes an argument of ffmpeg, whose length is limited."""
+    """Cut a page's long texts: each becomes an argument of ffmpeg, whose length is limited."""
     for key, value in info.items():
-        if isinstance(value, str) and len(value) > TEXT_LIMIT and "url" not in key:
-            info[key] = value[:TEXT_LIMIT]
+        if isinstance(value, str) and len(value) > METADATA_LIMIT and "url" not in key:
+            info[key] = value[:METADATA_LIMIT]
 
 
 def _is_web(info: dict[str, Any]) -> bool:
     if not info.get("url") and not info.get("protocol"):
-        return True  # yt-dlp itself says what is wrong with it
+        return True  # yt-dlp reports the error
     try:
         return PROTOCOLS.issuperset(determine_protocol(info).split("+"))
     except (ValueError, AttributeError, TypeError):
@@ -267,15 +270,24 @@ def _no_web(info: dict[str, Any]) -> DownloadError:
         protocol = "a broken URL"
     return DownloadError(
         ErrorCode.UNSUPPORTED_URL,
-        f"The page offers it by {protocol} only; what can be downloaded is http and https.",
+        f"The page offers it only by {protocol}; only http and https can be downloaded.",
     )
 
 
-class _Bounded:
-    """Goes before yt-dlp's class of responses: reads no whole that is endless.
+def _safe(subtitles: Any) -> dict[str, Any]:
+    """Return a page's subtitles whose language may become part of a file name."""
+    if not isinstance(subtitles, dict):
+        return {}
+    return {
+        key: value for key, value in subtitles.items() if value and _LANGUAGE.fullmatch(str(key))
+    }
 
-    A stage below `read`, which closes the response once all has arrived, though not all of it may
-    be decompressed by then.
+
+class _Bounded:
+    """A base in front of yt-dlp's response class: limits a read of the whole body.
+
+    It overrides the method below `read`, because `read` closes the response when everything has
+    arrived, which may be before everything is decompressed.
     """
 
     def _real_read(self, amt: int | None = None) -> bytes:
@@ -299,8 +311,8 @@ def _bounded_class(kind: Any) -> Any:
 
 
 def _bounded(response: Any) -> Any:
-    # Another class, not another attribute: that would make a cycle, which closes no sockets.
+    # Change the class, not an attribute: that would make a reference cycle, and sockets stay open.
     kind: Any = type(response)
-    if hasattr(kind, "_real_read"):  # those of other handlers are data: URLs and WebSockets
+    if hasattr(kind, "_real_read"):  # other handlers' responses are data: URLs and WebSockets
         response.__class__ = _bounded_class(kind)
     return response

@@ -1,4 +1,4 @@
-"""Who is next: isolated sessions take turns, so that one's flood does not hold up the others."""
+"""The order of the queue: isolated sessions take turns, so that none delays the others."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Final
 from mediarip_mqtt.contract.models import Job
 from mediarip_mqtt.store import Tx
 
-REMEMBERED: Final = 1000  # sessions
+REMEMBERED: Final = 1000  # sessions; the longest unserved is dropped beyond that
 
 
 class Turns:
-    """Remembers which session had its turn when.
+    """Remembers when each session was served.
 
-    ``slots`` tells how many downloads run at once. Where there are several, no session has all of
-    them, not even while it is alone: a download without an end would keep out who comes later.
+    ``slots`` returns the number of slots. If there are several, no session gets all of them, even
+    while it is alone: endless downloads would block the sessions that come later.
     """
 
     def __init__(self, *, fair: bool, slots: Callable[[], int] | None = None) -> None:
@@ -34,26 +34,26 @@ class Turns:
         limit: int,
         busy_sites: Mapping[str, bool] | None = None,
     ) -> list[Job]:
-        """Return the jobs that run next: of the session with the fewest under way, and in turn."""
+        """Return the next jobs: from the sessions with the fewest running jobs, in turn."""
         if not self._fair:
             return tx.due(now, excluded, limit, busy_sites=busy_sites)
-        # A playlist is under way as long as its items, and takes no slot.
+        # A playlist runs as long as its items do, but needs no slot.
         busy = Counter(job.session_id for job in tx.running() if job.items is None)
         most = max(1, self._slots() - 1) if self._slots else None
         found: list[Job] = []
         for session in sorted(
-            tx.waiting_sessions(), key=lambda one: (busy[one], self.last_of(one))
+            tx.waiting_sessions(), key=lambda name: (busy[name], self.last_of(name))
         ):
             if len(found) < limit and (most is None or busy[session] < most):
                 found += tx.due(now, excluded, limit - len(found), [session], busy_sites)
         return found
 
     def last_of(self, session_id: str) -> int:
-        """Return the number of a session's last turn; 0 where it had none, or long ago."""
+        """Return the number of a session's last turn; 0 if it had none recently."""
         return self._served.get(session_id, 0)
 
     def served(self, session_id: str) -> None:
-        """Note that a session had its turn."""
+        """Count a session's turn."""
         self._number += 1
         self._served.pop(session_id, None)
         self._served[session_id] = self._number

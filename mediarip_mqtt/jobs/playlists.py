@@ -1,4 +1,4 @@
-"""What a playlist is made of, what of it is tried again, and how it ends."""
+"""Playlists: the jobs of their items, which of them a retry repeats, and how a playlist ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.models import Entry, Items, Job, JobStatus
 from mediarip_mqtt.store import Tx
 
-# An item of an item of an item is none itself: a channel has tabs, and these have playlists.
+# Levels of playlists in playlists: a channel has tabs, and these have playlists.
 DEPTH: Final = 3
 RETRIED: Final = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 _INHERITED: Final = frozenset(
@@ -20,7 +20,7 @@ _INHERITED: Final = frozenset(
 
 
 def item_of(parent: Job, entry: Entry, job_id: str, created_at: datetime) -> Job:
-    """Return the job of a playlist's entry, which is to be done as the playlist is."""
+    """Return the job of a playlist's entry; it inherits the playlist's options."""
     inherited = parent.model_dump(include=set(_INHERITED))
     inherited["playlist_items"] = entry.items
     return Job(
@@ -38,35 +38,35 @@ def item_of(parent: Job, entry: Entry, job_id: str, created_at: datetime) -> Job
 
 
 def too_deep() -> DownloadError:
-    """Return why a playlist is not made one."""
+    """Error for a playlist that is nested too deeply."""
     return DownloadError(
         ErrorCode.UNSUPPORTED_URL,
-        f"It is a playlist in a playlist in a playlist in a playlist; {DEPTH} levels are followed. "
-        "Download its URL by itself.",
+        f"Playlists in playlists are followed for {DEPTH} levels only. Download this one's URL by "
+        "itself.",
     )
 
 
 def no_room(setting: str) -> DownloadError:
-    """Return why a playlist has to wait of which no item may."""
+    """Error for a playlist when the queue is full."""
     return DownloadError(
         ErrorCode.QUEUE_FULL,
-        f"No item of the playlist may wait: the queue is full ({setting}). Retry it later.",
+        f"The queue is full ({setting}); no item of the playlist was added. Retry it later.",
         transient=True,
     )
 
 
 def warning(taken: int, found: int, setting: str) -> str | None:
-    """Return what is said of a playlist that is longer than the queue."""
+    """Return the warning of a playlist that did not fit into the queue."""
     if taken == found:
         return None
     return (
-        f"Only {taken} of {found} items were added: no more jobs may wait ({setting}). Download "
-        "the others later, by `playlist_items`."
+        f"Only {taken} of {found} items were added, as the queue is full ({setting}). Download the "
+        "others later, by `playlist_items`."
     )
 
 
 def to_retry(tx: Tx, job: Job) -> list[Job]:
-    """Return what failed or was cancelled below a playlist, but for playlists of such items."""
+    """Return the failed and cancelled jobs below a playlist, without playlists of such jobs."""
     family = tx.descendants(job.id)
     above: set[str | None] = set()
     for item in reversed(family):  # children before parents
@@ -76,9 +76,9 @@ def to_retry(tx: Tx, job: Job) -> list[Job]:
 
 
 def end_of(items: Items) -> tuple[JobStatus, type[events.JobEvent], dict[str, str]]:
-    """Return how a playlist ends, of which all items have: its status, event, and error."""
+    """Return the status, event and error of a playlist all of whose items have ended."""
     if items.total and items.failed == items.total:
-        text = "None of the items could be downloaded; each one says why."
+        text = "None of the items could be downloaded; each has its own error."
         why = {"error_code": ErrorCode.UNAVAILABLE, "error_message": text}
         return JobStatus.FAILED, events.JobFailed, why
     if items.total and items.cancelled == items.total:

@@ -15,7 +15,7 @@ from pydantic import Field
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.frozen import Frozen
-from mediarip_mqtt.contract.models import TERMINAL, Job, JobStatus, ProducedFile
+from mediarip_mqtt.contract.models import TERMINAL, Job, JobFile, JobStatus
 from mediarip_mqtt.contract.settings import PurgeSettings
 from mediarip_mqtt.contract.topics import ROOT_SESSION
 from mediarip_mqtt.jobs.use_cases import Jobs
@@ -186,7 +186,7 @@ class Retention:
         Return whether the job may go.
         """
 
-        def owned(tx: Tx) -> list[ProducedFile]:
+        def owned(tx: Tx) -> list[JobFile]:
             found = tx.owned_files([job_id]) if self._purgeable(tx, job_id) else []
             return [one for one in found if purge.files or one.temp_path]
 

@@ -1,7 +1,7 @@
-"""The job use cases: the only writer of job state.
+"""The use cases of jobs: the only code that changes a job's state.
 
-Every method takes the transaction it works in, so that a command's effect, its reply and its events
-are committed together. None of them waits for anything.
+Every method works in the caller's transaction, so that the effect, reply and events of a command
+are committed together. None of them blocks.
 """
 
 from __future__ import annotations
@@ -21,35 +21,32 @@ from mediarip_mqtt.contract.models import (
     WAITING,
     Items,
     Job,
+    JobFile,
     JobStatus,
     MediaInfo,
     Phase,
     Priority,
-    ProducedFile,
     new_id,
     now,
 )
 from mediarip_mqtt.contract.runtime_settings import Preferences
-from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics
+from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.contract.urls import host_of
 from mediarip_mqtt.jobs import playlists
+from mediarip_mqtt.jobs.crash_suspects import CRASHES, crashed, suspects
 from mediarip_mqtt.jobs.fair_queue import Turns
+from mediarip_mqtt.jobs.queue_room import queue_full, room
 from mediarip_mqtt.store import Tx
 
 PREFIX_LENGTH: Final = 4  # characters of an id that may stand for it
-RETRY_LIMIT: Final = 900.0
+RETRY_LIMIT: Final = 900.0  # seconds between two attempts
 MANY: Final = 1_000_000
-CRASHES: Final = 3  # of the process, while it reads a page
-_CRASHED: Final = (
-    "The service ended three times while it read this page: killed, out of memory, or frozen. "
-    "See its log; `retry` tries the page again."
-)
 
 
 class Jobs:
-    """What can happen to jobs."""
+    """What commands and the runner do with jobs."""
 
-    def __init__(  # noqa: PLR0913 - what it goes by
+    def __init__(  # noqa: PLR0913 - its settings
         self,
         topics: Topics,
         preferences: Preferences,
@@ -69,9 +66,9 @@ class Jobs:
             fair=topics.isolated, slots=lambda: int(self._preferences.max_concurrent)
         )
 
-    # Asked for by people
+    # For commands
 
-    def add(  # noqa: PLR0913 - what a sender may say of a download
+    def add(  # noqa: PLR0913 - what a sender may specify
         self,
         tx: Tx,
         url: str,
@@ -86,7 +83,7 @@ class Jobs:
         keep: bool = False,
         reuse: bool = False,
     ) -> Job:
-        """Put a new job in the queue; with ``reuse`` return one that does the same instead."""
+        """Add a job to the queue; with ``reuse`` return an equal one if there is one."""
         job = Job(
             id=new_id(),
             session_id=session_id,
@@ -110,15 +107,15 @@ class Jobs:
         return job
 
     def cancel(self, tx: Tx, job: Job) -> Job:
-        """Stop a job for good; a playlist with all below it."""
-        # A playlist before its items: the last one's end would otherwise complete it.
+        """Cancel a job; for a playlist, also everything below it."""
+        # The playlist first: the end of its last item would complete it.
         cancelled = self._cancel_one(tx, job)
         for item in tx.descendants(job.id, ACTIVE | WAITING):
             self._cancel_one(tx, item)
         return tx.job(job.id) or cancelled
 
     def retry(self, tx: Tx, job: Job) -> Job:
-        """Put a failed or cancelled job back in the queue; of a playlist what failed below it."""
+        """Put a failed or cancelled job back into the queue; for a playlist, its failed items."""
         items = playlists.to_retry(tx, job)
         if not items and job.status not in playlists.RETRIED:
             raise _wrong_move(job, "retried", "Only failed and cancelled jobs can be.")
@@ -131,7 +128,7 @@ class Jobs:
         return renewed
 
     def delete(self, tx: Tx, job: Job) -> Job:
-        """Remove a finished job; return it as it was."""
+        """Delete a finished job with its checkpoints; return it as it was."""
         if job.status not in TERMINAL:
             raise _wrong_move(job, "deleted", "Cancel it first.")
         tx.delete(job)
@@ -141,13 +138,13 @@ class Jobs:
         return job
 
     def keep(self, tx: Tx, job: Job, *, keep: bool) -> Job:
-        """Let retention and `delete all` leave a job alone, or not any more; with all below it."""
+        """Set whether retention and `delete all` skip a job and everything below it."""
         for item in tx.descendants(job.id):
             tx.update(item.id, keep=keep)
         return tx.update(job.id, keep=keep)
 
     def pause(self, tx: Tx, job: Job) -> Job:
-        """Hold a job; what it has downloaded stays."""
+        """Pause a job; its partial files stay."""
         if job.status is JobStatus.PAUSED:
             return job
         if job.status in TERMINAL or job.status is JobStatus.REVIEW:
@@ -157,19 +154,19 @@ class Jobs:
         return self._pause_one(tx, job)
 
     def resume(self, tx: Tx, job: Job) -> Job:
-        """Let a held job go on."""
+        """Put a paused job back into the queue; for a playlist, also its paused items."""
         if job.status is not JobStatus.PAUSED:
             raise _wrong_move(job, "resumed", "Only paused jobs can be.")
-        held = [job, *tx.descendants(job.id, {JobStatus.PAUSED})]
-        for one in held:
-            playlist = one.items is not None
-            self._move(tx, one, JobStatus.DOWNLOADING if playlist else JobStatus.QUEUED)
-        for one in reversed(held):
-            self._settle_parent(tx, one.id)  # its items may have ended meanwhile
+        paused = [job, *tx.descendants(job.id, {JobStatus.PAUSED})]
+        for held in paused:
+            is_playlist = held.items is not None
+            self._move(tx, held, JobStatus.DOWNLOADING if is_playlist else JobStatus.QUEUED)
+        for held in reversed(paused):
+            self._settle_parent(tx, held.id)  # its items may have ended meanwhile
         return tx.job(job.id) or job
 
     def prioritize(self, tx: Tx, job: Job, priority: Priority) -> Job:
-        """Change a job's place in the queue."""
+        """Change the priority of a job and of everything unfinished below it."""
         if job.status in TERMINAL:
             raise _wrong_move(job, "prioritized", "It has ended.")
         for item in tx.descendants(job.id, ACTIVE | WAITING):
@@ -177,9 +174,9 @@ class Jobs:
         return tx.update(job.id, priority=priority)
 
     def find(self, tx: Tx, ref: str, scope: str | None = None) -> Job:
-        """Return the job that an id, an unambiguous prefix, ``last`` or ``current`` names.
+        """Return the job for an id, an unambiguous prefix, ``last`` or ``current``.
 
-        ``scope`` is the one session whose jobs there are for the asker; None for all.
+        ``scope`` limits it to one session's jobs. Raises `CommandError` for none or several.
         """
         if ref == "last":
             found = tx.jobs(session_id=scope, top_level=True, limit=1)
@@ -193,19 +190,19 @@ class Jobs:
         else:
             found = []
         if not found:
-            text = _NOBODY.get(ref) or f"There is no job {ref[:40]!r}."
+            text = _NO_JOB.get(ref) or f"There is no job {ref[:40]!r}."
             raise CommandError(
                 ErrorCode.JOB_NOT_FOUND, f"{text} The command `list` shows the jobs.", field="id"
             )
         if len(found) > 1:
             raise CommandError(
                 ErrorCode.AMBIGUOUS_ID,
-                f"More than one job's id begins with {ref[:40]!r}. Give more characters of it.",
+                f"Several jobs' ids begin with {ref[:40]!r}. Give more characters.",
                 field="id",
             )
         return found[0]
 
-    # Done by the runner
+    # For the runner and its steps
 
     def claim(
         self,
@@ -216,16 +213,17 @@ class Jobs:
         depth: int = 1,
         busy_sites: Mapping[str, bool] | None = None,
     ) -> Job | None:
-        """Take the next due job out of the queue for an attempt; none of a busy site.
+        """Begin an attempt of the next due job that is on no busy site.
 
-        With a ``depth``, take that of the first so many jobs whose page was not read yet.
+        ``extracted`` tells whether a job's page was read ahead. With a ``depth`` above 1 only pages
+        are read: take the first of the next ``depth`` jobs whose page was not.
         """
-        held, last = _suspects(tx)
+        held, last = suspects(tx)
         excluded = [*excluded, *held]
         due = self._turns.due(tx, self._clock(), [*excluded, *last], depth, busy_sites)
         if last and not due:
             due = self._turns.due(tx, self._clock(), excluded, depth, busy_sites)
-        job = next((one for one in due if depth == 1 or not extracted(one.id)), None)
+        job = next((item for item in due if depth == 1 or not extracted(item.id)), None)
         if job is None:
             return None
         first = not extracted(job.id)
@@ -248,13 +246,13 @@ class Jobs:
         return claimed
 
     def extracted(self, tx: Tx, job_id: str, info: MediaInfo, status: JobStatus) -> Job | None:
-        """Take over what the page says; None where the job was stopped meanwhile."""
+        """Save the page's data; return None if the job is no longer active."""
         job = self._active(tx, job_id)
         if job is None:
             return None
         if status is not JobStatus.QUEUED:
             self._turns.served(job.session_id)
-        # Read ahead only: the attempt begins when the download does.
+        # QUEUED: it was read ahead, and the attempt begins with the download.
         attempt = max(0, job.attempt - 1) if status is JobStatus.QUEUED else job.attempt
         return self._move(
             tx,
@@ -269,18 +267,18 @@ class Jobs:
         )
 
     def expand(self, tx: Tx, job_id: str, info: MediaInfo) -> Job | None:
-        """Make a playlist of a job: one job for each entry, as far as they may wait."""
+        """Turn a job into a playlist with a job for each entry, up to the queue's limit."""
         job = self._active(tx, job_id)
         if job is None:
             return None
         known = {(item.url, item.playlist_items) for item in tx.jobs(parent_id=job.id, limit=MANY)}
-        entries = [one for one in info.entries if (one.url, one.items) not in known]
-        room, setting = self._room(tx, job.session_id)
+        entries = [entry for entry in info.entries if (entry.url, entry.items) not in known]
+        left, setting = self._room(tx, job.session_id)
         if len(tx.ancestors(job)) >= playlists.DEPTH:
             return self.fail(tx, job.id, playlists.too_deep())
-        if entries and room <= 0 and not known:
+        if entries and left <= 0 and not known:
             return self.fail(tx, job.id, playlists.no_room(setting))
-        taken = entries[: max(0, room)]
+        taken = entries[: max(0, left)]
         tx.update(
             job.id,
             is_playlist=True,
@@ -297,23 +295,34 @@ class Jobs:
         self._settle_parent(tx, job.id)
         return parent
 
-    def placing(self, tx: Tx, job_id: str, files: Sequence[ProducedFile]) -> Job | None:
-        """Commit the names that a job's files shall get, before they are moved."""
+    def save_checkpoint(self, tx: Tx, job_id: str, step: str, data: str) -> Job | None:
+        """Keep what a step left, also of a paused job; return the job if it is still active."""
+        job = tx.job(job_id)
+        if job is None or job.status in TERMINAL:
+            return None
+        tx.save_checkpoint(job_id, step, data, self._clock())
+        return job if job.status in ACTIVE else None
+
+    def placing(
+        self, tx: Tx, job_id: str, files: Sequence[JobFile], warning: str | None = None
+    ) -> Job | None:
+        """Commit the names of a job's files before they are moved; None if it isn't active."""
         job = self._active(tx, job_id)
         if job is None:
             return None
         tx.plan_files(job_id, files)
-        told = {"warning": files[0].warning} if files[0].warning else {}
-        return self._move(tx, job, JobStatus.PROCESSING, phase=Phase.MOVING, **told)
+        columns: dict[str, Any] = {"warning": warning} if warning else {}
+        return self._move(tx, job, JobStatus.PROCESSING, phase=Phase.MOVING, crashes=0, **columns)
 
     def complete(self, tx: Tx, job_id: str) -> Job | None:
-        """End a job whose files are in their places."""
+        """Complete a job whose files were moved; return None if it has ended or has no files."""
         job = tx.job(job_id)
         files = tx.files(job_id)
         if job is None or job.status in TERMINAL or not files:
             return None
         main = next((file for file in files if file.main), files[0])
         tx.files_placed(job_id)
+        tx.forget_checkpoints(job_id)
         done = self._move(
             tx,
             job,
@@ -333,17 +342,19 @@ class Jobs:
         return done
 
     def fail(self, tx: Tx, job_id: str, error: DownloadError) -> Job | None:
-        """End an attempt that failed: with another one to come, or for good."""
+        """End a failed attempt: schedule another one, or fail the job."""
         job = self._active(tx, job_id)
         if job is None:
             return None
         if error.code is not ErrorCode.STORAGE_UNAVAILABLE:
-            tx.forget_files(job_id)  # else the next attempt finishes the same move
+            # Else the next attempt would go on with what has failed.
+            tx.forget_files(job_id)
+            tx.forget_checkpoints(job_id)
         reason: dict[str, Any] = {"error_code": error.code, "error_message": error.message[:500]}
         waited = self._clock() - (job.started_at or self._clock())
         upcoming = error.begins and waited < self._upcoming_wait
         if upcoming or (error.transient and job.attempt < job.max_attempts):
-            if upcoming:  # no failed attempt
+            if upcoming:  # doesn't count as an attempt
                 reason["attempt"] = max(0, job.attempt - 1)
             pause = self._backoff(max(1, job.attempt), error.retry_after)
             due = self._clock() + timedelta(seconds=pause)
@@ -357,31 +368,31 @@ class Jobs:
         return failed
 
     def put_back(self, tx: Tx, job_id: str) -> Job | None:
-        """Return a running job to the queue, as if its attempt had not begun."""
+        """Put an active job back into the queue; its attempt doesn't count."""
         job = self._active(tx, job_id)
         if job is None or tx.is_playlist(job_id):
             return None
         return self._move(tx, job, JobStatus.QUEUED, attempt=max(0, job.attempt - 1))
 
     def put_all_back(self, tx: Tx) -> list[Job]:
-        """Return what was running when the service ended to the queue."""
-        found = [job for job in tx.running() if job.items is None]
-        return [put for job in found if (put := self.put_back(tx, job.id))]
+        """Put all active jobs back into the queue."""
+        running = [job for job in tx.running() if job.items is None]
+        return [queued for job in running if (queued := self.put_back(tx, job.id))]
 
     def recover(self, tx: Tx) -> list[Job]:
-        """Return what ran when the process died to the queue.
+        """Put the jobs that an unclean end interrupted back into the queue.
 
-        A page of which it died again and again is given up: it would be for ever.
+        A job fails if the process has died `CRASHES` times while it read the job's page.
         """
         for job in tx.running():
             if job.status is JobStatus.EXTRACTING and tx.count_crash(job.id) >= CRASHES:
-                self.fail(tx, job.id, DownloadError(ErrorCode.INTERNAL, _CRASHED))
+                self.fail(tx, job.id, crashed())
         return self.put_all_back(tx)
 
     # Inside
 
     def _pause_one(self, tx: Tx, job: Job) -> Job:
-        # What a person interrupts is no failed attempt.
+        # A pause doesn't count as an attempt.
         attempt = max(0, job.attempt - 1) if job.status in ACTIVE else job.attempt
         return self._move(tx, job, JobStatus.PAUSED, next_retry_at=None, attempt=attempt)
 
@@ -397,6 +408,7 @@ class Jobs:
             error_code=ErrorCode.CANCELLED,
             error_message="Cancelled on request.",
         )
+        tx.forget_checkpoints(job.id)  # its files go, too
         self._emit(tx, events.JobCancelled, cancelled)
         self._settle_parent(tx, job.parent_id)
         return cancelled
@@ -410,7 +422,7 @@ class Jobs:
         return queued
 
     def _settle_parent(self, tx: Tx, parent_id: str | None) -> None:
-        """End a playlist once all its items have ended; then perhaps the one it is an item of."""
+        """End a playlist if all its items have ended; then check the playlist above it."""
         parent = tx.job(parent_id) if parent_id else None
         if parent is None or parent.items is None or parent.status in TERMINAL:
             return
@@ -431,28 +443,15 @@ class Jobs:
         self._emit(tx, kind, self._move(tx, job, status, **columns))
 
     def _room(self, tx: Tx, session_id: str) -> tuple[int, str]:
-        """Return how many more jobs of a session may wait, and the setting that says so."""
-        bounds: list[tuple[str | None, str]] = [(None, "queue_limit")]
-        if self._topics.isolated and session_id != ROOT_SESSION:
-            bounds.append((session_id, "session_queue_limit"))
-        rooms = []
-        for scope, setting in bounds:
-            counts = tx.counts(scope)
-            waiting = sum(counts[status] for status in WAITING)
-            rooms.append((getattr(self._preferences, setting) - waiting, setting))
-        return min(rooms)
+        return room(tx, session_id, self._preferences, isolated=self._topics.isolated)
 
     def _refuse_full_queue(self, tx: Tx, session_id: str) -> None:
-        room, setting = self._room(tx, session_id)
-        if room <= 0:
-            raise CommandError(
-                ErrorCode.QUEUE_FULL,
-                f"{getattr(self._preferences, setting) - room} jobs wait already, which is the "
-                f"limit. Wait, cancel some, or raise the setting {setting}.",
-            )
+        left, setting = self._room(tx, session_id)
+        if left <= 0:
+            raise queue_full(getattr(self._preferences, setting) - left, setting)
 
     def _backoff(self, attempt: int, retry_after: float | None) -> float:
-        """Return the seconds before the next attempt: doubled each time, jittered upwards."""
+        """Return the seconds until the next attempt: doubled each time, plus up to 25 % jitter."""
         delay: float = min(self._retry_delay * 2 ** (attempt - 1), RETRY_LIMIT)
         delay = max(delay, min(retry_after or 0.0, RETRY_LIMIT * 4))
         return delay * (1 + 0.25 * self._jitter())
@@ -470,8 +469,8 @@ class Jobs:
         tx.emit(events.of_job(kind, self._clock(), job))
 
 
-_NOBODY: Final = {"last": "There is no job yet.", "current": "No job is running now."}
-# A playlist, too, is one only once its page is read again.
+_NO_JOB: Final = {"last": "There is no job yet.", "current": "No job is running now."}
+# `is_playlist`: only known again once the page is read.
 _UNBEGUN: Final[dict[str, Any]] = {
     "attempt": 0,
     "started_at": None,
@@ -487,18 +486,6 @@ _FRESH: Final[dict[str, Any]] = {
     "completed_at": None,
     "cleared_at": None,
 }
-
-
-def _suspects(tx: Tx) -> tuple[list[str], list[str]]:
-    """Return the jobs to be held back that the process may have died of, and those that go last.
-
-    Their pages are read one at a time: a deadly one would else take those beside it along. What is
-    near to be given up lets others go first: it may only have been there when others did it.
-    """
-    found = tx.suspects()
-    reading = any(status is JobStatus.EXTRACTING for _, _, status in found)
-    held = [job_id for job_id, _, _ in found] if reading else []
-    return held, [job_id for job_id, crashes, _ in found if crashes == CRASHES - 1]
 
 
 def _wrong_move(job: Job, verb: str, hint: str) -> CommandError:

@@ -105,7 +105,7 @@ class Parts:
             self.topics,
             root=self.storage.root,
             temp=temp_folder(self.settings),
-            stall_timeout=downloads.stall_timeout,
+            downloads=downloads,
             limits=self.limits,
             answer_probe=partial(answer_probe, self.topics, now),
             clock=now,

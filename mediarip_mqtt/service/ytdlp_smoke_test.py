@@ -85,8 +85,8 @@ def _download(
     folder.mkdir()
     task = Task(job_id="smoke", url=url, temp_dir=folder)
     page = engine.extract(task, control)
-    files = engine.download(task, page, control, report)
-    return Path(files[0].temp_path).read_bytes()
+    made = engine.download(task, page, control, report)
+    return Path(made.files[0].path).read_bytes()
 
 
 def _ignore(_: Any) -> None:

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from mediarip_mqtt.contract.models import ProducedFile
+from mediarip_mqtt.contract.models import JobFile
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.store.rows import Rows
 
@@ -24,7 +24,7 @@ BELOW: Final = (
 class FileRows(Rows):
     """The files of jobs: planned while they have a temporary path, then placed."""
 
-    def plan_files(self, job_id: str, files: Sequence[ProducedFile]) -> None:
+    def plan_files(self, job_id: str, files: Sequence[JobFile]) -> None:
         """Replace a job's files by the ones that it made, with the names they will get."""
         self._connection.execute("DELETE FROM files WHERE job_id = ?", (job_id,))
         self._connection.executemany(
@@ -36,7 +36,7 @@ class FileRows(Rows):
             ],
         )
 
-    def files(self, job_id: str, *, planned: bool | None = None) -> list[ProducedFile]:
+    def files(self, job_id: str, *, planned: bool | None = None) -> list[JobFile]:
         """Return a job's files: all, only planned ones, or only placed ones."""
         clause = {None: "", True: "AND temp_path IS NOT NULL", False: "AND temp_path IS NULL"}
         rows = self._rows(
@@ -45,7 +45,7 @@ class FileRows(Rows):
         )
         return [_decode(row) for row in rows]
 
-    def owned_files(self, job_ids: Collection[str]) -> list[ProducedFile]:
+    def owned_files(self, job_ids: Collection[str]) -> list[JobFile]:
         """Return the files of jobs and of their descendants, planned and placed."""
         rows = self._rows(
             f"{BELOW} SELECT files.* FROM below JOIN files ON job_id = below.id",  # noqa: S608 - a fixed text
@@ -83,8 +83,8 @@ class FileRows(Rows):
         return {row["filename"] for row in rows}
 
 
-def _decode(row: sqlite3.Row) -> ProducedFile:
-    return ProducedFile(
+def _decode(row: sqlite3.Row) -> JobFile:
+    return JobFile(
         temp_path=row["temp_path"] or "",
         filename=row["filename"],
         filesize=row["filesize"],

@@ -1,4 +1,5 @@
-"""The files on the volume: safe names, moves that are atomic, what is mounted where.
+"""Files on the volume: safe names, atomic moves, mounts, and what errors of it mean.
 
-Uses `contract`. `engine`, `jobs` and `service` use it. All functions block: call them in threads.
+Uses `contract`. `engine`, `store` and the rooms above use it. All functions block: call them in
+threads.
 """

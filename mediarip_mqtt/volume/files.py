@@ -1,6 +1,7 @@
-"""Places on the volume: nothing is written outside the root, and no file overwritten.
+"""Files on the volume: nothing is written outside the root, and no file is overwritten.
 
-All functions block; they run in threads.
+All functions block: call them in threads. Those that take a file name relative to the root raise
+`OSError` if it leads outside.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
-from mediarip_mqtt.contract.models import ProducedFile
+from mediarip_mqtt.contract.models import JobFile
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.volume.names import OWN_FOLDER
 
-YTDLP_FOLDER: Final = "ytdlp"  # in it: versions that were fetched
-MARKER: Final = f"{OWN_FOLDER}/store.db"  # shows that the volume is there, not a bare mount point
+YTDLP_FOLDER: Final = "ytdlp"  # in the service's own folder
+STORE_PATH: Final = f"{OWN_FOLDER}/store.db"  # exists unless the root is an empty mount point
 COPY_STEP: Final = 1024 * 1024
 
 _NO_LINKS: Final = frozenset(
@@ -33,21 +34,21 @@ _JOB_FOLDER: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def own_folder(settings: Settings) -> Path:
-    """Return where the service keeps what is not media."""
+    """Return the service's own folder on the volume: store, temporary files, cookies."""
     return settings.storage.root.expanduser().absolute() / OWN_FOLDER
 
 
 def fetched_folder(settings: Settings) -> Path:
-    """Return where newer versions of yt-dlp are kept."""
+    """Return the folder of the yt-dlp versions that were downloaded."""
     return own_folder(settings) / YTDLP_FOLDER
 
 
-def place(root: Path, source: Path, filename: str, size: int) -> None:
-    """Move a finished file of so many bytes to its name below the root; again, finish the move.
+def move_into_place(root: Path, source: Path, filename: str, size: int) -> None:
+    """Move a finished file of ``size`` bytes to its name below the root; may be repeated.
 
-    Never overwrites: raises `FileExistsError` where another file has the name. The parent folders
-    are opened one by one without following links, and the move works on the last one's descriptor,
-    so that no link planted in between leads it out of the root.
+    Raises `FileExistsError` if another file has the name. The parent folders are opened one by one
+    without following links, and the move works on the last one's descriptor, so that a link made
+    meanwhile can't lead it outside the root.
     """
     fault("before-move")
     with _parent(root, filename, create=True) as (folder, name):
@@ -57,17 +58,28 @@ def place(root: Path, source: Path, filename: str, size: int) -> None:
                 raise FileNotFoundError(errno.ENOENT, "the finished file is gone", str(source))
             _discard(hidden, folder)
             return  # moved before a kill
-        _sync(source)
+        sync(source)
         if not _same_content(source, name, folder):
             _move(source, name, hidden, folder)
         _discard(hidden, folder)
-        _sync_folder(folder)  # before the old name goes: one of the two outlives a power cut
+        _sync_folder(folder)  # before the old name goes: a power cut must leave one of the two
         with contextlib.suppress(FileNotFoundError):
             source.unlink()
 
 
+def sync(source: Path) -> None:
+    """Flush a file to the disk; raise `OSError` if it is a link or anything but a plain file."""
+    handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "not a plain file", str(source))
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def remove(root: Path, filename: str) -> bool:
-    """Remove a file that the service wrote, and the folders that this leaves empty."""
+    """Remove a file and the parent folders that are empty then; return whether it was there."""
     try:
         with _parent(root, filename, create=False) as (folder, name):
             if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
@@ -84,8 +96,8 @@ def remove(root: Path, filename: str) -> bool:
     return True
 
 
-def is_placed(root: Path, file: ProducedFile) -> bool:
-    """Whether a file is in its place, as large as it was made."""
+def is_placed(root: Path, file: JobFile) -> bool:
+    """Whether a planned file has been moved to its name, with its size."""
     try:
         with _parent(root, file.filename, create=False) as (folder, name):
             return _was_moved(Path(file.temp_path), name, folder, file.filesize)
@@ -93,11 +105,18 @@ def is_placed(root: Path, file: ProducedFile) -> bool:
         return False
 
 
-def withdraw(root: Path, source: Path, filename: str, size: int) -> bool:
-    """Undo a move, or what a kill left of it; return whether a file was removed.
+def remove_owned(root: Path, file: JobFile) -> bool:
+    """Remove a job's file, moved or only partly moved; return whether one was removed."""
+    if file.temp_path:
+        return _withdraw(root, Path(file.temp_path), file.filename, file.filesize)
+    return remove(root, file.filename)
 
-    Another's file may have the name. It is the one that was moved only where what it was made of
-    is gone and its size is right, or where both are still the same file.
+
+def _withdraw(root: Path, source: Path, filename: str, size: int) -> bool:
+    """Undo a move, also one that a kill interrupted; return whether a file was removed.
+
+    Another file may have the name. It is the moved one only if the source is gone and the size
+    fits, or if both names are the same file.
     """
     try:
         with _parent(root, filename, create=False) as (folder, name):
@@ -109,18 +128,11 @@ def withdraw(root: Path, source: Path, filename: str, size: int) -> bool:
     return ours and remove(root, filename)
 
 
-def remove_owned(root: Path, file: ProducedFile) -> bool:
-    """Remove a job's file, in its place or on its way there; return whether one was removed."""
-    if file.temp_path:
-        return withdraw(root, Path(file.temp_path), file.filename, file.filesize)
-    return remove(root, file.filename)
-
-
 def job_temp(base: Path, job_id: str) -> Path:
-    """Return a job's own temporary folder; it is made where it is not there.
+    """Return a job's temporary folder; create it if it is missing.
 
-    On the volume the service's own folder must be there already: nothing is made in the mount
-    point of a lost volume.
+    On the volume the service's own folder is not created: its absence means that the volume is not
+    mounted.
     """
     folder = base / _plain(job_id)
     base.mkdir(parents=OWN_FOLDER not in base.parts, exist_ok=True, mode=0o700)
@@ -131,19 +143,19 @@ def job_temp(base: Path, job_id: str) -> Path:
 
 
 def size(base: Path, job_id: str) -> int:
-    """Return the bytes in a job's temporary folder; 0 where there is none."""
+    """Return the bytes in a job's temporary folder; 0 if there is none."""
     total = 0
     for folder, _, names in os.walk(base / _plain(job_id)):
         for name in names:
             try:
                 total += (Path(folder) / name).lstat().st_size
             except OSError:
-                continue  # moved on meanwhile
+                continue  # renamed or removed meanwhile
     return total
 
 
 def discard_temp(base: Path, job_id: str) -> None:
-    """Remove a job's temporary folder with all in it; links are removed, not followed."""
+    """Remove a job's temporary folder with its content; links are removed, not followed."""
     fault("before-temp-removal")
     folder = base / _plain(job_id)
     if folder.is_symlink():
@@ -152,10 +164,16 @@ def discard_temp(base: Path, job_id: str) -> None:
         shutil.rmtree(folder)
 
 
-def sweep_temp(base: Path, keep: Collection[str]) -> list[str]:
-    """Remove the temporary folders of all jobs but those to keep; return whose they were.
+def discard_empty_temp(base: Path, job_id: str) -> None:
+    """Remove a job's temporary folder if it holds nothing."""
+    with contextlib.suppress(OSError):  # not empty, or missing
+        (base / _plain(job_id)).rmdir()
 
-    Only what is named as a job is touched: the base may be a folder that others use, too.
+
+def sweep_temp(base: Path, keep: Collection[str]) -> list[str]:
+    """Remove the temporary folders of all other jobs; return the ids of these jobs.
+
+    Only folders named like a job id are touched: other programs may use the base folder, too.
     """
     if not base.is_dir():
         return []
@@ -177,16 +195,18 @@ def _plain(job_id: str) -> str:
 
 @contextmanager
 def _parent(root: Path, filename: str, *, create: bool) -> Iterator[tuple[int, str]]:
-    """Open the folder of a relative name, one step at a time, following no link."""
+    """Open the parent folder of a relative name step by step, without following links."""
     parts = PurePosixPath(filename).parts
     if not parts or filename.startswith("/") or any(part in {"..", "."} for part in parts):
-        raise OSError(errno.EPERM, "the name leads out of the storage root", filename)
+        raise OSError(errno.EPERM, "the name leads outside the storage root", filename)
     if parts[0].casefold() == OWN_FOLDER:
         raise OSError(errno.EPERM, "the name lies in the service's own folder", filename)
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        if create and not _exists(MARKER, folder):
-            raise OSError(errno.ENODEV, "the volume is not mounted: it lacks the store", str(root))
+        if create and not _exists(STORE_PATH, folder):
+            raise OSError(
+                errno.ENODEV, "the volume is not mounted: the store is missing", str(root)
+            )
         for part in parts[:-1]:
             if create:
                 with contextlib.suppress(FileExistsError):
@@ -209,7 +229,7 @@ def _exists(name: str, folder: int) -> bool:
 
 
 def _move(source: Path, name: str, hidden: str, folder: int) -> None:
-    """Give a file its name: atomic, and an error where the name is taken."""
+    """Give a file its name atomically; raise `FileExistsError` if the name is taken."""
     if _is_reservation(name, hidden, folder):
         _discard(name, folder)
     try:
@@ -224,9 +244,9 @@ def _move(source: Path, name: str, hidden: str, folder: int) -> None:
 
 
 def _copy_in(source: Path, name: str, hidden: str, folder: int) -> None:
-    """Copy from another filesystem under a hidden name, then give it the final one.
+    """Copy from another filesystem to a hidden name, then give it the final one.
 
-    The hidden name is the same in every try, so that a kill leaves nothing behind for good.
+    The hidden name is the same in each attempt, so that the next one removes what a kill left.
     """
     _discard(hidden, folder)
     handle = os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666, dir_fd=folder)
@@ -249,10 +269,10 @@ def _copy_in(source: Path, name: str, hidden: str, folder: int) -> None:
 def _rename(
     source: Path | str, name: str, hidden: str, folder: int, source_folder: int | None = None
 ) -> None:
-    """Move where there are no hard links: take the name first, so that no other is replaced.
+    """Move without hard links: reserve the name first, so that no other file is replaced.
 
-    What takes it tells whose it is, should a kill leave it behind; while it is still empty, the
-    hidden file beside it does.
+    The reservation holds the hidden name, which identifies it after a kill; while it is still
+    empty, the hidden file beside it does.
     """
     if source != hidden:
         os.close(os.open(hidden, os.O_CREAT | os.O_WRONLY, 0o666, dir_fd=folder))
@@ -280,18 +300,18 @@ def _discard(name: str, folder: int) -> None:
 
 
 def _is_reservation(name: str, hidden: str, folder: int) -> bool:
-    with _opened(name, folder) as there:
-        if there is None:
+    with _opened(name, folder) as placed:
+        if placed is None:
             return False
-        text = there.read(len(hidden) + 1)
+        text = placed.read(len(hidden) + 1)
     return hidden.encode().startswith(text) if text else _exists(hidden, folder)
 
 
 def _was_moved(source: Path, name: str, folder: int, size: int) -> bool:
-    with _opened(name, folder) as there:
-        if there is None:
+    with _opened(name, folder) as placed:
+        if placed is None:
             return False
-        status = os.fstat(there.fileno())
+        status = os.fstat(placed.fileno())
     try:
         return os.path.samestat(status, source.lstat())
     except (FileNotFoundError, NotADirectoryError):
@@ -299,23 +319,23 @@ def _was_moved(source: Path, name: str, folder: int, size: int) -> bool:
 
 
 def _same_content(source: Path, name: str, folder: int) -> bool:
-    """Whether the file is in its place already, moved before a kill."""
-    with _opened(name, folder) as there:
-        if there is None:
+    """Whether the name already has this content: it was moved before a kill."""
+    with _opened(name, folder) as placed:
+        if placed is None:
             return False
-        status, mine = os.fstat(there.fileno()), source.lstat()
+        status, mine = os.fstat(placed.fileno()), source.lstat()
         if os.path.samestat(status, mine) or status.st_size != mine.st_size:
             return os.path.samestat(status, mine)
         with source.open("rb") as file:
             while block := file.read(COPY_STEP):
-                if there.read(COPY_STEP) != block:
+                if placed.read(COPY_STEP) != block:
                     return False
         return True
 
 
 @contextmanager
 def _opened(name: str, folder: int) -> Iterator[BinaryIO | None]:
-    """Open what has a name; None where that is nothing, or no file that can be read."""
+    """Open a plain file; yield None if there is none, or it can't be read."""
     try:
         handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except OSError:
@@ -335,17 +355,6 @@ def _open_folder(name: str, folder: int) -> int:
     except NotADirectoryError:
         text = "a folder of this name is a link or a file; use another folder"
         raise NotADirectoryError(errno.ENOTDIR, text, name) from None
-
-
-def _sync(source: Path) -> None:
-    """Write a finished file to the disk; raise where it is not a plain file but a link, say."""
-    handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, "not a plain file", str(source))
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _sync_folder(folder: int) -> None:

@@ -1,4 +1,4 @@
-"""What the volume is: its filesystem, SQLite's journal mode on it, its space."""
+"""The volume's filesystem, SQLite's journal mode for it, and its free space."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ class Mount:
 
 
 def mount_of(path: Path, mountinfo: str | None = None) -> Mount:
-    """Return the mount of a path: the longest mount point, of equal ones the last.
+    """Return the mount of a path: the longest mount point, and the last of equal ones.
 
-    ``mountinfo`` is the text of /proc/self/mountinfo, or of /proc/mounts (both in proc(5)); it is
-    read from there by default. A system without them (macOS) has only `UNKNOWN` mounts.
+    ``mountinfo`` is the text of /proc/self/mountinfo or /proc/mounts (see proc(5)), read from there
+    by default. On systems without them (macOS) the filesystem is `UNKNOWN`.
     """
     text = _read("/proc/self/mountinfo", "/proc/mounts") if mountinfo is None else mountinfo
     target = str(path.resolve())
@@ -81,12 +81,12 @@ def _parse(line: str) -> Mount | None:
 
 
 def is_network(fstype: str) -> bool:
-    """Whether SQLite must be careful: a network filesystem, or one not known to be local."""
+    """Whether SQLite can't rely on locks: a network filesystem, or one not known to be local."""
     return fstype not in _LOCAL and fstype != UNKNOWN
 
 
 def journal_mode(setting: str, fstype: str) -> JournalMode:
-    """Return the journal mode for a filesystem: WAL needs shared memory, so only on local ones."""
+    """Return SQLite's journal mode: WAL needs shared memory, so only on local filesystems."""
     if setting != "auto":
         return cast("JournalMode", setting)
     return "truncate" if is_network(fstype) else "wal"
@@ -99,7 +99,7 @@ def disk_usage(path: Path) -> tuple[int, int]:
 
 
 def _read(*paths: str) -> str:
-    """Return the text of the first file that can be read."""
+    """Return the text of the first readable file, or an empty one."""
     for path in paths:
         try:
             return Path(path).read_text("utf-8", errors="surrogateescape")
@@ -109,5 +109,5 @@ def _read(*paths: str) -> str:
 
 
 def _unescape(text: str) -> str:
-    """Decode the octal escapes of proc(5): space, tab, newline, backslash."""
+    """Decode proc(5)'s octal escapes of space, tab, newline and backslash."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)

@@ -1,4 +1,4 @@
-"""Names on the volume: what a sender or a page says, made safe, and free ones."""
+"""File names on the volume: safe forms of senders' and pages' texts, and free names."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from mediarip_mqtt.contract import texts
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 
 OWN_FOLDER: Final = ".mediarip"
-NAME_BYTES: Final = 255  # of one name, on nearly every filesystem
-PART_CHARACTERS: Final = 2000  # of one name before it is made safe, which makes it shorter
+NAME_BYTES: Final = 255  # the limit of a name on nearly every filesystem
+PART_CHARACTERS: Final = 2000  # of a name before it is made safe, which shortens it
 EXTENSION_LENGTH: Final = 10
 SPARE_BYTES: Final = 12  # left for " (9999)" and the like
 DEPTH: Final = 8
 MAX_COPIES: Final = 9999
 
-# Windows' and SMB's forbidden characters, as look-alikes that are allowed everywhere.
+# Characters that Windows and SMB forbid, and look-alikes that are allowed everywhere.
 _LOOKALIKES: Final = str.maketrans(
     {"<": "＜", ">": "＞", ":": "：", '"': "＂", "\\": "⧹", "|": "｜", "?": "？", "*": "＊"}
 )
 _RESERVED: Final = re.compile(
     r"^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)", re.IGNORECASE
 )
-# What a double click would run or open elsewhere; yt-dlp has a list of its own for downloads.
+# Extensions that a double click would execute or open in a browser; yt-dlp has its own list, too.
 _DANGEROUS: Final = frozenset(
     (
         "app",
@@ -74,18 +74,19 @@ _DANGEROUS: Final = frozenset(
         "xhtml",
     )
 )
-# Widths of 3 digits at most: `%(title)999999999s` would fill the memory. Within a field `%` stands
-# only for a part of a date, `%(upload_date>%Y-%m)s`: without a width, and one without a slash.
+# Widths have at most 3 digits: `%(title)999999999s` would fill the memory. Within a field `%` is
+# allowed only in a date format, `%(upload_date>%Y-%m)s`, without widths and without those that
+# render a slash.
 _FIELD: Final = re.compile(
     r"%\((?:[^()%/\\]|%[aAbBdGHIjmMpSuUVwWyY]){1,120}\)"
     r"[-+ #0]{0,5}\d{0,3}(?:\.\d{1,3})?[sdifBjhlqUDSNc]"
 )
-# The same by yt-dlp's replacement, `%(title&{:>999999999})s`.
+# The same attack by yt-dlp's replacement, `%(title&{:>999999999})s`.
 _FORMAT_SPEC: Final = re.compile(r"&[^)]*\{[^)}]*[:!.\[]")
 
 
 def check_template(template: str) -> str:
-    """Return a sender's output template; raise `unsafe_path` where it could lead out."""
+    """Return a sender's output template; raise `unsafe_path` if it could leave the root."""
     _check_path(template, "output_template")
     if "%" in _FIELD.sub("", template).replace("%%", "") or _FORMAT_SPEC.search(template):
         raise _unsafe(
@@ -96,13 +97,13 @@ def check_template(template: str) -> str:
 
 
 def check_folder(folder: str) -> str:
-    """Return a sender's folder in its normal form; raise `unsafe_path` where it leads out."""
+    """Normalize a sender's folder; raise `unsafe_path` if it leaves the root."""
     _check_path(folder, "folder")
     return "/".join(part for part in folder.split("/") if part)
 
 
 def below_root(name: str | None) -> str | None:
-    """Return a relative name that somebody claims, in its normal form; None where it leads out."""
+    """Normalize an imported relative name; return None if it leaves the root."""
     try:
         return check_folder(name) or None if name else None
     except CommandError:
@@ -116,7 +117,7 @@ def _check_path(text: str, field: str) -> None:
     if any(part.strip() in {".", ".."} for part in parts):
         raise _unsafe(field, "must not hold `.` or `..` as a folder")
     if "\\" in text or texts.UNFIT.search(text):
-        raise _unsafe(field, "holds a backslash, a control character or one of direction")
+        raise _unsafe(field, "holds a backslash, a control character or a change of text direction")
     if any(part.strip().startswith(".") for part in parts):
         raise _unsafe(field, "must not hold hidden folders or files")
     if len(parts) > DEPTH or any(len(part.encode()) > NAME_BYTES for part in parts):
@@ -128,7 +129,7 @@ def _unsafe(field: str, text: str) -> CommandError:
 
 
 def safe_name(rendered: str) -> str:
-    """Return a relative path that is safe everywhere for whatever a template made of a page."""
+    """Return a relative path that is valid on every filesystem for a rendered template."""
     parts = [part for part in rendered.split("/") if part.strip(" .")]
     folders, last = parts[:-1][: DEPTH - 1], parts[-1] if parts else ""
     names = [_safe_part(part, extension=False) for part in folders]
@@ -144,7 +145,7 @@ def _safe_part(text: str, *, extension: bool) -> str:
         for char in clean
         if unicodedata.category(char) not in {"Cf", "Cs", "Co", "Cn"}
     )
-    clean = unicodedata.normalize("NFC", clean)  # what was taken out may have stood in between
+    clean = unicodedata.normalize("NFC", clean)  # again: a removed character may have stood between
     clean = re.sub(r"\s+", " ", clean.translate(_LOOKALIKES).replace("/", "⧸"))
     clean = clean.rstrip(" .").lstrip(" .-")
     if _RESERVED.match(clean) or clean.lower() == OWN_FOLDER.strip("."):
@@ -161,7 +162,7 @@ def _safe_part(text: str, *, extension: bool) -> str:
 
 
 def _bounded(text: str, *, extension: bool) -> str:
-    """Cut a page's endless text: a normal form of combining marks takes the square of it."""
+    """Truncate a page's text: normalizing combining marks takes quadratic time."""
     if len(text) <= PART_CHARACTERS:
         return text
     _, dot, end = text.rpartition(".")
@@ -170,15 +171,16 @@ def _bounded(text: str, *, extension: bool) -> str:
 
 
 def one_level(text: str) -> str:
-    """Return a page's text such that it can't make or leave a folder."""
+    """Return a page's text without path separators, `.`, `..` and lone surrogates."""
+    text = text.encode("utf-8", "replace").decode("utf-8")
     text = text.replace("/", "⧸").replace("\\", "⧹").replace("\x00", "")
     return text if text.strip(" .") else "_"
 
 
 def beside(filename: str, tail: str) -> str:
-    """Return the name of a file that belongs to another: the same stem, then ``tail``.
+    """Return a side file's name: the stem of ``filename``, then ``tail``, made safe.
 
-    ``tail`` may be of a page; it ends with the extension.
+    ``tail`` ends with the extension.
     """
     path = PurePosixPath(filename)
     end = _safe_part(f"x{tail}", extension=True)[1:]
@@ -187,46 +189,39 @@ def beside(filename: str, tail: str) -> str:
 
 
 def _cut(text: str, limit: int) -> str:
-    """Return a text of at most ``limit`` bytes, cut between characters."""
+    """Truncate to ``limit`` bytes, between characters."""
     return text.encode()[:limit].decode("utf-8", "ignore").strip(" .")
 
 
-def free_name(root: Path, filename: str, taken: Collection[str] = ()) -> str:
-    """Return the name, or ``name (2).ext`` and so on: the first that is neither there nor taken.
-
-    Names that differ only in case or in Unicode form are the same: they are on a Windows or macOS
-    client of the volume, which would show one of the two files and hide the other.
-    """
-    return free_names(root, [filename], taken)[0]
-
-
 def free_names(root: Path, filenames: Sequence[str], taken: Collection[str] = ()) -> list[str]:
-    """Return the free names of files that belong together: all get the same number.
+    """Return the names if they are free, else all with the same number: ``name (2).ext``.
 
-    The first one's stem is what the number stands behind, also in the others that begin with it.
+    The number follows the first name's stem, also in the other names that begin with it. Names that
+    differ only in case or Unicode form count as equal: on a Windows or macOS client of the volume
+    they are, and it would show only one of the files.
     """
     path = PurePosixPath(filenames[0])
     used = {_fold(name) for name in taken}
-    # Of a folder that may be great only the names are kept that a copy could have.
-    begin = tuple({_fold(_own_stem(one, path.stem)) for one in filenames})
+    # Large folder: keep only names that a numbered copy could collide with.
+    begin = tuple({_fold(_own_stem(name, path.stem)) for name in filenames})
     with (
         contextlib.suppress(FileNotFoundError, NotADirectoryError),
         os.scandir(root / path.parent) as entries,
     ):
-        there = (_fold(entry.name) for entry in entries)
-        used |= {_fold(str(path.parent / name)) for name in there if name.startswith(begin)}
+        existing = (_fold(entry.name) for entry in entries)
+        used |= {_fold(str(path.parent / name)) for name in existing if name.startswith(begin)}
     for number in range(1, MAX_COPIES):
-        names = [_numbered(one, path.stem, number) for one in filenames]
+        names = [_numbered(name, path.stem, number) for name in filenames]
         folded = {_fold(name) for name in names}
         if len(folded) < len(names):
-            raise ValueError(f"two files of one name: {names}")
+            raise ValueError(f"two files with the same name: {names}")
         if used.isdisjoint(folded):
             return names
     raise FileExistsError(errno.EEXIST, "too many files of this name", filenames[0])
 
 
 def _own_stem(filename: str, stem: str) -> str:
-    """Return what of a file's name the number stands behind."""
+    """Return the part of a file's name that the number follows."""
     path = PurePosixPath(filename)
     return stem if path.name.startswith(stem) else path.stem
 

@@ -22,11 +22,11 @@ from mediarip_mqtt.commands.registry import CLASSES
 from mediarip_mqtt.commands.replies import Refused
 from mediarip_mqtt.contract.errors import CommandError, ConfigError, DownloadError
 from mediarip_mqtt.contract.runtime_settings import Preferences
-from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings, Settings
+from mediarip_mqtt.contract.settings import SecuritySettings, Settings
 from mediarip_mqtt.contract.topics import Topics, dumps
 from mediarip_mqtt.contract.urls import check_url
+from mediarip_mqtt.engine.page_info import media_info
 from mediarip_mqtt.engine.protocol import Task
-from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
 from mediarip_mqtt.service import load_settings
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.service import Service
@@ -180,26 +180,24 @@ INFO: SearchStrategy[Any] = st.dictionaries(st.sampled_from(INFO_KEYS), ANY_JSON
 def test_any_page_s_data_become_what_can_be_stored_or_a_failure(
     info: dict[str, Any], formats: Any, entries: Any
 ) -> None:
-    engine = YtdlpEngine(DownloadSettings(), SecuritySettings())
     task = Task(job_id="x", url="https://example.org/", temp_dir=Path())
     if formats is not None:
         info["formats"] = formats
     if entries is not None:
         info |= {"entries": entries, "_type": "playlist"}
     try:
-        found = engine._media_info(task, info)  # noqa: SLF001 - what a page controls
+        found = media_info(task, info, SecuritySettings())
     except DownloadError:
         return
     dumps(found.model_dump(mode="json")).encode()
 
 
 def test_an_item_s_url_and_title_of_a_page_are_fit_to_be_published() -> None:
-    engine = YtdlpEngine(DownloadSettings(), SecuritySettings())
     task = Task(job_id="x", url="https://example.org/", temp_dir=Path())
     urls = ["https://a.example/a b\x1b[2J\u202e\ud800?q=é", " ytsearch1:two words\n", "\x00"]
     entries = [{"_type": "url", "url": url, "title": "\x07"} for url in urls]
     info = {"_type": "playlist", "entries": entries, "title": "A\nlist\u202e"}
-    found = engine._media_info(task, info)  # noqa: SLF001 - what a page controls
+    found = media_info(task, info, SecuritySettings())
     assert found.title == "A list"
     assert [(one.url, one.title) for one in found.entries] == [
         ("https://a.example/a%20b%1B[2J%E2%80%AE?q=é", None),

@@ -22,18 +22,18 @@ from mediarip_mqtt.contract.media_options import (
     SponsorBlock,
     Subtitles,
 )
-from mediarip_mqtt.contract.models import ProducedFile
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
-from mediarip_mqtt.engine.protocol import Task
+from mediarip_mqtt.engine.protocol import Extraction, Task
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
 from mediarip_mqtt.engine.ytdlp_session import METADATA, OPTIONAL, SPLIT_CHAPTERS
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.faulty import freeze, program
+from tests.support.named import NamedFile, download
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
 Change = Callable[[dict[str, Any]], None]
-Get = Callable[..., tuple[ProducedFile, ...]]
+Get = Callable[..., tuple[NamedFile, ...]]
 
 VTT = "WEBVTT\n\n00:00.000 --> 00:02.000\nHello there\n"
 PAGE = """<!doctype html><html><head><title>A film</title>
@@ -46,17 +46,17 @@ def get(tmp_path: Path) -> Get:
 
     def get(
         url: str, change: Change | None = None, downloads: dict[str, Any] | None = None, **wish: Any
-    ) -> tuple[ProducedFile, ...]:
-        engine = YtdlpEngine(
-            DownloadSettings(**(downloads or {})), SecuritySettings(allow_private_addresses=True)
-        )
+    ) -> tuple[NamedFile, ...]:
+        settings = DownloadSettings(**(downloads or {}))
+        engine = YtdlpEngine(settings, SecuritySettings(allow_private_addresses=True))
         (tmp_path / "temp").mkdir(exist_ok=True)
         task = Task("job", url, tmp_path / "temp", DownloadOptions(**wish))
-        control = engine.control()
-        found = engine.extract(task, control)
-        if change:
-            change(found.handle.info)
-        return engine.download(task, found, control, lambda _: None)
+
+        def extracted(extraction: Extraction) -> None:
+            if change:
+                change(extraction.handle.info)
+
+        return download(engine, task, settings, extracted=extracted)
 
     return get
 

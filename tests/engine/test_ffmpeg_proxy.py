@@ -12,6 +12,7 @@ import pytest
 
 from mediarip_mqtt.contract.errors import Stopped
 from mediarip_mqtt.contract.settings import SecuritySettings
+from mediarip_mqtt.engine.protocol import Made
 from tests.support.broker import wait_for
 from tests.support.server import MediaServer, SilentListener
 from tests.support.work import Work
@@ -69,8 +70,8 @@ def test_a_live_stream_that_ends_leaves_no_thread(
     wait_for(asked(media, "s000"), 20, "a segment")
     media.text("ends.m3u8", live_playlist(*segments, end=True))
     work.thread.join(20)
-    assert isinstance(work.outcome, tuple), work.outcome
-    assert work.outcome[0].filesize > 10_000
+    assert isinstance(work.outcome, Made), work.outcome
+    assert work.outcome.files[0].size > 10_000
 
 
 def test_a_live_stream_whose_server_falls_silent_leaves_no_thread(
@@ -96,7 +97,7 @@ def test_a_live_stream_over_tls_passes_with_a_certificate_that_is_checked(
     wait_for(asked(media_tls, "s000"), 20, "a segment")
     media_tls.text("tls.m3u8", live_playlist(*segments, end=True))
     work.thread.join(20)
-    assert isinstance(work.outcome, tuple), work.outcome
+    assert isinstance(work.outcome, Made), work.outcome
 
 
 @pytest.mark.parametrize("unchecked", [True, False])

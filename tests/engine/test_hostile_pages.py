@@ -20,7 +20,6 @@ from yt_dlp.utils import ExtractorError
 
 from mediarip_mqtt.contract.errors import DownloadError
 from mediarip_mqtt.contract.media_options import DownloadOptions, MediaType
-from mediarip_mqtt.contract.models import ProducedFile
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.engine import child_programs, patches, programs
 from mediarip_mqtt.engine.child_programs import ProgramRefusedError
@@ -29,13 +28,14 @@ from mediarip_mqtt.engine.protocol import Task
 from mediarip_mqtt.engine.work_control import BlockedAddressError, WorkControl
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
 from tests.support.broker import wait_for
+from tests.support.named import NamedFile, download
 from tests.support.server import MediaServer, SilentListener
 from tests.support.work import Work
 
 OPEN = SecuritySettings(allow_private_addresses=True)
 INSIDE = SecuritySettings(allowed_hosts=("127.0.0.1",))
 CLOSED = SecuritySettings()
-Get = Callable[..., tuple[ProducedFile, ...]]
+Get = Callable[..., tuple[NamedFile, ...]]
 
 DASH = (
     '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
@@ -88,14 +88,11 @@ def get(tmp_path: Path) -> Get:
         security: SecuritySettings = OPEN,
         between: Callable[[], object] = lambda: None,
         **options: Any,
-    ) -> tuple[ProducedFile, ...]:
+    ) -> tuple[NamedFile, ...]:
         engine = YtdlpEngine(DownloadSettings(), security)
         (tmp_path / "temp").mkdir(exist_ok=True)
         task = Task("job", url, tmp_path / "temp", DownloadOptions(**options))
-        control = engine.control()
-        found = engine.extract(task, control)
-        between()
-        return engine.download(task, found, control, lambda _: None)
+        return download(engine, task, extracted=lambda _: between())
 
     return get
 

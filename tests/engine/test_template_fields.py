@@ -14,10 +14,11 @@ from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.engine import template_fields
 from mediarip_mqtt.engine.cookie_files import Cookies
-from mediarip_mqtt.engine.protocol import Task
+from mediarip_mqtt.engine.protocol import Extraction, Task
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
 from mediarip_mqtt.engine.ytdlp_session import Session
 from mediarip_mqtt.volume import names
+from tests.support.named import download
 from tests.support.server import MediaServer
 
 OPEN = SecuritySettings(allow_private_addresses=True)
@@ -163,7 +164,10 @@ def test_no_sender_writes_the_administrator_s_secrets_into_a_name(
         session_id="bob",
     )
     task.temp_dir.mkdir()
-    found = engine.extract(task, engine.control())
-    assert SECRET in json.dumps(found.handle.info, default=str)  # there is something to betray
-    files = engine.download(task, found, engine.control(), lambda _: None)
-    assert SECRET not in files[0].filename
+
+    def extracted(extraction: Extraction) -> None:
+        assert SECRET in json.dumps(extraction.handle.info, default=str)  # something to betray
+        assert SECRET not in json.dumps(extraction.fields)
+
+    (film,) = download(engine, task, extracted=extracted)
+    assert SECRET not in film.filename

@@ -17,34 +17,34 @@ from yt_dlp.utils import ExtractorError, GeoRestrictedError, PostProcessingError
 
 from mediarip_mqtt.contract.errors import CommandError, ConfigError, DownloadError, Stopped
 from mediarip_mqtt.contract.media_options import DownloadOptions
-from mediarip_mqtt.contract.models import Phase, ProducedFile
+from mediarip_mqtt.contract.models import Phase
 from mediarip_mqtt.contract.presets import Preset, preset_names, resolve_preset
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings, SiteSettings
-from mediarip_mqtt.engine import patches, ytdlp_engine
+from mediarip_mqtt.engine import patches, template_fields, ytdlp_engine
 from mediarip_mqtt.engine.error_classes import classify, clean
 from mediarip_mqtt.engine.progress_meter import ProgressMeter
 from mediarip_mqtt.engine.protocol import Report, Task
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine, prepare_temp
 from mediarip_mqtt.engine.ytdlp_options import build, check_options
+from mediarip_mqtt.jobs.steps.step import Page
+from mediarip_mqtt.volume import names
 from tests.support.broker import wait_for
+from tests.support.named import NamedFile, download
 from tests.support.server import MediaServer
 from tests.support.server import content as made_up
 
 OPEN = SecuritySettings(allow_private_addresses=True)
-Get = Callable[..., tuple[ProducedFile, ...]]
+Get = Callable[..., tuple[NamedFile, ...]]
 
 
 @pytest.fixture
 def get(tmp_path: Path) -> Get:
-    def get(
-        url: str, security: SecuritySettings = OPEN, **options: Any
-    ) -> tuple[ProducedFile, ...]:
+    def get(url: str, security: SecuritySettings = OPEN, **options: Any) -> tuple[NamedFile, ...]:
         downloads = DownloadSettings(**options.pop("downloads", {}))
         engine = YtdlpEngine(downloads, security)
         (tmp_path / "temp").mkdir(exist_ok=True)
         task = Task("job", url, tmp_path / "temp", DownloadOptions(**options))
-        control = engine.control()
-        return engine.download(task, engine.extract(task, control), control, lambda _: None)
+        return download(engine, task, downloads)
 
     return get
 
@@ -258,14 +258,39 @@ def test_a_name_that_resolves_inside_is_refused_when_it_is_connected_to(
 
 
 def test_the_page_is_not_read_again_for_the_download(
-    get: Get, media: MediaServer, monkeypatch: pytest.MonkeyPatch
+    media: MediaServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = media.text("p.html", "<title>T</title><video src='/media/video.mp4'></video>")
-    get(page)
+    engine = YtdlpEngine(DownloadSettings(), OPEN)
+    task = Task("job", page, tmp_path)
+    found = engine.extract(task, engine.control())
     once = len([one for one in media.requests if "p.html" in one.path])
+    assert found.is_fresh
+    engine.download(task, found, engine.control(), lambda _: None)
+    assert len([one for one in media.requests if "p.html" in one.path]) == once
     monkeypatch.setattr(ytdlp_engine, "HANDLE_AGE", -1)
-    get(page)
-    assert len([one for one in media.requests if "p.html" in one.path]) == 3 * once
+    assert not engine.extract(task, engine.control()).is_fresh
+
+
+@pytest.mark.parametrize("name", ["autonumber", "video_autonumber"])
+def test_a_counter_in_a_name_is_one(name: str, get: Get, media: MediaServer) -> None:
+    files = get(media.url("/bytes/1000/x.mp4"), output_template=f"%({name})d %(title)s.%(ext)s")
+    assert files[0].filename == "1 x.mp4"
+
+
+def test_the_time_in_a_name_is_that_of_the_extraction(media: MediaServer, tmp_path: Path) -> None:
+    engine = YtdlpEngine(DownloadSettings(), OPEN)
+    task = Task("job", media.url("/bytes/1000/x.mp4"), tmp_path)
+    found = engine.extract(task, engine.control())
+    assert engine.fill_template("%(epoch)d", found.fields, "mp4") == f"{found.fields['epoch']}.mp4"
+
+
+def test_a_title_of_half_characters_can_be_stored_and_names_the_file(tmp_path: Path) -> None:
+    engine = YtdlpEngine(DownloadSettings(), OPEN)
+    page = Page(fields=template_fields.harmless({"title": "a\ud800b", "tags": ["\udfff"]}))
+    stored = Page.model_validate_json(page.model_dump_json())
+    name = names.safe_name(engine.fill_template("%(title)s %(tags)l", stored.fields, "mp4"))
+    assert name == "a？b ？.mp4"
 
 
 def test_progress_covers_all_parts_and_never_falls() -> None:

@@ -28,6 +28,9 @@ KILLED_AT: tuple[Point, ...] = (
     "before-send",
     "before-forget-sent",
     "mid-download",
+    "extract-committed",
+    "download-committed",
+    "place-committed",
     "before-move",
     "before-completion",
 )
@@ -91,6 +94,35 @@ def test_a_kill_at_a_named_point_loses_nothing_and_repeats_nothing(
     service.program = own
     service.start(wait=False)
     check_nothing_lost(service, client, 20)
+
+
+@pytest.mark.parametrize(
+    ("point", "requests"),
+    [
+        ("extract-committed", 1),  # the page again, as its URLs are not kept, and the file
+        ("download-committed", 0),
+        ("place-committed", 0),
+        ("before-move", 0),
+        ("before-completion", 0),
+    ],
+)
+def test_a_kill_behind_a_step_repeats_no_step_that_was_finished(
+    point: Point, requests: int, service: Service, client: Client, media: MediaServer
+) -> None:
+    service.stop()
+    own, service.program = service.program, program(kill(point))
+    service.start(wait=False)
+    publish(client, media, 0)
+    wait_for(lambda: not service.running, 30, "the kill")
+    first = len(media.requests)
+    service.program = own
+    service.start(wait=False)
+    check_nothing_lost(service, client, 1)
+    again = [request.path for request in media.requests[first:]]
+    assert len(again) == (2 if requests else 0), again
+    store = sqlite3.connect(service.root / ".mediarip" / "store.db")
+    assert store.execute("SELECT count(*) FROM checkpoints").fetchone()[0] == 0
+    store.close()
 
 
 def test_downloads_go_on_where_they_were_and_their_progress_never_falls(

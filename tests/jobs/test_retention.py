@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mediarip_mqtt.contract.errors import ConfigError
-from mediarip_mqtt.contract.models import Job, JobStatus, ProducedFile
+from mediarip_mqtt.contract.models import Job, JobFile, JobStatus
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import PurgeSettings, Settings
 from mediarip_mqtt.contract.topics import Topics
@@ -213,9 +213,7 @@ async def full_store(path: Path, count: int) -> Store:
                 )
             )
             name = f"{number}.mp4"
-            tx.plan_files(
-                f"job-{number:06}", [ProducedFile(temp_path="t", filename=name, filesize=10)]
-            )
+            tx.plan_files(f"job-{number:06}", [JobFile(temp_path="t", filename=name, filesize=10)])
             tx.files_placed(f"job-{number:06}")
 
     await store.write(fill)

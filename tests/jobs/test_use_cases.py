@@ -6,7 +6,7 @@ import pytest
 
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 from mediarip_mqtt.contract.media_options import DownloadOptions
-from mediarip_mqtt.contract.models import Entry, Job, JobStatus, MediaInfo, Priority, ProducedFile
+from mediarip_mqtt.contract.models import Entry, Job, JobFile, JobStatus, MediaInfo, Priority
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import Topics
@@ -57,7 +57,7 @@ def statuses(tx: Tx) -> dict[str, str]:
 def finish(jobs: Jobs, tx: Tx, url: str) -> Job:
     job = begin(jobs, tx, url)
     name = url.replace("/", "-")
-    jobs.placing(tx, job.id, [ProducedFile(temp_path="t", filename=name, filesize=10)])
+    jobs.placing(tx, job.id, [JobFile(temp_path="t", filename=name, filesize=10)])
     done = jobs.complete(tx, job.id)
     assert done is not None
     return done

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mediarip_mqtt.contract.models import Items, JobStatus, ProducedFile
+from mediarip_mqtt.contract.models import Items, JobFile, JobStatus
 from mediarip_mqtt.store import Store, Tx
 from tests.support.stores import NOW, OpenStore, insert, job
 
@@ -67,7 +67,7 @@ async def test_a_playlist_is_deleted_with_all_below_it_and_counted_no_more(store
     await insert(store, job(2, parent_id=job(1).id), job(3))
 
     def delete(tx: Tx) -> set[str]:
-        tx.plan_files(job(2).id, [ProducedFile(temp_path="t", filename="a.mp4", filesize=1)])
+        tx.plan_files(job(2).id, [JobFile(temp_path="t", filename="a.mp4", filesize=1)])
         tx.save_checkpoint(job(2).id, "step", "{}", NOW)
         tx.delete(job(0))
         return set(tx.changes.jobs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from mediarip_mqtt.contract.models import TERMINAL, Job, JobStatus, ProducedFile
+from mediarip_mqtt.contract.models import TERMINAL, Job, JobFile, JobStatus
 from mediarip_mqtt.store import Store, Tx
 from tests.support.stores import NOW, insert, job
 
@@ -20,7 +20,7 @@ async def test_a_playlist_is_one_job_with_the_size_of_all_its_files(store: Store
 
     def place(tx: Tx) -> None:
         for number in (1, 2):
-            file = ProducedFile(temp_path="t", filename=f"{number}.mp4", filesize=10)
+            file = JobFile(temp_path="t", filename=f"{number}.mp4", filesize=10)
             tx.plan_files(job(number).id, [file])
         tx.files_placed(job(1).id)  # the other is not in its place
 

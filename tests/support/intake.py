@@ -11,7 +11,7 @@ from typing import Any
 from mediarip_mqtt.commands.context import Context
 from mediarip_mqtt.commands.intake import Intake
 from mediarip_mqtt.contract.errors import LinkError, StoreError
-from mediarip_mqtt.contract.models import Job, JobStatus, ProducedFile, new_id, now
+from mediarip_mqtt.contract.models import Job, JobFile, JobStatus, new_id, now
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import Topics
@@ -121,7 +121,7 @@ class Desk:
 
         def add(tx: Tx) -> None:
             tx.insert(job)
-            tx.plan_files(job.id, [ProducedFile(temp_path="", filename=name, filesize=1)])
+            tx.plan_files(job.id, [JobFile(temp_path="", filename=name, filesize=1)])
             tx.files_placed(job.id)
 
         await self.store.write(add)

@@ -208,7 +208,7 @@ def test_whatever_a_page_says_the_file_lands_below_the_root(
     source, root = folder / "source", folder / "root"
     source.write_bytes(b"media")
     make_root(root)
-    name = names.free_name(root, names.safe_name(rendered))
+    (name,) = names.free_names(root, [names.safe_name(rendered)])
     place(root, source, name)
     assert not source.exists()
     assert files(root) == {name: b"media"}
@@ -239,16 +239,16 @@ def test_no_name_at_all_leads_out_of_the_root(
             action(filename)
         assert [one.name for one in outside.iterdir()] == ["a"]
         assert (outside / "a").read_text() == "precious"
-        assert list((root / ".mediarip").iterdir()) == [root / volume_files.MARKER]
+        assert list((root / ".mediarip").iterdir()) == [root / volume_files.STORE_PATH]
 
 
 def place(root: Path, source: Path, filename: str) -> None:
-    volume_files.place(root, source, filename, len(b"media"))
+    volume_files.move_into_place(root, source, filename, len(b"media"))
 
 
 def make_root(folder: Path) -> Path:
-    (folder / volume_files.MARKER).parent.mkdir(parents=True)
-    (folder / volume_files.MARKER).touch()
+    (folder / volume_files.STORE_PATH).parent.mkdir(parents=True)
+    (folder / volume_files.STORE_PATH).touch()
     return folder
 
 
@@ -269,25 +269,27 @@ def files(root: Path) -> dict[str, bytes]:
     """Return what lies on a volume but the service's own."""
     found = [one for one in root.rglob("*") if one.is_file()]
     names = {str(one.relative_to(root)): one for one in found}
-    return {name: one.read_bytes() for name, one in names.items() if name != volume_files.MARKER}
+    return {
+        name: one.read_bytes() for name, one in names.items() if name != volume_files.STORE_PATH
+    }
 
 
 def test_a_second_file_of_the_same_name_gets_another_name(root: Path) -> None:
-    assert names.free_name(root, "a/film.tar.mp4") == "a/film.tar.mp4"
+    assert names.free_names(root, ["a/film.tar.mp4"]) == ["a/film.tar.mp4"]
     (root / "a").mkdir()
     (root / "a" / "film.tar.mp4").touch()
-    assert names.free_name(root, "a/film.tar.mp4") == "a/film.tar (2).mp4"
+    assert names.free_names(root, ["a/film.tar.mp4"]) == ["a/film.tar (2).mp4"]
     taken = {"a/film.tar (2).mp4", "a/FILM.tar (3).mp4"}
-    assert names.free_name(root, "a/film.tar.mp4", taken) == "a/film.tar (4).mp4"
+    assert names.free_names(root, ["a/film.tar.mp4"], taken) == ["a/film.tar (4).mp4"]
 
 
 def test_names_that_windows_would_take_for_the_same_are_not_free(root: Path) -> None:
     (root / "FILM.mp4").touch()
     (root / "e\u0301.mp4").touch()
     (root / "broken").symlink_to("nowhere")
-    assert names.free_name(root, "film.mp4") == "film (2).mp4"
-    assert names.free_name(root, "\u00e9.mp4") == "\u00e9 (2).mp4"
-    assert names.free_name(root, "broken") == "broken (2)"
+    assert names.free_names(root, ["film.mp4"]) == ["film (2).mp4"]
+    assert names.free_names(root, ["\u00e9.mp4"]) == ["\u00e9 (2).mp4"]
+    assert names.free_names(root, ["broken"]) == ["broken (2)"]
 
 
 def test_a_file_is_moved_to_its_place_with_new_folders(root: Path, source: Path) -> None:
@@ -363,7 +365,7 @@ def test_a_copy_that_does_not_fit_leaves_nothing_behind(
 
 KILLED_EVERYWHERE = """
 import errno, os, pathlib, shutil, sys
-from mediarip_mqtt.volume import files as volume_files, names
+from mediarip_mqtt.volume import files as volume_files
 
 base, way = pathlib.Path(sys.argv[1]), sys.argv[2]
 link = os.link
@@ -383,8 +385,8 @@ for count in range(1, 200):
     shutil.rmtree(base, ignore_errors=True)
     source, root = base / "temp" / "media.mp4", base / "root"
     source.parent.mkdir(parents=True)
-    (root / volume_files.MARKER).parent.mkdir(parents=True)
-    (root / volume_files.MARKER).touch()
+    (root / volume_files.STORE_PATH).parent.mkdir(parents=True)
+    (root / volume_files.STORE_PATH).touch()
     source.write_bytes(b"media" * 1000)
     pid = os.fork()
     if not pid:
@@ -396,11 +398,11 @@ for count in range(1, 200):
                 if not left:
                     os._exit(9)
         sys.addaudithook(die)
-        volume_files.place(root, source, "a/film.mp4", 5000)
+        volume_files.move_into_place(root, source, "a/film.mp4", 5000)
         os._exit(0)
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     assert status in (0, 9), status
-    volume_files.place(root, source, "a/film.mp4", 5000)
+    volume_files.move_into_place(root, source, "a/film.mp4", 5000)
     found = [one for one in base.rglob("*") if one.is_file() and one.name != "store.db"]
     assert found == [root / "a/film.mp4"], (count, found)
     assert found[0].read_bytes() == b"media" * 1000, count

@@ -1,4 +1,35 @@
-"""What is done for a job, one file for each step: extract, download, place.
+"""The steps of a job, one file each, in the order in which they run.
 
-`jobs.runner` runs them in order. `convert`, `transcribe` and `organize` get their places here.
+A new step is a file here and a line in `STEPS`. The order decides what it works on: each step reads
+the checkpoint of the one before it.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from mediarip_mqtt.jobs.steps.download import Download
+from mediarip_mqtt.jobs.steps.extract import Extract
+from mediarip_mqtt.jobs.steps.place import Place
+from mediarip_mqtt.jobs.steps.step import Step, Tools, Work
+
+STEPS: Final[tuple[Callable[[Tools, str], Step], ...]] = (
+    Extract,
+    Download,
+    # `convert` and `transcribe` go here: they work on files in the temporary folder, before these
+    # have their names, and leave a `Made` of their own.
+    Place,
+    # `organize` goes here: it works on files that are in their places.
+)
+
+
+def in_order(tools: Tools) -> tuple[Step, ...]:
+    """Make the steps; each gets the name of the one before it."""
+    steps: list[Step] = []
+    for make in STEPS:
+        steps.append(make(tools, steps[-1].name if steps else ""))
+    return tuple(steps)
+
+
+__all__ = ["STEPS", "Step", "Tools", "Work", "in_order"]

@@ -1,88 +1,139 @@
-"""A finished file's way to its name below the root."""
+"""The step `place`: decide the names of the job's files, and move the files there."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped
-from mediarip_mqtt.contract.models import ProducedFile
-from mediarip_mqtt.jobs import failures
-from mediarip_mqtt.jobs.use_cases import Jobs
-from mediarip_mqtt.store import Store, Tx
+from mediarip_mqtt.contract.media_options import DownloadOptions
+from mediarip_mqtt.contract.models import JobFile
+from mediarip_mqtt.contract.settings import DownloadSettings
+from mediarip_mqtt.contract.urls import site_of
+from mediarip_mqtt.engine.protocol import Engine, Made, MadeChapter, MadeFile, MadeSubtitles
+from mediarip_mqtt.fault_points import fault
+from mediarip_mqtt.jobs.steps.extract import Extract
+from mediarip_mqtt.jobs.steps.step import Page, Tools, Work, read_checkpoint
+from mediarip_mqtt.store import Tx
+from mediarip_mqtt.volume import files as volume_files
 from mediarip_mqtt.volume import names
+from mediarip_mqtt.volume.storage_errors import file_error
 
 NAME_TRIES: Final = 5
 
-Commit = Callable[[Callable[[Tx], Any]], Awaitable[Any]]
+
+@dataclass(frozen=True)
+class _Left:
+    """What the steps before, and an earlier attempt at this one, left in the store."""
+
+    planned: list[JobFile]
+    page: Page | None
+    made: Made | None
 
 
-class Placing:
-    """Commits the final names, moves the files there, and completes the job.
+class Place:
+    """Commits the names, moves the files, and completes the job.
 
-    The names are committed first and the move can be repeated, so that a kill in between makes
-    neither a second copy nor a half file under a final name.
+    The names are its checkpoint, in the table `files`. They are committed before the move, and the
+    move can be repeated: a kill in between leaves neither a second copy nor half a file.
     """
 
-    def __init__(self, store: Store, jobs: Jobs, root: Path, commit: Commit) -> None:
-        self._store = store
-        self._jobs = jobs
-        self._root = root
-        self._commit = commit
-        self._naming = asyncio.Lock()  # two jobs do not choose the same name
+    name: Final = "place"
 
-    async def place(
-        self, job_id: str, files: Sequence[ProducedFile], *, named: bool = False
-    ) -> None:
-        """Move a job's files; ``named`` are those whose names were committed before.
+    def __init__(self, tools: Tools, before: str) -> None:
+        self._tools = tools
+        self._before = before
+        self._naming = asyncio.Lock()  # two jobs must not choose the same name
 
-        Raises `Stopped` where the job is not active any more, `DownloadError` and `OSError`.
-        """
+    async def can_begin(self, work: Work) -> bool:
+        """Whether the files are there: with names, moved or not; else as they were made."""
+        left = await self._tools.store.read(partial(self._read, job_id=work.job.id))
+        if left.planned:
+            return await threads.call(still_there, self._tools.root, left.planned)
+        if left.page is None or left.made is None:
+            return False
+        return await threads.call(all_whole, left.made)
+
+    async def run(self, work: Work) -> bool:
+        """Name the files, unless an earlier attempt did, and move them."""
+        job_id = work.job.id
+        left = await self._tools.store.read(partial(self._read, job_id=job_id))
+        files: Sequence[JobFile] = left.planned
+        named = bool(files)
+        if not named:
+            files = await self._name(work, left)
+        warning = left.made.warning if left.made else None
         for _ in range(NAME_TRIES):
             async with self._naming:
                 if not named:
                     files = await self._choose_names(files)
-                placed = await self._commit(partial(self._jobs.placing, job_id=job_id, files=files))
-            if placed is None:
-                waiting = await _to_move(files)
-                await self._remove([file for file in files if file not in waiting])
-                raise Stopped
+                await self._commit_names(job_id, files, warning)
             try:
-                await threads.call(failures.move, self._root, files)
+                await threads.call(move, self._tools.root, files)
             except FileExistsError:
-                named = False
+                named = False  # another program took the name
                 continue
-            if await self._commit(partial(self._jobs.complete, job_id=job_id)) is None:
-                await self._remove(files)  # cancelled in the last moment
-            return
+            if await self._tools.commit(partial(self._tools.jobs.complete, job_id=job_id)) is None:
+                await self._remove(files)  # cancelled during the move
+            return True
         raise DownloadError(
             ErrorCode.STORAGE_UNAVAILABLE,
             "No free name was found for the file. Try again.",
             transient=True,
         )
 
-    async def give_up(self, job_id: str) -> None:
-        """Undo a move that was begun for a job that has ended; raises `OSError`, `StoreError`.
+    async def discard(self, job_id: str) -> None:
+        """Undo a move that was begun, and drop the names.
 
-        Before its temporary files go: what is there of them tells whose a file at its name is.
+        The temporary folder must still be there: it tells whether a file was moved.
         """
-        planned = await self._store.read(lambda tx: tx.files(job_id, planned=True))
+        planned = await self._tools.store.read(lambda tx: tx.files(job_id, planned=True))
         if planned:
-            await threads.call(failures.withdraw, self._root, planned)
-            await self._store.write(lambda tx: tx.forget_files(job_id))
+            await threads.call(withdraw, self._tools.root, planned)
+            await self._tools.store.write(lambda tx: tx.forget_files(job_id))
 
-    async def _remove(self, files: Sequence[ProducedFile]) -> None:
-        await threads.call(failures.remove, self._root, files)
+    def _read(self, tx: Tx, job_id: str) -> _Left:
+        return _Left(
+            planned=tx.files(job_id, planned=True),
+            page=read_checkpoint(tx, job_id, Extract.name, Page),
+            made=read_checkpoint(tx, job_id, self._before, Made),
+        )
 
-    async def _choose_names(self, files: Sequence[ProducedFile]) -> tuple[ProducedFile, ...]:
-        taken = await self._store.read(Tx.planned_names)
-        waiting = await _to_move(files)
+    async def _name(self, work: Work, left: _Left) -> tuple[JobFile, ...]:
+        page, made = left.page, left.made
+        if page is None or made is None:  # also if a command has just ended the job
+            raise DownloadError(ErrorCode.INTERNAL, "The download's checkpoint is missing.")
+        engine, downloads = self._tools.engine, self._tools.downloads
+        return await self._tools.in_thread(
+            work.slot, lambda: wanted_names(work.job, page, made, engine, downloads)
+        )
+
+    async def _commit_names(
+        self, job_id: str, files: Sequence[JobFile], warning: str | None
+    ) -> None:
+        jobs = self._tools.jobs
+        job = await self._tools.commit(lambda tx: jobs.placing(tx, job_id, files, warning))
+        fault("place-committed")
+        if job is None:
+            waiting = await _not_moved(files)
+            await self._remove([file for file in files if file not in waiting])
+            raise Stopped
+
+    async def _remove(self, files: Sequence[JobFile]) -> None:
+        await threads.call(_remove_placed, self._tools.root, files)
+
+    async def _choose_names(self, files: Sequence[JobFile]) -> tuple[JobFile, ...]:
+        """Give free names to the files that are not moved yet."""
+        taken = await self._tools.store.read(Tx.planned_names)
+        waiting = await _not_moved(files)
         wanted = [file.filename for file in waiting]
-        free = await threads.call(names.free_names, self._root, wanted, taken)
+        free = await threads.call(names.free_names, self._tools.root, wanted, taken)
         chosen = {
             file.temp_path: file.model_copy(update={"filename": name})
             for file, name in zip(waiting, free, strict=True)
@@ -90,9 +141,96 @@ class Placing:
         return tuple(chosen.get(file.temp_path, file) for file in files)
 
 
-async def _to_move(files: Sequence[ProducedFile]) -> list[ProducedFile]:
-    """Return the files that are not in their places yet; another's name may have stopped them.
+# Names. These functions block.
 
-    A file that was moved keeps its name: it would not be found where it was made.
+
+def wanted_names(
+    options: DownloadOptions, page: Page, made: Made, engine: Engine, downloads: DownloadSettings
+) -> tuple[JobFile, ...]:
+    """Return the files with the names that they should get; others may have these names.
+
+    Media are named by the output template; other files get the first medium's name and a tail.
+    Raises `DownloadError` if the template doesn't fit the page's data.
     """
+    template = options.output_template or _site_template(page.host, downloads)
+    files: list[JobFile] = []
+    for file in made.files:
+        if (tail := _tail(file)) is None:
+            filled = engine.fill_template(template, page.fields, Path(file.path).suffix.lstrip("."))
+            name = names.safe_name(f"{options.folder}/{filled}" if options.folder else filled)
+        else:
+            name = names.beside(files[0].filename, tail)
+            # Names that differ only in case are equal on some clients of the volume.
+            if name.casefold() in {named.filename.casefold() for named in files}:
+                continue
+        files.append(
+            JobFile(filename=name, filesize=file.size, temp_path=file.path, main=not files)
+        )
+    return tuple(files)
+
+
+def _site_template(host: str | None, downloads: DownloadSettings) -> str:
+    site = site_of(host, downloads.output_templates)
+    return downloads.output_templates[site] if site else downloads.output_template
+
+
+def _tail(file: MadeFile) -> str | None:
+    """Return what follows the medium's stem in the name of a side file; None for a medium."""
+    suffix = Path(file.path).suffix
+    match file:
+        case MadeSubtitles(language=language):
+            return f".{language}{suffix}"
+        case MadeChapter(number=number, title=title):
+            return f" - {number:03d} {title}{suffix}"
+        case _:
+            return None
+
+
+# Moves. These functions block.
+
+
+def all_whole(made: Made) -> bool:
+    """Whether all files are where they were made, with their sizes."""
+    return all(_size(file.path) == file.size for file in made.files)
+
+
+def still_there(root: Path, files: Sequence[JobFile]) -> bool:
+    """Whether each file is where it was made, or has been moved."""
+    return all(
+        Path(file.temp_path).exists() or volume_files.is_placed(root, file) for file in files
+    )
+
+
+def move(root: Path, files: Sequence[JobFile]) -> None:
+    """Move files to their names; undo it after an error that another attempt would meet again."""
+    try:
+        for file in files:
+            volume_files.move_into_place(root, Path(file.temp_path), file.filename, file.filesize)
+    except OSError as error:
+        if not file_error(error).transient:
+            with contextlib.suppress(OSError):
+                withdraw(root, files)
+        raise
+
+
+def withdraw(root: Path, files: Sequence[JobFile]) -> None:
+    """Undo a move; a file of the same name that is not the job's stays."""
+    for file in files:
+        volume_files.remove_owned(root, file)
+
+
+def _remove_placed(root: Path, files: Sequence[JobFile]) -> None:
+    for file in files:
+        volume_files.remove(root, file.filename)
+
+
+async def _not_moved(files: Sequence[JobFile]) -> list[JobFile]:
+    """Return the files that are still where they were made; a moved one keeps its name."""
     return await threads.call(lambda: [file for file in files if Path(file.temp_path).exists()])
+
+
+def _size(path: str) -> int | None:
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return None

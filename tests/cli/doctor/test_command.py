@@ -61,7 +61,7 @@ def test_a_wrong_configuration_ends_with_2(tmp_path: Path, mosquitto: Mosquitto)
     config = tmp_path / "config.yaml"
     for text, said in (
         ("mqtt: {hots: x}", "unknown setting"),
-        ("downloads: {ytdlp_options: {exec: rm}}", "not an option that may be set"),
+        ("downloads: {ytdlp_options: {exec: rm}}", "this option can't be set here"),
         ("mqtt: {password: 'hunter22}", "not valid YAML"),
     ):
         config.write_text(text)

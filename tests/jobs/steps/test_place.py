@@ -1,11 +1,12 @@
-"""No file stays on the volume that belongs to no job, and none goes that is another's."""
+"""`place` names files and moves them: none is lost, is there twice, or belongs to no job."""
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import sqlite3
-from collections.abc import AsyncIterator
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -14,32 +15,23 @@ import pytest
 
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 from mediarip_mqtt.contract.media_options import DownloadOptions
-from mediarip_mqtt.contract.models import ProducedFile
+from mediarip_mqtt.contract.models import Job, JobFile
 from mediarip_mqtt.contract.runtime_settings import Preferences
-from mediarip_mqtt.contract.settings import PurgeSettings, Settings
+from mediarip_mqtt.contract.settings import DownloadSettings, PurgeSettings, Settings
 from mediarip_mqtt.contract.topics import Topics
-from mediarip_mqtt.jobs import failures
 from mediarip_mqtt.jobs.retention import Retention
-from mediarip_mqtt.jobs.steps.place import Placing
+from mediarip_mqtt.jobs.steps import place
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.store import Store, Tx
 from mediarip_mqtt.volume import files as volume_files
 from tests.support.broker import Client, Mosquitto, wait_for
+from tests.support.engine import CONTENT
 from tests.support.faulty import EACH, freeze, program
 from tests.support.server import MediaServer
 from tests.support.service import Service
+from tests.support.steps import Bench
 
-CONTENT = b"a film"
 LATER = datetime.now(UTC) + timedelta(days=1)
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    (tmp_path / ".mediarip").mkdir()
-    one = Store(tmp_path / ".mediarip" / "store.db", journal_mode="wal", exclusive=False)
-    await one.open()
-    yield one
-    await one.close()
 
 
 @pytest.fixture
@@ -56,16 +48,14 @@ async def begun(store: Store, jobs: Jobs) -> str:
     return await store.write(begin)
 
 
-def made(folder: Path, *names: str) -> list[ProducedFile]:
+def made(folder: Path, *names: str) -> list[JobFile]:
     """Make the files of a job; their sources are numbered."""
     found = []
     for number, name in enumerate(names):
         source = folder / f"source-{number}"
         source.write_bytes(CONTENT)
         found.append(
-            ProducedFile(
-                temp_path=str(source), filename=name, filesize=len(CONTENT), main=not number
-            )
+            JobFile(temp_path=str(source), filename=name, filesize=len(CONTENT), main=not number)
         )
     return found
 
@@ -78,52 +68,166 @@ def full(*_: object, **__: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+async def test_files_are_named_by_the_page_of_the_job_and_moved(bench: Bench) -> None:
+    bench.engine.subtitles = ("en", "de")
+    work = await bench.begin("film", folder="a", output_template="%(uploader)s/%(title)s.%(ext)s")
+    bench.engine.fields = {"uploader": "Some/one"}
+    assert await bench.run(work)
+    job = await bench.job(work.job.id)
+    assert (job.status, job.filename, job.filesize) == ("completed", "a/Some/one/film.mp4", 6)
+    assert bench.media() == ["a/Some/one/film.de.srt", "a/Some/one/film.en.srt", job.filename]
+    assert await bench.checkpoints(job.id) == set()
+    assert {one.temp_path for one in await bench.files(job.id)} == {""}
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"output_template": "own %(title)s.%(ext)s"}, "own film.mp4"),
+        ({}, "of the site film.mp4"),
+    ],
+)
+async def test_a_job_s_template_goes_before_its_site_s(
+    options: dict[str, str], name: str, store: Store, tmp_path: Path
+) -> None:
+    site = {"e.com": "of the site %(title)s.%(ext)s", "com": "no %(title)s.%(ext)s"}
+    bench = Bench(store, tmp_path, downloads=DownloadSettings(output_templates=site))
+    await bench.run(await bench.begin(**options))
+    assert bench.media() == [name]
+
+
+async def test_names_are_made_in_a_thread(bench: Bench) -> None:
+    await bench.run(await bench.begin())
+    assert len(bench.engine.filled_in) == 1
+    assert threading.main_thread().name not in bench.engine.filled_in
+
+
+async def test_two_jobs_of_one_title_get_two_names(bench: Bench) -> None:
+    works = [await bench.begin() for _ in range(2)]
+    for work in works:
+        await bench.run(work, "extract", "download")
+    await asyncio.gather(*(bench.run(work, "place") for work in works))
+    assert bench.media() == ["film (2).mp4", "film.mp4"]
+
+
+async def test_side_files_whose_names_would_be_equal_are_one(bench: Bench) -> None:
+    bench.engine.subtitles = ("en", "EN")
+    await bench.run(await bench.begin())
+    assert bench.media() == ["film.en.srt", "film.mp4"]
+
+
+async def test_what_was_unavailable_is_told_with_the_job(bench: Bench) -> None:
+    bench.engine.warning = "It has no chapters to split it by."
+    work = await bench.begin()
+    await bench.run(work)
+    assert (await bench.job(work.job.id)).warning == bench.engine.warning
+
+
+async def test_it_begins_only_while_all_that_was_made_is_whole(bench: Bench) -> None:
+    bench.engine.subtitles = ("en",)
+    work = await bench.begin()
+    assert not await bench.steps["place"].can_begin(work)
+    await bench.run(work, "extract")
+    assert not await bench.steps["place"].can_begin(work)
+    await bench.run(work, "download")
+    assert await bench.steps["place"].can_begin(work)
+    (work.task.temp_dir / "media.en.srt").write_bytes(CONTENT[:-1])
+    assert not await bench.steps["place"].can_begin(work)
+    (work.task.temp_dir / "media.en.srt").unlink()
+    assert not await bench.steps["place"].can_begin(work)
+
+
+async def test_a_checkpoint_of_another_version_of_the_program_is_not_used(bench: Bench) -> None:
+    work = await bench.begin()
+    await bench.run(work, "extract", "download")
+    now = datetime.now(UTC)
+    await bench.store.write(
+        lambda tx: tx.save_checkpoint(work.job.id, "download", '{"later": 1}', now)
+    )
+    assert not await bench.steps["place"].can_begin(work)
+
+
+@pytest.mark.parametrize("moved", [0, 1, 2])
+async def test_a_move_that_was_begun_is_finished_with_the_same_names(
+    moved: int, bench: Bench, tmp_path: Path
+) -> None:
+    work = await bench.begin()
+    files = made(work.task.temp_dir, "b/film.mp4", "b/film.en.srt")
+    await bench.store.write(lambda tx: bench.jobs.placing(tx, work.job.id, files))
+    for file in files[:moved]:
+        volume_files.move_into_place(tmp_path, Path(file.temp_path), file.filename, len(CONTENT))
+    assert await bench.steps["place"].can_begin(work)
+    await bench.run(work, "place")
+    assert bench.media() == ["b/film.en.srt", "b/film.mp4"]
+    assert (await bench.job(work.job.id)).status == "completed"
+
+
+async def test_a_job_that_is_cancelled_during_its_move_leaves_no_file(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = await bench.begin()
+    await bench.run(work, "extract", "download")
+    complete = bench.jobs.complete
+
+    def cancelled(tx: Tx, job_id: str) -> Job | None:
+        bench.jobs.cancel(tx, tx.job(job_id) or work.job)
+        return complete(tx, job_id)
+
+    monkeypatch.setattr(bench.jobs, "complete", cancelled)
+    await bench.run(work, "place")
+    assert bench.media() == []
+
+
 @pytest.mark.parametrize("why", ["full", "link"])
 async def test_of_files_that_belong_together_none_stays_where_one_can_t_be_placed(
-    why: str, store: Store, jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    why: str, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "link").symlink_to("/")
     names = ["film.mp4", "film.en.srt" if why == "full" else "link/film.en.srt"]
     files = made(tmp_path / ".mediarip", *names)
     if why == "full":
-        sync, calls = volume_files._sync, []  # noqa: SLF001 - the first that needs space
+        sync, calls = volume_files.sync, []  # the first that needs space
 
         def fill(source: Path) -> None:
             calls.append(source)
-            return sync(source) if len(calls) == 1 else full()
+            sync(source) if len(calls) == 1 else full()
 
-        monkeypatch.setattr(volume_files, "_sync", fill)
-    placing = Placing(store, jobs, tmp_path, store.write)
+        monkeypatch.setattr(volume_files, "sync", fill)
+    work = await bench.begin()
+    await bench.store.write(lambda tx: bench.jobs.placing(tx, work.job.id, files))
     with pytest.raises(OSError, match=r"space|link"):
-        await placing.place(await begun(store, jobs), files)
+        await bench.run(work, "place")
     assert there(tmp_path) == {".mediarip", "link"}
 
 
 async def test_of_a_move_that_was_begun_only_what_was_moved_is_taken_back(
-    store: Store, jobs: Jobs, tmp_path: Path
+    bench: Bench, tmp_path: Path
 ) -> None:
     files = made(tmp_path / ".mediarip", "moved.mp4", "other's.mp4", "changed.mp4", "waits.mp4")
-    volume_files.place(tmp_path, Path(files[0].temp_path), files[0].filename, len(CONTENT))
+    volume_files.move_into_place(
+        tmp_path, Path(files[0].temp_path), files[0].filename, len(CONTENT)
+    )
     (tmp_path / "other's.mp4").write_bytes(CONTENT)  # its source is there: it was not moved
-    volume_files.place(tmp_path, Path(files[2].temp_path), files[2].filename, len(CONTENT))
+    volume_files.move_into_place(
+        tmp_path, Path(files[2].temp_path), files[2].filename, len(CONTENT)
+    )
     (tmp_path / "changed.mp4").write_bytes(b"a person's now")
     source = Path(files[3].temp_path)
     hidden = tmp_path / volume_files._hidden_name(source, "waits.mp4")  # noqa: SLF001 - what a kill left
     hidden.write_bytes(CONTENT[:3])
-    job_id = await begun(store, jobs)
-    await store.write(lambda tx: jobs.placing(tx, job_id, files))
-    placing = Placing(store, jobs, tmp_path, store.write)
-    await placing.give_up(job_id)
+    job_id = (await bench.begin()).job.id
+    await bench.store.write(lambda tx: bench.jobs.placing(tx, job_id, files))
+    await bench.steps["place"].discard(job_id)
     assert there(tmp_path) == {".mediarip", "other's.mp4", "changed.mp4"}
-    assert await store.read(lambda tx: tx.files(job_id)) == []
-    await placing.give_up(job_id)  # there is nothing more to do
+    assert await bench.files(job_id) == []
+    await bench.steps["place"].discard(job_id)  # there is nothing more to do
 
 
 def test_a_linked_file_is_taken_back_on_both_sides_of_a_kill(tmp_path: Path) -> None:
     (tmp_path / ".mediarip").mkdir()
     files = made(tmp_path / ".mediarip", "film.mp4")
     os.link(files[0].temp_path, tmp_path / "film.mp4")
-    failures.withdraw(tmp_path, files)
+    place.withdraw(tmp_path, files)
     assert not (tmp_path / "film.mp4").exists()
     assert Path(files[0].temp_path).exists()
 
@@ -216,7 +320,7 @@ async def test_a_move_that_was_begun_is_taken_back_before_its_job_goes(
     files = made(tmp_path / ".mediarip", "moved.mp4", "waits.srt")
     job_id = await begun(store, jobs)
     await store.write(lambda tx: tx.plan_files(job_id, files))
-    volume_files.place(tmp_path, Path(files[0].temp_path), "moved.mp4", len(CONTENT))
+    volume_files.move_into_place(tmp_path, Path(files[0].temp_path), "moved.mp4", len(CONTENT))
     lost = DownloadError(ErrorCode.STORAGE_UNAVAILABLE, "gone")
     await store.write(lambda tx: jobs.fail(tx, job_id, lost))
     retention = Retention(store, jobs, PurgeSettings(), root=tmp_path, clock=lambda: LATER)
@@ -228,15 +332,15 @@ async def test_a_move_that_was_begun_is_taken_back_before_its_job_goes(
 def test_a_place_that_was_only_taken_is_no_file_that_was_moved(tmp_path: Path) -> None:
     """As where the temporary folder is emptied at each start, and a power cut came before that."""
     (tmp_path / ".mediarip").mkdir()
-    (tmp_path / volume_files.MARKER).touch()
+    (tmp_path / volume_files.STORE_PATH).touch()
     files = made(tmp_path / ".mediarip", "film.mp4")
     source = Path(files[0].temp_path)
     source.unlink()
     (tmp_path / "film.mp4").write_text(volume_files._hidden_name(source, "film.mp4"))  # noqa: SLF001 - what the cut left
-    assert not failures.still_there(tmp_path, files)
+    assert not place.still_there(tmp_path, files)
     with pytest.raises(FileNotFoundError):
-        failures.move(tmp_path, files)
-    failures.withdraw(tmp_path, files)
+        place.move(tmp_path, files)
+    place.withdraw(tmp_path, files)
     assert there(tmp_path) == {".mediarip"}
 
 
@@ -244,7 +348,7 @@ def test_a_full_volume_without_hard_links_keeps_no_empty_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".mediarip").mkdir()
-    (tmp_path / volume_files.MARKER).touch()
+    (tmp_path / volume_files.STORE_PATH).touch()
     files = made(tmp_path / ".mediarip", "film.mp4")
 
     def unsupported(*_: object, **__: object) -> None:
@@ -266,6 +370,6 @@ def test_a_full_volume_without_hard_links_keeps_no_empty_file(
     monkeypatch.setattr(os, "link", unsupported)
     monkeypatch.setattr(os, "fdopen", Full)
     with pytest.raises(OSError, match="space"):
-        failures.move(tmp_path, files)
+        place.move(tmp_path, files)
     monkeypatch.undo()
     assert there(tmp_path) == {".mediarip"}

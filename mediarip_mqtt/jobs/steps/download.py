@@ -1,0 +1,54 @@
+"""The step `download`: let the engine make the job's files in its temporary folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from mediarip_mqtt import threads
+from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped
+from mediarip_mqtt.engine.protocol import Made
+from mediarip_mqtt.fault_points import fault
+from mediarip_mqtt.jobs.steps.step import Tools, Work
+from mediarip_mqtt.volume import files as volume_files
+
+
+class Download:
+    """Leaves a `Made`: the files, not yet with the names that they will have."""
+
+    name: Final = "download"
+
+    def __init__(self, tools: Tools, _before: str = "") -> None:
+        self._tools = tools
+
+    async def can_begin(self, work: Work) -> bool:
+        """Only behind an extraction of the same attempt: its URLs are never stored."""
+        return work.extraction is not None
+
+    async def run(self, work: Work) -> bool:
+        """Download and commit what was made."""
+        extraction = work.extraction
+        if extraction is None:
+            raise DownloadError(ErrorCode.INTERNAL, "The download has no extraction.")
+        engine, control, jobs = self._tools.engine, work.slot.control, self._tools.jobs
+        made = await self._tools.in_thread(
+            work.slot, lambda: engine.download(work.task, extraction, control, work.report)
+        )
+        # The checkpoint must not outlive the files' content in a power cut.
+        await threads.call(_sync, made)
+        data = made.model_dump_json()
+        job = await self._tools.commit(
+            lambda tx: jobs.save_checkpoint(tx, work.job.id, self.name, data)
+        )
+        fault("download-committed")
+        if job is None:
+            raise Stopped
+        return True
+
+    async def discard(self, job_id: str) -> None:
+        """Do nothing: all of it is in the temporary folder."""
+
+
+def _sync(made: Made) -> None:
+    for file in made.files:
+        volume_files.sync(Path(file.path))

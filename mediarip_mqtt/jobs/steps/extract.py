@@ -1,0 +1,81 @@
+"""The step `extract`: read the page, and make a playlist's items jobs of their own."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mediarip_mqtt.contract.errors import Stopped
+from mediarip_mqtt.contract.models import Job, JobStatus
+from mediarip_mqtt.engine.protocol import Extraction
+from mediarip_mqtt.fault_points import fault
+from mediarip_mqtt.jobs.steps.step import Page, Tools, Work
+from mediarip_mqtt.store import Tx
+
+
+class Extract:
+    """Leaves a `Page` in the store and the extraction, which is never stored, in the attempt."""
+
+    name: Final = "extract"
+
+    def __init__(self, tools: Tools, _before: str = "") -> None:
+        self._tools = tools
+
+    async def can_begin(self, work: Work) -> bool:
+        """Return True: it needs nothing from the store."""
+        del work
+        return True
+
+    async def run(self, work: Work) -> bool:
+        """Read the page unless that was done ahead.
+
+        The attempt ends here for a playlist, and for a page that is read ahead and waits for a
+        slot.
+        """
+        extraction = self._tools.ahead.take(work.job.id)  # used once, whatever becomes of it
+        if extraction is None:
+            engine, control = self._tools.engine, work.slot.control
+            extraction = await self._tools.in_thread(
+                work.slot, lambda: engine.extract(work.task, control)
+            )
+        work.slot.live = extraction.info.live_status == "is_live"
+        if extraction.info.is_playlist:
+            await self._expand(work.job, extraction)
+            return False
+        if not work.take_slot():
+            await self._keep(work.job, extraction)
+            return False
+        await self._commit(work.job, extraction)
+        work.extraction = extraction
+        return True
+
+    async def discard(self, job_id: str) -> None:
+        """Forget a page that was read ahead."""
+        self._tools.ahead.take(job_id)
+
+    async def _expand(self, job: Job, playlist: Extraction) -> None:
+        jobs = self._tools.jobs
+        await self._tools.commit(lambda tx: jobs.expand(tx, job.id, playlist.info))
+
+    async def _keep(self, job: Job, extraction: Extraction) -> None:
+        """Keep the page in memory and put the job back into the queue."""
+        self._tools.ahead.keep(job.id, extraction)
+        jobs = self._tools.jobs
+        await self._tools.commit(
+            lambda tx: jobs.extracted(tx, job.id, extraction.info, JobStatus.QUEUED)
+        )
+
+    async def _commit(self, job: Job, extraction: Extraction) -> None:
+        jobs = self._tools.jobs
+        page = Page(host=extraction.host, fields=extraction.fields).model_dump_json()
+
+        def extracted(tx: Tx) -> Job | None:
+            updated = jobs.extracted(tx, job.id, extraction.info, JobStatus.DOWNLOADING)
+            if updated is not None:
+                tx.forget_checkpoints(job.id)  # of a download before this extraction
+                jobs.save_checkpoint(tx, job.id, self.name, page)
+            return updated
+
+        updated = await self._tools.commit(extracted)
+        fault("extract-committed")
+        if updated is None:
+            raise Stopped
