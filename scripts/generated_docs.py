@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from mediarip_mqtt.cli.schema.command import Format, files
+from mediarip_mqtt.cli.schema.schema_command import Format, files
 from scripts import configuration_page, module_tables, reference_pages
 
 DOCS: Final = Path(__file__).parent.parent / "docs"

@@ -99,14 +99,14 @@ PROTECTIONS = (
     ),
     Protection(
         "1 names are committed before the move",
-        "mediarip_mqtt.jobs.steps.place:Place.can_begin",
+        "mediarip_mqtt.jobs.steps.place:PlaceStep.can_begin",
         never("left.planned"),
         f"{KILLS}::test_a_kill_behind_a_step_repeats_no_step_that_was_finished",
         "before-completion",
     ),
     Protection(
         "1 a finished download is not repeated",
-        "mediarip_mqtt.jobs.steps.place:Place.can_begin",
+        "mediarip_mqtt.jobs.steps.place:PlaceStep.can_begin",
         body("return False"),
         f"{KILLS}::test_a_kill_behind_a_step_repeats_no_step_that_was_finished",
         "download-committed",

@@ -178,7 +178,7 @@ def _objects() -> list[str]:
     return list(inside)
 
 
-def _is_object(message: described_topics.Message) -> bool:
+def _is_object(message: described_topics.TopicMessage) -> bool:
     return message.payload.keys() == {"$ref"}
 
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from mediarip_mqtt.cli import download
+from mediarip_mqtt.cli import add_download
 from mediarip_mqtt.cli.client import Snapshot, decode, open_client
 from mediarip_mqtt.cli.display import JobTable, ProgressBar
 from mediarip_mqtt.contract import settings
@@ -70,7 +70,9 @@ async def record(folder: Path) -> str:
         table = JobTable()
         bar = ProgressBar(Console(width=100, file=io.StringIO(), force_terminal=True))
         lines: list[Snapshot] = []
-        outcome = await download.add_and_follow(mqtt, {"url": f"{url}Interview.mp4"}, lines.append)
+        outcome = await add_download.add_and_follow(
+            mqtt, {"url": f"{url}Interview.mp4"}, lines.append
+        )
         async with open_client(mqtt) as asking:
             for name in list(FILMS)[3:]:
                 await asking.ask("download", {"url": url + name.replace(" ", "%20") + ".mp4"})

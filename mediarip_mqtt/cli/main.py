@@ -9,8 +9,8 @@ import typer
 
 from mediarip_mqtt import __version__
 from mediarip_mqtt.cli import (
+    add_download,
     check_config,
-    download,
     export_import,
     healthcheck,
     manage_jobs,
@@ -19,8 +19,8 @@ from mediarip_mqtt.cli import (
     watch,
 )
 from mediarip_mqtt.cli.display import print_line
-from mediarip_mqtt.cli.doctor.command import doctor
-from mediarip_mqtt.cli.schema.command import register
+from mediarip_mqtt.cli.doctor.doctor_command import doctor
+from mediarip_mqtt.cli.schema.schema_command import register
 
 app = typer.Typer(
     name="mediarip-mqtt",
@@ -54,7 +54,7 @@ def options(
 
 app.command("run")(run.run)
 app.command("check-config")(check_config.check_config)
-app.command("download")(download.download)
+app.command("download")(add_download.download)
 app.command("watch")(watch.watch)
 app.command("list")(manage_jobs.list_jobs)
 app.command("cancel")(manage_jobs.cancel)

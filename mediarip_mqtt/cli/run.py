@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import typer
 
+from mediarip_mqtt.cli.add_download import Outcome, add_and_follow, print_outcome
 from mediarip_mqtt.cli.client import reachable
 from mediarip_mqtt.cli.display import ProgressBar, print_line
-from mediarip_mqtt.cli.download import Outcome, add_and_follow, print_outcome
 from mediarip_mqtt.cli.terminal import Config, Exit, carry_out, err, load
 from mediarip_mqtt.contract.errors import BrokerError, ConfigError, StoreInUseError
 from mediarip_mqtt.contract.settings import MqttSettings, Settings

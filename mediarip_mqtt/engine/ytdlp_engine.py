@@ -37,7 +37,7 @@ from mediarip_mqtt.engine.made_files import collect
 from mediarip_mqtt.engine.progress_meter import ProgressMeter
 from mediarip_mqtt.engine.protocol import Control, Extraction, Made, Report, Task
 from mediarip_mqtt.engine.work_control import WorkControl
-from mediarip_mqtt.engine.ytdlp_session import Session
+from mediarip_mqtt.engine.ytdlp_session import YtdlpSession
 
 HANDLE_AGE: Final = 600.0  # seconds; a page's URLs may expire after that
 
@@ -128,7 +128,7 @@ class YtdlpEngine:
                 params["proxy"] = proxy
             if proxy:
                 work.go_through(proxy)
-            session = Session(params, self._security, auto_init=False)
+            session = YtdlpSession(params, self._security, auto_init=False)
             try:
                 return thumbnail.fetch(session, checked)
             finally:
@@ -188,7 +188,7 @@ class YtdlpEngine:
     def fill_template(self, template: str, fields: Mapping[str, Any], extension: str) -> str:
         """Fill an output template in; see `engine.protocol.Engine.fill_template`."""
         params = {"quiet": True, "windowsfilenames": True, "outtmpl_na_placeholder": ""}
-        session = Session(params, self._security, auto_init=False)
+        session = YtdlpSession(params, self._security, auto_init=False)
         session._num_downloads = session._num_videos = 1  # noqa: SLF001 - `autonumber`, as after one download
         try:
             return template_fields.fill(session, template, fields, extension)
@@ -223,7 +223,7 @@ class YtdlpEngine:
                 self._cookies.succeeded(task.session_id)
             return made
 
-    def _warning(self, task: Task, session: Session) -> str | None:
+    def _warning(self, task: Task, session: YtdlpSession) -> str | None:
         """Describe requested extras that were unavailable."""
         info = session.made
         wanted, warnings = effective(task.options, self._downloads), list(session.warnings)
@@ -260,14 +260,14 @@ class YtdlpEngine:
             raise found from None
 
     @contextmanager
-    def _session(self, task: Task, control: WorkControl) -> Iterator[Session]:
+    def _session(self, task: Task, control: WorkControl) -> Iterator[YtdlpSession]:
         """Open a YoutubeDL with the task's options and the session's cookies."""
         wanted = effective(task.options, self._downloads)
         params = ytdlp_options.build(task, wanted, self._downloads, self._security, self._cache)
         if params.get("proxy"):
             control.go_through(params["proxy"])
         # auto_init would sort 1,700 extractors in quadratic time: 43 ms holding the GIL.
-        session = Session({**params, "logger": _Log(control)}, self._security, auto_init=False)
+        session = YtdlpSession({**params, "logger": _Log(control)}, self._security, auto_init=False)
         for extractor in self._known_extractors():
             session.add_info_extractor(extractor)
         session.add_info_extractor(UnsupportedURLIE())

@@ -97,7 +97,7 @@ class UrllibRH(_UrllibRH):  # type: ignore[misc] # yt-dlp has no types
     _SUPPORTED_URL_SCHEMES = ("data",)
 
 
-class Session(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
+class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
     """Writes only into the job's temporary folder and requests only over the web."""
 
     def __init__(

@@ -22,14 +22,14 @@ PROBE_TIME: Final = 120.0
 logger = logging.getLogger(__name__)
 
 
-class Extract(Protocol):
+class ExtractPage(Protocol):
     """Runs the engine's `extract` in a thread that is watched."""
 
     def __call__(self, slot: Slot, function: Callable[[], Extraction]) -> Awaitable[Extraction]:
         """Run; raises `Stopped` where the slot was stopped."""
 
 
-class Commit(Protocol):
+class CommitAnswer(Protocol):
     """Writes, and tries again until the store takes it."""
 
     def __call__(self, function: Callable[[Tx], None]) -> Awaitable[None]:
@@ -52,8 +52,8 @@ class Probing:
         engine: Engine,
         topics: Topics,
         *,
-        extract: Extract,
-        commit: Commit,
+        extract: ExtractPage,
+        commit: CommitAnswer,
         answer: Answer,
         task: Callable[[Job], Task],
         done: Callable[[], None],

@@ -16,7 +16,7 @@ from mediarip_mqtt.engine import template_fields
 from mediarip_mqtt.engine.cookie_files import Cookies
 from mediarip_mqtt.engine.protocol import Extraction, Task
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
-from mediarip_mqtt.engine.ytdlp_session import Session
+from mediarip_mqtt.engine.ytdlp_session import YtdlpSession
 from mediarip_mqtt.volume import names
 from tests.support.named import download
 from tests.support.server import MediaServer
@@ -52,7 +52,7 @@ PAGE: dict[str, Any] = {
 
 @pytest.fixture
 def name_of() -> NameOf:
-    session = Session({"quiet": True, "outtmpl_na_placeholder": ""}, OPEN, auto_init=False)
+    session = YtdlpSession({"quiet": True, "outtmpl_na_placeholder": ""}, OPEN, auto_init=False)
 
     def name_of(template: str) -> str:
         return names.safe_name(template_fields.fill(session, template, dict(PAGE), "mp4"))

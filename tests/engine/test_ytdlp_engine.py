@@ -26,7 +26,7 @@ from mediarip_mqtt.engine.progress_meter import ProgressMeter
 from mediarip_mqtt.engine.protocol import Report, Task
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine, prepare_temp
 from mediarip_mqtt.engine.ytdlp_options import build, check_options
-from mediarip_mqtt.jobs.steps.step import Page
+from mediarip_mqtt.jobs.steps.step import PageData
 from mediarip_mqtt.volume import names
 from tests.support.broker import wait_for
 from tests.support.named import NamedFile, download
@@ -287,8 +287,8 @@ def test_the_time_in_a_name_is_that_of_the_extraction(media: MediaServer, tmp_pa
 
 def test_a_title_of_half_characters_can_be_stored_and_names_the_file(tmp_path: Path) -> None:
     engine = YtdlpEngine(DownloadSettings(), OPEN)
-    page = Page(fields=template_fields.harmless({"title": "a\ud800b", "tags": ["\udfff"]}))
-    stored = Page.model_validate_json(page.model_dump_json())
+    page = PageData(fields=template_fields.harmless({"title": "a\ud800b", "tags": ["\udfff"]}))
+    stored = PageData.model_validate_json(page.model_dump_json())
     name = names.safe_name(engine.fill_template("%(title)s %(tags)l", stored.fields, "mp4"))
     assert name == "a？b ？.mp4"
 

@@ -17,7 +17,7 @@ from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.engine import ytdlp_session
 from mediarip_mqtt.engine.protocol import Extraction, Task
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
-from mediarip_mqtt.engine.ytdlp_session import Session
+from mediarip_mqtt.engine.ytdlp_session import YtdlpSession
 from tests.support.broker import Client
 from tests.support.server import MediaServer, SilentListener, rss
 from tests.support.service import Service
@@ -44,8 +44,10 @@ def download(url: str, folder: Path, security: SecuritySettings = OPEN) -> Any:
     return engine.download(task, engine.extract(task, control), control, lambda _: None)
 
 
-def open_session(security: SecuritySettings = OPEN, **params: Any) -> Session:
-    return Session({"quiet": True, "paths": {"home": "."}, **params}, security, auto_init=False)
+def open_session(security: SecuritySettings = OPEN, **params: Any) -> YtdlpSession:
+    return YtdlpSession(
+        {"quiet": True, "paths": {"home": "."}, **params}, security, auto_init=False
+    )
 
 
 # Protocols

@@ -188,7 +188,7 @@ def test_a_size_that_frees_nothing_is_refused_at_the_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MEDIARIP__PURGE__MAX_TOTAL_SIZE", "500G")
-    with pytest.raises(ConfigError, match="frees nothing without `files: true`"):
+    with pytest.raises(ConfigError, match="has no effect without `files: true`"):
         load_settings.load()
     monkeypatch.setenv("MEDIARIP__PURGE__FILES", "true")
     assert load_settings.load().purge.max_total_size == 500 * 2**30

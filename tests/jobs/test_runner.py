@@ -11,46 +11,28 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped
 from mediarip_mqtt.contract.media_options import DownloadOptions
-from mediarip_mqtt.contract.models import Job, JobStatus, PauseReason, Progress
+from mediarip_mqtt.contract.models import Job, JobStatus, PauseReason
 from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
 from mediarip_mqtt.contract.settings import DownloadSettings, Settings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.protocol import Task
 from mediarip_mqtt.jobs import work_threads
 from mediarip_mqtt.jobs.limits import Limits
+from mediarip_mqtt.jobs.progress import MessageLimit
 from mediarip_mqtt.jobs.runner import Runner
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.mqtt.publisher import Publisher
-from mediarip_mqtt.store import Changes, Store, Tx
+from mediarip_mqtt.store import Store, Tx
 from tests.support.engine import CONTENT, FakeControl, FakeEngine, make
+from tests.support.retained import sources
 
 TOPICS = Topics("mediarip")
-
-
-class Broker:
-    """Takes what the runner tells the publisher."""
-
-    def __init__(self) -> None:
-        self.stopped_jobs: list[str] = []
-
-    def changed(self, changes: Changes) -> None:
-        del changes
-
-    def progressed(self, progress: Progress, session_id: str) -> None:
-        del progress, session_id
-
-    def saved(self, running: dict[str, str]) -> None:
-        del running
-
-    def stopped(self, job_id: str, session_id: str) -> None:
-        del session_id
-        self.stopped_jobs.append(job_id)
 
 
 class Bench:
@@ -74,7 +56,7 @@ class Bench:
             self.store,
             self.jobs,
             self.engine,
-            cast("Publisher", Broker()),
+            Publisher(sources(self.store, MessageLimit())),
             self.preferences,
             TOPICS,
             root=self.root,

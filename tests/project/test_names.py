@@ -10,22 +10,9 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[2] / "mediarip_mqtt"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
 
-# Names that are still used twice, with the reason. Don't add new ones.
-TWICE = {
-    "Check": "cli.doctor and service.health: one of them is about to be renamed",
-    "CookieReport": "commands.replies and engine.cookie_files: the same",
-    "Format": "cli.import_sources and cli.schema: the same",
-    "Jobs": "commands.replies and jobs.use_cases: the same",
-    "Message": "cli.schema.described_topics and mqtt.connection: the same",
-    "Purge": "commands.payloads and jobs.retention: the same",
-    "Session": "engine.ytdlp_session and mqtt.session: the same",
-    "State": "cli.doctor and contract.topic_payloads: the same",
-    "command": "modules of cli.doctor and cli.schema: the typer command of each package",
-}
-
 
 def repeated(places: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    return {name: where for name, where in places.items() if len(where) > 1 and name not in TWICE}
+    return {name: where for name, where in places.items() if len(where) > 1}
 
 
 def test_no_two_classes_have_one_name() -> None:

@@ -8,7 +8,7 @@ from mediarip_mqtt.contract.models import JobFile
 from mediarip_mqtt.contract.settings import DownloadSettings
 from mediarip_mqtt.engine.protocol import Control, Engine, Extraction, Task
 from mediarip_mqtt.jobs.steps.place import wanted_names
-from mediarip_mqtt.jobs.steps.step import Page
+from mediarip_mqtt.jobs.steps.step import PageData
 
 
 class NamedFile(JobFile):
@@ -31,7 +31,7 @@ def download(
     extracted(extraction)
     made = engine.download(task, extraction, control, lambda _: None)
     # As in a service that was restarted: only what is in the store reaches the names.
-    page = Page(host=extraction.host, fields=extraction.fields)
-    stored = Page.model_validate_json(page.model_dump_json())
+    page = PageData(host=extraction.host, fields=extraction.fields)
+    stored = PageData.model_validate_json(page.model_dump_json())
     files = wanted_names(task.options, stored, made, engine, downloads or DownloadSettings())
     return tuple(NamedFile(**file.model_dump(), warning=made.warning) for file in files)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import yaml
 
 from mediarip_mqtt.cli.schema import described_topics
-from mediarip_mqtt.cli.schema.described_topics import DEFS, JSON, Message, Schema, Topic
+from mediarip_mqtt.cli.schema.described_topics import DEFS, JSON, Schema, Topic, TopicMessage
 from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.contract.topics import CONTRACT_VERSION, OFFLINE
 
@@ -151,7 +151,7 @@ def _reply(command: str) -> dict[str, Any]:
     }
 
 
-def _message(message: Message) -> dict[str, Any]:
+def _message(message: TopicMessage) -> dict[str, Any]:
     return {
         "summary": message.summary,
         "contentType": message.content_type,

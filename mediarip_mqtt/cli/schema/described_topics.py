@@ -37,7 +37,7 @@ PARAMETERS: Final = {
 
 
 @dataclass(frozen=True)
-class Message:
+class TopicMessage:
     """Something that is said on a topic; JSON where ``content_type`` says no other."""
 
     name: str
@@ -59,14 +59,14 @@ class Topic:
     address: str
     action: Literal["send", "receive"]
     summary: str
-    messages: tuple[Message, ...]
+    messages: tuple[TopicMessage, ...]
     retained: bool = False
     qos: Literal[0, 1] = 1
     only: Literal["isolated"] | None = None
     enums: tuple[tuple[str, tuple[str, ...]], ...] = ()  # the values of some parameters
 
 
-CLEARED: Final = Message(
+CLEARED: Final = TopicMessage(
     "cleared", "Nothing is retained here any more.", {"type": "string", "maxLength": 0}, TEXT
 )
 
@@ -88,48 +88,50 @@ def topics(
     ]
 
 
-def reply(name: str) -> Message:
+def reply(name: str) -> TopicMessage:
     """Return the reply to a command."""
     accepted = [_ref(cls) for cls in CLASSES[name].replies()]
     payload = {
         "properties": {"command": {"const": name}},
         "anyOf": [*accepted, _ref(Refused)],
     }
-    return Message(f"reply.{name}", f"The reply to `{name}`.", payload)
+    return TopicMessage(f"reply.{name}", f"The reply to `{name}`.", payload)
 
 
-def answers() -> list[Message]:
+def answers() -> list[TopicMessage]:
     """Return all replies; the last one is that to what is no known command."""
-    unknown = Message("reply.unknown", "The reply to what is no known command.", _ref(Refused))
+    unknown = TopicMessage("reply.unknown", "The reply to what is no known command.", _ref(Refused))
     return [*(reply(name) for name in CLASSES), unknown]
 
 
-def command(name: str) -> Message:
+def command(name: str) -> TopicMessage:
     """Return a command as an object."""
     cls = CLASSES[name]
     summary = (cls.__doc__ or "").strip().splitlines()[0]
-    return Message(f"command.{name}", summary, _ref(cls), example=dict(cls.example))
+    return TopicMessage(f"command.{name}", summary, _ref(cls), example=dict(cls.example))
 
 
-def named(name: str) -> Message:
+def named(name: str) -> TopicMessage:
     """Return a command as an object that has to say which command it is."""
     one = command(name)
     payload = {"allOf": [one.payload, {"required": ["command"]}]}
     example = {"command": name, **one.example}
-    return Message(f"command.{name}.named", one.summary, payload, example=example)
+    return TopicMessage(f"command.{name}.named", one.summary, payload, example=example)
 
 
-def event(name: str) -> Message:
+def event(name: str) -> TopicMessage:
     """Return an event."""
     cls = events.classes()[name]
-    return Message(f"event.{name}", (cls.__doc__ or "").strip().splitlines()[0], _ref(cls))
+    return TopicMessage(f"event.{name}", (cls.__doc__ or "").strip().splitlines()[0], _ref(cls))
 
 
-def setting(key: str) -> Message:
+def setting(key: str) -> TopicMessage:
     """Return a runtime setting's value."""
     schema = _setting(key)
     text = "enum" in schema or schema.get("type") == "string"
-    return Message(f"setting.{key}", str(schema["description"]), schema, TEXT if text else JSON)
+    return TopicMessage(
+        f"setting.{key}", str(schema["description"]), schema, TEXT if text else JSON
+    )
 
 
 def _single(root: Topics) -> list[Topic]:
@@ -140,7 +142,7 @@ def _single(root: Topics) -> list[Topic]:
             "status",
             root.status,
             "Whether the service is there; `offline` is also its last will.",
-            Message("status", "In one word.", status, TEXT),
+            TopicMessage("status", "In one word.", status, TEXT),
         ),
         ("info", root.info, "Facts that rarely change.", _message("info", Info)),
         (
@@ -154,7 +156,7 @@ def _single(root: Topics) -> list[Topic]:
             "thumbnail",
             root.thumbnail,
             "The picture of the current or last job.",
-            Message("thumbnail", "A JPEG of at most 640 pixels, in base64.", picture, TEXT),
+            TopicMessage("thumbnail", "A JPEG of at most 640 pixels, in base64.", picture, TEXT),
         ),
     ]
     return [
@@ -165,7 +167,7 @@ def _single(root: Topics) -> list[Topic]:
 
 def _of_jobs(of: Topics, prefix: str, only: Literal["isolated"] | None) -> list[Topic]:
     """Return what is published of jobs: by the service, or by one isolated session."""
-    rows: list[tuple[str, str, str, tuple[Message, ...], bool, Literal[0, 1]]] = [
+    rows: list[tuple[str, str, str, tuple[TopicMessage, ...], bool, Literal[0, 1]]] = [
         (
             "job.state",
             of.job_state("{id}"),
@@ -251,13 +253,13 @@ def _intake(root: Topics, session: Topics) -> list[Topic]:
     ]
 
 
-def _text(name: str) -> Message | None:
+def _text(name: str) -> TopicMessage | None:
     """Return a command as plain text; None for one that takes none."""
     main = CLASSES[name].main_argument
     if main is None:
         return None
     what = "a URL, or search words" if name == "download" else f"`{main}`"
-    return Message(f"command.{name}.text", f"Plain text: {what}.", {"type": "string"}, TEXT)
+    return TopicMessage(f"command.{name}.text", f"Plain text: {what}.", {"type": "string"}, TEXT)
 
 
 def _settings(root: Topics) -> list[Topic]:
@@ -287,8 +289,12 @@ def _settings(root: Topics) -> list[Topic]:
 
 def _homeassistant(node_id: str) -> list[Topic]:
     fields = HomeAssistantSettings.model_fields
-    device = Message("device", "A device of Home Assistant's MQTT discovery.", {"type": "object"})
-    birth = Message("birth", "`online` when Home Assistant has started.", {"type": "string"}, TEXT)
+    device = TopicMessage(
+        "device", "A device of Home Assistant's MQTT discovery.", {"type": "object"}
+    )
+    birth = TopicMessage(
+        "birth", "`online` when Home Assistant has started.", {"type": "string"}, TEXT
+    )
     return [
         Topic(
             "homeassistant.device",
@@ -308,8 +314,8 @@ def _homeassistant(node_id: str) -> list[Topic]:
     ]
 
 
-def _message(name: str, cls: type[BaseModel]) -> Message:
-    return Message(name, (cls.__doc__ or "").strip().splitlines()[0], _ref(cls))
+def _message(name: str, cls: type[BaseModel]) -> TopicMessage:
+    return TopicMessage(name, (cls.__doc__ or "").strip().splitlines()[0], _ref(cls))
 
 
 def _ref(cls: type[BaseModel]) -> Schema:

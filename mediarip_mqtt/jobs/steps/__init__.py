@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from mediarip_mqtt.jobs.steps.download import Download
-from mediarip_mqtt.jobs.steps.extract import Extract
-from mediarip_mqtt.jobs.steps.place import Place
+from mediarip_mqtt.jobs.steps.download import DownloadStep
+from mediarip_mqtt.jobs.steps.extract import ExtractStep
+from mediarip_mqtt.jobs.steps.place import PlaceStep
 from mediarip_mqtt.jobs.steps.step import Step, Tools, Work
 
 STEPS: Final[tuple[Callable[[Tools, str], Step], ...]] = (
-    Extract,
-    Download,
+    ExtractStep,
+    DownloadStep,
     # `convert` and `transcribe` go here: they work on files in the temporary folder, before these
     # have their names, and leave a `Made` of their own.
-    Place,
+    PlaceStep,
     # `organize` goes here: it works on files that are in their places.
 )
 

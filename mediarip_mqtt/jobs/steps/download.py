@@ -13,7 +13,7 @@ from mediarip_mqtt.jobs.steps.step import Tools, Work
 from mediarip_mqtt.volume import files as volume_files
 
 
-class Download:
+class DownloadStep:
     """Leaves a `Made`: the files, not yet with the names that they will have."""
 
     name: Final = "download"

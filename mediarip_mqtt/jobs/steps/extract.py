@@ -8,12 +8,12 @@ from mediarip_mqtt.contract.errors import Stopped
 from mediarip_mqtt.contract.models import Job, JobStatus
 from mediarip_mqtt.engine.protocol import Extraction
 from mediarip_mqtt.fault_points import fault
-from mediarip_mqtt.jobs.steps.step import Page, Tools, Work
+from mediarip_mqtt.jobs.steps.step import PageData, Tools, Work
 from mediarip_mqtt.store import Tx
 
 
-class Extract:
-    """Leaves a `Page` in the store and the extraction, which is never stored, in the attempt."""
+class ExtractStep:
+    """Leaves a `PageData` in the store, and the extraction in the attempt: it is never stored."""
 
     name: Final = "extract"
 
@@ -66,7 +66,7 @@ class Extract:
 
     async def _commit(self, job: Job, extraction: Extraction) -> None:
         jobs = self._tools.jobs
-        page = Page(host=extraction.host, fields=extraction.fields).model_dump_json()
+        page = PageData(host=extraction.host, fields=extraction.fields).model_dump_json()
 
         def extracted(tx: Tx) -> Job | None:
             updated = jobs.extracted(tx, job.id, extraction.info, JobStatus.DOWNLOADING)

@@ -18,8 +18,8 @@ from mediarip_mqtt.contract.settings import DownloadSettings
 from mediarip_mqtt.contract.urls import site_of
 from mediarip_mqtt.engine.protocol import Engine, Made, MadeChapter, MadeFile, MadeSubtitles
 from mediarip_mqtt.fault_points import fault
-from mediarip_mqtt.jobs.steps.extract import Extract
-from mediarip_mqtt.jobs.steps.step import Page, Tools, Work, read_checkpoint
+from mediarip_mqtt.jobs.steps.extract import ExtractStep
+from mediarip_mqtt.jobs.steps.step import PageData, Tools, Work, read_checkpoint
 from mediarip_mqtt.store import Tx
 from mediarip_mqtt.volume import files as volume_files
 from mediarip_mqtt.volume import names
@@ -33,11 +33,11 @@ class _Left:
     """What the steps before, and an earlier attempt at this one, left in the store."""
 
     planned: list[JobFile]
-    page: Page | None
+    page: PageData | None
     made: Made | None
 
 
-class Place:
+class PlaceStep:
     """Commits the names, moves the files, and completes the job.
 
     The names are its checkpoint, in the table `files`. They are committed before the move, and the
@@ -101,7 +101,7 @@ class Place:
     def _read(self, tx: Tx, job_id: str) -> _Left:
         return _Left(
             planned=tx.files(job_id, planned=True),
-            page=read_checkpoint(tx, job_id, Extract.name, Page),
+            page=read_checkpoint(tx, job_id, ExtractStep.name, PageData),
             made=read_checkpoint(tx, job_id, self._before, Made),
         )
 
@@ -145,7 +145,11 @@ class Place:
 
 
 def wanted_names(
-    options: DownloadOptions, page: Page, made: Made, engine: Engine, downloads: DownloadSettings
+    options: DownloadOptions,
+    page: PageData,
+    made: Made,
+    engine: Engine,
+    downloads: DownloadSettings,
 ) -> tuple[JobFile, ...]:
     """Return the files with the names that they should get; others may have these names.
 

@@ -98,7 +98,7 @@ class Step(Protocol):
         """
 
 
-class Page(Frozen):
+class PageData(Frozen):
     """The checkpoint of `extract`: what the names of the job's files may use of its page."""
 
     host: str | None = Field(None, description="Chooses the site's output template.")
