@@ -336,7 +336,7 @@ class Runner:
             await self._end(slot, failure)
 
     async def _run_steps(self, slot: Slot) -> None:
-        """Run the steps from the first that an earlier attempt has not spared."""
+        """Run the steps from the first one that earlier attempts have not done."""
         folder = await threads.call(job_temp, self._temp, slot.job.id)
         work = Work(
             slot=slot,

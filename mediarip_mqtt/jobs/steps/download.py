@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped
 from mediarip_mqtt.engine.protocol import Made
 from mediarip_mqtt.fault_points import fault
@@ -35,7 +34,7 @@ class DownloadStep:
             work.slot, lambda: engine.download(work.task, extraction, control, work.report)
         )
         # The checkpoint must not outlive the files' content in a power cut.
-        await threads.call(_sync, made)
+        await self._tools.in_thread(work.slot, lambda: _sync(made))
         data = made.model_dump_json()
         job = await self._tools.commit(
             lambda tx: jobs.save_checkpoint(tx, work.job.id, self.name, data)
