@@ -323,7 +323,7 @@ PROTECTIONS = (
     ),
     Protection(
         "6 only the web's protocols are spoken",
-        "mediarip_mqtt.engine.ytdlp_session:Session.dl",
+        "mediarip_mqtt.engine.ytdlp_session:YtdlpSession.dl",
         never("_is_web(part)"),
         "tests/engine/test_ytdlp_session.py",
     ),

@@ -11,6 +11,7 @@ import pytest
 from mediarip_mqtt.commands.download_commands import answer_probe
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode, MediaripError
 from mediarip_mqtt.contract.models import FormatInfo, MediaInfo, now
+from mediarip_mqtt.contract.runtime_settings import PREFIX
 from mediarip_mqtt.store import Tx
 from tests.support.intake import Desk, Sent
 
@@ -30,7 +31,7 @@ FOUND = MediaInfo(url="https://cdn.example/1", title="A film", formats=(FormatIn
 async def test_the_defaults_hold_where_a_sender_chooses_no_format(
     chosen: dict[str, Any], preset: str | None, quality: str | None, desk: Desk
 ) -> None:
-    desk.preferences.apply("default_quality", "720p")
+    desk.preferences.restore({f"{PREFIX}default_quality": '"720p"'})
     job = (await desk.ask("download", {"url": URL, **chosen}))["job"]
     assert (job["preset"], job["quality"]) == (preset, quality)
 

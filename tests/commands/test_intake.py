@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -15,6 +16,7 @@ from mediarip_mqtt.commands.intake import HEAD_SIZE
 from mediarip_mqtt.commands.job_commands import Cancel, Delete
 from mediarip_mqtt.commands.registry import CLASSES
 from mediarip_mqtt.contract.errors import LinkError, StoreError, StoreProblem
+from mediarip_mqtt.contract.runtime_settings import PREFIX
 from mediarip_mqtt.store import Store
 from tests.support.intake import Desk, Sent
 
@@ -380,10 +382,14 @@ async def test_what_concerns_all_is_for_the_service_s_own_topic(
     assert (await isolated.ask(name, payload))["ok"]
 
 
+def set_rate(desk: Desk, commands: int) -> None:
+    desk.preferences.restore({f"{PREFIX}session_rate": str(commands)})
+
+
 async def test_a_session_has_a_rate_and_may_ask_again_for_what_was_refused(
     isolated: Desk,
 ) -> None:
-    isolated.preferences.apply("session_rate", 2)
+    set_rate(isolated, 2)
     wanted = PAGE | {"request_id": "r1"}
     codes = []
     for _ in range(3):
@@ -392,10 +398,16 @@ async def test_a_session_has_a_rate_and_may_ask_again_for_what_was_refused(
     assert codes == ["job_not_found", "job_not_found", "rate_limited"]
     (sent,) = await isolated.send("session/alice/command/download", wanted)
     assert sent.error["code"] == "rate_limited"
-    isolated.preferences.apply("session_rate", 10**9)
+    set_rate(isolated, 100_000)
+    await asyncio.sleep(0.01)  # at that rate some commands more are allowed by then
     (first,) = await isolated.send("session/alice/command/download", wanted)
     assert first.reply["ok"]
-    isolated.preferences.apply("session_rate", 0)
+    set_rate(isolated, 1)
+    codes = []
+    for _ in range(2):
+        (sent,) = await isolated.send("session/alice/command/get", {"id": "nope"})
+        codes.append(sent.error["code"])
+    assert codes == ["job_not_found", "rate_limited"]
     (again,) = await isolated.send("session/alice/command/download", wanted)
     assert again.payload == first.payload  # an answer that is known costs nothing
 
