@@ -16,13 +16,13 @@ run: .venv/.ready-run ## run the service with an embedded broker; URL=... downlo
 	@.venv/bin/mediarip-mqtt run --embedded-broker $(if $(value URL),--download $(call quoted,URL))
 
 test: .venv/.ready-dev ## run the fast tests; ARGS="-k name" selects tests
-	@.venv/bin/python -m pytest -n auto $(ARGS)
+	@.venv/bin/python -m pytest -n auto --dist worksteal $(ARGS)
 
 test-slow: .venv/.ready-dev ## run the slow tests: the command line, restarts, random input
-	@.venv/bin/python -m pytest -n auto -m 'slow or hypothesis' --hypothesis-profile thorough $(ARGS)
+	@.venv/bin/python -m pytest -n auto --dist worksteal -m 'slow or hypothesis' --hypothesis-profile thorough $(ARGS)
 
 test-faults: .venv/.ready-faults ## run the fault tests: kills, lost connections, full disks, load
-	@.venv/bin/python -m pytest -n auto -m faults tests/faults $(ARGS)
+	@.venv/bin/python -m pytest -n auto --dist worksteal -m faults tests/faults $(ARGS)
 
 test-ha: .venv/.ready-ha ## run the tests in real Home Assistants; HA_VERSIONS="2025.4.4" selects one
 	@.venv/bin/python -m scripts.homeassistant $(HA_VERSIONS)

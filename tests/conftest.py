@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -22,6 +23,21 @@ from tests.support.service import Service
 settings.register_profile("quick", max_examples=20, deadline=None, database=None)
 settings.register_profile("thorough", max_examples=300, deadline=None, database=None)
 settings.load_profile("quick")
+
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - Linux's file system in memory
+ROOM = 2 * 2**30  # bytes; the fast tests need a fifth of it
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the temporary files of the fast tests in memory if there is room.
+
+    They commit thousands of transactions, and on a disk they mostly wait for fsync. The other tests
+    use the disk.
+    """
+    fast = "not slow" in config.option.markexpr
+    if fast and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
