@@ -234,6 +234,8 @@ class Session:
         self._outbox.restart()
         for topic in (INFO, STATE, JOBS):
             await self._publisher.publish(link, topic)
+        if self._finish.is_set():
+            return  # `offline` may be on its way, and must be the last word
         await link.publish(self._topics.status, ONLINE, retain=True)
         self.online.set()
         await self._announcer.announce(link)

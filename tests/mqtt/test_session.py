@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mediarip_mqtt.contract.settings import MqttSettings
+from mediarip_mqtt.contract.topics import Topics
+from mediarip_mqtt.mqtt.session import Session
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.faulty import kill, program
 from tests.support.proxy import FreezingProxy
@@ -112,3 +117,47 @@ def test_a_second_service_with_the_same_id_does_not_start_a_war(
         assert client.request("list", 30)["ok"]
     finally:
         second.stop()
+
+
+class SlowToAnnounce:
+    """In place of publisher, outbox and announcer: the first publications wait for the end."""
+
+    def __init__(self) -> None:
+        self.draining = asyncio.Event()
+
+    async def publish(self, *_: object) -> None:
+        await self.draining.wait()
+
+    async def drain(self, _: object) -> None:
+        self.draining.set()
+
+    async def run(self, _: object) -> None:
+        await asyncio.Event().wait()
+
+    async def wait(self, *_: object) -> None:
+        """Do nothing."""
+
+    def mark(self) -> None:
+        """Do nothing."""
+
+    mark_all = restart = mark
+    send = subscribe = announce = wait
+    follow_births = publish
+
+
+async def test_a_service_that_ends_right_after_its_connect_leaves_offline_behind(
+    mosquitto: Mosquitto, client: Client
+) -> None:
+    parts: Any = SlowToAnnounce()
+    settings = MqttSettings(port=mosquitto.port)
+    session = Session(settings, Topics("mediarip"), parts, parts, parts, parts.wait, parts.wait)
+    running = asyncio.create_task(session.run())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        while session.lost_at is not None:  # noqa: ASYNC110 - the session tells nobody
+            await asyncio.sleep(0.01)
+        await session.finish()
+        await running
+    client.publish("behind", "it", retain=True)  # arrives behind all that the session has sent
+    wait_for(lambda: client.retained.get("mediarip/behind"))
+    assert client.retained["mediarip/status"] == "offline"
