@@ -48,7 +48,7 @@ class Command(Frozen):
 
     request_id: RequestId | None = Field(
         None,
-        description="Repeated in the reply. A session's commands with the same id are carried out only once.",
+        description="Repeated in the reply; a session's command with the same id is not run again.",
     )
 
     @classmethod
@@ -87,8 +87,8 @@ class Command(Frozen):
     async def prepare(self, _context: Context, _origin: Origin, /) -> Any:
         """Do slow work and file access; return the value that `run` gets. Raises `CommandError`.
 
-        Called before the transaction. After a kill in between it is called again for the redelivered
-        command.
+        Called before the transaction. After a kill in between it is called again for the
+        redelivered command.
         """
         return None
 
@@ -100,10 +100,10 @@ class Command(Frozen):
         raise NotImplementedError
 
     def refused(self, tx: Tx, context: Context) -> None:
-        """Called in the transaction if `run` raised `CommandError`; its writes are rolled back."""
+        """React in the transaction to a `CommandError` of `run`, whose writes are rolled back."""
 
     async def committed(self, context: Context) -> None:
-        """Called after the commit, before the next command."""
+        """Apply side effects after the commit, before the next command."""
 
 
 class Referring(Command):

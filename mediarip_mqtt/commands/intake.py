@@ -96,7 +96,7 @@ class Intake:
         except CommandError as error:
             reply = _refusal(error, head)
             if session_id is None and self._topics.isolated:
-                # Not on a response topic of the sender's choice: it may not be allowed to read there.
+                # Not on a response topic of the sender's choice: the service may write where it may not.
                 await self._respond(f"{self._topics.base}/session/{sender}/response", reply, None)
             else:
                 await self._answer(self._origin(message, session_id or ROOT_SESSION, head), reply)
@@ -275,8 +275,8 @@ def _unavailable(error: StoreError, *, begun: bool) -> CommandError:
         text = f"The volume is full; {outcome}. Free some space, then try again."
     else:
         text = (
-            f"The store on the volume can't be used right now; {outcome}. Try again when the volume "
-            "is back."
+            f"The store on the volume can't be used right now; {outcome}. Try again when the "
+            "volume is back."
         )
     return CommandError(ErrorCode.STORAGE_UNAVAILABLE, text)
 

@@ -50,7 +50,7 @@ class Purge(Command):
     )
     status: tuple[EndedStatus, ...] | EndedStatus | None = Field(
         None,
-        description="Only `completed`, `failed` or `cancelled` ones, or a list of these; default: all.",
+        description="Only `completed`, `failed` or `cancelled` ones, or a list; default: all.",
     )
     files: bool | None = Field(
         None,
