@@ -96,7 +96,7 @@ class Intake:
         except CommandError as error:
             reply = _refusal(error, head)
             if session_id is None and self._topics.isolated:
-                # Not on a response topic of the sender's choice: the service may write where it may not.
+                # Not on the message's response topic: the sender may have no right to write there.
                 await self._respond(f"{self._topics.base}/session/{sender}/response", reply, None)
             else:
                 await self._answer(self._origin(message, session_id or ROOT_SESSION, head), reply)

@@ -29,7 +29,7 @@ class NotTaken(Frozen):
 class TakenOver(Frozen):
     """The result of an import."""
 
-    imported: int = Field(description="Jobs that were added.")
+    imported: int = Field(description="Jobs that are new.")
     skipped: int = Field(description="Jobs that the store has already.")
     refused: list[NotTaken]
     dry_run: bool
@@ -87,9 +87,8 @@ class Importing:
     def _url(self, url: str) -> str:
         """Return a URL that a retry may use; the URL of a search stays unchanged."""
         prefix = self.settings.downloads.search_prefix
-        is_search = not prefix.startswith(("http://", "https://")) and url.startswith(
-            prefix or "\0"
-        )
+        is_web = prefix.startswith(("http://", "https://"))
+        is_search = not is_web and url.startswith(prefix or "\0")
         if is_search and not texts.UNFIT.search(url):
             return url
         return check_url(url, self.settings.security)

@@ -62,10 +62,9 @@ class Limits:
         return min(pauses, default=None)
 
     def _pause_left(self, site: str) -> float:
-        started_at = self._started.get(site)
-        return (
-            0.0 if started_at is None else started_at + self._sites[site].pause - time.monotonic()
-        )
+        if (started_at := self._started.get(site)) is None:
+            return 0.0
+        return started_at + self._sites[site].pause - time.monotonic()
 
     def _site(self, job: Job) -> str | None:
         return site_of(host_of(job.url), self._sites)

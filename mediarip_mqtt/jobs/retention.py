@@ -61,8 +61,8 @@ class Rule:
 class PurgeReport(Frozen):
     """The result of a purge, or of its preview."""
 
-    removed: list[str] = Field(description="Ids of the removed jobs, at most 1000.")
-    count: int = Field(description="Number of removed jobs.")
+    removed: list[str] = Field(description="Ids of the jobs, at most 1000.")
+    count: int = Field(description="Number of all these jobs.")
     files: int = Field(description="Number of removed files.")
     freed: int = Field(description="Bytes of those files.")
     kept: int = Field(description="Finished jobs protected by `keep`.")
