@@ -1,7 +1,7 @@
-"""Commands: from a message to one reply, once.
+"""Commands: each message is carried out once and gets one reply.
 
-Each ``..._commands`` module is a family: its commands with payload, example, what they do and what
-they answer. A new command is a class there; a new family is its module and a line in `registry`.
+Each ``..._commands`` module is a family of commands, with their payloads, examples, effects and
+replies. A new command is a class there; a new family is a module and a line in `registry`.
 Uses `jobs` and the rooms below it. `service` hands over the messages; `cli` and the generated
 pages read the payloads.
 """

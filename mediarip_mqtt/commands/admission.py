@@ -1,4 +1,4 @@
-"""What isolated sessions may ask for, and how often."""
+"""Limits for isolated sessions: commands that affect others, and the rate of commands."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ MAX_BUCKETS: Final = 1000
 
 
 class Admission:
-    """Keeps isolated sessions from what concerns all, and from too many commands."""
+    """Refuses isolated sessions' commands that affect all sessions, and those above the rate."""
 
     def __init__(self, preferences: Preferences) -> None:
         self._preferences = preferences
-        self._buckets: dict[str, tuple[float, float]] = {}  # session to tokens, and when
+        self._buckets: dict[str, tuple[float, float]] = {}  # session: (tokens, time of that count)
 
     def check(self, command: Command, session_id: str) -> None:
-        """Raise `rate_limited` or `forbidden` where the session may not ask for this now.
+        """Raise `rate_limited` or `forbidden` if the session may not send this command now.
 
-        The refusal is not remembered under the request id: the same request may be sent again.
+        The refusal is not stored under the request id: the same request may be sent again.
         """
         self._refuse_too_many(session_id)
         if command.concerns_all():
@@ -33,10 +33,10 @@ class Admission:
             )
 
     def _refuse_too_many(self, session_id: str) -> None:
-        """Raise `rate_limited` where a session has used up its commands (a token bucket)."""
+        """Raise `rate_limited` if a session's token bucket is empty."""
         rate, now = self._preferences.session_rate, time.monotonic()
-        tokens, at = self._buckets.get(session_id, (float(rate), now))
-        tokens = min(rate, tokens + (now - at) * rate / 60)
+        tokens, counted_at = self._buckets.get(session_id, (float(rate), now))
+        tokens = min(rate, tokens + (now - counted_at) * rate / 60)
         if tokens < 1:
             raise CommandError(
                 ErrorCode.RATE_LIMITED,

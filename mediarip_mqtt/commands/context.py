@@ -1,4 +1,4 @@
-"""What commands act on, and who asked."""
+"""The objects that commands act on, and the sender of a command."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from mediarip_mqtt.jobs.retention import Retention
 from mediarip_mqtt.jobs.use_cases import MANY, Jobs
 from mediarip_mqtt.store import Store, Tx
 
-if TYPE_CHECKING:  # it imports yt-dlp: a second that the command line would wait for
+if TYPE_CHECKING:  # imports yt-dlp, which would slow the command line by a second
     from mediarip_mqtt.engine.cookie_files import Cookies
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Who asked, and where the reply goes.
+    """The sender of a command, and where its reply goes.
 
-    ``mid`` is the packet id (None at QoS 0), ``digest`` the message's: a redelivery has both.
+    ``mid`` is the packet id (None at QoS 0), ``digest`` a hash of the message; a redelivery has the
+    same values of both.
     """
 
     session_id: str
@@ -41,10 +42,10 @@ class Origin:
 
 @dataclass(frozen=True)
 class Context:
-    """What commands act on, and what several of them do alike.
+    """The dependencies of commands, and code that several of them share.
 
-    ``ytdlp_versions`` returns `installed` and `latest`. ``settings_changed`` lets committed runtime
-    settings have their effect.
+    ``ytdlp_versions`` returns `installed` and `latest`. ``settings_changed`` applies committed
+    runtime settings.
     """
 
     settings: Settings
@@ -64,18 +65,18 @@ class Context:
         return self.settings.storage.root
 
     def scope(self, session_id: str) -> str | None:
-        """Return the session beyond which nothing is seen or touched; None where there is none."""
+        """Return the only session whose jobs the sender may use; None if it may use all jobs."""
         return session_id if self.topics.isolated else None
 
     def is_restricted(self, session_id: str) -> bool:
-        """Whether this is an isolated session that is not the service's own."""
+        """Whether this is an isolated session other than the service's own."""
         return self.scope(session_id) not in {None, ROOT_SESSION}
 
     def find(self, tx: Tx, ref: str, origin: Origin) -> Job:
-        """Return the job that the sender means; raises `CommandError`."""
+        """Return the job that ``ref`` means to the sender; raises `CommandError`."""
         return self.jobs.find(tx, ref, self.scope(origin.session_id))
 
-    def each(  # noqa: PLR0913 - which jobs, and what is done with them
+    def each(  # noqa: PLR0913 - the jobs, and the use case
         self,
         tx: Tx,
         ref: str,
@@ -85,9 +86,9 @@ class Context:
         *,
         spared: Callable[[Job], bool] = lambda _: False,
     ) -> OneJob | ManyJobs:
-        """Do something with the job that ``ref`` names; with `all`, with each job it applies to.
+        """Apply ``use_case`` to the job that ``ref`` names, or for `all` to each matching job.
 
-        It applies to jobs with one of the ``statuses`` that are not ``spared``.
+        Jobs match that have one of the ``statuses`` and are not ``spared``.
         """
         if ref != "all":
             return OneJob.of(use_case(tx, self.find(tx, ref, origin)))
@@ -98,7 +99,7 @@ class Context:
             newest_first=False,
             limit=MANY,
         )
-        # A playlist first: what is done with it may be done with its items already.
+        # Playlists first: a use case may include a playlist's items.
         done = {use_case(tx, job).id: None for job in matching(top_level=True) if not spared(job)}
         for job in matching():
             if job.id in done or spared(job):

@@ -16,31 +16,31 @@ from mediarip_mqtt.store import Tx
 
 
 class CookieState(Accepted):
-    """Which cookies there are now; never what they hold."""
+    """Which cookies are stored now; never their values."""
 
     cookies: CookieReport
 
 
 class ManageCookies(Command):
-    """Store, report on or delete the session's cookies; what they hold is never told."""
+    """Store, report on or delete the session's cookies; their values are never published."""
 
     example: ClassVar = {"delete": True}
     main_argument = "content"
 
     command: Literal["cookies"] = "cookies"
     content: SecretStr | None = Field(
-        None, min_length=1, description="A cookies.txt in Netscape's format; replaces the last one."
+        None, min_length=1, description="A cookies.txt in Netscape format; replaces the stored one."
     )
-    delete: bool = Field(default=False, description="Forget them.")
+    delete: bool = Field(default=False, description="Delete them.")
 
     @model_validator(mode="after")
-    def _one_of_them(self) -> ManageCookies:
+    def _not_both(self) -> ManageCookies:
         if self.delete and self.content is not None:
             raise ValueError("`content` and `delete` contradict each other")
         return self
 
     async def prepare(self, context: Context, origin: Origin) -> CookieReport:
-        """Store or delete them; return what there is then."""
+        """Store or delete them; return what is stored then."""
         session_id, cookies = origin.session_id, context.cookies
 
         def act() -> CookieReport:
@@ -59,5 +59,5 @@ class ManageCookies(Command):
             ) from None
 
     def run(self, _tx: Tx, _context: Context, _origin: Origin, report: CookieReport) -> CookieState:
-        """Answer."""
+        """Reply with the report of `prepare`."""
         return CookieState(cookies=report)

@@ -23,14 +23,14 @@ from mediarip_mqtt.store import Probe, Tx
 from mediarip_mqtt.volume import names
 
 MAX_PROBES: Final = 100
-SESSION_PROBES: Final = 10  # of one isolated session
-# What names a format: where a sender uses none of them, the defaults hold.
+SESSION_PROBES: Final = 10  # per isolated session
+# Keys that choose a format; without any of them the default preset and quality apply.
 _CHOOSING: Final = ("preset", "quality", "format_id", "media_type", "output_format")
 Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT)]
 
 
 def _one_line(value: object) -> object:
-    """Return search words without the line breaks that a shared text has."""
+    """Join the lines of a shared text, for search words."""
     return " ".join(value.split()) if isinstance(value, str) else value
 
 
@@ -41,13 +41,13 @@ class AboutPage(Command):
 
     @classmethod
     def from_text(cls, text: str) -> dict[str, Any]:
-        """Repair the URL where it can only mean one thing."""
+        """Repair the URL if only one can be meant."""
         refuse_cookies(text)
         return {"url": repair_url(text) or text}
 
     @classmethod
     def from_object(cls, fields: dict[str, Any]) -> dict[str, Any]:
-        """Repair the URL as that of plain text."""
+        """Repair the URL as in plain text."""
         for key in ("url", "query"):
             if isinstance(fields.get(key), str):
                 refuse_cookies(fields[key])
@@ -65,7 +65,7 @@ class Download(AboutPage, DownloadOptions):
         "folder": "films",
         "request_id": "r1",
     }
-    # For readers of the schema; `_one_source` checks it, with a text of its own.
+    # For readers of the schema; `_one_source` checks it, with a better error message.
     model_config = ConfigDict(
         json_schema_extra={"oneOf": [{"required": ["url"]}, {"required": ["query"]}]}
     )
@@ -75,17 +75,20 @@ class Download(AboutPage, DownloadOptions):
         None, description="http or https URL of a page, file, playlist or feed."
     )
     query: Annotated[texts.Line, BeforeValidator(_one_line)] | None = Field(
-        None, description="Search words instead of a URL: the first hit."
+        None, description="Search words instead of a URL; the first hit is downloaded."
     )
-    # None: what the preset makes.
+    # None: the preset's media type.
     media_type: MediaType | None = Field(None, description="`video` or `audio`.")  # type: ignore[assignment]
-    priority: Priority = Field(Priority.NORMAL, description="Who goes first.")
-    not_before: When | None = Field(None, description="ISO time before which it waits.")
+    priority: Priority = Field(Priority.NORMAL, description="Jobs of a higher priority run first.")
+    not_before: When | None = Field(
+        None, description="ISO 8601 time before which it does not start."
+    )
     category: texts.Line | None = Field(None, description="A category of your own.")
     tags: tuple[texts.Line, ...] = Field((), max_length=20, description="Tags of your own.")
-    keep: bool = Field(default=False, description="Retention leaves it alone, see `keep`.")
+    keep: bool = Field(default=False, description="Protect it from retention, see `keep`.")
     on_duplicate: Literal["reuse", "again"] = Field(
-        "again", description="`reuse` answers with the job that has the same URL and options."
+        "again",
+        description="`reuse` returns the existing job with the same URL and options, if any.",
     )
 
     @model_validator(mode="after")
@@ -101,21 +104,21 @@ class Download(AboutPage, DownloadOptions):
 
     @classmethod
     def from_text(cls, text: str) -> dict[str, Any]:
-        """Search for what can't be meant as a URL."""
+        """Treat text that can't be a URL as search words."""
         refuse_cookies(text)
         url = repair_url(text)
         return {"query": text} if url is None else {"url": url}
 
     @classmethod
     def from_object(cls, fields: dict[str, Any]) -> dict[str, Any]:
-        """Take a number as a quality, too."""
+        """Accept also a number as `quality`."""
         fields = super().from_object(fields)
         if isinstance(fields.get("quality"), int):
             return fields | {"quality": str(fields["quality"])}
         return fields
 
     def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> OneJob:
-        """Add the job, or find the one that does the same."""
+        """Add the job, or return an equal one for `reuse`."""
         if self.output_template:
             names.check_template(self.output_template)
         url, options = self._source(context), self._options(context)
@@ -144,24 +147,24 @@ class Download(AboutPage, DownloadOptions):
         return prefix + words
 
     def _options(self, context: Context) -> DownloadOptions:
-        """Return what the job keeps: as asked for, with the defaults where nothing was chosen."""
+        """Return the job's options: those of the payload, else the defaults."""
         downloads, preferences = context.settings.downloads, context.preferences
-        asked = self.model_dump(include=set(DownloadOptions.model_fields))
+        options = self.model_dump(include=set(DownloadOptions.model_fields))
         preset = self.preset or preferences.default_preset
-        asked["media_type"] = self.media_type or presets.media_type(preset, downloads)
-        asked["folder"] = names.check_folder(self.folder) if self.folder else None
+        options["media_type"] = self.media_type or presets.media_type(preset, downloads)
+        options["folder"] = names.check_folder(self.folder) if self.folder else None
         if not any(getattr(self, key) for key in _CHOOSING):
-            asked["preset"] = preset
-            asked["quality"] = presets.capped(preset, preferences.default_quality, downloads)
-        return DownloadOptions(**asked)
+            options["preset"] = preset
+            options["quality"] = presets.capped(preset, preferences.default_quality, downloads)
+        return DownloadOptions(**options)
 
 
 class Page(MediaInfo, Accepted):
-    """What a page offers: one medium with its formats, or a playlist with its entries."""
+    """The content of a page: a medium with its formats, or a playlist with its entries."""
 
 
 class ProbePage(AboutPage):
-    """Look at a page without downloading."""
+    """Read a page without downloading."""
 
     example: ClassVar = {"url": "https://videos.example/film"}
 
@@ -169,12 +172,14 @@ class ProbePage(AboutPage):
     url: Url = Field(description="http or https URL.")
 
     def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> Page | None:
-        """Let the page be read; `answer_probe` answers."""
+        """Store the probe; `answer_probe` replies once the page is read."""
         url = check_url(self.url, context.settings.security)
         waiting = tx.probes()
         sender = (origin.session_id, origin.request_id)
-        if origin.request_id and sender in {(one.session_id, one.request_id) for one in waiting}:
-            return None  # its one answer is on the way
+        if origin.request_id and sender in {
+            (probe.session_id, probe.request_id) for probe in waiting
+        }:
+            return None  # the same request: it gets one reply
         if len(waiting) >= MAX_PROBES:
             raise CommandError(
                 ErrorCode.QUEUE_FULL, f"{len(waiting)} probes wait already. Try again later."
@@ -201,15 +206,15 @@ def answer_probe(
     clock: Callable[[], datetime],
     tx: Tx,
     probe: Probe,
-    found: MediaInfo | MediaripError,
+    result: MediaInfo | MediaripError,
 ) -> None:
-    """Answer a probe once its page was read, or could not be."""
+    """Reply to a probe with its page, or with the error."""
     name, request_id = ProbePage.command_name, probe.request_id
-    if isinstance(found, MediaInfo):
-        page = Page(**dict(found) | {"url": probe.url})
+    if isinstance(result, MediaInfo):
+        page = Page(**dict(result) | {"url": probe.url})
         payload = page.to_json(name, request_id)
     else:
-        payload = Refused.of(found, name, request_id).model_dump_json()
+        payload = Refused.of(result, name, request_id).model_dump_json()
     if request_id:
         tx.remember_request(probe.session_id, request_id, payload, clock())
     tx.reply(topics.of(probe.session_id).response, payload, clock())

@@ -15,7 +15,7 @@ from mediarip_mqtt.store import Tx
 
 
 class ErrorRow(Frozen):
-    """A job that failed."""
+    """A failure of a job."""
 
     id: int
     url: str
@@ -30,7 +30,7 @@ class ErrorRow(Frozen):
 
 
 class UnsupportedRow(Frozen):
-    """A URL that yt-dlp does not know."""
+    """A URL that yt-dlp does not support."""
 
     id: int
     url: str
@@ -53,10 +53,10 @@ class Errors(Command):
     reads = True
 
     command: Literal["errors"] = "errors"
-    limit: int = Field(50, ge=1, le=200, description="How many rows of each.")
+    limit: int = Field(50, ge=1, le=200, description="How many rows of each table.")
 
     def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> ErrorLog:
-        """Look them up."""
+        """Read the rows; an isolated session gets only its own."""
         scope = context.scope(origin.session_id)
         return ErrorLog(
             errors=[ErrorRow(**row) for row in tx.errors(self.limit, scope)],

@@ -1,4 +1,4 @@
-"""What every command is made of: the base classes of the families, and types of their fields."""
+"""Base classes of commands, and the types of their fields."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RequestId = Annotated[
     Field(min_length=1, max_length=128, coerce_numbers_to_str=True),
     AfterValidator(texts.printable),
 ]
-# Years near 1 and 9999 can't be turned into UTC.
+# Bounded: years near 1 and 9999 can't be converted to UTC.
 When = Annotated[
     AwareDatetime,
     Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(9000, 1, 1, tzinfo=UTC)),
@@ -34,21 +34,21 @@ When = Annotated[
 
 
 class Command(Frozen):
-    """A command: its fields are its payload, its docstring describes it in the generated docs.
+    """A command; its fields are its payload, its docstring is its text in the generated docs.
 
-    A command has ``command: Literal["its_name"] = "its_name"``, an `example` and `run`, whose
+    A subclass has ``command: Literal["its_name"] = "its_name"``, an `example` and `run`, whose
     return annotation lists its replies.
     """
 
-    command_name: ClassVar[str] = ""  # set for each class that has the field `command`
-    example: ClassVar[Mapping[str, Any]] = {}  # a payload, for the contract and its pages
-    main_argument: ClassVar[str | None] = None  # the field that plain text means
-    reads: ClassVar[bool] = False  # changes nothing: answered without a transaction
+    command_name: ClassVar[str] = ""  # set for each class with the field `command`
+    example: ClassVar[Mapping[str, Any]] = {}  # a payload, for the generated docs
+    main_argument: ClassVar[str | None] = None  # the field that plain text sets
+    reads: ClassVar[bool] = False  # changes nothing: needs no write transaction
     prepares: ClassVar[bool] = False  # set for each class with a `prepare` of its own
 
     request_id: RequestId | None = Field(
         None,
-        description="Comes back in the reply; the same one from the same session acts only once.",
+        description="Repeated in the reply; a session's command with the same id is not run again.",
     )
 
     @classmethod
@@ -60,14 +60,14 @@ class Command(Frozen):
 
     @classmethod
     def replies(cls) -> tuple[type[Accepted], ...]:
-        """Return the classes of its replies, beside `Refused`."""
+        """Return the classes of its replies, apart from `Refused`."""
         annotation = get_type_hints(cls.run)["return"]
         kinds = get_args(annotation) or (annotation,)
         return tuple(kind for kind in kinds if kind is not NoneType)
 
     @classmethod
     def from_text(cls, text: str) -> dict[str, Any]:
-        """Return the fields that plain text (not empty) stands for; raises `CommandError`."""
+        """Convert plain text (not empty) to fields; raises `CommandError`."""
         if cls.main_argument is None:
             raise CommandError(
                 ErrorCode.INVALID_PAYLOAD,
@@ -77,32 +77,33 @@ class Command(Frozen):
 
     @classmethod
     def from_object(cls, fields: dict[str, Any]) -> dict[str, Any]:
-        """Return the fields that a JSON object stands for; raises `CommandError`."""
+        """Convert a JSON object to fields; raises `CommandError`."""
         return fields
 
     def concerns_all(self) -> bool:
-        """Whether it acts on more than one session: an isolated one may not ask for it."""
+        """Whether it affects all sessions: isolated sessions may not send it."""
         return False
 
     async def prepare(self, _context: Context, _origin: Origin, /) -> Any:
-        """Do what takes long or touches files; return what `run` gets. Raises `CommandError`.
+        """Do slow work and file access; return the value that `run` gets. Raises `CommandError`.
 
-        Comes before the transaction, and again with the same command after a kill in between.
+        Called before the transaction. After a kill in between it is called again for the
+        redelivered command.
         """
         return None
 
     def run(self, tx: Tx, context: Context, origin: Origin, prepared: Any, /) -> Accepted | None:
-        """Act, in the transaction that also keeps the reply; None: it is answered later.
+        """Carry the command out in the reply's transaction; return None to reply later.
 
-        Runs in the store's thread, and may run twice: the first time is undone then.
+        Runs in the store's thread. It may run twice; the first run is then rolled back.
         """
         raise NotImplementedError
 
     def refused(self, tx: Tx, context: Context) -> None:
-        """Act in the transaction of a refusal by `run`, whose writes are undone."""
+        """React in the transaction to a `CommandError` of `run`, whose writes are rolled back."""
 
     async def committed(self, context: Context) -> None:
-        """Act after the transaction, before the next command."""
+        """Apply side effects after the commit, before the next command."""
 
 
 class Referring(Command):
@@ -112,17 +113,17 @@ class Referring(Command):
 
     id: JobRef = Field(
         validation_alias=AliasChoices("id", "job_id"),
-        description="A job's id, 4 or more characters of its beginning, `last`, `current`, `all`.",
+        description="A job's id, its first 4 or more characters, `last`, `current` or `all`.",
     )
 
 
 class MaybeReferring(Command):
-    """A command about a job, or about the queue."""
+    """A command about a job or about the whole queue."""
 
     main_argument = "id"
 
     id: JobRef | None = Field(
         None,
         validation_alias=AliasChoices("id", "job_id"),
-        description="A job; none for the whole queue.",
+        description="A job; leave it out for the whole queue.",
     )

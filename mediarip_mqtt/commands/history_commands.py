@@ -1,4 +1,4 @@
-"""The command that takes jobs over from elsewhere: `import`."""
+"""The command that imports jobs from elsewhere: `import`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from mediarip_mqtt.store import Tx
 
 
 class ImportReport(TakenOver, Accepted):
-    """What became of records of history."""
+    """The result of an import."""
 
 
 class Import(Command):
-    """Take finished jobs over as history: they own no files; what is known already is skipped."""
+    """Import finished jobs as history: they own no files; known jobs are skipped."""
 
     example: ClassVar = {
         "jobs": [
@@ -35,12 +35,14 @@ class Import(Command):
 
     command: Literal["import"] = "import"
     jobs: tuple[Record, ...] = Field(
-        min_length=1, max_length=200, description="Finished jobs, a playlist before its items."
+        min_length=1,
+        max_length=200,
+        description="Finished jobs; a playlist comes before its items.",
     )
-    dry_run: bool = Field(default=False, description="Only tell how many are new.")
+    dry_run: bool = Field(default=False, description="Only count the new jobs.")
 
     def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> ImportReport:
-        """Add those that are not there."""
+        """Add the jobs that the store does not have."""
         importing = Importing(
             context.settings,
             origin.session_id,

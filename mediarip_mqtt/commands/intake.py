@@ -1,8 +1,8 @@
-"""From a message to its effect and its one reply.
+"""Carries out the commands in messages, each once, with one reply.
 
-A command that changes something is one transaction: its effect, the reply under its request id and
-packet id, and the messages it causes. Only then the message is acknowledged to the broker. Commands
-that only read are answered directly.
+A command that changes something is one transaction: its effect, the reply by request id and packet
+id, and the messages it causes. The message is acknowledged to the broker only after the commit.
+Commands that only read are answered directly.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.mqtt.connection import Message
 from mediarip_mqtt.store import Tx
 
-HEAD_SIZE: Final = 8192  # bytes of a too large payload in which its command's name is looked for
+HEAD_SIZE: Final = 8192  # bytes of a payload that is too large, searched for the command's name
 MAX_RESPONSE_TOPIC: Final = 512
-MAX_RESPONSE_LEVELS: Final = 30  # Mosquitto takes 200, other brokers fewer
-LATER: Final = ""  # kept as the reply to a delivery that is answered later
+MAX_RESPONSE_LEVELS: Final = 30  # Mosquitto allows 200, other brokers fewer
+LATER: Final = ""  # stored as the reply of a command that is answered later
 
 logger = logging.getLogger(__name__)
 
 
 class Respond(Protocol):
-    """Publishes a reply at once; returns when the broker has it."""
+    """Publishes a reply without the outbox."""
 
     def __call__(self, topic: str, payload: str, correlation: bytes | None) -> Awaitable[None]:
-        """Publish."""
+        """Return once the broker has acknowledged the reply."""
 
 
 class Intake:
@@ -64,23 +64,23 @@ class Intake:
         self._admission = Admission(context.preferences)
 
     async def new_session(self) -> None:
-        """Forget what was delivered in a session that the broker has lost."""
+        """Forget the packet ids of an MQTT session that the broker has lost."""
         try:
             await self._store.write(lambda tx: tx.forget_deliveries())
         except StoreError as error:
             logger.warning("mqtt: old deliveries could not be forgotten: %s", error)
 
     async def handle(self, message: Message) -> None:
-        """Carry out what a message asks; returns once that is committed and the reply is safe.
+        """Carry out a message's command; return once its effect and reply are committed.
 
-        Raises only what says that the message must come again: a lost connection.
+        A lost connection raises `LinkError`: the message must be redelivered.
         """
         fault("command-received")
         target = self._topics.parse(message.topic)
         if target is None:
             return
         if message.retain and not message.payload:
-            return  # someone clears a retained command: nothing is asked
+            return  # clears a retained command; not a command itself
         sender = target.session_id if isinstance(target, CommandTopic) else ROOT_SESSION
         session_id = self._session(sender, message.topic)
         head = self._head(message, target)
@@ -96,7 +96,7 @@ class Intake:
         except CommandError as error:
             reply = _refusal(error, head)
             if session_id is None and self._topics.isolated:
-                # Only where that sender may listen: never on a response topic of its choice.
+                # Not on the message's response topic: the sender may have no right to write there.
                 await self._respond(f"{self._topics.base}/session/{sender}/response", reply, None)
             else:
                 await self._answer(self._origin(message, session_id or ROOT_SESSION, head), reply)
@@ -130,9 +130,9 @@ class Intake:
             )
 
     def _session(self, sender: str, topic: str) -> str | None:
-        """Return whose command it is; None where the topic names a session that can't be."""
+        """Return the command's session; None if the topic names one that is not allowed."""
         named = topic.startswith(f"{self._topics.base}/session/")
-        # A user of that name would be the root's own session, from which nobody is kept apart.
+        # A broker user of that name would get the root session, which is not isolated.
         if named and self._topics.isolated and sender == ROOT_SESSION:
             return None
         if not SESSION_ID.fullmatch(sender):
@@ -154,14 +154,14 @@ class Intake:
         )
 
     def _safe_response_topic(self, topic: str | None, session_id: str) -> str | None:
-        """Return a topic that a reply may go to: never one of ours, nor a wildcard or `$SYS`.
+        """Return the response topic if replies may go there, else None.
 
-        Of an isolated session only one below its own `response`: the broker would let the service
-        write where the session itself may not.
+        Not allowed are the service's own topics, wildcards and `$SYS`. An isolated session may only
+        use topics below its own `response`: the service may write where the session may not.
         """
         if not topic or len(topic) > MAX_RESPONSE_TOPIC or set(topic) & set("+#"):
             return None
-        # For these the broker would end the connection, again and again.
+        # The broker would close the connection at each attempt to publish to these.
         if not topic.isprintable() or topic.count("/") >= MAX_RESPONSE_LEVELS:
             return None
         own = topic == self._topics.base or topic.startswith(f"{self._topics.base}/")
@@ -171,19 +171,19 @@ class Intake:
         return None if topic.startswith("$") or (own and not replies) else topic
 
     async def _carry_out(self, command: Command, origin: Origin) -> None:
-        """Act and answer, or only answer again.
+        """Carry out a command and reply; to a repeated one, send the earlier reply again.
 
-        Whether it was answered already is asked once: in the transaction, or before what comes
-        ahead of it. Not in both: what `prepare` has begun must be ended by `run`, and messages are
-        handled one at a time, so that no other one answers this request in between.
+        The earlier reply is looked up once: in the transaction, or before the admission check and
+        `prepare`. Not in both: `run` must finish what `prepare` has begun. Messages are handled one
+        at a time, so no other one can answer this request in between.
         """
         head = Head(command.command_name, origin.request_id)
         restricted = self._context.is_restricted(origin.session_id)
-        asked_before = restricted or command.prepares
+        looked_up_before = restricted or command.prepares
         known: str | None = None
         prepared: Any = None
         try:
-            if asked_before:
+            if looked_up_before:
                 known = await self._store.read(partial(_known_reply, origin=origin))
             if known is None and restricted:
                 self._admission.check(command, origin.session_id)
@@ -191,8 +191,8 @@ class Intake:
                 prepared = await command.prepare(self._context, origin)
 
             def act(tx: Tx) -> str:
-                """Return the reply, or `LATER`."""
-                reply = known if asked_before else _known_reply(tx, origin)
+                """Return the payload of the reply, or `LATER`."""
+                reply = known if looked_up_before else _known_reply(tx, origin)
                 return self._run(tx, command, origin, prepared) if reply is None else reply
 
             if command.reads:
@@ -204,7 +204,7 @@ class Intake:
         except CommandError as error:
             reply = _refusal(error, head)
         except StoreError as error:
-            logger.error("%s: the store can't be used: %s", head.command, error)  # noqa: TRY400 - no traceback for a lost volume
+            logger.error("%s: the store can't be used: %s", head.command, error)  # noqa: TRY400 - a lost volume needs no traceback
             reply = _refusal(_unavailable(error, begun=command.prepares), head)
         except MediaripError:
             raise
@@ -215,15 +215,15 @@ class Intake:
         await self._answer(origin, reply)
 
     async def _answer(self, origin: Origin, reply: str) -> None:
-        """Publish a reply that nothing keeps."""
+        """Publish a reply that is not in the outbox."""
         await self._respond(self._topics.of(origin.session_id).response, reply, None)
         if origin.response_topic:
             await self._respond(origin.response_topic, reply, origin.correlation)
 
-    # In a transaction
+    # Called in a transaction
 
     def _run(self, tx: Tx, command: Command, origin: Origin, prepared: Any) -> str:
-        """Carry out a command that was not answered yet; return its reply, or `LATER`."""
+        """Carry out a command that has no reply yet; return its reply, or `LATER`."""
         name, request_id = command.command_name, origin.request_id
         try:
             with tx.savepoint():
@@ -251,7 +251,7 @@ class Intake:
 
 
 def _known_reply(tx: Tx, origin: Origin) -> str | None:
-    """Return the reply that this request, or this delivery, got already; None where it got none."""
+    """Return the earlier reply to this request or to this delivery, if any."""
     if origin.request_id:
         known = tx.reply_to_request(origin.session_id, origin.request_id)
         if known is not None:
@@ -262,27 +262,27 @@ def _known_reply(tx: Tx, origin: Origin) -> str | None:
 
 
 def _refusal(error: MediaripError, head: Head) -> str:
-    """Return the reply that tells of an error, and log it."""
+    """Return the reply for an error, and log it."""
     reply = Refused.of(error, head.command, head.request_id).model_dump_json()
     logger.info("refused: %s", reply[:400])
     return reply
 
 
 def _unavailable(error: StoreError, *, begun: bool) -> CommandError:
-    """Return the error for a command that the store could not take."""
-    done = "a part may be done" if begun else "nothing was done"
+    """Return the error for a command that failed with a `StoreError`."""
+    outcome = "a part may be done" if begun else "nothing was done"
     if error.kind is StoreProblem.FULL:
-        text = f"The volume is full; {done}. Free some space, then try again."
+        text = f"The volume is full; {outcome}. Free some space, then try again."
     else:
         text = (
-            f"The store on the volume can't be used right now; {done}. Try again when the volume "
-            "is back."
+            f"The store on the volume can't be used right now; {outcome}. Try again when the "
+            "volume is back."
         )
     return CommandError(ErrorCode.STORAGE_UNAVAILABLE, text)
 
 
 def _no_session(sender: str) -> CommandError:
-    """Return why a topic's session can't be one."""
+    """Return the error for a session's name that is not allowed."""
     if sender == ROOT_SESSION:
         return CommandError(
             ErrorCode.FORBIDDEN,

@@ -37,7 +37,7 @@ class Cancel(Referring):
     command: Literal["cancel"] = "cancel"
 
     def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> OneJob | ManyJobs:
-        """Cancel it, or all that have not ended."""
+        """Cancel the job, or all unfinished ones."""
         return context.each(tx, self.id, origin, ACTIVE | WAITING, context.jobs.cancel)
 
 
@@ -48,11 +48,11 @@ class Retry(Referring):
 
     command: Literal["retry"] = "retry"
     status: Literal["failed", "cancelled"] | None = Field(
-        None, description="With `all`: only those that ended in this way."
+        None, description="With `all`: only jobs with this status."
     )
 
     def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> OneJob | ManyJobs:
-        """Queue it, or all that failed or were cancelled."""
+        """Queue the job, or all failed or cancelled ones."""
         statuses = frozenset({JobStatus(self.status)}) if self.status else RETRIED
         return context.each(tx, self.id, origin, statuses, context.jobs.retry)
 
@@ -66,20 +66,20 @@ class Delete(Referring):
     files: bool = Field(default=False, description="Remove its files, too.")
 
     async def prepare(self, context: Context, origin: Origin) -> frozenset[str] | None:
-        """Remove the files before the rows that name them: a kill between leaves no orphan.
+        """Remove the files before the rows that name them: a kill in between leaves no orphan.
 
-        What is left of a move that was begun goes in any case: it is no file of theirs yet.
-        Return the ids of the jobs whose files are gone; None where files stay.
+        Remains of an unfinished move are removed even if the files stay. Return the ids of the jobs
+        whose files were removed; None if files stay.
         """
 
-        def look(tx: Tx) -> tuple[list[str], list[JobFile]]:
+        def read(tx: Tx) -> tuple[list[str], list[JobFile]]:
             if not self.files and not tx.planned_jobs():
                 return [], []
             ids = self._chosen(tx, context, origin)
             owned = tx.owned_files(ids)
             return ids, [file for file in owned if self.files or file.temp_path]
 
-        ids, files = await context.store.read(look)
+        ids, files = await context.store.read(read)
         for file in files:
             try:
                 await threads.call(remove_owned, context.root, file)
@@ -94,7 +94,7 @@ class Delete(Referring):
     def run(
         self, tx: Tx, context: Context, origin: Origin, emptied: frozenset[str] | None
     ) -> OneJob | ManyJobs:
-        """Delete jobs; where files go, too, only those whose files have gone."""
+        """Delete jobs; with `files`, only those whose files `prepare` has removed."""
         if self.id == "all" or emptied is None:
             kept = tx.kept()
 
@@ -104,19 +104,21 @@ class Delete(Referring):
             delete = context.jobs.delete
             return context.each(tx, self.id, origin, TERMINAL, delete, spared=spared)
         if emptied:
-            job = context.find(tx, next(iter(emptied)), origin)  # `last` may be another one by now
+            job = context.find(
+                tx, next(iter(emptied)), origin
+            )  # `last` may mean another job by now
         else:
             job = context.find(tx, self.id, origin)
             if job.status in TERMINAL:
                 raise CommandError(
                     ErrorCode.INVALID_TRANSITION,
-                    "The job ended this moment. Delete it again.",
+                    "The job ended just now. Delete it again.",
                     field="id",
                 )
         return OneJob.of(context.jobs.delete(tx, job))
 
     def _chosen(self, tx: Tx, context: Context, origin: Origin) -> list[str]:
-        """Return the ids of the jobs that would go now."""
+        """Return the ids of the jobs that would be deleted now."""
         if self.id == "all":
             kept, scope = tx.kept(), context.scope(origin.session_id)
             ended = tx.jobs(statuses=TERMINAL, session_id=scope, limit=MANY)
@@ -126,15 +128,15 @@ class Delete(Referring):
 
 
 class Keep(Referring):
-    """Let retention and `delete all` leave a job and its files alone, or not any more."""
+    """Protect a job and its files from retention and `delete all`, or end that."""
 
     example: ClassVar = {"id": "last"}
 
     command: Literal["keep"] = "keep"
-    keep: bool = Field(default=True, description="False takes it back.")
+    keep: bool = Field(default=True, description="False ends the protection.")
 
     def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> OneJob | ManyJobs:
-        """Mark it, or all."""
+        """Mark the job, or all jobs."""
 
         def keep(tx: Tx, job: Job) -> Job:
             return context.jobs.keep(tx, job, keep=self.keep)
@@ -149,14 +151,14 @@ class Cleared(Accepted):
 
 
 class Clear(MaybeReferring):
-    """Hide finished jobs from `jobs`; they and their files are kept."""
+    """Hide finished jobs from `jobs`; they and their files stay."""
 
     example: ClassVar = {"id": "all"}
 
     command: Literal["clear"] = "clear"
 
     def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> Cleared:
-        """Hide it, or all."""
+        """Hide the job, or all finished ones."""
         job_id = None
         if self.id not in {None, "all"}:
             job = context.find(tx, self.id or "", origin)
@@ -179,7 +181,7 @@ class Prioritize(Referring):
     priority: Priority = Field(Priority.HIGH, description="`high`, `normal` or `low`.")
 
     def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> OneJob | ManyJobs:
-        """Give it, or all that wait, another priority."""
+        """Change the job's priority, or that of all waiting jobs."""
 
         def prioritize(tx: Tx, job: Job) -> Job:
             return context.jobs.prioritize(tx, job, self.priority)
@@ -188,33 +190,35 @@ class Prioritize(Referring):
 
 
 class ListedJobs(Accepted):
-    """Jobs, the newest first."""
+    """Jobs, newest first."""
 
     jobs: list[Job]
     count: int
 
     @classmethod
     def of(cls, jobs: list[Job]) -> ListedJobs:
-        """Return the reply with jobs."""
+        """Return the reply for jobs."""
         return cls(jobs=jobs, count=len(jobs))
 
 
 class List(Command):
-    """Return jobs, the newest first."""
+    """Return jobs, newest first."""
 
     example: ClassVar = {"status": ["queued", "downloading"], "limit": 10}
     reads = True
 
     command: Literal["list"] = "list"
-    status: tuple[JobStatus, ...] | JobStatus | None = Field(None, description="One, or a list.")
-    session_id: texts.Line | None = Field(None, description="Only this session's.")
-    limit: int = Field(50, ge=1, le=MAX_LISTED, description="How many.")
+    status: tuple[JobStatus, ...] | JobStatus | None = Field(
+        None, description="A status or a list."
+    )
+    session_id: texts.Line | None = Field(None, description="Only jobs of this session.")
+    limit: int = Field(50, ge=1, le=MAX_LISTED, description="How many jobs.")
     before: When | JobRef | None = Field(
-        None, description="Older than this: a time, or a job's id (for the next page)."
+        None, description="Only jobs older than this: a time, or a job's id (for the next page)."
     )
 
     def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> ListedJobs:
-        """Look them up."""
+        """Read the jobs; an isolated session gets only its own."""
         statuses = (self.status,) if isinstance(self.status, JobStatus) else self.status or ()
         before = self.before
         jobs = tx.jobs(
@@ -235,7 +239,7 @@ class Get(Referring):
     command: Literal["get"] = "get"
 
     def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> OneJob | ListedJobs:
-        """Look it up; with `all` the newest ones."""
+        """Read the job; for `all`, the newest ones."""
         if self.id == "all":
             scope = context.scope(origin.session_id)
             return ListedJobs.of(tx.jobs(session_id=scope, limit=MAX_LISTED))

@@ -1,4 +1,4 @@
-"""What arrives on a command topic, made a command: JSON, or the plain text that a person types."""
+"""Parses the payload of a command topic: JSON, or plain text typed by a person."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from mediarip_mqtt.commands.setting_commands import ChangeSettings
 from mediarip_mqtt.contract import texts
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 
-NAME_LENGTH: Final = 64  # characters of a command's name, or of a key, in a refusal
-DEFAULT: Final = "download"  # what plain text, and an object without `command`, is
+NAME_LENGTH: Final = 64  # characters of a command's name or a key that an error repeats
+DEFAULT: Final = "download"  # the command if neither topic nor payload names one
 _REQUEST_ID: Final[TypeAdapter[str]] = TypeAdapter(RequestId)
 _CASE_FREE: Final = ("quality", "media_type", "output_format", "priority", "on_duplicate", "status")
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
-_LENIENT: Final = json.JSONDecoder(strict=False)  # takes control characters in texts
+_LENIENT: Final = json.JSONDecoder(strict=False)  # allows control characters in strings
 
 
 @dataclass(frozen=True)
 class Head:
-    """Which command a message is and its request id: what a reply repeats, also a refusal.
+    """The command's name and request id, which every reply repeats.
 
-    Both are fit to be published, and None where the message does not tell.
+    Both are safe to publish; None if the message does not have them.
     """
 
     command: str | None
@@ -35,11 +35,11 @@ class Head:
 
 
 def read_head(payload: bytes, name: str | None) -> Head:
-    """Return the head of a message, as far as it can be read; ``name`` is what its topic says.
+    """Return the head of a message, even of an invalid one; ``name`` is the one in the topic.
 
-    ``payload`` may be the beginning of one, hold bytes that are not UTF-8, or end in the middle.
+    ``payload`` may be truncated and may contain bytes that are not UTF-8.
     """
-    # Unreadable bytes become lone surrogates, which no name and no request id may hold.
+    # Invalid bytes become lone surrogates, which names and request ids must not contain.
     text = payload.decode("utf-8", "surrogateescape").removeprefix("\ufeff").strip()
     members: dict[str, Any] = {}
     complete = False
@@ -56,33 +56,34 @@ def read_head(payload: bytes, name: str | None) -> Head:
 
 
 def _members(text: str) -> tuple[dict[str, Any], bool]:
-    """Return the members of a JSON object as far as it can be read, and whether it is complete."""
-    found: dict[str, Any] = {}
-    place = 1
+    """Return the members of a possibly truncated JSON object, and whether it is complete."""
+    members: dict[str, Any] = {}
+    position = 1
     try:
         while True:
-            place = _skip_space(text, place)
-            if text[place] == "}" and not found:
-                return found, True
-            key, place = _LENIENT.raw_decode(text, place)
-            place = _skip_space(text, place)
-            if text[place] != ":" or not isinstance(key, str):
-                return found, False
-            value, place = _LENIENT.raw_decode(text, _skip_space(text, place + 1))
-            place = _skip_space(text, place)
-            end = text[place : place + 1]
-            if end in {",", "}"} or isinstance(value, str):  # else it may be a part of a number
-                found[key] = value
-            if end != ",":
-                return found, end == "}"
-            place += 1
+            position = _skip_space(text, position)
+            if text[position] == "}" and not members:
+                return members, True
+            key, position = _LENIENT.raw_decode(text, position)
+            position = _skip_space(text, position)
+            if text[position] != ":" or not isinstance(key, str):
+                return members, False
+            value, position = _LENIENT.raw_decode(text, _skip_space(text, position + 1))
+            position = _skip_space(text, position)
+            delimiter = text[position : position + 1]
+            # Without a delimiter a number may be truncated.
+            if delimiter in {",", "}"} or isinstance(value, str):
+                members[key] = value
+            if delimiter != ",":
+                return members, delimiter == "}"
+            position += 1
     except (ValueError, IndexError, RecursionError):
-        return found, False
+        return members, False
 
 
-def _skip_space(text: str, place: int) -> int:
-    match = _SPACE.match(text, place)
-    return match.end() if match else place
+def _skip_space(text: str, position: int) -> int:
+    match = _SPACE.match(text, position)
+    return match.end() if match else position
 
 
 def _request_id(value: object) -> str | None:
@@ -93,7 +94,7 @@ def _request_id(value: object) -> str | None:
 
 
 def parse(payload: bytes, name: str | None) -> Command:
-    """Return the command that a payload is; ``name`` is what its topic says.
+    """Return the command in a payload; ``name`` is the one in the topic.
 
     Raises `CommandError`.
     """
@@ -125,21 +126,21 @@ def parse_setting(payload: bytes, key: str) -> Command:
 
 
 def _json(text: str) -> dict[str, Any] | str:
-    """Return an object where the text is one; else the text, out of its quotes."""
+    """Return a JSON object or string decoded; any other text as it is."""
     if not text.startswith(("{", "[", '"')):
         return text
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         if not text.startswith("{"):
-            return text  # "[Official] some title" are search words
-        place = (
+            return text  # search words, e.g. "[Official] some title"
+        position = (
             f" at line {error.lineno}, column {error.colno}"
             if isinstance(error, json.JSONDecodeError)
             else ""
         )
         raise CommandError(
-            ErrorCode.INVALID_JSON, f"The payload is not valid JSON{place}."
+            ErrorCode.INVALID_JSON, f"The payload is not valid JSON{position}."
         ) from None
     if not isinstance(value, dict | str):
         raise CommandError(ErrorCode.INVALID_PAYLOAD, "The payload must be text or a JSON object.")
@@ -156,7 +157,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _encodable(value: dict[str, Any] | str) -> bool:
-    """Whether all texts can be written as UTF-8 and hold no NUL."""
+    """Whether all strings can be encoded as UTF-8 and contain no NUL."""
     try:
         encoded = json.dumps(value, ensure_ascii=False)
         encoded.encode("utf-8")
@@ -207,8 +208,8 @@ def _validate(cls: type[Command], fields: dict[str, Any]) -> Command:
 
 def _explain(error: ValidationError, cls: type[Command]) -> CommandError:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    name, place = cls.command_name, [str(part) for part in first["loc"]]
-    key = place[0] if place else name
+    name, path = cls.command_name, [str(part) for part in first["loc"]]
+    key = path[0] if path else name
     if first["type"] == "extra_forbidden":
         known = ", ".join(sorted(cls.model_fields))
         text = f"`{name}` does not know {key[:NAME_LENGTH]!r}. It knows: {known}."

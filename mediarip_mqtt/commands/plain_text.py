@@ -1,4 +1,4 @@
-"""Text that people and their phones send where a URL is meant, repaired where that is certain."""
+"""Repairs URLs as people and phones send them, if only one URL can be meant."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _BROKEN_SCHEME: Final = re.compile(r"^(https?)(?::/?|/{1,2}|//:)(?=[^/:\s])", re
 _BARE_HOST: Final = re.compile(
     r"^(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,30}[A-Za-z]{2,63}/\S+$"
 )
-# Bounded, for a sender chooses the text: else "searchsearch..." would be tried at every "search".
+# Bounded against quadratic backtracking: a sender could send "searchsearch...".
 _OTHER_SCHEME: Final = re.compile(
     r"^(?:[a-z][a-z0-9+.-]{0,30}:/"
     r"|(?:file|data|javascript|about|blob|mailto|ftp|[a-z0-9]{0,20}search\w{0,20}):)",
     re.IGNORECASE,
 )
-# A cookies.txt by its header, or by a line of it; the tabs may have become spaces on the way.
+# A cookies.txt: its header or one of its lines; tabs may have become spaces in transit.
 _COOKIES: Final = re.compile(
     r"^#[^\n]*HTTP Cookie File"
     r"|^\S+[ \t]+(?:TRUE|FALSE)[ \t]+/\S*[ \t]+(?:TRUE|FALSE)[ \t]+\d+(?:\.\d+)?[ \t]+\S",
@@ -30,22 +30,22 @@ _COOKIES: Final = re.compile(
 _TRAILING: Final = ".,;:!?\"')>]}"
 
 
-def repair_url(text: str) -> str | None:  # noqa: PLR0911 - one for each form
-    """Return the one URL that a text can mean; None where it is something else, as search words.
+def repair_url(text: str) -> str | None:  # noqa: PLR0911 - one for each kind of text
+    """Return the only URL that a text can mean; None for other text, such as search words.
 
-    Voice and phones send ``https//host``, a missing scheme, a shared "title https://…". What has
-    more than `MAX_TEXT` characters is returned as it is, and refused as too long a URL.
+    Voice assistants and phones send ``https//host``, no scheme, or a shared "title https://…". A
+    text of more than `MAX_TEXT` characters is returned unchanged, and later refused as too long.
     """
-    if len(text) > MAX_TEXT:  # a normal form takes the square of that
+    if len(text) > MAX_TEXT:  # normalization is quadratic
         return text
     text = unicodedata.normalize("NFC", text).strip(f"{texts.MARKS} \t\r\n").strip("<>").strip()
     if _OTHER_SCHEME.match(text) and not text.lower().startswith(("http:/", "https:/")):
-        return text  # kept as it is: the check of URLs says what is wrong with it
-    found = _URL_IN_TEXT.findall(text)
-    if len(found) == 1 and not text.lower().startswith(("http://", "https://")):
-        return str(found[0]).rstrip(_TRAILING)
+        return text  # unchanged: `check_url` reports what is wrong with it
+    urls = _URL_IN_TEXT.findall(text)
+    if len(urls) == 1 and not text.lower().startswith(("http://", "https://")):
+        return str(urls[0]).rstrip(_TRAILING)
     if text.lower().startswith(("http://", "https://")):
-        return text.split()[0].rstrip(",;\"'>") if len(found) == 1 else text
+        return text.split()[0].rstrip(",;\"'>") if len(urls) == 1 else text
     if not re.search(r"\s", text):
         if match := _BROKEN_SCHEME.match(text):
             return f"{match[1].lower()}://{text[match.end() :]}"
@@ -55,7 +55,7 @@ def repair_url(text: str) -> str | None:  # noqa: PLR0911 - one for each form
 
 
 def refuse_cookies(text: str) -> None:
-    """Raise `CommandError` for a cookies.txt: a search for it would publish what it holds."""
+    """Raise `CommandError` for a cookies.txt: used as search words, it would be published."""
     if _COOKIES.search(text):
         raise CommandError(
             ErrorCode.INVALID_PAYLOAD,

@@ -1,4 +1,4 @@
-"""All commands, found in the modules of their families."""
+"""All commands by name, collected from the modules of their families."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ FAMILIES: Final = (  # in the order of the generated docs
 
 
 def _commands(family: ModuleType) -> list[type[Command]]:
-    own = [
+    classes = [
         value
         for value in vars(family).values()
         if isinstance(value, type) and value.__module__ == family.__name__
     ]
-    return [cls for cls in own if issubclass(cls, Command) and cls.command_name]
+    return [cls for cls in classes if issubclass(cls, Command) and cls.command_name]
 
 
 CLASSES: Final[dict[str, type[Command]]] = {

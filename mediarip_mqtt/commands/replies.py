@@ -1,4 +1,4 @@
-"""The replies that commands of several families share; the others stand in their family's file."""
+"""Replies that several families of commands share; each family has its other replies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mediarip_mqtt.contract.models import Job
 class Accepted(Frozen):
     """The reply to a command that was carried out.
 
-    A command leaves `command` and `request_id` to whoever sends the reply.
+    `to_json` fills in `command` and `request_id`.
     """
 
     ok: Literal[True] = True
@@ -35,12 +35,12 @@ class OneJob(Accepted):
 
     @classmethod
     def of(cls, job: Job) -> Self:
-        """Return the reply with a job."""
+        """Return the reply for a job."""
         return cls(job_id=job.id, job=job)
 
 
 class ManyJobs(Accepted):
-    """The jobs that a command for all of them was carried out on."""
+    """The jobs on which a command for all jobs was carried out."""
 
     job_ids: list[str]
     count: int
@@ -50,20 +50,20 @@ class Reason(Frozen):
     """Why a command was refused."""
 
     code: ErrorCode
-    message: str = Field(description="For people: what is wrong, and what to do.")
-    field: str | None = Field(description="The key of the payload that is wrong.")
+    message: str = Field(description="For people: what is wrong and what to do.")
+    field: str | None = Field(description="The payload's key whose value is wrong.")
 
 
 class Refused(Frozen):
-    """The reply to a command that was refused, and changed nothing."""
+    """The reply to a command that was refused."""
 
     ok: Literal[False] = False
-    command: str | None = Field(description="Null where the payload does not tell.")
+    command: str | None = Field(description="Null if the payload does not say.")
     request_id: str | None = Field(description="As sent.")
     error: Reason
 
     @classmethod
     def of(cls, error: MediaripError, command: str | None, request_id: str | None) -> Self:
-        """Return the reply that tells of an error."""
+        """Return the reply for an error."""
         reason = Reason(code=error.code, message=error.message, field=error.field)
         return cls(command=command, request_id=request_id, error=reason)

@@ -22,13 +22,13 @@ EndedStatus = Literal["completed", "failed", "cancelled"]
 
 
 class Removed(PurgeReport, Accepted):
-    """The jobs that were removed, or would be."""
+    """The jobs that were removed, or would be removed."""
 
 
 class Purge(Command):
     """Remove finished jobs by age, number and size, as retention does.
 
-    A job goes where any of the rules that are named says so; none named: `purge.max_age`.
+    A job is removed if one of the given rules applies to it; without a rule: `purge.max_age`.
     """
 
     example: ClassVar = {"older_than": 604800, "status": "completed", "dry_run": True}
@@ -39,27 +39,27 @@ class Purge(Command):
         ge=0,
         le=100 * 365 * 86400,
         allow_inf_nan=False,
-        description="Seconds since its end.",
+        description="Seconds since the job ended.",
     )
     keep_newest: int | None = Field(
-        None, ge=0, le=10**9, description="So many stay, the newest ones."
+        None, ge=0, le=10**9, description="How many of the newest jobs stay."
     )
     max_total_size: Size | None = Field(
         None,
-        description="Bytes, or text as `500G`: the oldest go until the files of the rest fit.",
+        description="Bytes, or text such as `500G`: the oldest go until the files of the rest fit.",
     )
     status: tuple[EndedStatus, ...] | EndedStatus | None = Field(
-        None, description="Only `completed`, `failed` or `cancelled` ones, or a list; else all."
+        None,
+        description="Only `completed`, `failed` or `cancelled` ones, or a list; default: all.",
     )
     files: bool | None = Field(
         None,
-        description="Remove their files, too; where it is left out `purge.files`, and true with "
-        "`max_total_size`.",
+        description="Remove their files, too. Default: `purge.files`; true with `max_total_size`.",
     )
-    dry_run: bool = Field(default=False, description="Only tell which would go.")
+    dry_run: bool = Field(default=False, description="Only report which would be removed.")
 
     async def prepare(self, context: Context, origin: Origin) -> PurgeRun:
-        """Remove in small transactions what goes; the last jobs go in the reply's own."""
+        """Remove all but the last chunk of jobs, in small transactions."""
         files = self.files
         if files is None:
             files = context.settings.purge.files or self.max_total_size is not None
@@ -68,16 +68,16 @@ class Purge(Command):
         return await work(self._rule(context, origin), files=files)
 
     def run(self, tx: Tx, context: Context, origin: Origin, purge: PurgeRun) -> Removed:
-        """Remove the rest, and answer."""
+        """Remove the last chunk in the transaction of the reply."""
         return Removed(**dict(context.retention.finish(tx, purge, origin.session_id)))
 
     def _rule(self, context: Context, origin: Origin) -> Rule:
-        named = (self.status,) if isinstance(self.status, str) else self.status
+        statuses = (self.status,) if isinstance(self.status, str) else self.status
         age = self.older_than
         if age is None and self.keep_newest is None and self.max_total_size is None:
             age = context.settings.purge.max_age
         return Rule(
-            statuses=TERMINAL if named is None else frozenset(map(JobStatus, named)),
+            statuses=TERMINAL if statuses is None else frozenset(map(JobStatus, statuses)),
             session_id=context.scope(origin.session_id),
             before=None if age is None else origin.at - timedelta(seconds=age),
             keep_newest=self.keep_newest,

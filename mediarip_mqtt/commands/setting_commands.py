@@ -21,14 +21,14 @@ logger = logging.getLogger(__name__)
 
 
 class SettingValues(Accepted):
-    """Every runtime setting's value, and what it may be."""
+    """The value of every runtime setting, and its allowed values."""
 
     settings: dict[str, Any]
     details: dict[str, SettingDetail]
 
 
 class ChangeSettings(Command):
-    """Read runtime settings, or set those that are named."""
+    """Read runtime settings, or set those in the payload."""
 
     example: ClassVar = {"max_concurrent": 2, "default_quality": "1080p"}
 
@@ -37,16 +37,17 @@ class ChangeSettings(Command):
 
     @classmethod
     def from_object(cls, fields: dict[str, Any]) -> dict[str, Any]:
-        """Take every key but a command's own as a setting."""
-        own = {key: fields[key] for key in ("command", "request_id") if key in fields}
-        return own | {"values": {key: one for key, one in fields.items() if key not in own}}
+        """Treat every key except `command` and `request_id` as a setting."""
+        reserved = {key: fields[key] for key in ("command", "request_id") if key in fields}
+        values = {key: value for key, value in fields.items() if key not in reserved}
+        return reserved | {"values": values}
 
     def concerns_all(self) -> bool:
-        """Whether it changes something."""
+        """Whether it changes a setting; reading concerns nobody else."""
         return bool(self.values)
 
     def run(self, tx: Tx, context: Context, _origin: Origin, _: None) -> SettingValues:
-        """Keep the new values; they are in force once they are committed."""
+        """Store the new values; `committed` applies them."""
         preferences = context.preferences
         checked = {key: preferences.check(key, value) for key, value in self.values.items()}
         if "default_preset" in checked:
@@ -62,14 +63,14 @@ class ChangeSettings(Command):
         )
 
     def refused(self, tx: Tx, context: Context) -> None:
-        """Publish the settings again, so that a control shows the truth."""
+        """Publish the settings again: a control in Home Assistant may show the refused value."""
         known = context.preferences.values()
         tx.changes.settings.update(PREFIX + key for key in self.values if key in known)
 
     async def committed(self, context: Context) -> None:
-        """Let the new values have their effect."""
+        """Apply the new values."""
         try:
             context.preferences.restore(await context.store.read(lambda tx: tx.config()))
             context.settings_changed()
         except StoreError as error:
-            logger.warning("settings: committed, and in force at the next start: %s", error)
+            logger.warning("settings: stored, but applied only at the next start: %s", error)

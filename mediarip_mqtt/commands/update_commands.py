@@ -12,17 +12,17 @@ from mediarip_mqtt.commands.replies import Accepted
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 from mediarip_mqtt.store import Tx
 
-# Of the store's table `config`: set while an update is asked for and not done.
+# In the store's table `config`; set while a requested update is not done.
 UPDATE_KEY: Final = "ytdlp_update"
-UPDATE_CHECK: Final = "check"  # its value where only a look at the package index is
+UPDATE_CHECK: Final = "check"  # its value if only the package index is to be checked
 
 
 class UpdateStarted(Accepted):
-    """Whether an update begins; the event `ytdlp_updated` tells how it ended."""
+    """Whether an update starts; the event `ytdlp_updated` reports its end."""
 
     started: bool
     installed: str
-    latest: str | None = Field(description="Null where the package index was not asked yet.")
+    latest: str | None = Field(description="Null if the package index was not checked yet.")
 
 
 class UpdateYtdlp(Command):
@@ -32,15 +32,17 @@ class UpdateYtdlp(Command):
     main_argument = "action"
 
     command: Literal["update_ytdlp"] = "update_ytdlp"
-    action: Literal["install"] = Field("install", description="What Home Assistant's button says.")
-    check: bool = Field(default=False, description="Only look whether there is a newer one.")
+    action: Literal["install"] = Field(
+        "install", description="Sent by Home Assistant's update entity."
+    )
+    check: bool = Field(default=False, description="Only check whether there is a newer version.")
 
     def concerns_all(self) -> bool:
-        """Every session's downloads use it."""
+        """All sessions use the same yt-dlp."""
         return True
 
     def run(self, tx: Tx, context: Context, _origin: Origin, _: None) -> UpdateStarted:
-        """Ask for it; `service.ytdlp_update` does it."""
+        """Store the request; `service.ytdlp_update` carries it out."""
         if tx.config().get(UPDATE_KEY):
             raise CommandError(
                 ErrorCode.INVALID_TRANSITION,

@@ -1,8 +1,7 @@
 """Publishes the device for Home Assistant's MQTT discovery, and removes outdated entities.
 
-The store keeps the discovery topics in use, to clear them after a change of the node id or the
-discovery prefix. The broker's retained messages are read, too, to remove the entities of earlier
-versions.
+The store keeps the discovery topics in use, so that they can be cleared after a change of the node
+id or the discovery prefix. Retained messages are read, too, to remove entities of earlier versions.
 """
 
 from __future__ import annotations
@@ -123,16 +122,16 @@ class Discovery:
         remembered = await self._remembered()
         if config:
             await self._remember({*remembered, self.topic})
-        retained = await self._ours(link, remembered)
-        before = retained.pop(self.topic, {})
+        retained = await self._own_messages(link, remembered)
+        previous = retained.pop(self.topic, {})
         for topic in {*retained, *remembered} - {self.topic}:
             logger.info("homeassistant: clearing the outdated discovery topic %s", topic)
             await link.publish(topic, "", retain=True)
         if config:
-            if removal := _removal(before, config):
+            if removal := _removal(previous, config):
                 await self._publish(link, removal)
             await self._publish(link, config)
-        elif before or self.topic in remembered:
+        elif previous or self.topic in remembered:
             await link.publish(self.topic, "", retain=True)
         await self._remember({self.topic} if config else set())
 
@@ -149,7 +148,7 @@ class Discovery:
     async def _publish(self, link: Broker, config: dict[str, Any]) -> None:
         await link.publish(self.topic, dumps(config), retain=True)
 
-    async def _ours(self, link: Broker, remembered: set[str]) -> dict[str, dict[str, Any]]:
+    async def _own_messages(self, link: Broker, remembered: set[str]) -> dict[str, dict[str, Any]]:
         """Return this device's retained discovery messages by topic."""
         prefix, node = self._settings.discovery_prefix, self._mqtt.node_id
         filters = {self.topic, f"{prefix}/+/{node}/config", f"{prefix}/+/{node}/+/config"}
@@ -204,12 +203,12 @@ def _platforms(config: dict[str, Any]) -> dict[str, str]:
     return {key: platform for key, platform in platforms.items() if isinstance(platform, str)}
 
 
-def _removal(before: dict[str, Any], config: dict[str, Any]) -> dict[str, Any] | None:
+def _removal(previous: dict[str, Any], config: dict[str, Any]) -> dict[str, Any] | None:
     """Return the message that removes outdated entities; None if there are none.
 
     It adds no entity: a trigger with a new key would collide with the one that it replaces.
     """
-    old, new = _platforms(before), _platforms(config)
+    old, new = _platforms(previous), _platforms(config)
     gone = {
         key: {"platform": platform} for key, platform in old.items() if new.get(key) != platform
     }

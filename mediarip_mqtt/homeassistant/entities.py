@@ -36,7 +36,7 @@ class Entity:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-# Progress in steps of ten percent: `jobs` changes every two seconds, which the recorder must not.
+# Progress in steps of 10 %: `jobs` changes every two seconds, too often for the recorder.
 _JOBS: Final = """\
 {% set ns = namespace(jobs=[]) %}
 {% for job in value_json.active + value_json.queued + value_json.finished %}

@@ -42,8 +42,8 @@ class Pictures:
 
     def follow(self, state: State) -> None:
         """Choose the job from the payload of `state`."""
-        shown = state.current if state.current.id else state.last_completed
-        wanted = (shown.id, shown.thumbnail) if shown else (None, None)
+        job = state.current if state.current.id else state.last_completed
+        wanted = (job.id, job.thumbnail) if job else (None, None)
         if wanted != self._wanted:
             self._wanted = wanted
             self._wake.set()

@@ -1,4 +1,4 @@
-"""Pages that the process may have crashed on: they are read one at a time, and given up at last."""
+"""Pages that may have crashed the process: read one at a time, and given up after `CRASHES`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def suspects(tx: Tx) -> tuple[list[str], list[str]]:
     Their pages are read one at a time, so that a crash counts for one of them only. A job that
     would fail with the next crash runs last: it may only have run at the same time as the cause.
     """
-    found = tx.suspects()
-    reading = any(status is JobStatus.EXTRACTING for _, _, status in found)
-    held = [job_id for job_id, _, _ in found] if reading else []
-    return held, [job_id for job_id, crashes, _ in found if crashes == CRASHES - 1]
+    rows = tx.suspects()
+    reading = any(status is JobStatus.EXTRACTING for _, _, status in rows)
+    held = [job_id for job_id, _, _ in rows] if reading else []
+    return held, [job_id for job_id, crashes, _ in rows if crashes == CRASHES - 1]

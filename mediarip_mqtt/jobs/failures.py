@@ -1,4 +1,4 @@
-"""What an error means to a job, and which failed jobs keep their partial files."""
+"""Which failed jobs keep their partial files, and the error of a stalled attempt."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 from mediarip_mqtt.contract.models import TERMINAL, Job, JobStatus
 from mediarip_mqtt.store import Tx
 
-# After these nothing is kept: the space is needed, or the files may be the cause.
+# No partial files are kept after these: the space is needed, or the files may be the cause.
 SPOILED: Final = frozenset({ErrorCode.DISK_FULL, ErrorCode.POSTPROCESSING, ErrorCode.INTERNAL})
 
 
@@ -23,12 +23,12 @@ def with_partials(tx: Tx) -> set[str]:
     unfinished = tx.jobs(statuses=waiting, limit=1_000_000)
     failed = tx.jobs(statuses={JobStatus.FAILED}, limit=10_000)
     kept = {job.id for job in failed if resumable(job)}
-    # Planned moves, too: the files that are left tell later which ones were moved.
+    # Planned moves, too: the remaining temporary files show which ones were moved.
     return {job.id for job in unfinished} | kept | tx.planned_jobs()
 
 
 def stalled(seconds: float) -> DownloadError:
-    """Return the error of an attempt without progress for some seconds."""
+    """Error for an attempt that made no progress for that long."""
     return DownloadError(
         ErrorCode.TIMEOUT,
         f"Nothing moved for {seconds:.0f} s (downloads.stall_timeout): the site sends nothing, or "

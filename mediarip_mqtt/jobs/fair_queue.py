@@ -17,7 +17,7 @@ class Turns:
     """Remembers when each session was served.
 
     ``slots`` returns the number of slots. If there are several, no session gets all of them, even
-    while it is alone: endless downloads would block the sessions that come later.
+    if no other one waits: its endless downloads would block later sessions.
     """
 
     def __init__(self, *, fair: bool, slots: Callable[[], int] | None = None) -> None:
@@ -40,13 +40,13 @@ class Turns:
         # A playlist runs as long as its items do, but needs no slot.
         busy = Counter(job.session_id for job in tx.running() if job.items is None)
         most = max(1, self._slots() - 1) if self._slots else None
-        found: list[Job] = []
+        jobs: list[Job] = []
         for session in sorted(
             tx.waiting_sessions(), key=lambda name: (busy[name], self.last_of(name))
         ):
-            if len(found) < limit and (most is None or busy[session] < most):
-                found += tx.due(now, excluded, limit - len(found), [session], busy_sites)
-        return found
+            if len(jobs) < limit and (most is None or busy[session] < most):
+                jobs += tx.due(now, excluded, limit - len(jobs), [session], busy_sites)
+        return jobs
 
     def last_of(self, session_id: str) -> int:
         """Return the number of a session's last turn; 0 if it had none recently."""

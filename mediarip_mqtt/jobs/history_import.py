@@ -1,4 +1,4 @@
-"""Takes finished jobs over from elsewhere: shown as history, and owners of no file."""
+"""Imports finished jobs from elsewhere: shown as history, without files of their own."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from mediarip_mqtt.store import Tx
 class NotTaken(Frozen):
     """A record that was not imported."""
 
-    index: int = Field(description="Its place in `jobs`, from 0.")
+    index: int = Field(description="Its index in `jobs`, from 0.")
     code: ErrorCode
     message: str
 
 
 class TakenOver(Frozen):
-    """What became of the records of an import."""
+    """The result of an import."""
 
     imported: int = Field(description="Jobs that are new.")
-    skipped: int = Field(description="Jobs that were there already.")
+    skipped: int = Field(description="Jobs that the store has already.")
     refused: list[NotTaken]
     dry_run: bool
 
 
 @dataclass(frozen=True)
 class Importing:
-    """An import into one session; ``scope`` is the session beyond which nothing is seen."""
+    """An import into one session; only jobs of the session ``scope`` are visible (None: all)."""
 
     settings: Settings
     session_id: str
@@ -46,9 +46,9 @@ class Importing:
     dry_run: bool = False
 
     def take(self, tx: Tx, records: Sequence[Record]) -> TakenOver:
-        """Add the jobs that are not there yet; return the counts, and why others were refused.
+        """Add the jobs that the store does not have; return the counts and the refusals.
 
-        Nothing is written into the table of files, so that no end of such a job removes one.
+        Nothing is written to the table of files: deleting an imported job must not remove a file.
         """
         imported, known = 0, 0
         refused: list[NotTaken] = []
@@ -74,7 +74,7 @@ class Importing:
         fits = (
             parent is not None
             and parent.items is not None
-            and parent.status in TERMINAL  # an item must not change what becomes of a playlist
+            and parent.status in TERMINAL  # an item must not change how a playlist ends
             and parent.session_id == self.session_id
         )
         job = record.job(job_id, self.session_id, url, self.now)
@@ -85,15 +85,16 @@ class Importing:
         tx.insert(job, is_playlist=record.is_playlist)
 
     def _url(self, url: str) -> str:
-        """Return a URL that a retry may use, too; what a search was made of stays as it is."""
+        """Return a URL that a retry may use; the URL of a search stays unchanged."""
         prefix = self.settings.downloads.search_prefix
-        search = not prefix.startswith(("http://", "https://")) and url.startswith(prefix or "\0")
-        if search and not texts.UNFIT.search(url):
+        is_web = prefix.startswith(("http://", "https://"))
+        is_search = not is_web and url.startswith(prefix or "\0")
+        if is_search and not texts.UNFIT.search(url):
             return url
         return check_url(url, self.settings.security)
 
     def _free_id(self, tx: Tx, record: Record) -> str | None:
-        """Return the id that a job gets; None where it is there already."""
+        """Return the id for the job; None if the store has the job already."""
         for job_id in record.ids(self.session_id):
             known = tx.job(job_id)
             if known is None:

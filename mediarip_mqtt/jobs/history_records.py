@@ -1,4 +1,4 @@
-"""A finished job as a record of history: what an import takes, from anywhere."""
+"""Finished jobs as records of history, the input of an import."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def _cut(limit: int, value: object) -> object:
-    """Return a path without what JSON and SQLite do not carry, at most so long."""
+    """Remove characters that JSON or SQLite can't store, and truncate."""
     if not isinstance(value, str):
         return value
     return value.encode("utf-8", "ignore").decode().replace("\0", "").strip()[:limit] or None
 
 
 def _clean(limit: int, value: object) -> object:
-    """Return of a text what is fit to be shown, at most so long."""
+    """Strip unprintable characters and truncate."""
     return texts.clean(value, limit) or None if isinstance(value, str) else value
 
 
@@ -41,10 +41,10 @@ Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_
 Line = Annotated[str | None, BeforeValidator(partial(_clean, 200))]
 Long = Annotated[str | None, BeforeValidator(partial(_clean, 1000))]
 Link = Annotated[str | None, BeforeValidator(partial(_cut, 4096))]
-# What of a path is not fit to be shown makes it no path of ours: `names.below_root`.
+# Unprintable characters stay: `names.below_root` rejects such a path.
 Folder = Annotated[str | None, BeforeValidator(partial(_cut, 1000))]
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
-# Bounded, for years near 1 and 9999 can't be turned into UTC.
+# Bounded: years near 1 and 9999 can't be converted to UTC.
 Moment = Annotated[
     AwareDatetime,
     Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(2200, 1, 1, tzinfo=UTC)),
@@ -53,12 +53,12 @@ Moment = Annotated[
 
 
 class Wanted(DownloadOptions):
-    """What was asked for: the part of a record that a download takes, too."""
+    """The requested options: fields that a record shares with a download."""
 
     url: Url
     preset: Line = None
     folder: Folder = None
-    # Dropped: a retry would use it, and nobody has checked it.
+    # Dropped: a retry would use it unchecked.
     output_template: Annotated[None, BeforeValidator(lambda _: None)] = None
     category: Line = None
     tags: tuple[texts.Line, ...] = Field((), max_length=20)
@@ -89,18 +89,18 @@ class Record(Wanted):
     completed_at: Moment
 
     def ids(self, session_id: str) -> list[str]:
-        """Return the ids that the job may get in a session: its own, else one that its facts give.
+        """Return the ids that the job may get: its own if valid, then one derived from its data.
 
         The same record gives the same ids at every import.
         """
-        facts = f"{session_id}\n{self.url}\n{utc_iso(self.completed_at)}"
+        identity = f"{session_id}\n{self.url}\n{utc_iso(self.completed_at)}"
         own = (self.id or "").lower()
-        made = str(uuid.uuid5(NAMESPACE, facts))
-        return [own, made] if _UUID.fullmatch(own) else [made]
+        derived = str(uuid.uuid5(NAMESPACE, identity))
+        return [own, derived] if _UUID.fullmatch(own) else [derived]
 
     def job(self, job_id: str, session_id: str, url: str, now: datetime) -> Job:
-        """Return the job; its times are not in the future, and its paths below the root."""
-        done = self.status == "completed"
+        """Return the job; times in the future and paths outside the root are corrected."""
+        is_completed = self.status == "completed"
         ended = min(self.completed_at, now)
         copied = self.model_dump(
             exclude={"id", "is_playlist", "url", "created_at", "started_at", "completed_at"}
@@ -113,7 +113,7 @@ class Record(Wanted):
                 "url": url,
                 "filename": names.below_root(self.filename),
                 "folder": names.below_root(self.folder),
-                "progress_percent": 100.0 if done else 0.0,
+                "progress_percent": 100.0 if is_completed else 0.0,
                 "created_at": min(self.created_at or ended, ended),
                 "started_at": self.started_at and min(self.started_at, ended),
                 "completed_at": ended,
@@ -122,6 +122,6 @@ class Record(Wanted):
 
 
 def fields_of(job: dict[str, Any]) -> dict[str, Any]:
-    """Return what a record takes of a job as the service publishes it."""
+    """Convert a job as the service publishes it to the fields of a record."""
     known = {key: job[key] for key in Record.model_fields if job.get(key) is not None}
     return known | {"is_playlist": job.get("items") is not None}

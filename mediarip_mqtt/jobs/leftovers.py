@@ -1,4 +1,4 @@
-"""Removes what ended jobs left on the volume: temporary files, and moves that were begun."""
+"""Removes what ended jobs left on the volume: temporary files and unfinished moves."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ logger = logging.getLogger(__name__)
 
 
 class Leftovers:
-    """Looks at each job that changed; does something only if the job has ended or is gone.
+    """Cleans up after each changed job that has ended or is gone.
 
-    ``in_use`` tells whether a job's thread may still write; ``cleaned`` is called after each job.
+    ``in_use`` returns whether a job's thread may still write; ``cleaned`` is called after each job.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts it joins
+    def __init__(  # noqa: PLR0913 - its dependencies
         self,
         store: Store,
         steps: Sequence[Step],
@@ -46,12 +46,12 @@ class Leftovers:
         self.cleaning: set[str] = set()  # jobs that must not be claimed at this moment
 
     def look_at(self, job_ids: Iterable[str]) -> None:
-        """Look at jobs soon; call it again when a job that was in use has ended."""
+        """Check jobs soon; call it again when a job that was in use has ended."""
         self._jobs.update(job_ids)
         self._changed.set()
 
     def wake(self) -> None:
-        """Try again what failed, or end if the service ends."""
+        """Retry failed cleanups; at shutdown, let `run` return."""
         self._changed.set()
 
     async def sweep(self) -> None:
@@ -68,8 +68,8 @@ class Leftovers:
         while not self._ending.is_set():
             await self._changed.wait()
             self._changed.clear()
-            todo, self._jobs = self._jobs, set()
-            for job_id in todo:
+            changed_jobs, self._jobs = self._jobs, set()
+            for job_id in changed_jobs:
                 if not self._in_use(job_id):
                     await self._try(job_id)
 
@@ -82,7 +82,7 @@ class Leftovers:
             logger.warning("job %s: its temporary files can't be removed: %s", job_id, error)
         finally:
             self.cleaning.discard(job_id)
-            self._cleaned()  # it may be in the queue, and was not claimed meanwhile
+            self._cleaned()  # the job may be in the queue; it could not be claimed meanwhile
 
     async def _clean_up(self, job_id: str) -> None:
         job = await self._store.read(partial(Tx.job, job_id=job_id))

@@ -48,9 +48,9 @@ class Limits:
 
     def busy_sites(self, running: Iterable[Job]) -> dict[str, bool]:
         """Return for each site whether it must wait now; empty if none must."""
-        count = Counter(self._site(job) for job in running)
+        running_on = Counter(self._site(job) for job in running)
         busy = {
-            site: bool(limit.max_concurrent and count[site] >= limit.max_concurrent)
+            site: bool(limit.max_concurrent and running_on[site] >= limit.max_concurrent)
             or self._pause_left(site) > 0
             for site, limit in self._sites.items()
         }
@@ -58,12 +58,13 @@ class Limits:
 
     def next_start(self) -> float | None:
         """Return the seconds until the first site's pause ends, or None."""
-        pauses = [left for site in self._started if (left := self._pause_left(site)) > 0]
+        pauses = [pause for site in self._started if (pause := self._pause_left(site)) > 0]
         return min(pauses, default=None)
 
     def _pause_left(self, site: str) -> float:
-        began = self._started.get(site)
-        return 0.0 if began is None else began + self._sites[site].pause - time.monotonic()
+        if (started_at := self._started.get(site)) is None:
+            return 0.0
+        return started_at + self._sites[site].pause - time.monotonic()
 
     def _site(self, job: Job) -> str | None:
         return site_of(host_of(job.url), self._sites)

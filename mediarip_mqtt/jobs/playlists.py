@@ -1,4 +1,4 @@
-"""Playlists: the jobs of their items, which of them a retry repeats, and how a playlist ends."""
+"""Playlists: jobs for the items, the items that a retry repeats, and how a playlist ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.models import Entry, Items, Job, JobStatus
 from mediarip_mqtt.store import Tx
 
-# Levels of playlists in playlists: a channel has tabs, and these have playlists.
+# Levels of nested playlists: a channel has tabs, and tabs have playlists.
 DEPTH: Final = 3
 RETRIED: Final = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 _INHERITED: Final = frozenset(
@@ -56,7 +56,7 @@ def no_room(setting: str) -> DownloadError:
 
 
 def warning(taken: int, found: int, setting: str) -> str | None:
-    """Return the warning of a playlist that did not fit into the queue."""
+    """Return the warning if not all items fitted into the queue."""
     if taken == found:
         return None
     return (
@@ -66,13 +66,13 @@ def warning(taken: int, found: int, setting: str) -> str | None:
 
 
 def to_retry(tx: Tx, job: Job) -> list[Job]:
-    """Return the failed and cancelled jobs below a playlist, without playlists of such jobs."""
+    """Return the failed and cancelled jobs below a playlist, but no playlist that contains one."""
     family = tx.descendants(job.id)
-    above: set[str | None] = set()
+    parents: set[str | None] = set()
     for item in reversed(family):  # children before parents
-        if item.status in RETRIED or item.id in above:
-            above.add(item.parent_id)
-    return [item for item in family if item.status in RETRIED and item.id not in above]
+        if item.status in RETRIED or item.id in parents:
+            parents.add(item.parent_id)
+    return [item for item in family if item.status in RETRIED and item.id not in parents]
 
 
 def end_of(items: Items) -> tuple[JobStatus, type[events.JobEvent], dict[str, str]]:

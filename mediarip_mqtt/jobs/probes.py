@@ -1,4 +1,4 @@
-"""Answers `probe`: reads a page for the one who asks, beside the downloads."""
+"""Reads pages for the command `probe`, independent of the download slots."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from mediarip_mqtt.jobs.slot import Slot
 from mediarip_mqtt.store import Probe, Store, Tx
 
 PROBES: Final = 2  # at once
-PROBE_TIME: Final = 120.0
+PROBE_TIME: Final = 120.0  # seconds
 
 logger = logging.getLogger(__name__)
 
 
 class ExtractPage(Protocol):
-    """Runs the engine's `extract` in a thread that is watched."""
+    """Runs the engine's `extract` in a thread of a slot."""
 
     def __call__(self, slot: Slot, function: Callable[[], Extraction]) -> Awaitable[Extraction]:
-        """Run; raises `Stopped` where the slot was stopped."""
+        """Return the page; raises `Stopped` if the slot was stopped."""
 
 
 class CommitAnswer(Protocol):
-    """Writes, and tries again until the store takes it."""
+    """Commits a reply, repeated until the store can be written."""
 
     def __call__(self, function: Callable[[Tx], None]) -> Awaitable[None]:
-        """Write."""
+        """Run ``function`` in a transaction; raises `StoreError` at shutdown only."""
 
 
 class Answer(Protocol):
     """Writes the reply to a probe: what the page offers, or why it could not be read."""
 
-    def __call__(self, tx: Tx, probe: Probe, found: MediaInfo | MediaripError, /) -> None:
-        """Write."""
+    def __call__(self, tx: Tx, probe: Probe, result: MediaInfo | MediaripError, /) -> None:
+        """Write it in the caller's transaction."""
 
 
 class Probing:
     """Reads the pages of the probes that wait in the store."""
 
-    def __init__(  # noqa: PLR0913 - the parts it joins
+    def __init__(  # noqa: PLR0913 - its dependencies
         self,
         store: Store,
         engine: Engine,
@@ -71,10 +71,10 @@ class Probing:
         self._ending = ending
         self._clock = clock
         self._turns = Turns(fair=topics.isolated)
-        self._running: dict[int, str] = {}  # the probes under way, and whose they are
+        self._running: dict[int, str] = {}  # running probes: id to session
 
     async def start(self, group: asyncio.TaskGroup) -> None:
-        """Begin what waits, as many at once as may run."""
+        """Start waiting probes, up to `PROBES` at once."""
         waiting = await self._store.read(lambda tx: tx.probes())
         while len(self._running) < PROBES and (probe := self._next(waiting)) is not None:
             self._running[probe.id] = probe.session_id
@@ -82,38 +82,38 @@ class Probing:
             group.create_task(self._probe(probe), name=f"probe-{probe.id}")
 
     def _next(self, waiting: list[Probe]) -> Probe | None:
-        """Return the oldest that waits; of isolated sessions that of the one whose turn it is.
+        """Return the oldest waiting probe; isolated sessions take turns.
 
-        Of one isolated session only one is under way: pages that never answer would hold all.
+        An isolated session has only one running probe: otherwise its slow pages could occupy all.
         """
-        left = [one for one in waiting if one.id not in self._running]
+        startable = [probe for probe in waiting if probe.id not in self._running]
         if not self._topics.isolated:
-            return next(iter(left), None)
+            return next(iter(startable), None)
         busy = set(self._running.values())
         return min(
-            (one for one in left if one.session_id not in busy),
-            key=lambda one: (self._turns.last_of(one.session_id), one.id),
+            (probe for probe in startable if probe.session_id not in busy),
+            key=lambda probe: (self._turns.last_of(probe.session_id), probe.id),
             default=None,
         )
 
     async def _probe(self, probe: Probe) -> None:
         try:
-            found = await self._look(probe)
+            result = await self._read_page(probe)
 
             def answer(tx: Tx) -> None:
                 tx.end_probe(probe.id)
-                self._answer(tx, probe, found)
+                self._answer(tx, probe, result)
 
             await self._commit(answer)
         except Stopped:
-            return  # it stays in the store and is answered after the restart
+            return  # stays in the store; answered after the restart
         except Exception:
             logger.exception("probe of %s: its answer could not be written", probe.url)
         finally:
             self._running.pop(probe.id, None)
             self._done()
 
-    async def _look(self, probe: Probe) -> MediaInfo | MediaripError:
+    async def _read_page(self, probe: Probe) -> MediaInfo | MediaripError:
         job = Job(
             id=f"probe-{probe.id}",
             session_id=probe.session_id,

@@ -1,8 +1,8 @@
 """The progress of running jobs, from their threads to the store and the broker.
 
-Every throttle of progress is here: how often it is saved, when a job has moved enough to publish
-it, and how many messages of a job may be sent. Progress is published only after its commit: a kill
-in between would otherwise make it fall.
+All throttling of progress is here: how often it is saved, how much it must change to be published,
+and how many messages a job may send. Progress is published only after its commit: otherwise it
+could fall after a kill.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ from mediarip_mqtt.volume import files
 # Percent of the whole job, and seconds.
 SAVE_STEP: Final = 0.5
 SAVE_INTERVAL: Final = 0.2  # between two commits for all jobs together
-SLOW_SAVE_INTERVAL: Final = 1.0  # the same where each commit waits for the disk, or for a NAS
+SLOW_SAVE_INTERVAL: Final = 1.0  # the same if each commit waits for a disk or NAS
 PUBLISH_STEP: Final = 1.0
-PUBLISH_AGE: Final = 2.0  # of the last message, after which a smaller step is published
-STATE_INTERVAL: Final = 2.0  # between two `job/<id>/state` and two summaries for mere progress
-MESSAGES: Final = 5  # that one job may send within the window
-MESSAGE_WINDOW: Final = 1.25  # the contract's second, and a margin: messages are not equally fast
+PUBLISH_AGE: Final = 2.0  # seconds after the last message; then a smaller step is published
+STATE_INTERVAL: Final = 2.0  # between two `job/<id>/state`, or summaries, for mere progress
+MESSAGES: Final = 5  # per job and window
+MESSAGE_WINDOW: Final = 1.25  # the contract's second plus a margin for latency
 WATCH_INTERVAL: Final = 5.0  # between two checks for stalled jobs
 
 logger = logging.getLogger(__name__)
 
 
 class MessageLimit:
-    """Allows `MESSAGES` progress messages of a job in any `MESSAGE_WINDOW`, over all phases."""
+    """Allows each job `MESSAGES` progress messages in any `MESSAGE_WINDOW`."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        # When the job's last messages were sent; the job that sent the newest one is the last.
+        # Job id to the times of its last messages; ordered by the newest one.
         self._sent_at: OrderedDict[str, deque[float]] = OrderedDict()
 
     def wait(self, job_id: str) -> float:
-        """Return the seconds until the job's next message may be sent; 0 where it may be now."""
+        """Return the seconds until the job's next message may be sent; 0 if it may be sent now."""
         sent_at = self._sent_at.get(job_id)
         if sent_at is None or len(sent_at) < MESSAGES:
             return 0.0
@@ -66,9 +66,9 @@ class MessageLimit:
 
 
 class ProgressTracker:
-    """Takes the reports of the jobs in ``slots`` (job id to `Slot`), saves and publishes them."""
+    """Saves and publishes the progress of the jobs in ``slots`` (job id to `Slot`)."""
 
-    def __init__(  # noqa: PLR0913 - the parts it joins
+    def __init__(  # noqa: PLR0913 - its dependencies
         self,
         store: Store,
         publisher: Publisher,
@@ -91,7 +91,7 @@ class ProgressTracker:
     def reporter(self, slot: Slot) -> Callable[[Report], None]:
         """Return the function that a job's threads call with each report.
 
-        It only overwrites the last report, and wakes the event loop where that has taken the last.
+        It only overwrites the last report, and wakes the event loop if that one was already taken.
         """
         loop = asyncio.get_running_loop()
 
@@ -104,7 +104,7 @@ class ProgressTracker:
         return report
 
     async def save_continuously(self) -> None:
-        """Save progress as it is reported, that of all jobs in one transaction; then publish it."""
+        """Save reported progress, all jobs in one transaction; then publish it."""
         interval = SAVE_INTERVAL if self._store.has_log else SLOW_SAVE_INTERVAL
         while not self._ending.is_set():
             await self._reported.wait()
@@ -117,10 +117,10 @@ class ProgressTracker:
                 await self.save(*due)
             await asyncio.sleep(interval)
             if any(slot.moved_since(slot.saved) for slot in self._slots.values()):
-                self._reported.set()  # a step too small for now is saved once it is old enough
+                self._reported.set()  # small steps are saved once they are old enough
 
     async def save(self, *slots: Slot) -> None:
-        """Commit the newest progress of jobs; publish that of those that still run.
+        """Commit the newest progress of jobs; publish it for those that still run.
 
         A failure is only logged: the next report is saved again.
         """
@@ -143,7 +143,7 @@ class ProgressTracker:
             if slot.job.id not in saved:
                 continue
             before, slot.saved = slot.saved, progress
-            # The publisher would keep the progress of a job that has ended for ever.
+            # The publisher would keep the progress of an ended job forever.
             if not slot.stopped.is_set() and slot.job.id in self._slots:
                 self._publish(slot, progress, before)
                 sessions.add(slot.job.session_id)
@@ -151,7 +151,7 @@ class ProgressTracker:
             self._publisher.mark_summaries(sessions, STATE_INTERVAL)
 
     def stopped(self, slot: Slot) -> None:
-        """Publish what the store says of a job that no longer runs."""
+        """Publish the stored progress of a job that no longer runs."""
         job_id, session = slot.job.id, slot.job.session_id
         self._publisher.drop_live(job_id)
         # The transaction that ended the job has marked its state.
@@ -166,7 +166,7 @@ class ProgressTracker:
         if _must_be_published(slot, progress, now):
             slot.published, slot.published_at = progress, now
             self._publisher.mark(JobProgressTopic(job_id, session))
-        # A new phase at once: nothing else may change for minutes.
+        # Publish a new phase at once: nothing else may change for minutes.
         same_phase = before is not None and before.phase == progress.phase
         self._publisher.mark_within(
             JobStateTopic(job_id, session), STATE_INTERVAL if same_phase else 0.0
@@ -200,7 +200,7 @@ class ProgressTracker:
 def _save(tx: Tx, rows: list[Progress]) -> set[str]:
     """Save progress; return the ids of the jobs whose progress is saved.
 
-    A job that a command has just paused or cancelled takes none, though its thread still runs.
+    Not saved: a job that a command has just paused or cancelled, though its thread still runs.
     """
     tx.save_progress(rows)
     jobs = [tx.job(progress.id) for progress in rows]
@@ -215,7 +215,7 @@ def _must_be_saved(slot: Slot, now: float) -> bool:
         return True
     if progress.progress_percent - saved.progress_percent >= SAVE_STEP:
         return True
-    # To be published, it has to be in the store.
+    # Only saved progress is published.
     return slot.moved_since(saved) and now - slot.published_at >= PUBLISH_AGE
 
 

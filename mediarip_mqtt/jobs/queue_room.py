@@ -1,4 +1,4 @@
-"""How many more jobs may wait in the queue, by the settings."""
+"""How many more jobs the limits of the queue allow."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from mediarip_mqtt.store import Tx
 
 
 def room(tx: Tx, session_id: str, preferences: Preferences, *, isolated: bool) -> tuple[int, str]:
-    """Return how many more jobs of a session may wait, and the setting that limits it."""
-    bounds: list[tuple[str | None, str]] = [(None, "queue_limit")]
+    """Return how many more jobs of a session may wait, and the setting that limits this."""
+    limits: list[tuple[str | None, str]] = [(None, "queue_limit")]
     if isolated and session_id != ROOT_SESSION:
-        bounds.append((session_id, "session_queue_limit"))
+        limits.append((session_id, "session_queue_limit"))
     rooms = []
-    for scope, setting in bounds:
+    for scope, setting in limits:
         counts = tx.counts(scope)
         waiting = sum(counts[status] for status in WAITING)
         rooms.append((getattr(preferences, setting) - waiting, setting))
@@ -23,7 +23,7 @@ def room(tx: Tx, session_id: str, preferences: Preferences, *, isolated: bool) -
 
 
 def queue_full(waiting: int, setting: str) -> CommandError:
-    """Error for a job that the queue has no room for."""
+    """Error for a job when the queue is full."""
     return CommandError(
         ErrorCode.QUEUE_FULL,
         f"The queue is full: {waiting} jobs wait. Wait, cancel some, or raise the setting "

@@ -7,7 +7,7 @@ from typing import Final
 
 from mediarip_mqtt.engine.protocol import Extraction
 
-LIMIT: Final = 4  # pages; the oldest is dropped beyond that, and read again in its turn
+LIMIT: Final = 4  # pages; beyond that the oldest is dropped, and read again later
 
 
 class ReadAhead:

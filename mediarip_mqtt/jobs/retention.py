@@ -1,4 +1,4 @@
-"""Retention: finished jobs go by age, number and size, with their files where that is wanted."""
+"""Retention: removes finished jobs by age, number and size, optionally with their files."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.store import Store, Tx
 from mediarip_mqtt.volume.files import remove_owned
 
-CHUNK: Final = 100  # jobs that go in one transaction, so that others come in between
-NAMED: Final = 1000  # ids that a report names: 40 KB
-PRIVATE_AFTER: Final = 60.0  # seconds: who waits for the end of a download still sees it
+CHUNK: Final = 100  # jobs per transaction, so that other transactions get in between
+NAMED: Final = 1000  # ids in a report: 40 KB
+PRIVATE_AFTER: Final = 60.0  # seconds; clients that wait for a download's end still see it
 PRIVATE_REPLIES: Final = timedelta(hours=1)
 
 logger = logging.getLogger(__name__)
@@ -32,11 +32,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Rule:
-    """Which finished jobs go, of some statuses, of one session or of all.
+    """Which finished jobs to remove.
 
-    Those that ended before a moment; those beyond a number of newest ones; the oldest of those
-    whose files take more than a number of bytes together. None: not asked for. What is kept never
-    goes, and counts neither in number nor in size. A playlist counts as one job.
+    A job is removed if it ended before ``before``, if it is not one of the ``keep_newest`` newest,
+    or if its files and those of newer jobs exceed ``max_total_size`` bytes; None disables a limit.
+    Jobs protected by `keep` are never removed and not counted. A playlist counts as one job.
     """
 
     statuses: frozenset[JobStatus] = TERMINAL
@@ -46,33 +46,33 @@ class Rule:
     max_total_size: int | None = None
 
     def choose(self, tx: Tx) -> list[str]:
-        """Return the ids of the jobs that go, the oldest first."""
-        going, total = [], 0
+        """Return the ids of the jobs to remove, oldest first."""
+        chosen, total = [], 0
         for number, job in enumerate(tx.ended(self.statuses, self.session_id), start=1):
             total += job.size
             old = self.before is not None and job.completed_at <= self.before
             many = self.keep_newest is not None and number > self.keep_newest
             large = self.max_total_size is not None and job.size and total > self.max_total_size
             if old or many or large:
-                going.append(job.id)
-        return going[::-1]
+                chosen.append(job.id)
+        return chosen[::-1]
 
 
 class PurgeReport(Frozen):
-    """What a purge has removed, or would remove."""
+    """The result of a purge, or of its preview."""
 
-    removed: list[str] = Field(description="Their ids, 1000 at most.")
-    count: int = Field(description="All of them.")
-    files: int = Field(description="Files that went with them.")
+    removed: list[str] = Field(description="Ids of the jobs, at most 1000.")
+    count: int = Field(description="Number of all these jobs.")
+    files: int = Field(description="Number of removed files.")
     freed: int = Field(description="Bytes of those files.")
-    kept: int = Field(description="Finished jobs that are kept: `keep`.")
-    failed: int = Field(description="Jobs that stay, as a file of theirs can't be removed.")
+    kept: int = Field(description="Finished jobs protected by `keep`.")
+    failed: int = Field(description="Jobs that stay because one of their files can't be removed.")
     dry_run: bool
 
 
 @dataclass
 class PurgeRun:
-    """A purge under way: what has gone so far, and the ``rest`` that `Retention.finish` ends."""
+    """A running purge: what was removed so far, and the ``rest`` for `Retention.finish`."""
 
     rule: Rule
     files: bool
@@ -84,7 +84,7 @@ class PurgeRun:
     failed: int = 0  # jobs that stay because a file of theirs can't be removed
 
     def report(self, kept: int) -> PurgeReport:
-        """Return what to tell of it; ``kept`` is how many finished jobs `keep` protects."""
+        """Return the report; ``kept`` is the number of finished jobs protected by `keep`."""
         return PurgeReport(
             removed=self.removed[:NAMED],
             count=len(self.removed),
@@ -97,7 +97,7 @@ class PurgeRun:
 
 
 class Retention:
-    """Removes what a rule chooses: by the settings of the section `purge`, and on command."""
+    """Removes the jobs that a rule chooses: by the settings in `purge`, or on command."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class Retention:
         self._clock = clock
 
     async def purge(self) -> None:
-        """Remove what the settings say; tell it in an event and in the log."""
+        """Apply the settings; report it in an event and in the log."""
         rule = Rule(
             before=self._clock() - timedelta(seconds=self.settings.max_age),
             keep_newest=self.settings.max_count or None,
@@ -125,14 +125,14 @@ class Retention:
         report = await self._store.write(lambda tx: self.finish(tx, purge))
         if report.count:
             logger.info(
-                "purge: %d jobs and %d files went, %d bytes were freed",
+                "purge: removed %d jobs and %d files, %d bytes freed",
                 report.count,
                 report.files,
                 report.freed,
             )
 
     async def forget(self) -> None:
-        """In privacy mode: keep nothing of a job that ended, but for its files."""
+        """In privacy mode: remove all data of ended jobs except their files."""
         moment = self._clock()
         rule = Rule(before=moment - timedelta(seconds=PRIVATE_AFTER))
         purge = await self.begin(rule, files=False)
@@ -141,10 +141,10 @@ class Retention:
         await self._store.write(lambda tx: tx.forget_requests(moment - PRIVATE_REPLIES))
 
     async def begin(self, rule: Rule, *, files: bool) -> PurgeRun:
-        """Remove the chosen jobs, and their files where wanted, but for the last rows.
+        """Remove the chosen jobs, with ``files`` also their files, except the last chunk's rows.
 
-        Those go in the transaction that also holds the report, by `finish`. A kill in between
-        leaves jobs of which some have no file any more: the same purge again takes them.
+        `finish` removes those in the transaction that also has the report. A kill in between can
+        leave jobs without their files: the same purge, repeated, removes them.
         """
         purge = PurgeRun(rule, files)
         ids = await self._store.read(rule.choose)
@@ -152,25 +152,25 @@ class Retention:
         while True:
             chunk, ids = ids[:CHUNK], ids[CHUNK:]
             if files or planned:
-                chunk = [one for one in chunk if await self._remove_files(one, purge)]
+                chunk = [job_id for job_id in chunk if await self._remove_files(job_id, purge)]
             if not ids:
                 purge.rest = chunk
                 return purge
             purge.removed += await self._store.write(partial(self._delete, job_ids=chunk))
 
     async def preview(self, rule: Rule, *, files: bool) -> PurgeRun:
-        """Return what a purge would remove."""
+        """Return the purge that `begin` would make, without removing anything."""
         ids = await self._store.read(rule.choose)
         purge = PurgeRun(rule, files, dry_run=True, removed=ids)
         if files:
             owned = await self._store.read(lambda tx: tx.owned_files(ids))
-            found = [file for file in owned if not file.temp_path]
-            purge.files_removed = len(found)
-            purge.freed = sum(file.filesize for file in found)
+            placed = [file for file in owned if not file.temp_path]
+            purge.files_removed = len(placed)
+            purge.freed = sum(file.filesize for file in placed)
         return purge
 
     def finish(self, tx: Tx, purge: PurgeRun, session_id: str = ROOT_SESSION) -> PurgeReport:
-        """Remove the last rows; post the event `purged` where anything went; return the report."""
+        """Remove the last rows; emit `purged` if anything was removed; return the report."""
         # In a copy: the transaction may be run a second time.
         done = replace(purge, removed=[*purge.removed, *self._delete(tx, purge.rest)])
         report = done.report(tx.count_kept(purge.rule.statuses, purge.rule.session_id))
@@ -182,29 +182,29 @@ class Retention:
     async def _remove_files(self, job_id: str, purge: PurgeRun) -> bool:
         """Remove a job's files before the row that names them: a kill leaves no orphan.
 
-        Where files stay, only what is left of a move that was begun: it is no file of the job yet.
-        Return whether the job may go.
+        If files stay, remove only the remains of an unfinished move. Return False if a file can't
+        be removed: then the job stays.
         """
 
         def owned(tx: Tx) -> list[JobFile]:
-            found = tx.owned_files([job_id]) if self._purgeable(tx, job_id) else []
-            return [one for one in found if purge.files or one.temp_path]
+            files = tx.owned_files([job_id]) if self._purgeable(tx, job_id) else []
+            return [file for file in files if purge.files or file.temp_path]
 
         for file in await self._store.read(owned):
             try:
-                gone = await threads.call(remove_owned, self._root, file)
+                removed = await threads.call(remove_owned, self._root, file)
             except OSError as error:
                 logger.warning("purge: %s can't be removed: %s", file.filename, error.strerror)
                 purge.failed += 1
                 return False
-            purge.files_removed += gone
-            purge.freed += file.filesize * gone
+            purge.files_removed += removed
+            purge.freed += file.filesize * removed
         return True
 
     def _delete(self, tx: Tx, job_ids: list[str]) -> list[str]:
-        """Remove jobs, but for those that were kept or retried since they were chosen."""
-        there = [job for one in job_ids if (job := self._purgeable(tx, one))]
-        return [self._jobs.delete(tx, job).id for job in there]
+        """Remove jobs, except those that were kept or retried since they were chosen."""
+        purgeable = [job for job_id in job_ids if (job := self._purgeable(tx, job_id))]
+        return [self._jobs.delete(tx, job).id for job in purgeable]
 
     def _purgeable(self, tx: Tx, job_id: str) -> Job | None:
         job = tx.job(job_id)

@@ -41,7 +41,7 @@ from mediarip_mqtt.volume.storage_errors import file_error
 
 T = TypeVar("T")
 LOOKAHEAD: Final = 2  # pages that are read while all slots download
-LONGEST_WAIT: Final = 60.0  # seconds between two looks at the queue
+LONGEST_WAIT: Final = 60.0  # seconds between two checks of the queue
 SHORTEST_WAIT: Final = 0.05
 STORE_RETRY: Final = 2.0  # seconds
 
@@ -49,9 +49,9 @@ logger = logging.getLogger(__name__)
 
 
 class Runner:
-    """Owns everything that runs."""
+    """Claims jobs from the queue and runs their attempts."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the parts it joins
+    def __init__(  # noqa: PLR0913, PLR0917 - its dependencies
         self,
         store: Store,
         jobs: Jobs,
@@ -124,7 +124,7 @@ class Runner:
             clock=clock,
         )
         self.hold: PauseReason | None = None
-        self.looked_at = time.monotonic()  # when the queue was last looked at
+        self.looked_at = time.monotonic()  # when the queue was last checked
 
     @property
     def _stopping(self) -> bool:
@@ -136,20 +136,20 @@ class Runner:
         return len(self._threads.lost)
 
     def changed(self, changes: Changes) -> None:
-        """Look at what a transaction changed."""
+        """Check the queue and the leftovers after a transaction."""
         self._leftovers.look_at(changes.jobs)
         if changes.jobs or changes.queue or changes.probes or changes.settings:
             self._wake.set()
 
     def wake(self) -> None:
-        """Look at the queue again."""
+        """Check the queue again soon."""
         self._wake.set()
 
     async def recover(self) -> None:
         """Put interrupted jobs back into the queue, and remove the files of unknown ones."""
         interrupted = await self._store.write(self._jobs.recover)
         if interrupted:
-            logger.info("runner: %d interrupted jobs go on", len(interrupted))
+            logger.info("runner: put %d interrupted jobs back into the queue", len(interrupted))
         await self._leftovers.sweep()
 
     async def run(self) -> None:
@@ -174,7 +174,7 @@ class Runner:
                 slot.stop()
 
     async def drain(self, seconds: float) -> None:
-        """Wait until nothing runs, at most ``seconds``; set `hold` before, to start nothing new."""
+        """Wait up to ``seconds`` until nothing runs; set `hold` first, so that nothing starts."""
         if not await self._until_idle(seconds):
             logger.info("runner: %d downloads go on after the switch", len(self._slots))
 
@@ -207,7 +207,7 @@ class Runner:
         while not self._stopping:
             self.looked_at = time.monotonic()
             self._wake.clear()
-            moment = self._clock()  # before the claims: what becomes due meanwhile is not missed
+            moment = self._clock()  # before the claims: jobs may become due meanwhile
             due: datetime | None = None
             try:
                 await self._stop_inactive()
@@ -220,7 +220,7 @@ class Runner:
                 log("runner: the store can't be used (%s); trying again", error)
                 await asyncio.sleep(STORE_RETRY)
             except Exception:
-                # One job's bad row must not end all the others.
+                # One job's bad row must not stop all the others.
                 logger.exception("runner: the queue could not be read")
                 await asyncio.sleep(STORE_RETRY)
             await self._wait(due)
@@ -237,7 +237,7 @@ class Runner:
                 await self._wake.wait()
 
     async def _stop_inactive(self) -> None:
-        """Stop the threads of jobs that a command has taken out of work."""
+        """Stop the threads of jobs that are no longer active: paused, cancelled or deleted."""
         for job_id, slot in list(self._slots.items()):
             if not slot.stopped.is_set():
                 job = await self._store.read(partial(Tx.job, job_id=job_id))
@@ -270,18 +270,18 @@ class Runner:
     async def _start(self, group: asyncio.TaskGroup, *, ahead: bool) -> bool:
         depth = LOOKAHEAD if ahead else 1
         busy = self._limits.busy_sites(slot.job for slot in self._slots.values())
-        # An expired page counts as read only as long as its job waits: else all would be read anew
-        # every ten minutes.
+        # For reading ahead, an expired page counts as read: otherwise the pages of waiting jobs
+        # would be read again every ten minutes.
         has_page = self._ahead.has if ahead else self._ahead.has_fresh
 
         def claim(tx: Tx) -> Job | None:
-            # Evaluated in the transaction: a cleaning that has ended by then saw the old status.
+            # Evaluated in the transaction: a cleanup that has ended by then saw the old status.
             excluded = [*self._slots, *self._threads.lost, *self._leftovers.cleaning]
             return self._jobs.claim(tx, excluded, extracted=has_page, depth=depth, busy_sites=busy)
 
         job = await self._store.write(claim)
         if job is None or self._stopping:
-            return False  # `put_all_back`, which waits behind the claim, puts it back
+            return False  # `put_all_back` runs after the claim
         if self.hold is not None:  # set during the claim
             await self._store.write(lambda tx: self._jobs.put_back(tx, job.id))
             return False
@@ -299,10 +299,10 @@ class Runner:
         try:
             await self._attempt(slot)
         except StoreError as error:
-            # Only while the service ends: the next start puts the job back.
+            # Only at shutdown: the next start puts the job back.
             logger.warning("job %s: its end could not be written: %s", job_id, error)
         except Exception:
-            # One job's data must not end all the others.
+            # One job's data must not stop all the others.
             logger.exception("job %s: its end could not be written", job_id)
         finally:
             self._slots.pop(job_id, None)
@@ -349,7 +349,7 @@ class Runner:
                 return
 
     async def _first_step(self, work: Work) -> int:
-        """Return the index of the last step that can begin; discard what those behind it left."""
+        """Return the index of the last step that can begin; discard the results of later steps."""
         for index in range(len(self._steps) - 1, 0, -1):
             if await self._steps[index].can_begin(work):
                 return index
@@ -363,7 +363,7 @@ class Runner:
             await self._put_back(job_id)
             return
         if error.code is ErrorCode.DISK_FULL:
-            # Before all else: the store needs space for the outcome.
+            # First: the store needs space to write the outcome.
             await threads.call(discard_temp, self._temp, job_id)
         await self._progress.save(slot)
         job = await self._commit(lambda tx: self._jobs.fail(tx, job_id, error))
@@ -374,9 +374,9 @@ class Runner:
         await self._commit(lambda tx: self._jobs.put_back(tx, job_id))
 
     async def _commit(self, function: Callable[[Tx], T]) -> T:
-        """Write, and repeat that until it succeeds: an outcome must not be lost.
+        """Write, repeated until it succeeds: an outcome must not be lost.
 
-        Raises `StoreError` only once the service ends.
+        Raises `StoreError` only at shutdown.
         """
         log = logger.warning  # once
         while True:
@@ -400,5 +400,5 @@ class Runner:
         )
 
     def _thread_changed(self, job_id: str) -> None:
-        self._publisher.changed(Changes(queue=True))  # `state` has the number of lost threads
+        self._publisher.changed(Changes(queue=True))  # `state` shows the number of lost threads
         self._leftovers.look_at([job_id])

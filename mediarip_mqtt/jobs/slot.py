@@ -1,4 +1,4 @@
-"""A running job: the control of its thread, and its progress."""
+"""A running job: the control of its threads, and its progress."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ class Slot:
     saved: Progress | None = None  # the newest progress in the store
     published: Progress | None = None  # the newest progress marked for publication
     published_at: float = 0.0
-    ahead: bool = False  # only its page is read, while all slots download
+    ahead: bool = False  # only reads its page, while all slots are taken
     live: bool = False  # it records a live stream
     moved_at: float = field(default_factory=time.monotonic)
     temp_size: int = -1  # bytes in its temporary folder at the last check
     stalled: bool = False
-    interrupted: bool = False  # stopped through no fault of its own: it is resumed later
+    interrupted: bool = False  # stopped by the service; put back into the queue
 
     def stop(self) -> None:
-        """Stop the thread."""
+        """Ask the job's threads to stop; returns at once."""
         self.stopped.set()
         self.control.stop()
 
     def take_report(self, now: datetime) -> None:
-        """Make progress of the newest report; the percentage never falls."""
+        """Update `progress` from the newest report; the percentage never falls."""
         if not self.reported:
             return
-        self.reported = False  # first: a report that arrives from here on is taken next time
+        self.reported = False  # first: a report that arrives from now on is taken next time
         report = self.report
         if report is None:
             return

@@ -38,7 +38,7 @@ from mediarip_mqtt.jobs.fair_queue import Turns
 from mediarip_mqtt.jobs.queue_room import queue_full, room
 from mediarip_mqtt.store import Tx
 
-PREFIX_LENGTH: Final = 4  # characters of an id that may stand for it
+PREFIX_LENGTH: Final = 4  # minimum characters of an id's prefix
 RETRY_LIMIT: Final = 900.0  # seconds between two attempts
 MANY: Final = 1_000_000
 
@@ -158,11 +158,11 @@ class Jobs:
         if job.status is not JobStatus.PAUSED:
             raise _wrong_move(job, "resumed", "Only paused jobs can be.")
         paused = [job, *tx.descendants(job.id, {JobStatus.PAUSED})]
-        for held in paused:
-            is_playlist = held.items is not None
-            self._move(tx, held, JobStatus.DOWNLOADING if is_playlist else JobStatus.QUEUED)
-        for held in reversed(paused):
-            self._settle_parent(tx, held.id)  # its items may have ended meanwhile
+        for paused_job in paused:
+            is_playlist = paused_job.items is not None
+            self._move(tx, paused_job, JobStatus.DOWNLOADING if is_playlist else JobStatus.QUEUED)
+        for paused_job in reversed(paused):
+            self._settle_parent(tx, paused_job.id)  # its items may have ended meanwhile
         return tx.job(job.id) or job
 
     def prioritize(self, tx: Tx, job: Job, priority: Priority) -> Job:
@@ -179,28 +179,28 @@ class Jobs:
         ``scope`` limits it to one session's jobs. Raises `CommandError` for none or several.
         """
         if ref == "last":
-            found = tx.jobs(session_id=scope, top_level=True, limit=1)
+            matches = tx.jobs(session_id=scope, top_level=True, limit=1)
         elif ref == "current":
             running = tx.running(scope)
-            found = [job for job in running if job.items is None][:1] or running[:1]
+            matches = [job for job in running if job.items is None][:1] or running[:1]
         elif (job := tx.job(ref)) and scope in {None, job.session_id}:
             return job
         elif len(ref) >= PREFIX_LENGTH:
-            found = tx.jobs(session_id=scope, prefix=ref.lower(), limit=2)
+            matches = tx.jobs(session_id=scope, prefix=ref.lower(), limit=2)
         else:
-            found = []
-        if not found:
+            matches = []
+        if not matches:
             text = _NO_JOB.get(ref) or f"There is no job {ref[:40]!r}."
             raise CommandError(
                 ErrorCode.JOB_NOT_FOUND, f"{text} The command `list` shows the jobs.", field="id"
             )
-        if len(found) > 1:
+        if len(matches) > 1:
             raise CommandError(
                 ErrorCode.AMBIGUOUS_ID,
                 f"Several jobs' ids begin with {ref[:40]!r}. Give more characters.",
                 field="id",
             )
-        return found[0]
+        return matches[0]
 
     # For the runner and its steps
 
@@ -215,8 +215,8 @@ class Jobs:
     ) -> Job | None:
         """Begin an attempt of the next due job that is on no busy site.
 
-        ``extracted`` tells whether a job's page was read ahead. With a ``depth`` above 1 only pages
-        are read: take the first of the next ``depth`` jobs whose page was not.
+        ``extracted`` returns whether a job's page was read ahead. A ``depth`` above 1 is for
+        reading ahead: claim the first of the next ``depth`` jobs whose page was not read yet.
         """
         held, last = suspects(tx)
         excluded = [*excluded, *held]
@@ -226,8 +226,8 @@ class Jobs:
         job = next((item for item in due if depth == 1 or not extracted(item.id)), None)
         if job is None:
             return None
-        first = not extracted(job.id)
-        status = JobStatus.EXTRACTING if first else JobStatus.DOWNLOADING
+        must_extract = not extracted(job.id)
+        status = JobStatus.EXTRACTING if must_extract else JobStatus.DOWNLOADING
         claimed = self._move(
             tx,
             job,
@@ -237,9 +237,9 @@ class Jobs:
             next_retry_at=None,
             error_code=None,
             error_message=None,
-            **({"phase": Phase.EXTRACTING, "progress_at": self._clock()} if first else {}),
+            **({"phase": Phase.EXTRACTING, "progress_at": self._clock()} if must_extract else {}),
         )
-        if not first:
+        if not must_extract:
             self._turns.served(job.session_id)
         if job.started_at is None or job.attempt:
             self._emit(tx, events.JobStarted, claimed)
@@ -252,7 +252,7 @@ class Jobs:
             return None
         if status is not JobStatus.QUEUED:
             self._turns.served(job.session_id)
-        # QUEUED: it was read ahead, and the attempt begins with the download.
+        # QUEUED: the page was read ahead; the attempt begins with the download.
         attempt = max(0, job.attempt - 1) if status is JobStatus.QUEUED else job.attempt
         return self._move(
             tx,
@@ -273,12 +273,12 @@ class Jobs:
             return None
         known = {(item.url, item.playlist_items) for item in tx.jobs(parent_id=job.id, limit=MANY)}
         entries = [entry for entry in info.entries if (entry.url, entry.items) not in known]
-        left, setting = self._room(tx, job.session_id)
+        free, setting = self._room(tx, job.session_id)
         if len(tx.ancestors(job)) >= playlists.DEPTH:
             return self.fail(tx, job.id, playlists.too_deep())
-        if entries and left <= 0 and not known:
+        if entries and free <= 0 and not known:
             return self.fail(tx, job.id, playlists.no_room(setting))
-        taken = entries[: max(0, left)]
+        taken = entries[: max(0, free)]
         tx.update(
             job.id,
             is_playlist=True,
@@ -296,7 +296,7 @@ class Jobs:
         return parent
 
     def save_checkpoint(self, tx: Tx, job_id: str, step: str, data: str) -> Job | None:
-        """Keep what a step left, also of a paused job; return the job if it is still active."""
+        """Save a checkpoint, also of a paused job; return the job if it is still active."""
         job = tx.job(job_id)
         if job is None or job.status in TERMINAL:
             return None
@@ -347,12 +347,12 @@ class Jobs:
         if job is None:
             return None
         if error.code is not ErrorCode.STORAGE_UNAVAILABLE:
-            # Else the next attempt would go on with what has failed.
+            # Otherwise the next attempt would continue with what has failed.
             tx.forget_files(job_id)
             tx.forget_checkpoints(job_id)
         reason: dict[str, Any] = {"error_code": error.code, "error_message": error.message[:500]}
-        waited = self._clock() - (job.started_at or self._clock())
-        upcoming = error.begins and waited < self._upcoming_wait
+        elapsed = self._clock() - (job.started_at or self._clock())
+        upcoming = error.begins and elapsed < self._upcoming_wait
         if upcoming or (error.transient and job.attempt < job.max_attempts):
             if upcoming:  # doesn't count as an attempt
                 reason["attempt"] = max(0, job.attempt - 1)
@@ -380,7 +380,7 @@ class Jobs:
         return [queued for job in running if (queued := self.put_back(tx, job.id))]
 
     def recover(self, tx: Tx) -> list[Job]:
-        """Put the jobs that an unclean end interrupted back into the queue.
+        """Put the jobs that a crash or kill interrupted back into the queue.
 
         A job fails if the process has died `CRASHES` times while it read the job's page.
         """
@@ -389,7 +389,7 @@ class Jobs:
                 self.fail(tx, job.id, crashed())
         return self.put_all_back(tx)
 
-    # Inside
+    # Internal
 
     def _pause_one(self, tx: Tx, job: Job) -> Job:
         # A pause doesn't count as an attempt.
@@ -408,7 +408,7 @@ class Jobs:
             error_code=ErrorCode.CANCELLED,
             error_message="Cancelled on request.",
         )
-        tx.forget_checkpoints(job.id)  # its files go, too
+        tx.forget_checkpoints(job.id)  # its files are removed, too
         self._emit(tx, events.JobCancelled, cancelled)
         self._settle_parent(tx, job.parent_id)
         return cancelled
@@ -446,9 +446,9 @@ class Jobs:
         return room(tx, session_id, self._preferences, isolated=self._topics.isolated)
 
     def _refuse_full_queue(self, tx: Tx, session_id: str) -> None:
-        left, setting = self._room(tx, session_id)
-        if left <= 0:
-            raise queue_full(getattr(self._preferences, setting) - left, setting)
+        free, setting = self._room(tx, session_id)
+        if free <= 0:
+            raise queue_full(getattr(self._preferences, setting) - free, setting)
 
     def _backoff(self, attempt: int, retry_after: float | None) -> float:
         """Return the seconds until the next attempt: doubled each time, plus up to 25 % jitter."""
@@ -470,7 +470,7 @@ class Jobs:
 
 
 _NO_JOB: Final = {"last": "There is no job yet.", "current": "No job is running now."}
-# `is_playlist`: only known again once the page is read.
+# `is_playlist`: known again only once the page is read.
 _UNBEGUN: Final[dict[str, Any]] = {
     "attempt": 0,
     "started_at": None,

@@ -1,4 +1,4 @@
-"""The threads of running jobs; one that ignores its stop is given up, and its slot freed."""
+"""The threads of running jobs; one that ignores a stop is abandoned, and its slot freed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ logger = logging.getLogger(__name__)
 
 
 class WorkThreads:
-    """Runs blocking calls; ``changed`` is told when a job's thread is lost and when that ends."""
+    """Runs blocking calls; ``changed`` is called when a thread is lost and when a lost one ends."""
 
     def __init__(self, changed: Callable[[str], None]) -> None:
         self._changed = changed
-        self.lost: set[str] = set()  # jobs whose thread did not stop; they must not run again yet
+        self.lost: set[str] = set()  # jobs whose thread did not stop; not to be run until it ends
 
     async def run(self, slot: Slot, function: Callable[[], T]) -> T:
         """Run a blocking call in a new thread; raise `Stopped` if it ignores a stop of the slot."""

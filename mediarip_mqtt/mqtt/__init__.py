@@ -1,5 +1,5 @@
-"""The broker: one connection, the session on it, retained topics and the outbox.
+"""MQTT: the connection to the broker, the session, retained topics and the outbox.
 
-Uses `store` and `contract`; only `connection` imports aiomqtt and paho. `jobs` marks what changed,
-`service` runs the session, `cli` opens connections of its own.
+Uses `store` and `contract`; only `connection` imports aiomqtt and paho. `jobs` marks topics to
+publish, `service` runs the session, `cli` opens separate connections.
 """

@@ -1,7 +1,7 @@
-"""`state.current`: the running jobs in a few numbers that rarely change.
+"""`state.current`: a summary of the running jobs that rarely changes.
 
-Home Assistant records every change of a state. These change a few dozen times during a download of
-any size: the progress in steps of 5 %, speed and ETA with every second step.
+Home Assistant records every change of a state. These values change a few dozen times during a
+download of any size: the progress in steps of 5 %, speed and ETA with every second step.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Activity:
     def current(self, jobs: Sequence[tuple[Job, Progress | None]]) -> Current:
         """Return the longest-running job's title, and progress, speed and ETA of all jobs.
 
-        Without a job all are null, but for ``count`` and ``speed`` (0).
+        Without a job all are null except ``count`` and ``speed`` (0).
         """
         if not jobs:
             self._ids = ()
@@ -40,8 +40,8 @@ class Activity:
         ids = tuple(job.id for job, _ in jobs)
         percents = [(progress or job).progress_percent for job, progress in jobs]
         step = int(sum(percents) / len(percents)) // STEP * STEP
-        speeds = [live.speed for _, live in jobs if live and live.speed is not None]
-        etas = [live.eta for _, live in jobs if live and live.eta is not None]
+        speeds = [progress.speed for _, progress in jobs if progress and progress.speed is not None]
+        etas = [progress.eta for _, progress in jobs if progress and progress.eta is not None]
         due = (
             ids != self._ids
             or abs(step - self._step) >= REFRESH_STEP

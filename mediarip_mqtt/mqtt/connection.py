@@ -27,15 +27,15 @@ from mediarip_mqtt.mqtt.connection_errors import ProtocolVersionError, connect_e
 from mediarip_mqtt.mqtt.transport import socket_options, tls_context
 
 RECEIVE_MAXIMUM: Final = 16  # commands that the broker may send before the first is acknowledged
-CLIENT_RECEIVE_MAXIMUM: Final = 1000  # the same, for connections that acknowledge by themselves
-MAXIMUM_PACKET: Final = 16 * 2**20  # bytes; the broker itself drops larger messages
-PACKET_OVERHEAD: Final = 1024  # bytes of header, topic and properties, generously
+CLIENT_RECEIVE_MAXIMUM: Final = 1000  # the same with automatic acknowledgement
+MAXIMUM_PACKET: Final = 16 * 2**20  # bytes; the broker drops larger messages
+PACKET_OVERHEAD: Final = 1024  # bytes of header and properties, a generous estimate
 INFLIGHT: Final = 50  # publications that may wait for the broker's acknowledgement
 PENDING_CALLS: Final = 10_000  # above it aiomqtt warns
 CONNECT_TIMEOUT: Final = 10.0  # seconds
 PUBLISH_TIMEOUT: Final = 20.0  # seconds
 WATCH_INTERVAL: Final = 1.0  # seconds
-_FAILURE: Final = 128  # SUBACK: this code and those above
+_FAILURE: Final = 128  # SUBACK: reason codes from here on are errors
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Link:
     def __init__(self, client: aiomqtt.Client, protocol: str) -> None:
         self.protocol = protocol
         self.session_present = False
-        # Where set, it gets each retained message (topic, payload); `messages` then yields nothing.
+        # If set, called with (topic, payload) of retained messages; `messages` then yields nothing.
         self.on_retained: Callable[[str, bytes], None] | None = None
         self._client = client
         self._paho: Any = client._client  # noqa: SLF001 - aiomqtt offers no manual acknowledgement (its issue 345)
@@ -83,11 +83,11 @@ class Link:
 
     @property
     def _disconnected(self) -> asyncio.Future[None]:
-        """The future that aiomqtt sets at a loss; connecting may replace it."""
+        """The future that aiomqtt resolves at a connection loss; connecting may replace it."""
         return self._client._disconnected  # noqa: SLF001 - aiomqtt reports a loss nowhere else
 
     def prepare(self, *, manual_ack: bool) -> None:
-        """Set paho's options and callbacks that aiomqtt hides; call it before connecting."""
+        """Set options and callbacks of paho that aiomqtt hides; call it before connecting."""
         self.detach_loss()
         self._paho.manual_ack_set(manual_ack)
         self._client.pending_calls_threshold = PENDING_CALLS
@@ -152,10 +152,10 @@ class Link:
         threads.leave(self._disconnected)
 
     async def subscribe(self, *topics: str, qos: int = 1, as_published: bool = True) -> None:
-        """Subscribe; raise `SubscriptionError` where the broker refuses that.
+        """Subscribe; raise `SubscriptionError` if the broker refuses.
 
-        ``as_published``: messages keep the retain flag they were published with, where MQTT 5
-        allows; else the flag marks those that were retained before.
+        ``as_published`` (MQTT 5): messages keep the retain flag they were published with. Otherwise
+        the flag marks messages that were retained before the subscription.
         """
         options: Any = qos
         if self.protocol == "5":
@@ -173,10 +173,10 @@ class Link:
             )
 
     async def unsubscribe(self, *topics: str) -> None:
-        """Unsubscribe; raise `LinkError` where the connection is lost."""
+        """Unsubscribe; raise `LinkError` if the connection is lost."""
         await self._call(self._client.unsubscribe(list(topics)))
 
-    async def publish(  # noqa: PLR0913 - a publication has these parts
+    async def publish(  # noqa: PLR0913 - the parts of a publication
         self,
         topic: str,
         payload: str | bytes | None,
@@ -229,12 +229,12 @@ class Link:
             raise self._lost(error) from None
 
     def ack(self, message: Message) -> None:
-        """Acknowledge a message to the broker; nothing to do for QoS 0 or a lost connection."""
+        """Acknowledge a message to the broker; no effect for QoS 0 or a lost connection."""
         if message.qos:
             self._paho.ack(message.mid, message.qos)
 
     async def watch(self) -> None:
-        """Raise `LinkError` once the connection is lost, also where aiomqtt does not notice."""
+        """Raise `LinkError` once the connection is lost, even if aiomqtt does not notice."""
         while self.connected:  # noqa: ASYNC110 - paho has no event for it
             await asyncio.sleep(WATCH_INTERVAL)
         raise self._lost(None)
@@ -280,9 +280,9 @@ class Link:
 async def connect(
     settings: MqttSettings, *, identifier: str | None = None, prefer: str | None = None
 ) -> AsyncIterator[Link]:
-    """Open a connection whose MQTT session ends with it; for clients.
+    """Open a connection whose MQTT session ends with it, for clients.
 
-    Falls back to MQTT 3.1.1 where the broker refuses 5. Raises `BrokerError`.
+    Falls back to MQTT 3.1.1 if the broker refuses 5. Raises `BrokerError`.
     """
     protocol = prefer or settings.protocol
     try:
@@ -307,7 +307,7 @@ async def open_link(
     """Open a connection with one version of MQTT; raise `LinkError`.
 
     ``persistent`` keeps the MQTT session at the broker, for ``settings.session_expiry`` seconds.
-    Each connection has a new client: a used one may hold packet ids and messages of the lost one.
+    Each connection has a new client: a used one may hold packet ids and messages of the last one.
     """
     client = _client(settings, protocol, identifier, will, persistent=persistent)
     link = Link(client, protocol)
@@ -324,7 +324,7 @@ async def open_link(
         with contextlib.suppress(aiomqtt.MqttError):
             await _end_of(asyncio.ensure_future(client.__aexit__(None, None, None)))
     finally:
-        # Once connecting has ended, also where this was cancelled: it goes on in aiomqtt's thread.
+        # After connecting has ended: if cancelled here, it continues in aiomqtt's thread.
         entering.add_done_callback(lambda _: client._client._sock_close())  # noqa: SLF001 - closes without DISCONNECT
 
 
@@ -347,9 +347,9 @@ def _client(
     *,
     persistent: bool,
 ) -> aiomqtt.Client:
-    five = protocol == "5"
+    is_v5 = protocol == "5"
     properties = None
-    if five:
+    if is_v5:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho's
         properties.ReceiveMaximum = RECEIVE_MAXIMUM if persistent else CLIENT_RECEIVE_MAXIMUM
         properties.MaximumPacketSize = MAXIMUM_PACKET
@@ -360,11 +360,11 @@ def _client(
         username=settings.username,
         password=settings.password.get_secret_value() if settings.password else None,
         identifier=identifier,
-        protocol=aiomqtt.ProtocolVersion.V5 if five else aiomqtt.ProtocolVersion.V311,
+        protocol=aiomqtt.ProtocolVersion.V5 if is_v5 else aiomqtt.ProtocolVersion.V311,
         # aiomqtt's default for MQTT 5, FIRST_ONLY, would wipe the session at a restart; for 3.1.1
         # paho takes no other value.
-        clean_start=(not persistent) if five else MQTT_CLEAN_START_FIRST_ONLY,
-        clean_session=None if five else not persistent,
+        clean_start=(not persistent) if is_v5 else MQTT_CLEAN_START_FIRST_ONLY,
+        clean_session=None if is_v5 else not persistent,
         properties=properties,
         keepalive=settings.keepalive,
         timeout=CONNECT_TIMEOUT,

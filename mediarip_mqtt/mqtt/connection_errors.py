@@ -1,4 +1,4 @@
-"""Why a broker can't be used, as errors that tell a person what to check."""
+"""Errors of connections to a broker; their messages say what to check."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 from mediarip_mqtt.contract.errors import LinkError
 from mediarip_mqtt.contract.settings import MqttSettings
 
-_TIMED_OUT: Final = "Operation timed out"  # aiomqtt's words
+_TIMED_OUT: Final = "Operation timed out"  # aiomqtt's message
 _WRONG_VERSION: Final = {1, 132}  # CONNACK: unacceptable (3.1.1), unsupported (5) protocol version
 _REFUSED: Final = {4, 5, 134, 135}  # CONNACK: bad user name or password, not authorised
 _TAKEN_OVER: Final = 142  # DISCONNECT of MQTT 5: session taken over
@@ -22,7 +22,7 @@ class ProtocolVersionError(LinkError):
 
 
 class SilentError(ProtocolVersionError):
-    """The broker did not answer: it does not know this version of MQTT, or it is slow."""
+    """The broker did not answer: it doesn't support this version of MQTT, or it is slow."""
 
 
 class TakenOverError(LinkError):
@@ -33,7 +33,7 @@ def connect_error(error: Exception, settings: MqttSettings, protocol: str) -> Li
     """Return the error for a failed attempt to connect; ``error`` is aiomqtt's."""
     broker = f"{settings.host}:{settings.port}"
     code = _number(getattr(error, "rc", None))
-    # A broker that knows only 3.1.1 may also leave a CONNECT of MQTT 5 without an answer.
+    # Some brokers that support only 3.1.1 do not answer a CONNECT of MQTT 5.
     if protocol == "5" and str(error) == _TIMED_OUT:
         return SilentError(f"The broker at {broker} does not answer to MQTT 5.")
     if code in _WRONG_VERSION:

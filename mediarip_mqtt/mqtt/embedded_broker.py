@@ -1,4 +1,4 @@
-"""The embedded broker for a first try: Mosquitto where it is installed, else amqtt.
+"""The embedded broker for a first try: Mosquitto if it is installed, else amqtt.
 
 It listens on loopback only and asks for no password. Without ``--embedded-broker`` the service
 connects to the broker in the settings.
@@ -30,7 +30,7 @@ HOST: Final = "127.0.0.1"
 START_TIMEOUT: Final = 10.0  # seconds until a started broker must answer
 STOP_TIMEOUT: Final = 3.0  # seconds
 RESTART_PAUSE: Final = 5.0  # seconds after a start that failed
-PORTS_TRIED: Final = 100  # from the default one on, where that is taken
+PORTS_TRIED: Final = 100  # starting with the default port
 # Distributions and Homebrew install servers outside a user's PATH.
 SERVER_PATHS: Final = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin", "/opt/local/sbin")
 _DEFAULT_PORT: Final[int] = MqttSettings.model_fields["port"].default
@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 
 class EmbeddedBrokerInUseError(BrokerError):
-    """A broker already runs for the same folder; ``settings`` connect to it, None if unknown."""
+    """A broker already runs for the same folder; ``settings`` connect to it; None if unknown."""
 
     def __init__(self, message: str, settings: MqttSettings | None) -> None:
         super().__init__(message)
@@ -55,8 +55,8 @@ class EmbeddedBrokerInUseError(BrokerError):
 async def embedded_broker(settings: MqttSettings, state_dir: Path) -> AsyncIterator[MqttSettings]:
     """Run a broker on loopback; yield the settings that connect to it.
 
-    Its files are in ``state_dir/broker``. Raises `BrokerError` where none is installed or the port
-    is taken, `EmbeddedBrokerInUseError` where one already runs for the folder.
+    Its files are in ``state_dir/broker``. Raises `BrokerError` if none is installed or the port
+    is taken, `EmbeddedBrokerInUseError` if one already runs for the folder.
     """
     folder = state_dir / "broker"
     folder.mkdir(parents=True, exist_ok=True)
@@ -85,9 +85,9 @@ async def embedded_broker(settings: MqttSettings, state_dir: Path) -> AsyncItera
 
 
 def running_broker(settings: MqttSettings, state_dir: Path) -> MqttSettings | None:
-    """Return the settings that connect to the embedded broker of a folder; None where none runs.
+    """Return the settings that connect to the embedded broker of a folder; None if none runs.
 
-    Also None where the settings name another broker.
+    Also None if the settings name another broker.
     """
     if (settings.host, settings.port) != (_DEFAULT_HOST, _DEFAULT_PORT):
         return None
@@ -204,7 +204,7 @@ def broker_answers(port: int) -> bool:
 
 
 def find_mosquitto() -> str | None:
-    """Return the path of the Mosquitto broker; None where it isn't installed."""
+    """Return the path of the Mosquitto broker; None if it isn't installed."""
     places = os.pathsep.join([os.environ.get("PATH", os.defpath), *SERVER_PATHS])
     return shutil.which("mosquitto", path=places)
 
@@ -233,7 +233,7 @@ async def run_mosquitto(program: str, port: int, folder: Path) -> AsyncIterator[
 
 
 def _mosquitto_config(port: int, folder: Path) -> str:
-    """Return a configuration with which a crash loses nothing that was acknowledged."""
+    """Return a configuration that persists messages, so that a crash loses none."""
     lines = [
         "# Written by mediarip-mqtt at each start.",
         f"listener {port} {HOST}",
@@ -249,7 +249,7 @@ def _mosquitto_config(port: int, folder: Path) -> str:
         "log_type warning",
     ]
     if os.geteuid() == 0:
-        # Else it changes to the user `mosquitto`, who may not write to the folder.
+        # Otherwise it drops to the user `mosquitto`, which can't write to the folder.
         lines.append("user root")
     return "\n".join(lines) + "\n"
 

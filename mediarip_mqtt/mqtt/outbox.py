@@ -1,4 +1,4 @@
-"""The outbox: replies and events, rows of the store until the broker has acknowledged them."""
+"""The outbox: replies and events stay in the store until the broker has acknowledged them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from mediarip_mqtt.mqtt.store_retry import until_store_answers
 from mediarip_mqtt.store import Changes, Outgoing, Store, Tx
 
 BATCH: Final = 200  # rows
-TRIES: Final = 5  # connections that a row may end before it is dropped
+TRIES: Final = 5  # connections that a row may break before it is dropped
 
 logger = logging.getLogger(__name__)
 
 
 class Outbox:
-    """Sends the rows in their order, each at least once.
+    """Sends the rows in order, each at least once.
 
-    ``probe`` publishes a harmless message: it proves that a connection works before a row is
-    suspected of ending connections.
+    ``probe`` publishes a harmless message, to verify a connection before a failed row is tried
+    again on it.
     """
 
     def __init__(self, store: Store, probe: Callable[[Link], Awaitable[None]]) -> None:
@@ -40,12 +40,12 @@ class Outbox:
             self._wake.set()
 
     def restart(self) -> None:
-        """Send what the store has now, which may be an older copy that assigns ids again."""
+        """Start over with the rows in the store; it may be an older copy that reuses row ids."""
         self._sent.clear()
         self._wake.set()
 
     async def run(self, link: Link) -> None:
-        """Send rows as they are posted; raise `LinkError` where the connection is lost."""
+        """Send rows as they are posted; raise `LinkError` if the connection is lost."""
         while True:
             self._wake.clear()
             await until_store_answers(partial(self.send, link), "outbox")
@@ -57,13 +57,13 @@ class Outbox:
             try:
                 await self._send_rows(link)
             except asyncio.CancelledError:
-                self._sent.clear()  # the transaction that deletes them runs to its end
+                self._sent.clear()  # the transaction that deletes them still completes
                 raise
 
     async def _send_rows(self, link: Link) -> None:
         acknowledged = False  # whether the broker has acknowledged anything on this connection
         while rows := await self._store.read(
-            # One at a time while one of them may be what ends the connections.
+            # One at a time while a row is suspected of ending connections.
             partial(Tx.outbox, limit=1 if self._tries else BATCH)
         ):
             if self._tries and not acknowledged:
@@ -87,8 +87,8 @@ class Outbox:
     def _count_try(self, row: Outgoing) -> None:
         """Count an attempt to send a row; treat the row as sent after too many.
 
-        The first attempt does not count: then the connection is not proven, and other rows are sent
-        with it.
+        The first attempt does not count: the connection is not verified then, and other rows are
+        sent together with it.
         """
         if row.id in self._sent:
             return

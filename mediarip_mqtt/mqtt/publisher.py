@@ -1,7 +1,7 @@
 """Publishes retained topics: what is retained at the broker is a function of the store.
 
 Transactions mark what they changed; workers render and publish what is marked. A mark is removed
-before the topic is rendered and put back where the broker did not acknowledge: the newest value
+before the topic is rendered and put back if the broker did not acknowledge: the newest value
 always follows, and a topic that changes ten times before its turn is published once.
 """
 
@@ -44,13 +44,13 @@ logger = logging.getLogger(__name__)
 
 
 class Publisher:
-    """Publishes as fast as the broker acknowledges, and no topic more often than it allows."""
+    """Publishes as fast as the broker acknowledges, within each topic's rate limit."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         # OrderedDict: popping a dict's first key repeatedly is quadratic.
         self._dirty: OrderedDict[RetainedTopic, None] = OrderedDict()
-        self._publishing: set[RetainedTopic] = set()  # a topic has one worker: values keep order
+        self._publishing: set[RetainedTopic] = set()  # one worker per topic keeps the order
         self._timers: dict[RetainedTopic, asyncio.TimerHandle] = {}
         self._marked_at: dict[RetainedTopic, float] = {}  # of topics that have an interval
         self._wake = asyncio.Event()
@@ -73,7 +73,7 @@ class Publisher:
         self._wake.set()
 
     def mark_within(self, topic: RetainedTopic, interval: float) -> None:
-        """Publish a topic once ``interval`` seconds have passed since it was last marked so."""
+        """Publish a topic once ``interval`` seconds have passed since this last marked it."""
         wait = self._marked_at.get(topic, 0.0) + interval - time.monotonic()
         if wait <= 0:
             self._mark_due(topic)
@@ -86,7 +86,7 @@ class Publisher:
             self.mark_within(topic, interval)
 
     def mark_all(self) -> None:
-        """Mark the single topics and every setting; jobs follow from `reconcile`."""
+        """Mark the single topics and every setting; `reconcile` marks topics of jobs."""
         for kind in RETAINED:
             for topic in kind.at_connect(self._sources):
                 self.mark(topic)
@@ -97,11 +97,11 @@ class Publisher:
             self.mark(topic)
 
     def set_live(self, progress: Progress) -> None:
-        """Publish this as the job's progress from now on, without reading the store."""
+        """Publish this progress of the job from now on instead of the store's."""
         self._sources.live[progress.id] = progress
 
     def drop_live(self, job_id: str) -> None:
-        """Publish the job's progress as the store has it from now on."""
+        """Publish the job's progress from the store from now on."""
         self._sources.live.pop(job_id, None)
 
     def forget(self, topic: RetainedTopic) -> None:
@@ -131,14 +131,14 @@ class Publisher:
     # Work
 
     async def run(self, link: Link) -> None:
-        """Publish over one connection; raise a group of `LinkError` where it is lost."""
+        """Publish over one connection; raise a group of `LinkError` if it is lost."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._beat(), name="heartbeat")
             for number in range(WORKERS):
                 group.create_task(self._publish_dirty(link), name=f"publisher-{number}")
 
     async def publish(self, link: Link, topic: RetainedTopic) -> None:
-        """Publish one topic now; leave it marked where the store can't be read."""
+        """Publish one topic now; leave it marked if the store can't be read."""
         self._dirty.pop(topic, None)
         try:
             await self._send(link, topic)
@@ -147,14 +147,14 @@ class Publisher:
             logger.debug("mqtt: %s: the store can't be read (%s); trying again", topic, error)
 
     async def drain(self, link: Link) -> None:
-        """Publish what is marked, also what waits for its interval; then return."""
+        """Publish all marked topics, including those that wait for their interval; then return."""
         for waiting in (*self._timers, STATE, JOBS):
             self._release(waiting)
         while self._dirty or self._publishing or self._timers:
             if topic := self._next():
                 await self._publish_one(link, topic)
             else:
-                await asyncio.sleep(0.01)  # workers publish the last ones, or a limit is waited for
+                await asyncio.sleep(0.01)  # workers are busy, or a rate limit delays a topic
 
     async def _beat(self) -> None:
         while True:
@@ -169,8 +169,8 @@ class Publisher:
             await self._publish_one(link, topic)
 
     def _next(self) -> RetainedTopic | None:
-        """Take the next mark off; None where all marked topics are being published."""
-        # `state` first: it can be rendered also while the store can't be read.
+        """Remove and return the next mark; None if all marked topics are being published."""
+        # `state` first: it can be rendered even while the store can't be read.
         if STATE in self._dirty:
             self._dirty.move_to_end(STATE, last=False)
         topic = next((topic for topic in self._dirty if topic not in self._publishing), None)
@@ -206,9 +206,8 @@ class Publisher:
                 await link.publish(address, payload, qos=topic.qos, retain=True)
             finally:
                 if payload:
-                    topic.sent(
-                        self._sources
-                    )  # also where it is not known whether the broker has it
+                    # Also after an error: the broker may have it.
+                    topic.sent(self._sources)
             self.published_at = time.monotonic()
         finally:
             self._publishing.discard(topic)

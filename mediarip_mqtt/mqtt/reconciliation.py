@@ -1,4 +1,4 @@
-"""After a connect: which retained topics of jobs differ from the store."""
+"""Finds, after a connect, the retained topics of jobs that differ from the store."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 async def outdated(retained: Mapping[str, str], sources: Sources) -> AsyncIterator[RetainedTopic]:
-    """Yield the topics to publish; ``retained`` is address to digest, as the broker has them.
+    """Yield the topics to publish; ``retained`` maps the broker's addresses to digests.
 
     Raises `StoreError`.
     """

@@ -1,4 +1,4 @@
-"""What the broker retains: read once, on a connection of its own."""
+"""Reads the broker's retained messages on a separate connection."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCAN_QUIET: Final = 0.5  # seconds without a retained message that end a scan
 async def read_retained(
     settings: MqttSettings, protocol: str, filters: Iterable[str], keep: Callable[[bytes], T]
 ) -> dict[str, T]:
-    """Read what the broker retains, on a connection of its own; see `retained`.
+    """Read retained messages on a separate connection; see `retained`.
 
     On the session's connection the messages would reach the intake. Raises `BrokerError`.
     """
@@ -26,10 +26,11 @@ async def read_retained(
 
 
 async def retained(link: Link, *filters: str, keep: Callable[[bytes], T]) -> dict[str, T]:
-    """Return what the broker retains for the filters: topic to ``keep(payload)``.
+    """Return the retained messages that match the filters: topic to ``keep(payload)``.
 
-    It takes all messages of the connection, which must not be used for others. Messages published
-    meanwhile are ignored, so that the scan ends also beside a busy service. Raises `LinkError`.
+    It takes all messages of the connection, which must not be used for anything else. Messages
+    published meanwhile are ignored, so that the scan ends even while a service is busy. Raises
+    `LinkError`.
     """
     kept: dict[str, T] = {}
     arrived = asyncio.Event()
@@ -39,7 +40,7 @@ async def retained(link: Link, *filters: str, keep: Callable[[bytes], T]) -> dic
             kept[topic] = keep(payload)
         arrived.set()
 
-    # Without a queue: thousands of payloads arrive faster than one is read, and take megabytes.
+    # No queue: thousands of payloads arrive faster than they are read, and take megabytes.
     link.on_retained = take
     # QoS 0: Mosquitto drops QoS 1 messages beyond max_queued_messages (1000).
     await link.subscribe(*filters, qos=0, as_published=False)
@@ -53,6 +54,6 @@ async def retained(link: Link, *filters: str, keep: Callable[[bytes], T]) -> dic
 
 
 def digest(payload: str | bytes) -> str:
-    """Return a short hash of a payload, to compare it by."""
+    """Return a short hash for comparing payloads."""
     data = payload.encode() if isinstance(payload, str) else payload
     return hashlib.blake2b(data, digest_size=12).hexdigest()

@@ -1,8 +1,8 @@
-"""What is retained at the broker, one class for each kind of topic.
+"""The retained topics, one class for each kind.
 
-A class says all about its topic: which transactions change it, how its payload is made from the
-store, and how often it is published. Its instances are hashable: the publisher's marks. To add a
-topic, write its class and name it in `RETAINED`.
+A class defines which transactions change its topic, how its payload is made from the store, and how
+often it is published. Instances are hashable: they are the publisher's marks. To add a topic, write
+its class and add it to `RETAINED`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class ProgressLimit(Protocol):
     """How often the progress of one job may be published."""
 
     def wait(self, job_id: str) -> float:
-        """Return the seconds until the job's next message may be sent; 0 where it may be now."""
+        """Return the seconds until the job's next message may be sent; 0 if it may be sent now."""
 
     def sent(self, job_id: str) -> None:
         """Count a message that was sent."""
@@ -38,7 +38,7 @@ class ProgressLimit(Protocol):
 
 @dataclass(frozen=True)
 class ServicePayloads:
-    """What the service says of itself, read at each publication."""
+    """Payloads that the service itself provides, read at each publication."""
 
     info: Callable[[], Info]
     ytdlp: Callable[[], Ytdlp]
@@ -48,9 +48,9 @@ class ServicePayloads:
 
 @dataclass(frozen=True)
 class Sources:
-    """All that payloads are made from.
+    """The sources of all payloads.
 
-    ``live`` is the saved progress of running jobs by job id; it saves a read of the store.
+    ``live`` is the saved progress of running jobs by job id, so that the store need not be read.
     """
 
     topics: Topics
@@ -66,7 +66,7 @@ class RetainedTopic(ABC):
     """A topic, or one of a family; its payload is a function of the store."""
 
     qos: ClassVar[int] = 1
-    interval: ClassVar[float] = 0.0  # seconds at least between two publications for transactions
+    interval: ClassVar[float] = 0.0  # minimum seconds between two publications for transactions
 
     @classmethod
     def changed_by(cls, changes: Changes, sources: Sources) -> Iterable[RetainedTopic]:
@@ -75,12 +75,12 @@ class RetainedTopic(ABC):
 
     @classmethod
     def at_connect(cls, sources: Sources) -> Iterable[RetainedTopic]:
-        """Return the topics that are published at each connect, whatever is retained."""
+        """Return the topics that are published at each connect, even if unchanged."""
         return ()
 
     @abstractmethod
     async def render(self, sources: Sources) -> tuple[str, str] | None:
-        """Return address and payload; None where there is nothing to publish.
+        """Return address and payload; None if there is nothing to publish.
 
         An empty payload clears the topic. Raises `StoreError`.
         """
@@ -94,7 +94,7 @@ class RetainedTopic(ABC):
 
 
 class SingleTopic(RetainedTopic):
-    """A topic of which there is one, published at each connect."""
+    """A topic that exists once, published at each connect."""
 
     @classmethod
     def at_connect(cls, sources: Sources) -> Iterable[RetainedTopic]:
@@ -119,7 +119,7 @@ class StateTopic(SingleTopic):
 
 @dataclass(frozen=True)
 class JobListTopic(SingleTopic):
-    """`jobs`; an isolated session has one of its own, which is published as its jobs change."""
+    """`jobs`; each isolated session has its own, published when its jobs change."""
 
     interval = SUMMARY_INTERVAL
     session: str = ROOT_SESSION
@@ -165,7 +165,7 @@ class ThumbnailTopic(SingleTopic):
 
     @classmethod
     def at_connect(cls, sources: Sources) -> Iterable[RetainedTopic]:
-        # Without a picture yet, the one that is retained stays until the job to show is known.
+        # Without a picture yet, the retained one stays until the job to show is known.
         return (cls(),) if sources.service.picture() else ()
 
     async def render(self, sources: Sources) -> tuple[str, str]:
@@ -187,7 +187,7 @@ class SettingValueTopic(RetainedTopic):
         return [cls(key) for key in sources.preferences.values()]
 
     async def render(self, sources: Sources) -> tuple[str, str]:
-        # From the store: the preferences take a new value over a moment after its commit.
+        # From the store: the preferences get a new value shortly after its commit.
         stored = await sources.store.read(lambda tx: tx.config().get(PREFIX + self.key))
         value = json.loads(stored) if stored else sources.preferences.values()[self.key]
         payload = value if isinstance(value, str) else dumps(value)
@@ -213,7 +213,7 @@ class JobStateTopic(RetainedTopic):
 
 @dataclass(frozen=True)
 class JobProgressTopic(RetainedTopic):
-    """`job/<id>/progress`; empty once the job is gone. A running job's is marked by `jobs`."""
+    """`job/<id>/progress`; empty once the job is gone. `jobs` marks that of running jobs."""
 
     qos = 0
     job_id: str
@@ -233,7 +233,7 @@ class JobProgressTopic(RetainedTopic):
         if progress is None:
             progress, never_ran = await sources.store.read(self._read)
             if progress is None and never_ran:
-                return None  # nothing is retained that has to be cleared
+                return None  # nothing was published that has to be cleared
         return address, _json(progress)
 
     def _read(self, tx: Tx) -> tuple[Progress | None, bool]:
@@ -248,7 +248,7 @@ class JobProgressTopic(RetainedTopic):
 
 @dataclass(frozen=True)
 class ClearedTopic(RetainedTopic):
-    """A topic that is retained for a job that is gone."""
+    """A retained topic of a job that is gone."""
 
     address: str
 
@@ -258,7 +258,7 @@ class ClearedTopic(RetainedTopic):
 
 @dataclass(frozen=True)
 class ClearedProgressTopic(ClearedTopic):
-    """The same for progress."""
+    """A retained progress topic of a job that is gone."""
 
     qos = JobProgressTopic.qos
 
@@ -276,7 +276,7 @@ RETAINED: Final[tuple[type[RetainedTopic], ...]] = (
 
 
 def job_payloads(tx: Tx, after: str, limit: int) -> list[tuple[str, str, str, str]]:
-    """Return id, session, state and progress of the jobs behind an id, the payloads as JSON."""
+    """Return (id, session, state, progress) of the jobs after an id, the payloads as JSON."""
     return [
         (job.id, job.session_id, _json(job), _json(tx.progress(job.id)))
         for job in tx.page(after, limit)

@@ -1,6 +1,6 @@
-"""The service's session at the broker: intake, publication, reconnects.
+"""The service's session with the broker: intake, publication, reconnects.
 
-Losing the broker is a normal state: it is logged once, and its return once. Each connection is a
+Losing the broker is normal: the loss is logged once, and the reconnect once. Each connection is a
 new client on the persistent MQTT session, so that a broken connection leaves nothing behind.
 """
 
@@ -34,8 +34,8 @@ from mediarip_mqtt.mqtt.store_retry import until_store_answers
 BACKOFF_FIRST: Final = 0.2
 BACKOFF_LIMIT: Final = 30.0
 BACKOFF_REFUSED: Final = 60.0  # after refused credentials, or when another client took over
-WAR: Final = 3  # short connections in a row that look like two clients with one id
-STABLE: Final = 10.0  # seconds of a connection that reset the backoff
+WAR: Final = 3  # short connections in a row: probably two clients with the same id
+STABLE: Final = 10.0  # seconds; a connection that lasts longer resets the backoff
 DRAIN_TIME: Final = 3.0  # seconds for the last publications at shutdown
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class _Finished(Exception):  # noqa: N818 - not an error: ends the group of task
 
 
 class Announcer(Protocol):
-    """Announces the service to a home automation system, on topics of that system."""
+    """Announces the service to a home automation system, on that system's topics."""
 
     async def subscribe(self, link: Link) -> None:
         """Subscribe to the birth topic of the other side."""
@@ -55,19 +55,19 @@ class Announcer(Protocol):
         """Handle a message of the birth topic; return whether it was one."""
 
     async def announce(self, link: Link) -> None:
-        """Announce; called after each connect."""
+        """Publish the announcement; called after each connect."""
 
     async def follow_births(self, link: Link, announced: Callable[[], None]) -> None:
-        """Announce again whenever the other side has started."""
+        """Announce again whenever the other side has started; call ``announced`` each time."""
 
 
 class Session:
     """Keeps a connection open and runs intake and publication on it.
 
-    ``new_session`` is called where the broker has lost the MQTT session, before messages arrive.
+    ``new_session`` is called if the broker has no MQTT session, before messages arrive.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the parts it joins
+    def __init__(  # noqa: PLR0913, PLR0917 - its dependencies
         self,
         settings: MqttSettings,
         topics: Topics,
@@ -85,7 +85,7 @@ class Session:
         self._handle = handle
         self._new_session = new_session
         self._protocol: str = settings.protocol
-        self._silent = False  # whether the broker did not answer to MQTT 5 the last time
+        self._silent = False  # whether the broker did not answer the last CONNECT of MQTT 5
         self._link: Link | None = None
         self._intake_open = True
         self._intake_task: asyncio.Task[None] | None = None
@@ -102,21 +102,21 @@ class Session:
 
     async def run(self) -> None:
         """Connect, and reconnect after each loss, until `finish`."""
-        backoff, lost, short = BACKOFF_FIRST, False, 0
+        backoff, was_lost, short = BACKOFF_FIRST, False, 0
         while not self._finish.is_set():
             began = time.monotonic()
             floor = 0.0
             try:
-                await self._connection(returned=lost)
+                await self._connection(returned=was_lost)
             except ProtocolVersionError as error:
                 if self._other_version(error):
                     continue
-                self._log(error, again=lost)
+                self._log(error, again=was_lost)
             except (CredentialsError, TakenOverError) as error:
-                self._log(error, again=lost and not self.online.is_set())
+                self._log(error, again=was_lost and not self.online.is_set())
                 floor = BACKOFF_REFUSED
             except BrokerError as error:
-                self._log(error, again=lost and not self.online.is_set())
+                self._log(error, again=was_lost and not self.online.is_set())
                 if not self.online.is_set():
                     self._protocol = self._settings.protocol  # the version was not the reason
             else:
@@ -124,9 +124,9 @@ class Session:
             finally:
                 self._link = None
                 self.lost_at = self.lost_at or time.monotonic()
-            # A broker that was only slow speaks MQTT 5 perhaps: try it again.
+            # The broker may only have been slow: try MQTT 5 again.
             self._protocol = self._settings.protocol if self._silent else self._protocol
-            lost = True
+            was_lost = True
             brief = self.online.is_set() and time.monotonic() - began < STABLE
             short = short + 1 if brief else 0
             self.online.clear()
@@ -145,7 +145,7 @@ class Session:
             backoff = min(backoff * 2, BACKOFF_LIMIT)
 
     def _other_version(self, error: ProtocolVersionError) -> bool:
-        """Choose the version to try next, without a pause; return False where none is left."""
+        """Choose the version to try next, without a pause; return False if none is left."""
         if self._protocol != "5":
             return False
         if isinstance(error, SilentError) and not self._silent:
@@ -166,7 +166,7 @@ class Session:
             self._intake_task.cancel()
 
     def compare(self) -> None:
-        """Compare all that is retained with the store, at once or at the next connection."""
+        """Compare the retained topics with the store, now or at the next connection."""
         self._publisher.mark_all()
         self._outbox.restart()
         self._stale.set()
@@ -215,8 +215,8 @@ class Session:
                         self._intake_task = group.create_task(
                             self._intake(link), name="mqtt-intake"
                         )
-                    # One of them ends the group. Wait here, not in the group's own exit: there
-                    # Python 3.11.2 leaves this task half cancelled, and `timeout` fails.
+                    # One of the tasks ends the group. Wait here, not in the group's `__aexit__`:
+                    # there Python 3.11.2 leaves this task half cancelled, and `timeout` fails.
                     await asyncio.Event().wait()
             except* _Finished:
                 pass
@@ -226,9 +226,9 @@ class Session:
                 raise _main_error(lost)
 
     async def _announce(self, link: Link) -> None:
-        """Publish the single topics, then `online`; then compare what is retained of jobs.
+        """Publish the single topics, then `online`; then compare the retained topics of jobs.
 
-        The comparison is repeated whenever the store may be another one.
+        The comparison is repeated whenever the store may have been replaced.
         """
         self._publisher.mark_all()
         self._outbox.restart()
@@ -262,7 +262,7 @@ class Session:
             except LinkError:
                 raise
             except Exception:
-                # Acknowledge it all the same: redelivered, it would fail again and again.
+                # Acknowledge it anyway: redelivered, it would fail again and again.
                 logger.exception("mqtt: a message on %s can't be handled", message.topic)
             fault("before-ack")
             link.ack(message)
@@ -291,7 +291,7 @@ class Session:
 
 
 def _main_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the error to report of a group that may hold groups."""
+    """Return the error to report from a group that may contain groups."""
     errors = [
         _main_error(error) if isinstance(error, BaseExceptionGroup) else error
         for error in group.exceptions

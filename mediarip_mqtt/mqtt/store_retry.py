@@ -1,4 +1,4 @@
-"""Repeating what needs the store until it answers: a lost volume or a full disk may take hours."""
+"""Repeats an action until the store can be used: a volume may be lost for hours."""
 
 from __future__ import annotations
 

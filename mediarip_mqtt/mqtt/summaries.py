@@ -15,17 +15,17 @@ from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics
 from mediarip_mqtt.mqtt.activity import Activity
 from mediarip_mqtt.store import Store, Tx
 
-JOBS_LIMIT: Final = 16 * 1024  # bytes; Home Assistant records no larger attributes
+JOBS_LIMIT: Final = 16 * 1024  # bytes; Home Assistant does not record larger attributes
 JOBS_COUNT: Final = 50  # of each list
 JOBS_FRAME: Final = 600  # bytes around the lists: their keys, and the counts
-FINISHED_KEPT: Final = 5  # finished jobs that stay while queued ones can be left out
+FINISHED_KEPT: Final = 5  # finished jobs that stay until all queued ones are left out
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """The part of `state` that the store does not know; ``storage`` is `ok` or its problem."""
+    """The part of `state` that is not in the store; ``storage`` is `ok` or the problem."""
 
     pause_reason: PauseReason | None = None
     storage: str = "ok"
@@ -49,8 +49,8 @@ class _Stored:
 class StateSummary:
     """Makes the payload of `state`.
 
-    ``live`` is the progress of running jobs. Where the store can't be read, what it said last is
-    used: `state` is where a user sees that the storage is lost.
+    ``live`` is the progress of running jobs. If the store can't be read, its last values are used:
+    `state` is where a user sees that the storage is lost.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class StateSummary:
         live: Mapping[str, Progress],
         clock: Callable[[], datetime],
     ) -> None:
-        # Titles of an isolated session's jobs are its own; `state` is the root's.
+        # `state` belongs to the root session; it must not show titles of isolated sessions' jobs.
         self._session = ROOT_SESSION if topics.isolated else None
         self._store = store
         self._status = status
@@ -71,7 +71,7 @@ class StateSummary:
         self._stored: _Stored | None = None
 
     async def read(self) -> State:
-        """Return the payload; raise `StoreError` where the store could never be read."""
+        """Return the payload; raise `StoreError` if the store could never be read."""
         now = self._clock()
         midnight = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
         try:
@@ -79,7 +79,7 @@ class StateSummary:
         except StoreError as error:
             if self._stored is None:
                 raise
-            logger.debug("mqtt: `state` says what was known last: %s", error)
+            logger.debug("mqtt: `state` has the last known values: %s", error)
             stored = self._stored
         self._stored = stored
         status = self._status()

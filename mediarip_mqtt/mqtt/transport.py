@@ -1,4 +1,4 @@
-"""The socket below a connection to a broker: TLS and socket options."""
+"""TLS and socket options of a connection to a broker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNACKNOWLEDGED: Final = 15_000  # milliseconds without a TCP acknowledgement tha
 def tls_context(settings: MqttSettings) -> ssl.SSLContext | None:
     """Return the TLS context for the settings; None without TLS.
 
-    Raises `BrokerError` where a file can't be read.
+    Raises `BrokerError` if a file can't be read.
     """
     if not settings.tls:
         return None

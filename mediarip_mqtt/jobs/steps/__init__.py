@@ -1,7 +1,7 @@
 """The steps of a job, one file each, in the order in which they run.
 
-A new step is a file here and a line in `STEPS`. The order decides what it works on: each step reads
-the checkpoint of the one before it.
+A new step is a file here and a line in `STEPS`. Each step reads the checkpoint of the one before
+it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ STEPS: Final[tuple[Callable[[Tools, str], Step], ...]] = (
     ExtractStep,
     DownloadStep,
     # `convert` and `transcribe` go here: they work on files in the temporary folder, before these
-    # have their names, and leave a `Made` of their own.
+    # have their final names, and save a `Made` of their own.
     PlaceStep,
-    # `organize` goes here: it works on files that are in their places.
+    # `organize` goes here: it works on files at their final paths.
 )
 
 
 def in_order(tools: Tools) -> tuple[Step, ...]:
-    """Make the steps; each gets the name of the one before it."""
+    """Create the steps; each gets the name of the one before it."""
     steps: list[Step] = []
     for make in STEPS:
         steps.append(make(tools, steps[-1].name if steps else ""))

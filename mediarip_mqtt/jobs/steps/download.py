@@ -1,4 +1,4 @@
-"""The step `download`: let the engine make the job's files in its temporary folder."""
+"""The step `download`: the engine downloads the job's files to its temporary folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mediarip_mqtt.volume import files as volume_files
 
 
 class DownloadStep:
-    """Leaves a `Made`: the files, not yet with the names that they will have."""
+    """Its checkpoint is a `Made`: the files, not yet with their final names."""
 
     name: Final = "download"
 
@@ -21,11 +21,11 @@ class DownloadStep:
         self._tools = tools
 
     async def can_begin(self, work: Work) -> bool:
-        """Only behind an extraction of the same attempt: its URLs are never stored."""
+        """Only after an extraction in the same attempt: its URLs are never stored."""
         return work.extraction is not None
 
     async def run(self, work: Work) -> bool:
-        """Download and commit what was made."""
+        """Download, sync the files to disk and commit the checkpoint."""
         extraction = work.extraction
         if extraction is None:
             raise DownloadError(ErrorCode.INTERNAL, "The download has no extraction.")
@@ -33,7 +33,7 @@ class DownloadStep:
         made = await self._tools.in_thread(
             work.slot, lambda: engine.download(work.task, extraction, control, work.report)
         )
-        # The checkpoint must not outlive the files' content in a power cut.
+        # After a power cut there must be no checkpoint without the files' content.
         await self._tools.in_thread(work.slot, lambda: _sync(made))
         data = made.model_dump_json()
         job = await self._tools.commit(
@@ -45,7 +45,7 @@ class DownloadStep:
         return True
 
     async def discard(self, job_id: str) -> None:
-        """Do nothing: all of it is in the temporary folder."""
+        """Do nothing: all its files are in the temporary folder."""
 
 
 def _sync(made: Made) -> None:

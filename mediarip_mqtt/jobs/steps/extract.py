@@ -1,4 +1,4 @@
-"""The step `extract`: read the page, and make a playlist's items jobs of their own."""
+"""The step `extract`: read the page, and add a job for each item of a playlist."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mediarip_mqtt.store import Tx
 
 
 class ExtractStep:
-    """Leaves a `PageData` in the store, and the extraction in the attempt: it is never stored."""
+    """Its checkpoint is a `PageData`; the extraction itself stays in memory, in `Work`."""
 
     name: Final = "extract"
 
@@ -21,17 +21,16 @@ class ExtractStep:
         self._tools = tools
 
     async def can_begin(self, work: Work) -> bool:
-        """Return True: it needs nothing from the store."""
+        """Return True: it needs no checkpoint."""
         del work
         return True
 
     async def run(self, work: Work) -> bool:
         """Read the page unless that was done ahead.
 
-        The attempt ends here for a playlist, and for a page that is read ahead and waits for a
-        slot.
+        The attempt ends here for a playlist, and for a page read ahead while no slot is free.
         """
-        extraction = self._tools.ahead.take(work.job.id)  # used once, whatever becomes of it
+        extraction = self._tools.ahead.take(work.job.id)  # used once, even if the attempt fails
         if extraction is None:
             engine, control = self._tools.engine, work.slot.control
             extraction = await self._tools.in_thread(
@@ -71,7 +70,7 @@ class ExtractStep:
         def extracted(tx: Tx) -> Job | None:
             updated = jobs.extracted(tx, job.id, extraction.info, JobStatus.DOWNLOADING)
             if updated is not None:
-                tx.forget_checkpoints(job.id)  # of a download before this extraction
+                tx.forget_checkpoints(job.id)  # of a download that used an earlier extraction
                 jobs.save_checkpoint(tx, job.id, self.name, page)
             return updated
 

@@ -1,4 +1,4 @@
-"""The step `place`: decide the names of the job's files, and move the files there."""
+"""The step `place`: choose the final names of the job's files, and move the files there."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NAME_TRIES: Final = 5
 
 @dataclass(frozen=True)
 class _Left:
-    """What the steps before, and an earlier attempt at this one, left in the store."""
+    """What earlier steps, and an earlier attempt at this step, saved in the store."""
 
     planned: list[JobFile]
     page: PageData | None
@@ -52,7 +52,7 @@ class PlaceStep:
         self._naming = asyncio.Lock()  # two jobs must not choose the same name
 
     async def can_begin(self, work: Work) -> bool:
-        """Whether the files are there: with names, moved or not; else as they were made."""
+        """Whether the files still exist: as planned, moved or not; else as downloaded."""
         left = await self._tools.store.read(partial(self._read, job_id=work.job.id))
         if left.planned:
             return await threads.call(still_there, self._tools.root, left.planned)
@@ -61,7 +61,7 @@ class PlaceStep:
         return await threads.call(all_whole, left.made)
 
     async def run(self, work: Work) -> bool:
-        """Name the files, unless an earlier attempt did, and move them."""
+        """Name the files, unless an earlier attempt has, and move them."""
         job_id = work.job.id
         left = await self._tools.store.read(partial(self._read, job_id=job_id))
         files: Sequence[JobFile] = left.planned
@@ -89,9 +89,9 @@ class PlaceStep:
         )
 
     async def discard(self, job_id: str) -> None:
-        """Undo a move that was begun, and drop the names.
+        """Undo an unfinished move, and drop the names.
 
-        The temporary folder must still be there: it tells whether a file was moved.
+        The temporary folder must still exist: it shows which files were moved.
         """
         planned = await self._tools.store.read(lambda tx: tx.files(job_id, planned=True))
         if planned:
@@ -107,7 +107,7 @@ class PlaceStep:
 
     async def _name(self, work: Work, left: _Left) -> tuple[JobFile, ...]:
         page, made = left.page, left.made
-        if page is None or made is None:  # also if a command has just ended the job
+        if page is None or made is None:  # e.g. a command has just ended the job
             raise DownloadError(ErrorCode.INTERNAL, "The download's checkpoint is missing.")
         engine, downloads = self._tools.engine, self._tools.downloads
         return await self._tools.in_thread(
@@ -151,9 +151,9 @@ def wanted_names(
     engine: Engine,
     downloads: DownloadSettings,
 ) -> tuple[JobFile, ...]:
-    """Return the files with the names that they should get; others may have these names.
+    """Return the files with the names that they should get; these names may be taken.
 
-    Media are named by the output template; other files get the first medium's name and a tail.
+    Media are named by the output template; side files get the first medium's stem and a tail.
     Raises `DownloadError` if the template doesn't fit the page's data.
     """
     template = options.output_template or _site_template(page.host, downloads)
@@ -164,7 +164,7 @@ def wanted_names(
             name = names.safe_name(f"{options.folder}/{filled}" if options.folder else filled)
         else:
             name = names.beside(files[0].filename, tail)
-            # Names that differ only in case are equal on some clients of the volume.
+            # Some clients of the volume ignore case in names.
             if name.casefold() in {named.filename.casefold() for named in files}:
                 continue
         files.append(
@@ -194,19 +194,19 @@ def _tail(file: MadeFile) -> str | None:
 
 
 def all_whole(made: Made) -> bool:
-    """Whether all files are where they were made, with their sizes."""
+    """Whether all downloaded files are in the temporary folder, with their full sizes."""
     return all(_size(file.path) == file.size for file in made.files)
 
 
 def still_there(root: Path, files: Sequence[JobFile]) -> bool:
-    """Whether each file is where it was made, or has been moved."""
+    """Whether each file is in the temporary folder or has been moved."""
     return all(
         Path(file.temp_path).exists() or volume_files.is_placed(root, file) for file in files
     )
 
 
 def move(root: Path, files: Sequence[JobFile]) -> None:
-    """Move files to their names; undo it after an error that another attempt would meet again."""
+    """Move files to their names; after an error that isn't transient, undo it."""
     try:
         for file in files:
             volume_files.move_into_place(root, Path(file.temp_path), file.filename, file.filesize)
@@ -229,7 +229,7 @@ def _remove_placed(root: Path, files: Sequence[JobFile]) -> None:
 
 
 async def _not_moved(files: Sequence[JobFile]) -> list[JobFile]:
-    """Return the files that are still where they were made; a moved one keeps its name."""
+    """Return the files that are still in the temporary folder."""
     return await threads.call(lambda: [file for file in files if Path(file.temp_path).exists()])
 
 

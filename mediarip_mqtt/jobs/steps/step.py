@@ -1,4 +1,4 @@
-"""What a step is: the interface to the runner, what it works with, and its checkpoints."""
+"""The interface of a step to the runner, its dependencies, and its checkpoints."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Commit(Protocol):
     """Writes to the store."""
 
     def __call__(self, function: Callable[[Tx], T]) -> Awaitable[T]:
-        """Write, and repeat that until it succeeds; raises `StoreError` at shutdown only."""
+        """Write, repeated until it succeeds; raises `StoreError` at shutdown only."""
 
 
 class InThread(Protocol):
@@ -38,7 +38,7 @@ class InThread(Protocol):
 
 @dataclass(frozen=True)
 class Tools:
-    """What all steps work with; shared by all jobs."""
+    """The dependencies of all steps; shared by all jobs."""
 
     store: Store
     jobs: Jobs
@@ -54,9 +54,9 @@ class Tools:
 class Work:
     """One attempt at a job, passed from step to step.
 
-    ``slot`` is stopped if a command takes the job out of work. ``report`` takes all progress, from
-    any thread. ``take_slot`` tells whether the download may begin, and counts it from then on; a
-    page that is read ahead may have to wait. ``extraction`` is never stored.
+    ``slot`` is stopped if a command ends or pauses the job. ``report`` takes all progress, from any
+    thread. ``take_slot`` returns whether the download may begin, and then counts it as a download;
+    a job whose page was read ahead may have to wait. ``extraction`` is never stored.
     """
 
     slot: Slot
@@ -74,13 +74,13 @@ class Work:
 class Step(Protocol):
     """One kind of work on a job.
 
-    `run` ends with a transaction that holds the step's checkpoint, which is what the next step
-    needs. After a kill the attempt goes on behind the last checkpoint that can still be used.
+    `run` ends with a transaction that saves the step's checkpoint, the input of the next step.
+    After a kill the attempt continues after the last checkpoint that can still be used.
     """
 
     @property
     def name(self) -> str:
-        """The key of its checkpoint; stores hold it, so it never changes."""
+        """The key of its checkpoint; it is in existing stores, so it never changes."""
 
     async def can_begin(self, work: Work) -> bool:
         """Whether the checkpoints of the steps before it, and their files, are still usable."""
@@ -94,12 +94,12 @@ class Step(Protocol):
     async def discard(self, job_id: str) -> None:
         """Undo what the step did outside the temporary folder; the job starts over or has ended.
 
-        Raises `OSError` or `StoreError`; called again then.
+        Raises `OSError` or `StoreError`; it is then called again.
         """
 
 
 class PageData(Frozen):
-    """The checkpoint of `extract`: what the names of the job's files may use of its page."""
+    """The checkpoint of `extract`: the page's data for the names of the files."""
 
     host: str | None = Field(None, description="Chooses the site's output template.")
     fields: Mapping[str, Any] = Field(default_factory=dict)
