@@ -42,6 +42,7 @@ class Admission:
                 ErrorCode.RATE_LIMITED,
                 f"More than {rate} commands a minute of one session. Wait a little.",
             )
+        self._buckets.pop(session_id, None)  # to the end: the oldest entry is dropped first
         self._buckets[session_id] = (tokens - 1, now)
         if len(self._buckets) > MAX_BUCKETS:
             self._buckets.pop(next(iter(self._buckets)))

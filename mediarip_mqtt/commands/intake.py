@@ -23,6 +23,7 @@ from mediarip_mqtt.commands.setting_commands import ChangeSettings
 from mediarip_mqtt.contract.errors import (
     CommandError,
     ErrorCode,
+    LinkError,
     MediaripError,
     StoreError,
     StoreProblem,
@@ -206,7 +207,7 @@ class Intake:
         except StoreError as error:
             logger.error("%s: the store can't be used: %s", head.command, error)  # noqa: TRY400 - a lost volume needs no traceback
             reply = _refusal(_unavailable(error, begun=command.prepares), head)
-        except MediaripError:
+        except LinkError:
             raise
         except Exception:
             logger.exception("%s: failed", head.command)

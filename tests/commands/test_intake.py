@@ -12,10 +12,17 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from mediarip_mqtt.commands import admission
 from mediarip_mqtt.commands.intake import HEAD_SIZE
-from mediarip_mqtt.commands.job_commands import Cancel, Delete
+from mediarip_mqtt.commands.job_commands import Cancel, Delete, Get
 from mediarip_mqtt.commands.registry import CLASSES
-from mediarip_mqtt.contract.errors import LinkError, StoreError, StoreProblem
+from mediarip_mqtt.contract.errors import (
+    DownloadError,
+    ErrorCode,
+    LinkError,
+    StoreError,
+    StoreProblem,
+)
 from mediarip_mqtt.contract.runtime_settings import PREFIX
 from mediarip_mqtt.store import Store
 from tests.support.intake import Desk, Sent
@@ -493,3 +500,24 @@ async def test_the_log_tells_of_refusals_and_of_the_topic_of_a_retained_command(
     await desk.ask("cancel", "last")
     assert "mediarip/command/cancel" in caplog.text
     assert caplog.text.count("refused: {") == 2
+
+
+async def test_a_busy_session_keeps_its_count_while_many_others_come(
+    isolated: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "MAX_BUCKETS", 2)
+    set_rate(isolated, 2)
+    codes = []
+    for name in ("alice", "bob", "alice", "carol", "alice"):
+        (sent,) = await isolated.send(f"session/{name}/command/get", {"id": "nope"})
+        codes.append(sent.error["code"])
+    assert codes == [*["job_not_found"] * 4, "rate_limited"]
+
+
+async def test_a_fault_of_any_kind_is_answered(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise DownloadError(ErrorCode.NETWORK, "no error of a command")
+
+    monkeypatch.setattr(Get, "run", broken)
+    (sent,) = await desk.send("command/get", {"id": "nope", "request_id": "r1"})
+    assert (sent.error["code"], sent.reply["request_id"]) == ("internal", "r1")
