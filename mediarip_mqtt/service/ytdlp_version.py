@@ -108,7 +108,7 @@ def resolve(folder: Path) -> str | None:
     elif choice.trial == NEW:
         choice.trial = STARTED
         if not _try_write(folder, choice):
-            return None  # if the trial is not recorded, a failure could not be noticed
+            return None  # an unrecorded trial could not be given up
     return choice.chosen
 
 
