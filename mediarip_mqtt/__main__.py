@@ -8,7 +8,7 @@ from mediarip_mqtt.service import ytdlp_version
 def main() -> None:
     """Run the command line; roll back a fetched yt-dlp that breaks it."""
     try:
-        from mediarip_mqtt.cli import main as cli  # noqa: PLC0415 - a new yt-dlp may break the imports
+        from mediarip_mqtt.cli import main as cli  # noqa: PLC0415 - a fetched yt-dlp may break the imports
 
         if ytdlp_version.in_use():
             importlib.import_module("mediarip_mqtt.service.app")  # imports yt-dlp

@@ -1,4 +1,4 @@
-"""A blocking call in a daemon thread of its own: a stuck one never holds up the process's end."""
+"""Runs blocking calls in daemon threads, so that a stuck call never delays the process's exit."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _M_ARENA_MAX: Final = -8  # of glibc's malloc.h
 
 
 def share_heaps() -> None:
-    """Let all threads share two heaps, where the C library is glibc.
+    """Limit glibc's malloc to two arenas, unless the variable `MALLOC_ARENA_MAX` is set.
 
-    By default it begins one for each of many threads and returns little of any: with a thread for
-    each piece of work the process grew from 153 to 185 MiB over 2,240 short downloads, of which it
-    used 41; with two it is 126 and 136. `MALLOC_ARENA_MAX` is the same from outside.
+    By default glibc creates many arenas and returns little of their memory to the system: with one
+    thread per piece of work the process grew from 153 to 185 MiB over 2,240 short downloads, of
+    which it used 41 MiB. With two arenas it grew from 126 to 136 MiB.
     """
     if "MALLOC_ARENA_MAX" not in os.environ:
         with contextlib.suppress(AttributeError, OSError):  # macOS, musl
@@ -30,22 +30,22 @@ def share_heaps() -> None:
 
 
 def give_back() -> None:
-    """Return memory to the system that the heaps hold and do not use (some milliseconds)."""
+    """Return unused heap memory to the system; takes some milliseconds."""
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def call(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> asyncio.Future[T]:
-    """Call a function in a new thread.
+    """Call a function in a new daemon thread.
 
-    In place of `asyncio.to_thread`, for whose threads the process waits before it ends: minutes,
-    where one copies a film.
+    Use this instead of `asyncio.to_thread`: the process joins the threads of that at exit, which
+    takes minutes if one is copying a film.
     """
     return start(partial(function, *arguments, **named), getattr(function, "__name__", "call"))
 
 
 def leave(future: asyncio.Future[Any]) -> None:
-    """Leave a future to itself: an exception of it is not logged as one that nobody looked at."""
+    """Detach a future; suppress asyncio's "exception was never retrieved"."""
     future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
@@ -60,7 +60,7 @@ def start(function: Callable[[], T], name: str) -> asyncio.Future[T]:
         if error is not None:
             future.set_exception(error)
         else:
-            future.set_result(result)  # type: ignore[arg-type] # it is a T where there was no error
+            future.set_result(result)  # type: ignore[arg-type] # it is a T if there was no error
 
     def work() -> None:
         result, error = None, None

@@ -20,10 +20,8 @@ from typing import Final
 from filelock import FileLock
 
 VERSIONS: Final = ("2025.4.4", "2026.11.0")  # tested by CI: an old version and the newest
-SUITES: Final = {
-    13: "trixie",
-    14: "forky",
-}  # minor version of Python 3 to the Debian release that ships it
+# Minor version of Python 3 to the Debian release that ships it.
+SUITES: Final = {13: "trixie", 14: "forky"}
 PACKAGES: Final = "python3,python3-venv,python3-dev,gcc,g++,ca-certificates,libturbojpeg0,ffmpeg"
 CACHE: Final = (
     Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -132,7 +130,7 @@ class Installation:
         ]
 
     def environment(self, home: Path) -> dict[str, str]:
-        """Return environment variables: of the caller's only proxies and certificates."""
+        """Return environment variables; only proxies and certificates are inherited."""
         kept = {key: value for key, value in os.environ.items() if PASSED.match(key)}
         path = f"{self.venv}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         own = {"HOME": str(home), "LANG": "C.UTF-8", "TZ": "UTC", "PATH": path}
@@ -151,17 +149,17 @@ def install(version: str) -> Installation:
     """Return a version, installing it if needed; raise `NotHereError` if that is impossible."""
     SHARED.mkdir(parents=True, exist_ok=True)
     with FileLock(CACHE / "lock"):
-        found = _place(version)
-        stamp = found.outside / "installed"
+        installation = _place(version)
+        stamp = installation.outside / "installed"
         if not stamp.exists():
             print(f"installing Home Assistant {version} (once; some minutes)", file=sys.stderr)
-            if found.root is None:
+            if installation.root is None:
                 _compiler(version)
             else:
-                _debian(version, found.root)
-            _environment(found)
+                _debian(version, installation.root)
+            _environment(installation)
             stamp.touch()
-        return found
+        return installation
 
 
 def _place(version: str) -> Installation:
@@ -182,8 +180,8 @@ def _python(version: str) -> str | None:
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     candidates = [*map(str, pyenv.glob(f"{least[0]}.{least[1]}.*/bin/python")), name]
     check = f"import sys; sys.exit(not ({least} <= sys.version_info[:3] < (3, {least[1] + 1})))"
-    for one in candidates:
-        path = shutil.which(one)
+    for candidate in candidates:
+        path = shutil.which(candidate)
         if path and not subprocess.run([path, "-c", check], check=False).returncode:  # noqa: S603 - an interpreter of this machine
             return path
     return None
@@ -216,12 +214,12 @@ def _debian(version: str, root: Path) -> None:
     """Create a Debian root with the required Python."""
     if os.geteuid() or not shutil.which("apt-get"):
         least = needed_python(version)
-        others = " ".join(one for one in VERSIONS if one != version and _python(one))
+        others = " ".join(other for other in VERSIONS if other != version and _python(other))
         fewer = f", or leave it out: HA_VERSIONS='{others}' make test-ha" if others else ""
         raise NotHereError(
             f"Home Assistant {version} needs Python {'.'.join(map(str, least))} or a later "
             f"3.{least[1]}. Install that (python3.{least[1]} in PATH, or by pyenv), or run this as "
-            f"root on Debian or Ubuntu, where it makes a Debian root of its own{fewer}."
+            f"root on Debian or Ubuntu, where it creates its own Debian root{fewer}."
         )
     if (root / "usr" / "bin" / "python3").exists():
         return
@@ -229,73 +227,72 @@ def _debian(version: str, root: Path) -> None:
     if program is None:
         _apt("debootstrap", "gpgv", "debian-archive-keyring")  # the latter two verify the download
         program = "/usr/sbin/debootstrap"
-    half = root.with_name(f"{root.name}.half")
-    shutil.rmtree(half, ignore_errors=True)
+    incomplete = root.with_name(f"{root.name}.half")
+    shutil.rmtree(incomplete, ignore_errors=True)
     scripts = Path("/usr/share/debootstrap/scripts")
     script = scripts / (root.name if (scripts / root.name).exists() else "sid")
     mirror = _mirror()
     _run(
-        [program, "--variant=minbase", f"--include={PACKAGES}", root.name, str(half)]
+        [program, "--variant=minbase", f"--include={PACKAGES}", root.name, str(incomplete)]
         + ([mirror, str(script)] if mirror else [])
     )
     if CERTIFICATES.exists():  # including this machine's additional CAs
-        shutil.copy(CERTIFICATES, half / "etc" / "ssl" / "certs")
-    half.rename(root)
+        shutil.copy(CERTIFICATES, incomplete / "etc" / "ssl" / "certs")
+    incomplete.rename(root)
 
 
 def _mirror() -> str | None:
     """Return the Debian mirror that this machine's apt uses, or None."""
     command = ["apt-get", "indextargets", "--format", "$(REPO_URI)"]
     lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()  # noqa: S603 - apt
-    return next((one for one in sorted(set(lines)) if one.rstrip("/").endswith("/debian")), None)
+    return next((uri for uri in sorted(set(lines)) if uri.rstrip("/").endswith("/debian")), None)
 
 
-def _environment(found: Installation) -> None:
+def _environment(installation: Installation) -> None:
     def run(program: str, *arguments: str, text: str | None = None) -> str:
         return _run(
-            found.command(program, *arguments),
-            env=found.environment(SHARED),
+            installation.command(program, *arguments),
+            env=installation.environment(SHARED),
             text=text,
         )
 
-    shutil.rmtree(found.outside, ignore_errors=True)
-    if found.root is None:
-        _run([str(_python(found.version)), "-m", "venv", str(found.venv)])
+    shutil.rmtree(installation.outside, ignore_errors=True)
+    if installation.root is None:
+        _run([str(_python(installation.version)), "-m", "venv", str(installation.venv)])
     else:
-        outside = Installation(found.version, Path("/usr"), found.root)
+        outside = Installation(installation.version, Path("/usr"), installation.root)
         _run(
-            outside.command("python3", "-m", "venv", str(found.venv)),
+            outside.command("python3", "-m", "venv", str(installation.venv)),
             env=outside.environment(SHARED),
         )
     run("pip", "install", "--quiet", "--disable-pip-version-check", "uv")
-    python = ("--python", str(found.venv / "bin" / "python"))
-    run("uv", "pip", "install", "--quiet", *python, f"homeassistant=={found.version}")
-    wanted = run("python", "-", *INTEGRATIONS, text=_REQUIREMENTS)
-    listed = SHARED / f"requirements-{found.version}.txt"
-    listed.write_text(wanted)
+    python = ("--python", str(installation.venv / "bin" / "python"))
+    run("uv", "pip", "install", "--quiet", *python, f"homeassistant=={installation.version}")
+    requirements = run("python", "-", *INTEGRATIONS, text=_REQUIREMENTS)
+    requirements_file = SHARED / f"requirements-{installation.version}.txt"
+    requirements_file.write_text(requirements)
     where = run("python", "-c", "import homeassistant; print(homeassistant.__path__[0])").strip()
     constraints = f"{where}/package_constraints.txt"
-    run("uv", "pip", "install", "--quiet", *python, "-c", constraints, "-r", str(listed))
+    run("uv", "pip", "install", "--quiet", *python, "-c", constraints, "-r", str(requirements_file))
     run("hass", "--version")
-    shutil.rmtree(
-        SHARED / ".cache", ignore_errors=True
-    )  # uv's cache, twice the size of the installation
+    # uv's cache, twice the size of the installation.
+    shutil.rmtree(SHARED / ".cache", ignore_errors=True)
 
 
 def _run(command: list[str], *, env: dict[str, str] | None = None, text: str | None = None) -> str:
-    done = subprocess.run(  # noqa: S603 - commands of our own
+    result = subprocess.run(  # noqa: S603 - commands of our own
         command, env=env, input=text, capture_output=True, text=True, check=False
     )
-    if done.returncode:
-        last = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
+    if result.returncode:
+        last = "\n".join((result.stdout + result.stderr).splitlines()[-15:])
         raise NotHereError(f"{' '.join(command)} failed:\n{last}")
-    return done.stdout
+    return result.stdout
 
 
 if __name__ == "__main__":
     try:
-        for one in sys.argv[1:] or VERSIONS:
-            print(install(one))
+        for version in sys.argv[1:] or VERSIONS:
+            print(install(version))
     except NotHereError as error:
         print(f"Home Assistant can't be installed here: {error}", file=sys.stderr)
         sys.exit(2)

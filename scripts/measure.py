@@ -32,27 +32,27 @@ def latencies(client: Client, label: str) -> None:
     seen = threading.Event()
     original = client._on_message  # noqa: SLF001 - measures the time of arrival
 
-    def on_message(one: object, two: object, message: object) -> None:
+    def on_message(mqtt_client: object, userdata: object, message: object) -> None:
         topic = str(getattr(message, "topic", ""))
         if topic.endswith("/state") and "/job/" in topic:
             state = json.loads(getattr(message, "payload", b"") or b"{}")
             if state.get("request_id"):
                 arrived.setdefault(state["request_id"], time.perf_counter())
                 seen.set()
-        original(one, two, message)  # type: ignore[arg-type] # types of paho
+        original(mqtt_client, userdata, message)  # type: ignore[arg-type] # types of paho
 
     client._client.on_message = on_message  # noqa: SLF001 - the same
-    taken = []
+    milliseconds = []
     for number in range(COMMANDS):
         name = f"{label}-{number}"
         payload = {"url": "https://a.example/x", "request_id": name, "not_before": LATER}
         began = time.perf_counter()
         client.publish("command", payload, qos=0)
         wait_for(partial(arrived.get, name))
-        taken.append((arrived[name] - began) * 1000)
+        milliseconds.append((arrived[name] - began) * 1000)
         time.sleep(0.01)
-    taken.sort()
-    p50, p99 = statistics.median(taken), taken[int(len(taken) * 0.99) - 1]
+    milliseconds.sort()
+    p50, p99 = statistics.median(milliseconds), milliseconds[int(len(milliseconds) * 0.99) - 1]
     print(f"{label}: command to retained queued p50 {p50:.1f} ms, p99 {p99:.1f} ms")
 
 

@@ -46,11 +46,15 @@ class Place:
     def find(self, tree: ast.Module) -> ast.stmt:
         """Return the definition."""
         *outer, last = self.name.partition(":")[2].split(".")
-        inside: list[ast.stmt] = tree.body
+        statements: list[ast.stmt] = tree.body
         for name in outer:
-            owner = _one([one for one in inside if name in _defined(one)], self.name)
-            inside = owner.body if isinstance(owner, ast.ClassDef | Function) else []
-        return _one([one for one in inside if last in _defined(one)], self.name)
+            owner = _only(
+                [statement for statement in statements if name in _defined(statement)], self.name
+            )
+            statements = owner.body if isinstance(owner, ast.ClassDef | Function) else []
+        return _only(
+            [statement for statement in statements if last in _defined(statement)], self.name
+        )
 
 
 def body(code: str) -> Mutation:
@@ -61,7 +65,9 @@ def body(code: str) -> Mutation:
         original = copy.deepcopy(function)
         original.name, original.decorator_list = "original", []
         new = ast.parse(code).body
-        function.body = [original, *new] if any(_mentions(one, "original") for one in new) else new
+        function.body = (
+            [original, *new] if any(_mentions(statement, "original") for statement in new) else new
+        )
 
     return mutate
 
@@ -70,12 +76,12 @@ def never(mentions: str) -> Mutation:
     """Falsify the condition of the only `if`, `elif` or `while` that mentions an expression."""
 
     def mutate(node: ast.stmt) -> None:
-        found = [
-            one
-            for one in ast.walk(_function(node))
-            if isinstance(one, ast.If | ast.While) and _mentions(one.test, mentions)
+        matches = [
+            child
+            for child in ast.walk(_function(node))
+            if isinstance(child, ast.If | ast.While) and _mentions(child.test, mentions)
         ]
-        _one(found, f"an if with {mentions}").test = ast.Constant(value=False)
+        _only(matches, f"an if with {mentions}").test = ast.Constant(value=False)
 
     return mutate
 
@@ -105,16 +111,16 @@ def with_argument(function: str, argument: str | int, value: str) -> Mutation:
 
     def mutate(node: ast.stmt) -> None:
         calls = [
-            one
-            for one in ast.walk(_function(node))
-            if isinstance(one, ast.Call) and _same(one.func, _expression(function))
+            child
+            for child in ast.walk(_function(node))
+            if isinstance(child, ast.Call) and _same(child.func, _expression(function))
         ]
-        call = _one(calls, f"a call of {function}")
+        call = _only(calls, f"a call of {function}")
         if isinstance(argument, int):
             call.args[argument] = _expression(value)
         else:
-            named = [one for one in call.keywords if one.arg == argument]
-            _one(named, f"{argument} of {function}").value = _expression(value)
+            keywords = [keyword for keyword in call.keywords if keyword.arg == argument]
+            _only(keywords, f"{argument} of {function}").value = _expression(value)
 
     return mutate
 
@@ -123,17 +129,17 @@ def assigned(name: str, value: str) -> Mutation:
     """Replace the value of the only assignment to a variable."""
 
     def mutate(node: ast.stmt) -> None:
-        found = [
-            one
-            for one in ast.walk(_function(node))
-            if isinstance(one, Constant) and name in _assigned(one)
+        matches = [
+            child
+            for child in ast.walk(_function(node))
+            if isinstance(child, Constant) and name in _assigned(child)
         ]
-        _one(found, f"an assignment to {name}").value = _expression(value)
+        _only(matches, f"an assignment to {name}").value = _expression(value)
 
     return mutate
 
 
-def instead(expression: str, other: str) -> Mutation:
+def instead(expression: str, replacement: str) -> Mutation:
     """Replace the only occurrence of an expression."""
 
     def mutate(node: ast.stmt) -> None:
@@ -144,11 +150,11 @@ def instead(expression: str, other: str) -> Mutation:
             for field, index, child in _children(parent)
             if _same(child, old)
         ]
-        parent, field, index = _one(places, f"the expression {expression}")
+        parent, field, index = _only(places, f"the expression {expression}")
         if index is None:
-            setattr(parent, field, _expression(other))
+            setattr(parent, field, _expression(replacement))
         else:
-            getattr(parent, field)[index] = _expression(other)
+            getattr(parent, field)[index] = _expression(replacement)
 
     return mutate
 
@@ -164,10 +170,10 @@ def constant(value: str) -> Mutation:
     return mutate
 
 
-def _one(found: list[T], what: str) -> T:
-    if len(found) != 1:
-        raise MutationError(f"{len(found)} matches instead of one: {what}")
-    return found[0]
+def _only(matches: list[T], what: str) -> T:
+    if len(matches) != 1:
+        raise MutationError(f"{len(matches)} matches instead of one: {what}")
+    return matches[0]
 
 
 def _defined(node: ast.stmt) -> set[str]:
@@ -180,7 +186,7 @@ def _assigned(node: ast.AST) -> set[str]:
     if not isinstance(node, Constant):
         return set()
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    return {one.id for one in targets if isinstance(one, ast.Name)}
+    return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def _function(node: ast.stmt) -> Function:
@@ -191,14 +197,14 @@ def _function(node: ast.stmt) -> Function:
 
 def _statement(node: ast.stmt, mentions: str) -> tuple[list[ast.stmt], int]:
     """Return the block and index of the only simple statement that mentions an expression."""
-    found = [
+    matches = [
         (statements, index)
         for parent in ast.walk(_function(node))
         for statements in _blocks(parent)
-        for index, one in enumerate(statements)
-        if not _blocks(one) and _mentions(one, mentions)
+        for index, statement in enumerate(statements)
+        if not _blocks(statement) and _mentions(statement, mentions)
     ]
-    return _one(found, f"a statement with {mentions}")
+    return _only(matches, f"a statement with {mentions}")
 
 
 def _blocks(node: ast.AST) -> list[list[ast.stmt]]:
@@ -209,7 +215,7 @@ def _blocks(node: ast.AST) -> list[list[ast.stmt]]:
 
 def _mentions(node: ast.AST, expression: str) -> bool:
     wanted = _expression(expression)
-    return any(_same(one, wanted) for one in ast.walk(node))
+    return any(_same(child, wanted) for child in ast.walk(node))
 
 
 def _children(node: ast.AST) -> Iterator[tuple[str, int | None, ast.AST]]:
@@ -218,14 +224,14 @@ def _children(node: ast.AST) -> Iterator[tuple[str, int | None, ast.AST]]:
         if isinstance(value, ast.AST):
             yield field, None, value
         elif isinstance(value, list):
-            for index, one in enumerate(value):
-                if isinstance(one, ast.AST):
-                    yield field, index, one
+            for index, item in enumerate(value):
+                if isinstance(item, ast.AST):
+                    yield field, index, item
 
 
 def _expression(code: str) -> ast.expr:
     return ast.parse(code, mode="eval").body
 
 
-def _same(one: ast.AST, other: ast.AST) -> bool:
-    return type(one) is type(other) and ast.dump(one) == ast.dump(other)
+def _same(left: ast.AST, right: ast.AST) -> bool:
+    return type(left) is type(right) and ast.dump(left) == ast.dump(right)

@@ -49,8 +49,8 @@ class Protection:
     function: str
     mutation: Mutation
     test: str
-    only: str = ""  # pytest's -k
-    also: tuple[tuple[str, Mutation], ...] = ()  # code that would replace it: function, mutation
+    only: str = ""  # expression for pytest's -k
+    also: tuple[tuple[str, Mutation], ...] = ()  # other code that also protects: function, mutation
 
     def mutated(self, base: Path) -> dict[Path, str]:
         """Return the new sources of the changed modules, by path."""
@@ -416,7 +416,7 @@ PROTECTIONS = (
 
 
 def main(wanted: list[str]) -> int:
-    """Try all protections, or those whose name has one of the words; return the exit code."""
+    """Try all protections, or those whose name contains one of the words; return the exit code."""
     missed = 0
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
@@ -426,58 +426,69 @@ def main(wanted: list[str]) -> int:
                 shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
             elif source.exists():
                 shutil.copy(source, copy / name)
-        for one in PROTECTIONS:
-            if wanted and not any(word in one.name for word in wanted):
+        for protection in PROTECTIONS:
+            if wanted and not any(word in protection.name for word in wanted):
                 continue
             began = time.monotonic()
-            failed = _is_noticed(one, copy)
+            failed = _is_noticed(protection, copy)
             missed += failed is None
             seconds = time.monotonic() - began
             print(
-                f"{'ok   ' if failed else 'MISSED'} {one.name}: {failed or one.test} ({seconds:.0f} s)"
+                f"{'ok   ' if failed else 'MISSED'} {protection.name}: {failed or protection.test} ({seconds:.0f} s)"
             )
             sys.stdout.flush()
     return 1 if missed else 0
 
 
-def _is_noticed(one: Protection, copy: Path) -> str | None:
+def _is_noticed(protection: Protection, copy: Path) -> str | None:
     """Return the first test that fails without the protection, or None."""
     try:
-        changed = one.mutated(copy)
+        changed = protection.mutated(copy)
     except MutationError as error:
-        raise SystemExit(f"{one.name}: {error}") from None
+        raise SystemExit(f"{protection.name}: {error}") from None
     original = {path: path.read_text("utf-8") for path in changed}
     for path, source in changed.items():
         path.write_text(source, "utf-8")
     plugins = ["-p", "no:cacheprovider", "-n", "0"]
-    chosen = ["-k", one.only] if one.only else []
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-o", "addopts=", *plugins, one.test]
+    selection = ["-k", protection.only] if protection.only else []
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "-o",
+        "addopts=",
+        *plugins,
+        protection.test,
+    ]
     try:
         with subprocess.Popen(  # noqa: S603 - our own tests
-            [*command, *chosen],
+            [*command, *selection],
             cwd=copy,
             env={**os.environ, "PYTHONPATH": str(copy)},
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
-        ) as done:
+        ) as process:
             try:
-                printed, _ = done.communicate(timeout=LIMIT)
+                output, _ = process.communicate(timeout=LIMIT)
             except subprocess.TimeoutExpired:
-                return f"{one.test} (did not end)"
+                return f"{protection.test} (did not end)"
             finally:
-                with contextlib.suppress(
-                    ProcessLookupError
-                ):  # including processes that the tests started
-                    os.killpg(done.pid, signal.SIGKILL)
+                # The group: including processes that the tests started.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
     finally:
         for path, source in original.items():
             path.write_text(source, "utf-8")
     lines = [
-        line for line in printed.splitlines() if line.startswith(("FAILED tests", "ERROR tests"))
+        line for line in output.splitlines() if line.startswith(("FAILED tests", "ERROR tests"))
     ]
-    if done.returncode not in {0, 1}:
-        raise SystemExit(f"{one.name}: pytest ended with {done.returncode}\n{printed[-2000:]}")
+    if process.returncode not in {0, 1}:
+        raise SystemExit(
+            f"{protection.name}: pytest ended with {process.returncode}\n{output[-2000:]}"
+        )
     return lines[0].split(" - ")[0].split(" ", 1)[1] if lines else None
 
 

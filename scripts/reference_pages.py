@@ -101,8 +101,8 @@ def _command(name: str) -> str:
     schema = described_topics.definitions()[cls.__name__]
     main = cls.main_argument
     own = {
-        key: one
-        for key, one in schema["properties"].items()
+        key: value
+        for key, value in schema["properties"].items()
         if key not in {"command", "request_id"}
     }
     text = f"Plain text is its `{main}`." if main else "It takes no plain text."
@@ -112,8 +112,8 @@ def _command(name: str) -> str:
     if own:
         lines += ["| key | value | what it is |", "| --- | --- | --- |"]
         lines += [
-            _row(key, one, "Required." if key in schema.get("required", ()) else _default(one))
-            for key, one in own.items()
+            _row(key, value, "Required." if key in schema.get("required", ()) else _default(value))
+            for key, value in own.items()
         ]
         lines.append("")
     lines += ["```json", json.dumps(cls.example), "```\n", "The reply:\n"]
@@ -123,8 +123,8 @@ def _command(name: str) -> str:
 
 def _reply(cls: type[Accepted]) -> str:
     own = {
-        key: _link(one)
-        for key, one in described_topics.definitions()[cls.__name__]["properties"].items()
+        key: _link(schema)
+        for key, schema in described_topics.definitions()[cls.__name__]["properties"].items()
         if key not in Accepted.model_fields
     }
     keys = ", ".join(f"`{key}`{link}" for key, link in own.items())
@@ -142,15 +142,15 @@ def _topics() -> Iterable[str]:
     for topic in described_topics.topics():
         if topic.only or topic.name.startswith("command."):
             continue
-        what = topic.summary
+        description = topic.summary
         if topic.name in PAGES:
-            what += f" See [{PAGES[topic.name]}]({PAGES[topic.name]}.md)."
-        for one in topic.messages:
-            if one.payload.keys() == {"$ref"} and topic.name not in PAGES:
-                what += f" [{_name(one.payload)}](#{_name(one.payload).lower()})."
-        way = "out" if topic.action == "send" else "in"
+            description += f" See [{PAGES[topic.name]}]({PAGES[topic.name]}.md)."
+        for message in topic.messages:
+            if message.payload.keys() == {"$ref"} and topic.name not in PAGES:
+                description += f" [{_name(message.payload)}](#{_name(message.payload).lower()})."
+        direction = "out" if topic.action == "send" else "in"
         kept = "yes" if topic.retained else "no"
-        yield f"| `{topic.address}` | {way} | {kept} | {topic.qos} | {what} |"
+        yield f"| `{topic.address}` | {direction} | {kept} | {topic.qos} | {description} |"
         if topic.name == "command":
             text = "One command, by its name."
             yield f"| `{topic.address}/{{name}}` | in | no | 1 | {text} |"
@@ -159,15 +159,19 @@ def _topics() -> Iterable[str]:
 def _objects() -> list[str]:
     """Return the names of all objects in published payloads, commands and replies."""
     inside: dict[str, None] = {}
-    published = [one for topic in described_topics.topics() for one in topic.messages]
+    published = [message for topic in described_topics.topics() for message in topic.messages]
     todo: list[Any] = [
-        *(one.payload for one in published if _is_object(one) and "." not in one.name),
         *(
-            described_topics.definitions()[one.__name__]
-            for cls in CLASSES.values()
-            for one in cls.replies()
+            message.payload
+            for message in published
+            if _is_object(message) and "." not in message.name
         ),
-        *(described_topics.definitions()[one.__name__] for one in CLASSES.values()),
+        *(
+            described_topics.definitions()[reply.__name__]
+            for cls in CLASSES.values()
+            for reply in cls.replies()
+        ),
+        *(described_topics.definitions()[cls.__name__] for cls in CLASSES.values()),
     ]
     while todo:
         for name in re.findall(rf"{re.escape(DEFS)}(\w+)", json.dumps(todo.pop(0))):
@@ -192,15 +196,15 @@ def _object(name: str) -> str:
 
 
 def _table(schema: Schema) -> str:
-    rows = [_row(key, one) for key, one in schema["properties"].items()]
+    rows = [_row(key, value) for key, value in schema["properties"].items()]
     return "\n".join(["| key | value | what it is |", "| --- | --- | --- |", *rows, ""])
 
 
 def _event(name: str) -> str:
     schema = described_topics.definitions()[events.classes()[name].__name__]
     own = {
-        key: one
-        for key, one in schema["properties"].items()
+        key: value
+        for key, value in schema["properties"].items()
         if key not in {"event_type", "event_id", "at", "job"}
     }
     table = f"\n\n{_table({'properties': own})}" if own else "\n"
@@ -220,8 +224,8 @@ def _default(schema: Schema) -> str:
 def _row(key: str, schema: Schema, note: str | None = None) -> str:
     """Return a key's row; keys of commands have a ``note`` and are omitted instead of null."""
     kind = _kind(schema) if note is None else _kind(schema).removesuffix(" or null")
-    what = " ".join(one for one in (schema.get("description"), note) if one)
-    cells = (f"`{key}`", kind, what)
+    description = " ".join(text for text in (schema.get("description"), note) if text)
+    cells = (f"`{key}`", kind, description)
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
@@ -229,14 +233,14 @@ def _kind(schema: Schema) -> str:  # noqa: PLR0911 - one for each form of a sche
     if "$ref" in schema:
         return _named(schema["$ref"].removeprefix(DEFS))
     if "anyOf" in schema:
-        return " or ".join(dict.fromkeys(_kind(one) for one in schema["anyOf"]))
+        return " or ".join(dict.fromkeys(_kind(part) for part in schema["anyOf"]))
     if "enum" in schema:
         return _codes(schema["enum"])
     if "const" in schema:
         return _codes([schema["const"]])
     kinds = schema.get("type", "anything")
     if isinstance(kinds, list):
-        return " or ".join(_kind({**schema, "type": one}) for one in kinds)
+        return " or ".join(_kind({**schema, "type": kind}) for kind in kinds)
     if kinds == "array":
         return f"list of {_kind(schema['items'])}"
     if kinds == "object":
@@ -263,7 +267,7 @@ def _text(schema: Schema) -> str:
 
 
 def _codes(values: Iterable[Any]) -> str:
-    return ", ".join(f"`{one}`" for one in values)
+    return ", ".join(f"`{value}`" for value in values)
 
 
 def _first_line(cls: type[Any]) -> str:

@@ -18,14 +18,14 @@ ROOT: Final = Path(__file__).parent.parent
 def problems(tag: str, project: str, changelog: str) -> list[str]:
     """Return the reasons against a tag, given the texts of pyproject.toml and CHANGELOG.md."""
     version = tomllib.loads(project)["project"]["version"]
-    found = []
+    reasons = []
     if tag != f"v{version}":
-        found.append(f"The tag is {tag}, the version in pyproject.toml is {version}.")
+        reasons.append(f"The tag is {tag}, the version in pyproject.toml is {version}.")
     if not re.search(
         rf"^## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d$", changelog, re.MULTILINE
     ):
-        found.append(f"CHANGELOG.md has no section `## [{version}] - <date>`.")
-    return found
+        reasons.append(f"CHANGELOG.md has no section `## [{version}] - <date>`.")
+    return reasons
 
 
 def main() -> int:
@@ -34,10 +34,10 @@ def main() -> int:
         print("usage: python -m scripts.release TAG", file=sys.stderr)
         return 2
     texts = [(ROOT / name).read_text("utf-8") for name in ("pyproject.toml", "CHANGELOG.md")]
-    found = problems(sys.argv[1], *texts)
-    for one in found:
-        print(one, file=sys.stderr)
-    return 1 if found else 0
+    reasons = problems(sys.argv[1], *texts)
+    for reason in reasons:
+        print(reason, file=sys.stderr)
+    return 1 if reasons else 0
 
 
 if __name__ == "__main__":

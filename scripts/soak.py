@@ -36,7 +36,7 @@ class Sample:
     threads: int
     descriptors: int
     sockets: int
-    left: int  # temporary files, although all jobs have ended
+    temporary: int  # temporary files left although all jobs have ended
 
 
 def soak(
@@ -123,7 +123,7 @@ def _sample(jobs: int, service: Service) -> Sample:
             threads=process.num_threads(),
             descriptors=process.num_fds(),
             sockets=len(process.net_connections("inet")),
-            left=len(service.temporary()),
+            temporary=len(service.temporary()),
         )
 
 

@@ -64,23 +64,23 @@ async def record(folder: Path) -> str:
         service = asyncio.create_task(app.serve(served, ready=ready, stop=stop))
         await ready.wait()
         url = serve(folder)
-        async with open_client(mqtt) as asking:
+        async with open_client(mqtt) as client:
             for name in list(FILMS)[1:3]:
-                await asking.ask("download", {"url": url + name.replace(" ", "%20") + ".mp4"})
+                await client.ask("download", {"url": url + name.replace(" ", "%20") + ".mp4"})
         table = JobTable()
         bar = ProgressBar(Console(width=100, file=io.StringIO(), force_terminal=True))
-        lines: list[Snapshot] = []
+        snapshots: list[Snapshot] = []
         outcome = await add_download.add_and_follow(
-            mqtt, {"url": f"{url}Interview.mp4"}, lines.append
+            mqtt, {"url": f"{url}Interview.mp4"}, snapshots.append
         )
-        async with open_client(mqtt) as asking:
+        async with open_client(mqtt) as client:
             for name in list(FILMS)[3:]:
-                await asking.ask("download", {"url": url + name.replace(" ", "%20") + ".mp4"})
+                await client.ask("download", {"url": url + name.replace(" ", "%20") + ".mp4"})
             await asyncio.sleep(1)
-        half = next(one for one in lines if one.percent > 40)  # noqa: PLR2004 - percent, in the middle of the download
+        halfway = next(snapshot for snapshot in snapshots if snapshot.percent > 40)  # noqa: PLR2004 - percent, in the middle of the download
         console.print(Text("$ mediarip-mqtt download https://videos.example/interview"))
         with bar:
-            bar.show(half)
+            bar.show(halfway)
             console.print(bar)
         console.print(Text(f"/media/{Path(str(outcome.path)).name}\n\n$ mediarip-mqtt watch"))
         await fill(table, mqtt)
@@ -105,22 +105,22 @@ def serve(folder: Path) -> str:
 
 async def fill(table: JobTable, mqtt: settings.MqttSettings) -> None:
     """Fill the table from the retained messages."""
-    async with open_client(mqtt) as watching:
-        topics = watching.topics
+    async with open_client(mqtt) as client:
+        topics = client.topics
         table.online = True
-        await watching.subscribe(topics.state, topics.job_state("+"), topics.job_progress("+"))
+        await client.subscribe(topics.state, topics.job_state("+"), topics.job_progress("+"))
         end = asyncio.get_running_loop().time() + 1
         with contextlib.suppress(TimeoutError):
-            while (left := end - asyncio.get_running_loop().time()) > 0:
-                message = await watching.receive(left)
-                place = topics.parse_job(message.topic)
+            while (remaining := end - asyncio.get_running_loop().time()) > 0:
+                message = await client.receive(remaining)
+                parsed_topic = topics.parse_job(message.topic)
                 content = decode(message.payload)
-                if place is None:
+                if parsed_topic is None:
                     table.state = {**content, "disk_free": 2_400_000_000_000}
-                elif place[1] == "state":
-                    table.update_job(place[0], content)
+                elif parsed_topic[1] == "state":
+                    table.update_job(parsed_topic[0], content)
                 else:
-                    table.update_progress(place[0], content)
+                    table.update_progress(parsed_topic[0], content)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The command `download`, and how a download is followed to its end."""
+"""The command `download`; sends a download and follows it to its end."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from mediarip_mqtt.volume.files import own_folder
 RETAINED_TIME: Final = 2.0  # seconds to wait for a retained message
 REPLY_TIME: Final = 20.0  # seconds to wait for a reply
 RECONNECT_TIME: Final = 60.0  # seconds that `follow` tries to reconnect
-ENDED: Final = TERMINAL | {JobStatus.REVIEW}  # nothing more happens by itself
+ENDED: Final = TERMINAL | {JobStatus.REVIEW}  # no further change without a command
 
 
 class ServiceError(MediaripError):
@@ -62,7 +62,7 @@ class Client:
         self._messages = link.messages()
         self._next: asyncio.Future[Message] | None = None
         self._watch: asyncio.Future[None] | None = None
-        self._hears_replies = False
+        self._subscribed_to_replies = False
 
     @property
     def protocol(self) -> str:
@@ -135,10 +135,10 @@ class Client:
         return request_id
 
     async def ask(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Send a command and return its reply; a refusal is returned, too."""
-        if not self._hears_replies:
+        """Send a command and return its reply, also if that is a refusal."""
+        if not self._subscribed_to_replies:
             await self._link.subscribe(self.topics.response)
-            self._hears_replies = True
+            self._subscribed_to_replies = True
         request_id = await self.send(name, arguments)
         deadline = asyncio.get_running_loop().time() + REPLY_TIME
         try:
@@ -227,20 +227,20 @@ async def follow(settings: MqttSettings, job_id: str) -> AsyncIterator[Snapshot]
 
 async def _follow(client: Client, job_id: str) -> AsyncIterator[Snapshot]:
     topics = client.topics
-    state, progress = topics.job_state(job_id), topics.job_progress(job_id)
-    await client.subscribe(topics.status, state, progress)
+    state_topic, progress_topic = topics.job_state(job_id), topics.job_progress(job_id)
+    await client.subscribe(topics.status, state_topic, progress_topic)
     job: Mapping[str, Any] = {}
-    moved: Mapping[str, Any] = {}
+    latest_progress: Mapping[str, Any] = {}
     online = True
     while True:
         message = await client.receive()
         if message.topic == topics.status:
             online = message.payload == ONLINE.encode()
-        elif message.topic == progress:
-            moved = decode(message.payload)
-        elif message.topic == state:
+        elif message.topic == progress_topic:
+            latest_progress = decode(message.payload)
+        elif message.topic == state_topic:
             if not message.payload:
                 raise ServiceError("The job was deleted.")
             job = decode(message.payload)
         if job:
-            yield Snapshot(job, moved, online)
+            yield Snapshot(job, latest_progress, online)

@@ -17,13 +17,10 @@ from mediarip_mqtt.cli.client import ENDED, Snapshot
 from mediarip_mqtt.contract.models import ACTIVE, JobStatus, Phase
 
 PLAIN_STEP: Final = 10.0  # percent between two plain lines
-PLAIN_INTERVAL: Final = 5.0  # seconds after which smaller progress is printed, too
+PLAIN_INTERVAL: Final = 5.0  # seconds after which a smaller step is printed, too
 ID_LEAST: Final = 8  # characters
-AFTERWARDS: Final = (
-    Phase.MERGING,
-    Phase.CONVERTING,
-    Phase.MOVING,
-)  # more precise than "processing"
+# Phases that are shown instead of the less precise status `processing`.
+AFTERWARDS: Final = (Phase.MERGING, Phase.CONVERTING, Phase.MOVING)
 COLOURS: Final[dict[str, str]] = {
     JobStatus.COMPLETED: "green",
     JobStatus.FAILED: "red",
@@ -108,7 +105,7 @@ class ProgressBar:
         self._console = console
         self._bar: Progress | None = None
         self._task: TaskID | None = None
-        self._said: tuple[str, float, float] = ("", -PLAIN_STEP, 0.0)
+        self._last_printed: tuple[str, float, float] = ("", -PLAIN_STEP, 0.0)
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -148,16 +145,16 @@ class ProgressBar:
         )
 
     def _print_line(self, snapshot: Snapshot, title: str) -> None:
-        doing, percent, at = doing_text(snapshot), snapshot.percent, time.monotonic()
-        before, percent_before, at_before = self._said
-        moved = percent - percent_before
+        doing, percent, now = doing_text(snapshot), snapshot.percent, time.monotonic()
+        last_doing, last_percent, last_time = self._last_printed
+        step = percent - last_percent
         if (
-            doing == before
-            and moved < PLAIN_STEP
-            and not (moved and at - at_before > PLAIN_INTERVAL)
+            doing == last_doing
+            and step < PLAIN_STEP
+            and not (step and now - last_time > PLAIN_INTERVAL)
         ):
             return
-        self._said = (doing, percent, at)
+        self._last_printed = (doing, percent, now)
         numbers = numbers_text(snapshot)
         print_line(
             self._console.file,
@@ -181,17 +178,17 @@ def short_ids(ids: Iterable[str]) -> dict[str, str]:
     """Map each id to its shortest unambiguous prefix; commands accept the prefix."""
     ordered = sorted(set(ids))
     short = {}
-    for place, job_id in enumerate(ordered):
-        neighbours = ordered[max(0, place - 1) : place] + ordered[place + 1 : place + 2]
-        shared = max((_shared_length(job_id, other) for other in neighbours), default=0)
+    for index, job_id in enumerate(ordered):
+        neighbours = ordered[max(0, index - 1) : index] + ordered[index + 1 : index + 2]
+        shared = max((_shared_length(job_id, neighbour) for neighbour in neighbours), default=0)
         short[job_id] = job_id[: max(ID_LEAST, shared + 1)]
     return short
 
 
 def _shared_length(left: str, right: str) -> int:
     """Return the length of the common prefix."""
-    for position, (char, other) in enumerate(zip(left, right, strict=False)):
-        if char != other:
+    for position, (left_char, right_char) in enumerate(zip(left, right, strict=False)):
+        if left_char != right_char:
             return position
     return min(len(left), len(right))
 

@@ -76,7 +76,7 @@ async def _export(loaded: Settings, path: Path | None) -> int:
 
 @contextmanager
 def _output(path: Path | None) -> Iterator[IO[str]]:
-    """Open the output; a file gets its name only once it is complete."""
+    """Open the output; a file gets its final name only once it is complete."""
     if path is None:
         yield sys.stdout
         sys.stdout.flush()

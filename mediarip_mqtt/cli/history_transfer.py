@@ -18,8 +18,8 @@ PAGE: Final = 100  # jobs per `list`
 CHUNK: Final = 100  # records per `import`
 CHUNK_BYTES: Final = 64 * 1024
 ENVELOPE: Final = 256  # bytes of a command around its records
-PAUSE: Final = 1.0  # seconds between two tries of a command that is refused for now
-PATIENCE: Final = 30  # tries
+PAUSE: Final = 1.0  # seconds between two attempts at a command that is refused for now
+PATIENCE: Final = 30  # attempts
 NAMED: Final = 20  # reasons that are printed
 
 
@@ -45,7 +45,7 @@ class Totals:
 
 
 async def export(client: Client) -> AsyncIterator[dict[str, Any]]:
-    """Yield all jobs once each, newest first, without those added meanwhile."""
+    """Yield each job once, newest first; jobs added during the export are left out."""
     page = await _page(client, None)
     while page:
         for job in page:
@@ -66,7 +66,7 @@ async def _page_behind(client: Client, page: list[dict[str, Any]]) -> list[dict[
 
 
 class _GoneError(Exception):
-    """The job before the page was deleted."""
+    """The job that the page was to follow was deleted."""
 
 
 async def _page(client: Client, before: str | None) -> list[dict[str, Any]]:
@@ -168,7 +168,7 @@ async def _ask(
 ) -> dict[str, Any]:
     """Send a command; try again while the queue is full or the session is rate-limited.
 
-    The service also keeps refusals by request id, so each try has its own.
+    The service repeats its reply to a request id, also a refusal, so each attempt has its own id.
     """
     reply: dict[str, Any] = {}
     for number in range(PATIENCE):

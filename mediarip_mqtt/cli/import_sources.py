@@ -1,6 +1,6 @@
 """The files that `import` reads: our own export, and the stores of MeTube and media.rip.
 
-They are only read, and nothing in them is ever run.
+The files are only read; no code in them is run.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _METUBE_KIND: Final = "persistent_queue:"
 _SQLITE: Final = b"SQLite format 3\0"
 _UNKNOWN: Final = (
     "has no format that can be imported. The shelf of an older MeTube (`completed`, `queue`) holds "
-    "pickled Python objects, which can run programs when they are loaded, so it is not read: start "
-    "a current MeTube on it once; it writes `completed.json`, which can be imported."
+    "pickled Python objects, which can run programs when they are loaded, so it is not read. Start "
+    "a current MeTube on it once: it writes `completed.json`, which can be imported."
 )
 
 
 class SourceFormat(StrEnum):
     """The program that wrote a file."""
 
-    AUTO = "auto"  # recognised by its content
+    AUTO = "auto"  # recognised by the content
     JSONL = "jsonl"  # `mediarip-mqtt export`
     METUBE = "metube"  # its state folder, or one JSON file in there
     MEDIA_RIP = "media-rip"  # its SQLite database
@@ -48,7 +48,7 @@ class SourceError(MediaripError):
 
 @dataclass(frozen=True)
 class Pending:
-    """A job that had not ended; ``key`` tells it from others with the same URL."""
+    """A job that had not ended; ``key`` distinguishes it from others with the same URL."""
 
     wanted: Wanted
     key: str
@@ -137,11 +137,12 @@ def _read_lines(path: Path) -> Iterator[Found]:
     with path.open("rb") as file:
         first = _object(file.readline())
         if first.get("format") != NAME:
-            raise SourceError(f"{path}: its first line is not that of `mediarip-mqtt export`.")
+            raise SourceError(f"{path}: its first line is not the header of an export.")
         if first.get("version") != VERSION:
             raise SourceError(
-                f"{path}: has version {str(first.get('version'))[:20]} of the format, this program "
-                f"knows {VERSION}. Import it with the mediarip-mqtt that wrote it, or a newer one."
+                f"{path}: has version {str(first.get('version'))[:20]} of the format; "
+                f"this program reads version {VERSION}. Import it with the mediarip-mqtt that "
+                "wrote it, or a newer one."
             )
         for number, line in enumerate(file, start=2):
             if not line.strip():
@@ -152,7 +153,7 @@ def _read_lines(path: Path) -> Iterator[Found]:
                 yield Unreadable(place, "is not a JSON object")
             elif job.get("status") in TERMINAL or not job.get("parent_id"):
                 yield _validated(place, fields_of(job))
-            # Unfinished items are left out: the download of their playlist brings them again.
+            # Unfinished items are left out: the download of their playlist adds them again.
 
 
 # MeTube: JSON files of the form {"kind": "persistent_queue:<name>", "items": [{"info": {...}}]}
@@ -260,7 +261,7 @@ def _from_media_rip(job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _aware(value: object) -> str | None:
-    """Return a time with its zone, which is UTC if it names none; None if it is no time."""
+    """Return a time with its zone, UTC if it has none; return None if it is not a time."""
     try:
         moment = datetime.fromisoformat(str(value))
     except ValueError:

@@ -190,7 +190,7 @@ async def _purge(
     if count > NAMED:
         print_line(sys.stdout, f"... and {count - NAMED} more")
     size = f" ({decimal(reply['freed'])})" if reply["freed"] else ""
-    print_line(sys.stdout, f"{_count(count)} {'would go' if dry_run else 'removed'}{size}")
+    print_line(sys.stdout, f"{_count(count)} {'would be removed' if dry_run else 'removed'}{size}")
     return Exit.OK
 
 

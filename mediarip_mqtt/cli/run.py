@@ -56,7 +56,9 @@ def run(
     except typer.Exit as end:
         if end.exit_code == Exit.RESTART:
             ytdlp_version.switch(fetched)
-        if end.exit_code != Exit.CONFIG:  # a new yt-dlp may reject an option that the old one took
+        if (
+            end.exit_code != Exit.CONFIG
+        ):  # a new yt-dlp may reject an option that the old one accepted
             ytdlp_version.forgive(fetched)
         raise
 
@@ -160,7 +162,7 @@ async def _broker(settings: Settings, *, embedded: bool) -> AsyncIterator[Settin
         yield settings
         return
     if settings.mqtt.host not in {"localhost", "127.0.0.1"}:
-        logger.warning("--embedded-broker is given: mqtt.host %s is ignored", settings.mqtt.host)
+        logger.warning("mqtt.host %s is ignored: --embedded-broker is given", settings.mqtt.host)
     folder = files.own_folder(settings)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -211,7 +213,7 @@ def welcome(settings: Settings) -> str:
 
 
 def program_name() -> str:
-    """Return how to call this program again."""
+    """Return the command that runs this program, for the user to copy."""
     called = Path(sys.argv[0])
     if called.name == "__main__.py":
         return f"{Path(sys.executable).name} -m mediarip_mqtt"

@@ -81,7 +81,7 @@ def carry_out(coroutine: Coroutine[Any, Any, int]) -> NoReturn:
 
 
 def fail(message: str, code: Exit) -> NoReturn:
-    """Print an error and exit."""
+    """Print an error without secrets and control characters, and exit."""
     for line in logs.redact(message).split("\n"):
         print_line(sys.stderr, logs.visible(line))
     raise typer.Exit(code)

@@ -238,8 +238,8 @@ class ErrorCode(StrEnum):
         "network",
         ErrorScope.JOB,
         (
-            "The connection was refused or reset, its TLS was not acceptable, or the host name "
-            "could not be resolved."
+            "The connection was refused or reset, TLS failed, or the host name could not be "
+            "resolved."
         ),
         "Open the URL from the service's machine: `curl -I URL`. In a container, check its DNS.",
     )
@@ -280,7 +280,7 @@ class ErrorCode(StrEnum):
         "internal",
         ErrorScope.BOTH,
         "An unexpected error in the service.",
-        "The log holds the details at that time; please report the bug with them.",
+        "The log has the details; please include them in a bug report.",
     )
 
 
@@ -310,8 +310,8 @@ class CommandError(MediaripError):
 class DownloadError(MediaripError):
     """A failed attempt at a job; becomes its ``error_code`` and ``error_message``.
 
-    ``transient``: another attempt may succeed. ``begins``: it will, once a stream or premiere has
-    begun. ``retry_after``: seconds to wait, where the site says so.
+    ``transient``: another attempt may succeed. ``begins``: a stream or premiere that has not
+    begun yet. ``retry_after``: seconds to wait, if the site says so.
     """
 
     def __init__(
@@ -371,7 +371,7 @@ class StoreInUseError(StoreError):
 
 
 class BrokerError(MediaripError):
-    """The embedded broker can't run, or a broker refuses or loses the connection."""
+    """The embedded broker can't run, or a broker refuses or drops the connection."""
 
 
 class LinkError(BrokerError):

@@ -251,7 +251,7 @@ class JobFile(Frozen):
 
 
 class CookieReport(Frozen):
-    """What may be told of a session's cookies."""
+    """What is published about a session's cookies; none of their names or values."""
 
     stored: bool
     count: int = 0

@@ -53,9 +53,9 @@ def check_presets(downloads: DownloadSettings) -> None:
         try:
             preset = Preset(**content)
         except ValidationError as error:
-            place = ".".join(str(part) for part in error.errors()[0]["loc"])
+            location = ".".join(str(part) for part in error.errors()[0]["loc"])
             raise ConfigError(
-                f"downloads.presets.{name}.{place}: {error.errors()[0]['msg']}."
+                f"downloads.presets.{name}.{location}: {error.errors()[0]['msg']}."
             ) from None
         if preset.quality and preset.quality != "best" and not _HEIGHT.match(preset.quality):
             raise ConfigError(
@@ -68,11 +68,11 @@ def check_presets(downloads: DownloadSettings) -> None:
 
 
 def capped(name: str, quality: str, downloads: DownloadSettings) -> str | None:
-    """Return ``quality`` if it limits the preset further; else None."""
+    """Return ``quality`` if it is a lower limit than the preset's own; else None."""
     preset = resolve_preset(name, downloads)
-    own, limit = height(preset.quality), height(quality)
+    preset_limit, limit = height(preset.quality), height(quality)
     video = preset.media_type is MediaType.VIDEO and not preset.format
-    return quality if video and limit and (own is None or limit < own) else None
+    return quality if video and limit and (preset_limit is None or limit < preset_limit) else None
 
 
 def media_type(name: str, downloads: DownloadSettings) -> MediaType:
@@ -85,9 +85,9 @@ def effective(options: DownloadOptions, downloads: DownloadSettings) -> Preset:
     base = resolve_preset(options.preset, downloads) if options.preset else Preset()
     merged = {key: getattr(options, key) or getattr(base, key) for key in MediaOptions.model_fields}
     # A format selector of the preset would make the sender's quality ineffective.
-    chosen = options.format_id or (None if options.quality else base.format)
+    format_selector = options.format_id or (None if options.quality else base.format)
     embed = tuple(dict.fromkeys([*base.embed, *options.embed]))
-    return Preset.model_construct(**merged | {"format": chosen, "embed": embed})
+    return Preset.model_construct(**merged | {"format": format_selector, "embed": embed})
 
 
 def check(options: DownloadOptions, downloads: DownloadSettings) -> None:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 from mediarip_mqtt.contract.settings import ENV_PREFIX, Section, Settings, runtime_fields
 
-PREFIX: Final = "setting:"  # of their keys in the store's table `config`
+PREFIX: Final = "setting:"  # of the keys in the store's table `config`
 
 
 class Preferences:
@@ -63,7 +63,7 @@ class Preferences:
     def restore(self, config: Mapping[str, str]) -> list[str]:
         """Replace the kept values by those in the store's table `config`.
 
-        Return the keys whose values are not valid any more; those go back to the configured ones.
+        Return the keys whose stored values are no longer valid; their configured values apply.
         """
         kept: dict[str, Any] = {}
         invalid = []

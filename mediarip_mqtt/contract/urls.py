@@ -74,8 +74,8 @@ def check_url(url: str, security: SecuritySettings) -> str:
         raise _invalid("A URL with a user name or password is not accepted: it would be published.")
     host = normal_host(parts.hostname or "")
     check_host(host, security)
-    shown = f"[{host}]" if ":" in host else host
-    netloc = f"{shown}:{port}" if port is not None else shown
+    bracketed = f"[{host}]" if ":" in host else host
+    netloc = f"{bracketed}:{port}" if port is not None else bracketed
     return urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, parts.fragment))
 
 
@@ -122,7 +122,7 @@ def normal_host(host: str) -> str:
     decoded = unicodedata.normalize("NFKC", unquote(host)).lower().rstrip(".")
     for dot in "\u3002\uff0e\uff61":
         decoded = decoded.replace(dot, ".")
-    if not decoded or _FORBIDDEN.search(decoded) or set(decoded) & set("/?#@%") - set("%"):
+    if not decoded or _FORBIDDEN.search(decoded) or set(decoded) & set("/?#@"):
         raise _invalid("The URL has no valid host.")
     if ":" in decoded:
         return decoded.strip("[]")

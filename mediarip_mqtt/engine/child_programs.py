@@ -26,7 +26,7 @@ _FORMATS: Final = (
     "gif_pipe,h264,hevc,image2,ivf,jpeg_pipe,live_flv,lrc,m4v,matroska,mov,mp3,mpeg,mpegts,"
     "mpegvideo,obu,ogg,png_pipe,rm,srt,truehd,tta,vc1,w64,wav,webp_pipe,webvtt,wv"
 )
-_PLAYLISTS: Final = "hls,dash"  # only from the network: then they can't refer to local files
+_PLAYLISTS: Final = "hls,dash"  # only over the network: there they can't refer to local files
 _SILENCE: Final = 60_000_000  # microseconds without a byte after which ffmpeg gives up
 _CUTS: Final = ".concat"
 _CUT_FILE: Final = re.compile(r"file '?file:([^'\\]+)'?")
@@ -68,9 +68,11 @@ def checked(
     if kind == "ffmpeg":
         return _confined(texts, folder, proxied)
     if kind == "ffprobe":
-        place = next((index for index, text in enumerate(texts) if text == "-i"), len(texts) - 1)
+        input_index = next(
+            (index for index, text in enumerate(texts) if text == "-i"), len(texts) - 1
+        )
         last = texts[-1]
-        if place == len(texts) - 1 and (place == 0 or last.startswith("-")):
+        if input_index == len(texts) - 1 and (input_index == 0 or last.startswith("-")):
             return texts  # it prints its version
         url, limits = _limits(last, folder, proxied)
         return [texts[0], *limits, *texts[1:-1], url]
@@ -79,7 +81,7 @@ def checked(
 
 def opens_network(texts: list[str]) -> bool:
     """Whether ffmpeg or ffprobe opens a URL: after ``-i``, or as ffprobe's last argument."""
-    inputs = [after for option, after in pairwise(texts) if option == "-i"]
+    inputs = [value for option, value in pairwise(texts) if option == "-i"]
     return any("://" in text for text in [*inputs, *texts[-1:]])
 
 
@@ -102,8 +104,8 @@ def _limits(
     url: str, folder: Path | None, proxied: Callable[[str], str] | None
 ) -> tuple[str, list[str]]:
     """Return an input's URL and the options to put before it."""
-    if found := re.match(r"https?(?=://)", url, re.IGNORECASE):
-        url = found[0].lower() + url[found.end() :]
+    if scheme := re.match(r"https?(?=://)", url, re.IGNORECASE):
+        url = scheme[0].lower() + url[scheme.end() :]
         protocols = (
             "http,tcp,crypto,data" if proxied else "http,https,httpproxy,tls,tcp,crypto,data"
         )
@@ -118,9 +120,7 @@ def _limits(
             _check_cuts(path, folder)
             return url, _only("file", f"concat,{_FORMATS}")
         return url, _only("file", _FORMATS)
-    raise ProgramRefusedError(
-        "yt-dlp tried to open something with ffmpeg that is not a media file."
-    )
+    raise ProgramRefusedError("yt-dlp tried to open an input with ffmpeg that is not a media file.")
 
 
 def _only(protocols: str, formats: str) -> list[str]:
@@ -138,11 +138,11 @@ def _check_local(path: Path, folder: Path | None) -> None:
 def _check_cuts(path: Path, folder: Path | None) -> None:
     """Check yt-dlp's ffconcat list, which removes segments: it may only name the job's files."""
     for line in path.read_text("utf-8", "replace").splitlines():
-        if found := _CUT_FILE.fullmatch(line):
-            _check_local(Path(found[1]), folder)
+        if match := _CUT_FILE.fullmatch(line):
+            _check_local(Path(match[1]), folder)
         elif not _CUT_TIME.fullmatch(line):
             raise ProgramRefusedError(
-                "yt-dlp tried to open a list with ffmpeg that is not one of cuts."
+                "yt-dlp tried to open a list with ffmpeg that does more than cut."
             )
 
 

@@ -67,13 +67,13 @@ class Cookies:
         """Describe the session's own cookies, not the administrator's."""
         path = self._path(session_id)
         try:
-            found = parse(path.read_text("utf-8"))
+            cookies = parse(path.read_text("utf-8"))
         except (FileNotFoundError, CommandError, UnicodeDecodeError):
             return CookieReport(stored=False)
         return CookieReport(
             stored=True,
-            count=len(found),
-            expired=sum(cookie.is_expired() for cookie in found),
+            count=len(cookies),
+            expired=sum(cookie.is_expired() for cookie in cookies),
             stored_at=_moment(path),
             last_success=_moment(path.with_suffix(USED)),
         )
@@ -110,7 +110,9 @@ def parse(content: str) -> list[Cookie]:
     if first.lstrip().startswith(("[", "{")):
         raise _bad("This is JSON. Export the cookies as cookies.txt, in Netscape's format.")
     if not _HEADER.match(first):
-        raise _bad("The first line must be `# Netscape HTTP Cookie File`, as exports have it.")
+        raise _bad(
+            "The first line must be `# Netscape HTTP Cookie File`, as in a browser's export."
+        )
     count = 0
     for number, line in enumerate(lines, start=1):
         entry = line.removeprefix(_HTTP_ONLY)
@@ -118,17 +120,17 @@ def parse(content: str) -> list[Cookie]:
             continue
         problem = _problem(entry)
         if problem:
-            raise _bad(f"Line {number} is no cookie: {problem}.")
+            raise _bad(f"Line {number} is not a cookie: {problem}.")
         count += 1
     if not count:
-        raise _bad("There is no cookie in it.")
+        raise _bad("It contains no cookies.")
     if count > MAX_COOKIES:
-        raise _bad(f"It has {count} cookies; {MAX_COOKIES} are the most.")
+        raise _bad(f"It has {count} cookies; the maximum is {MAX_COOKIES}.")
     jar = YoutubeDLCookieJar()
     try:
         jar.load(io.StringIO("\n".join([*lines, ""])), ignore_discard=True, ignore_expires=True)
-    except LoadError:  # its text quotes the line
-        raise _bad("It can't be read as Netscape's format.") from None
+    except LoadError:  # its text quotes the line, which is secret
+        raise _bad("It is not in Netscape's format.") from None
     return list(jar)
 
 
@@ -147,7 +149,7 @@ def _problem(entry: str) -> str | None:  # noqa: PLR0911 - one check after the o
     if not all(field.isprintable() for field in fields):
         return "it holds control characters"
     if not _DOMAIN.fullmatch(domain):
-        return "its domain is none"
+        return "its domain is not valid"
     if {subdomains.upper(), secure.upper()} - {"TRUE", "FALSE"}:
         return "its second and fourth fields must be TRUE or FALSE"
     if not path.startswith("/"):

@@ -30,7 +30,7 @@ from mediarip_mqtt.engine.work_control import BlockedAddressError
 from mediarip_mqtt.volume.storage_errors import volume_error
 
 MAX_MESSAGE: Final = 400
-MAX_READ: Final = 4000  # characters of a site's message that are read
+MAX_READ: Final = 4000  # characters of a site's message; the rest is ignored
 
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _BEGINS: Final = re.compile(r"(?:begin|premieres?|starts?|live) in (\d{1,4}) (minute|hour|day)")
@@ -43,7 +43,7 @@ _TAIL: Final = re.compile(
 )
 
 _NOT_LIVE: Final = "It is not live. Retry when it is."
-_LOGIN: Final = "The site wants a login. Send its cookies by the command `cookies`, then retry."
+_LOGIN: Final = "The site wants a login. Send its cookies with the command `cookies`, then retry."
 # Patterns of extractors' messages; the first match counts.
 _TEXTS: Final[tuple[tuple[str, ErrorCode, str], ...]] = (
     (r"drm", ErrorCode.DRM_PROTECTED, "It is protected by DRM and can't be downloaded."),
@@ -106,7 +106,7 @@ _STATUS: Final[dict[int, tuple[ErrorCode, str, bool]]] = {
     410: (ErrorCode.NOT_FOUND, "It was removed from the site (410).", False),
     408: (ErrorCode.TIMEOUT, "The site gave up waiting (408).", True),
     429: (ErrorCode.RATE_LIMITED, "The site wants fewer requests (429).", True),
-    451: (ErrorCode.GEO_RESTRICTED, "It is not available for legal reasons here (451).", False),
+    451: (ErrorCode.GEO_RESTRICTED, "It is not available here for legal reasons (451).", False),
 }
 
 
@@ -123,7 +123,7 @@ def classify(error: BaseException) -> DownloadError:
 
 def clean(text: str) -> str:
     """Strip colour codes, advice to report a bug, and the secrets that URLs may hold."""
-    text = text[:MAX_READ]  # a site may send megabytes, on which the patterns take hours
+    text = text[:MAX_READ]  # a site may send megabytes: the patterns would take hours
     text = _TAIL.sub("", _ANSI.sub("", text)).replace("ERROR: ", "")
     text = re.sub(r"^\[[\w:+-]+\]\s*(?:[\w.-]+:\s*)?", "", text.strip())
     text = _URL.sub(r"\1\2", text)
@@ -155,7 +155,8 @@ def _by_type(error: BaseException) -> DownloadError | None:  # noqa: C901, PLR09
         return DownloadError(ErrorCode.UNSUPPORTED_URL, error.message)
     if isinstance(error, UnsupportedError):
         return DownloadError(
-            ErrorCode.UNSUPPORTED_URL, "yt-dlp found no medium at this URL. Check that it has one."
+            ErrorCode.UNSUPPORTED_URL,
+            "yt-dlp found no media at this URL. Check the page in a browser.",
         )
     if isinstance(error, GeoRestrictedError):
         return DownloadError(ErrorCode.GEO_RESTRICTED, "It is not available in this country.")
@@ -186,7 +187,7 @@ def _by_status(error: HTTPError) -> DownloadError:
         code, text, transient = _STATUS[error.status]
     else:
         code = ErrorCode.UNAVAILABLE
-        text = f"The site failed at this ({error.status})."
+        text = f"The site answered with an error ({error.status})."
         transient = error.status >= 500  # noqa: PLR2004 - the server's fault
     return DownloadError(code, text, transient=transient, retry_after=_retry_after(error))
 
@@ -240,11 +241,13 @@ def _by_text(text: str, causes: list[BaseException]) -> DownloadError:
         )
     if re.search(r"got error|empty|did not get any data|fragment|timed out|more expected", lower):
         return DownloadError(
-            ErrorCode.NETWORK, f"The download broke off. ({text})"[:MAX_MESSAGE], transient=True
+            ErrorCode.NETWORK,
+            f"The download was interrupted. ({text})"[:MAX_MESSAGE],
+            transient=True,
         )
     if re.search(r"unsupported url|no media|no video|is not a valid url|unusual", lower):
         return DownloadError(
-            ErrorCode.UNSUPPORTED_URL, f"No medium was found. ({text})"[:MAX_MESSAGE]
+            ErrorCode.UNSUPPORTED_URL, f"No media was found. ({text})"[:MAX_MESSAGE]
         )
     if any(isinstance(cause, ExtractorError) for cause in causes):
         return DownloadError(

@@ -7,7 +7,7 @@ stop cuts the connection.
 ffmpeg may only use plain HTTP; TLS is done here. For a CONNECT tunnel it would need its protocol
 ``httpproxy``, and a playlist with ``httpproxy://192.168.1.1:80/`` would make it connect there
 directly. So ``https`` is replaced by ``http`` in ffmpeg's first URL, in redirects and in playlists,
-and the origins of replaced URLs are requested by TLS.
+and the proxy connects to the origins of replaced URLs with TLS.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CHUNK: Final = 64 * 1024
 _PLAYLIST_LIMIT: Final = 8 * 2**20
 _HOP: Final = {"proxy-connection", "connection", "keep-alive", "proxy-authorization", "host"}
 _HOP_BACK: Final = {"connection", "keep-alive", "transfer-encoding", "content-length", "location"}
-# The start of a link: of a line, an attribute or an element's text.
+# Where a link may start: at the start of a line, an attribute or an element's text.
 _LINK: Final = re.compile(
     rb"""(^|["'>])([ \t]{0,8})(https:)?//(\[[0-9a-f:.]{2,50}\]|[^\s/?#"'<>:@\[\]]{1,255})"""
     rb"""(:[0-9]{1,5})?(?=[\s/?#"'<>]|$)""",
@@ -130,14 +130,14 @@ class _Server(ThreadingMixIn, TCPServer):
     def plain_text(self, playlist: bytes, *, secure: bool) -> bytes:
         """Return a playlist with TLS removed from its links."""
 
-        def link(found: re.Match[bytes]) -> bytes:
-            begin, space, scheme, host, port = found.groups(b"")
+        def link(match: re.Match[bytes]) -> bytes:
+            begin, space, scheme, host, port = match.groups(b"")
             if not scheme and not secure:
-                return found[0]
+                return match[0]
             try:
                 url = self.plain(f"https://{(host + port).decode('latin-1')}")
             except ValueError:
-                return found[0]
+                return match[0]
             return begin + space + url.encode("latin-1")
 
         return _LINK.sub(link, playlist)
@@ -171,18 +171,18 @@ class _Handler(BaseHTTPRequestHandler):
             return
         with contextlib.closing(connection):
             try:
-                self._ask(connection, parts, secure=secure)
-                answer = connection.getresponse()
+                self._forward_request(connection, parts, secure=secure)
+                response = connection.getresponse()
             except (OSError, ValueError, http.client.HTTPException) as error:
                 self.send_error(403 if isinstance(error, BlockedAddressError) else 502)
                 return
-            with answer, contextlib.suppress(OSError, ValueError, http.client.HTTPException):
-                self._answer(answer, secure=secure)
+            with response, contextlib.suppress(OSError, ValueError, http.client.HTTPException):
+                self._forward_response(response, secure=secure)
 
     do_HEAD = do_GET  # noqa: N815 - http.server's name
     do_POST = do_GET  # noqa: N815 - the same; ffmpeg's POST requests have no body
 
-    def _ask(
+    def _forward_request(
         self, connection: http.client.HTTPConnection, parts: SplitResult, *, secure: bool
     ) -> None:
         path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
@@ -199,18 +199,18 @@ class _Handler(BaseHTTPRequestHandler):
         connection.putheader("Connection", "close")
         connection.endheaders()
 
-    def _answer(self, answer: http.client.HTTPResponse, *, secure: bool) -> None:
-        data = answer.read1(_CHUNK) if self.command != "HEAD" else b""
-        size = answer.headers.get("Content-Length")
+    def _forward_response(self, response: http.client.HTTPResponse, *, secure: bool) -> None:
+        data = response.read1(_CHUNK) if self.command != "HEAD" else b""
+        size = response.headers.get("Content-Length")
         if _is_playlist(data):
-            data += answer.read(_PLAYLIST_LIMIT)
+            data += response.read(_PLAYLIST_LIMIT)
             data = self.server.plain_text(data, secure=secure)
             size = None
-        self.send_response_only(answer.status)
-        for key, value in answer.headers.items():
+        self.send_response_only(response.status)
+        for key, value in response.headers.items():
             if key.lower() not in _HOP_BACK:
                 self.send_header(key, value)
-        if target := answer.headers.get("Location"):
+        if target := response.headers.get("Location"):
             scheme = "https:" if secure and target.startswith("//") else ""
             self.send_header("Location", self.server.plain(scheme + target))
         if size is not None:
@@ -219,7 +219,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         while data:
             self.wfile.write(data)
-            data = answer.read1(_CHUNK)
+            data = response.read1(_CHUNK)
 
 
 def _is_playlist(data: bytes) -> bool:

@@ -27,8 +27,7 @@ def collect(paths: Sequence[str], info: dict[str, Any], warning: str | None) -> 
     if not media:
         raise DownloadError(
             ErrorCode.UNAVAILABLE,
-            "yt-dlp ended without a file: a filter or a limit of downloads.ytdlp_options left it "
-            "out.",
+            "yt-dlp made no file: a filter or a limit in downloads.ytdlp_options excluded it.",
         )
     if not all(medium.size for medium in media):
         raise DownloadError(ErrorCode.NETWORK, "The site sent an empty file.", transient=True)

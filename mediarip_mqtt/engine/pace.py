@@ -25,17 +25,17 @@ class Pace:
     def spend(self, count: int, sleep: Callable[[float], None]) -> None:
         """Count received bytes; return when the next ones may be received."""
         with self._lock:
-            self._pass()
+            self._advance()
             self._early += count
         while (seconds := self._wait()) > 0:
             sleep(min(seconds, STEP))
 
     def _wait(self) -> float:
         with self._lock:
-            self._pass()
+            self._advance()
             return self._early / self.rate if self.rate else 0.0
 
-    def _pass(self) -> None:
+    def _advance(self) -> None:
         now = time.monotonic()
         passed, self._at = now - self._at, now
         self._early = max(0.0, self._early - passed * self.rate) if self.rate else 0.0

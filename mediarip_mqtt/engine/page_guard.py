@@ -14,7 +14,7 @@ from typing import Final
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 
 HTML_LIMIT: Final = 16 * 2**20  # characters; the session limits responses of other types
-STEPS: Final = 10**8  # that one pattern may take: about a second
+STEPS: Final = 10**8  # that one pattern may take, about a second
 UNENDED: Final = 200  # tags without a `>` between them: cubic for patterns of two parts
 
 _HTML: Final = re.compile(r"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
@@ -37,30 +37,29 @@ def check(page: str) -> None:
     if _has_broken_tags(page) or _steps(page) > STEPS:
         raise DownloadError(
             ErrorCode.UNSUPPORTED_URL,
-            "The page has too many tags without an end. Use the URL of the medium itself.",
+            "The page has too many tags without an end. Use the URL of the media file itself.",
         )
 
 
 def _has_broken_tags(page: str) -> bool:
     """Whether many tags lack their `>`."""
-    for found in _WITHOUT_END.finditer(page):
-        count = len(_TAG.findall(found[1]))
-        if count > UNENDED or count * len(found[1]) > STEPS:
+    for match in _WITHOUT_END.finditer(page):
+        count = len(_TAG.findall(match[1]))
+        if count > UNENDED or count * len(match[1]) > STEPS:
             return True
     return False
 
 
 def _steps(page: str) -> int:
     """Return how many characters a pattern visits while it searches for missing end tags."""
-    begun: dict[str, list[int]] = defaultdict(
-        lambda: [0, 0]
-    )  # start tags, and the sum of their positions
-    for found in _PART.finditer(page):
-        end, tag, call = found.groups()
+    # By name: the number of start tags, and the sum of their positions.
+    unclosed: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for match in _PART.finditer(page):
+        end, tag, call = match.groups()
         if end:
-            begun[tag] = [0, 0]
+            unclosed[tag] = [0, 0]
         else:
-            count = begun[tag or call]
-            count[0] += 1
-            count[1] += found.start()
-    return max((count * len(page) - positions for count, positions in begun.values()), default=0)
+            totals = unclosed[tag or call]
+            totals[0] += 1
+            totals[1] += match.start()
+    return max((count * len(page) - positions for count, positions in unclosed.values()), default=0)

@@ -51,8 +51,7 @@ def only_entry(info: dict[str, Any] | None, task: Task) -> dict[str, Any] | None
     """Return the entry to use instead of a search, or of a page with a single medium."""
     if not info or info.get("_type") not in {"playlist", "multi_video"}:
         return None
-    found = info.get("entries") or []
-    entries = [entry for entry in (found if isinstance(found, list) else list(found)) if entry]
+    entries = [entry for entry in info.get("entries") or () if entry]
     info["entries"] = entries
     search = not task.url.startswith(("http://", "https://"))
     if len(entries) != 1 and not (search and entries):
@@ -83,9 +82,9 @@ def _entry(
     page: dict[str, Any],
     security: SecuritySettings,
 ) -> Entry:
-    """Convert a playlist's item; one without a page of its own gets its number there instead."""
-    own = str(item.get("_type")) in {"url", "url_transparent"}
-    link = item.get("url") if own else item.get("webpage_url") or item.get("original_url")
+    """Convert a playlist's item; one without its own URL gets its number as `items`."""
+    is_link = str(item.get("_type")) in {"url", "url_transparent"}
+    link = item.get("url") if is_link else item.get("webpage_url") or item.get("original_url")
     url = _link(str(link or ""))
     items = None
     if not url or url in (task.url, _link(str(page.get("webpage_url") or ""))):
@@ -102,7 +101,7 @@ def _entry(
 
 
 def _thumbnail(info: dict[str, Any], security: SecuritySettings) -> str | None:
-    """Return a picture's URL; None if it leads to an inside address."""
+    """Return a thumbnail's URL; None if it leads to an internal address."""
     url = info.get("thumbnail")
     if not url and (pictures := _dicts(info.get("thumbnails"))):
         url = pictures[-1].get("url")
@@ -140,12 +139,12 @@ def _text(value: Any) -> str | None:
 
 
 def _link(url: str) -> str:
-    """Percent-encode the characters of a page's URL that could not be published; also spaces."""
+    """Percent-encode spaces, and the characters of a URL that can't be published."""
     web = url.strip().lower().startswith(("http://", "https://"))
     unfit = _UNFIT_IN_URL if web else texts.UNFIT  # in a search the spaces separate words
-    return unfit.sub(lambda found: quote(found[0], safe="", errors="ignore"), url.strip())
+    return unfit.sub(lambda match: quote(match[0], safe="", errors="ignore"), url.strip())
 
 
 def _number(value: Any) -> float | None:
-    good = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if good and value == value and abs(value) < 1e15 else None  # noqa: PLR0124, PLR2004 - NaN is not itself; no page's number is greater
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and value == value and abs(value) < 1e15 else None  # noqa: PLR0124, PLR2004 - NaN differs from itself; greater numbers are nonsense

@@ -69,11 +69,11 @@ def install() -> None:
 def _block_size(elapsed: float, count: int) -> int:
     """Return the number of bytes to read next: what arrives in 0.15 s.
 
-    yt-dlp's own is what arrives in a second, and it reports progress once per block.
+    yt-dlp's own blocks are what arrives in a second, and it reports progress once per block.
     """
     best: int = _best_block_size(elapsed, count)
-    moment = int(count / max(elapsed, 0.001) * _BLOCK_TIME)
-    return min(best, max(moment, _LEAST_BLOCK))
+    size = int(count / max(elapsed, 0.001) * _BLOCK_TIME)
+    return min(best, max(size, _LEAST_BLOCK))
 
 
 def _watched_socket_init(self: socket.socket, *arguments: Any, **named: Any) -> None:
@@ -123,9 +123,9 @@ def _watched_getaddrinfo(host: Any, *arguments: Any, **named: Any) -> Any:
     if control is None:
         return _getaddrinfo(host, *arguments, **named)
     control.check_name(host)
-    found = _getaddrinfo(host, *arguments, **named)
-    control.resolved(host, [str(info[4][0]) for info in found])
-    return found
+    results = _getaddrinfo(host, *arguments, **named)
+    control.resolved(host, [str(result[4][0]) for result in results])
+    return results
 
 
 def _watched_popen_init(
@@ -142,7 +142,7 @@ def _watched_popen_init(
     network = child_programs.opens_network(arguments)
     if control.proxied and network:
         raise child_programs.ProgramRefusedError(
-            "ffmpeg records this stream, and can't use the proxy of the settings."
+            "ffmpeg records this stream, and it can't use the configured proxy."
         )
     if proxied and network:
         named["env"] = _behind_proxy(named["env"], GuardProxy.of(control).url)
@@ -179,11 +179,11 @@ def _stoppable_sleep(seconds: float) -> None:
 def _watched_open(self: Any, filename: str, open_mode: str) -> Any:
     # A stopped download leaves fragment files open until they are garbage collected; on NFS the
     # folder can't be removed meanwhile.
-    found = _open(self, filename, open_mode)
+    opened = _open(self, filename, open_mode)
     control = current()
-    if control is not None and found:
-        control.add_file(found[0])
-    return found
+    if control is not None and opened:
+        control.add_file(opened[0])
+    return opened
 
 
 def _paced(self: Any, start_time: float, now: float | None, byte_counter: int) -> None:

@@ -26,9 +26,9 @@ def find(program: str) -> str | None:
 @cache
 def ffmpeg() -> str | None:
     """Return the path of the system's ffmpeg, else of the one in the wheel imageio-ffmpeg."""
-    found = find("ffmpeg")
-    if found is not None:
-        return found
+    system = find("ffmpeg")
+    if system is not None:
+        return system
     try:
         wheel = importlib.import_module("imageio_ffmpeg")
         return str(wheel.get_ffmpeg_exe())
@@ -39,23 +39,23 @@ def ffmpeg() -> str | None:
 @cache
 def programs() -> dict[str, str]:
     """Return the programs that yt-dlp may start: absolute path to kind."""
-    found = {os.path.abspath(runtime["path"]): "javascript" for runtime in js_runtimes().values()}  # noqa: PTH100 - resolves no links
+    kinds = {os.path.abspath(runtime["path"]): "javascript" for runtime in js_runtimes().values()}  # noqa: PTH100 - resolves no links
     path = ffmpeg()
     if path is not None:
         beside = Path(os.path.abspath(path))  # noqa: PTH100 - resolves no links
         # Where yt-dlp looks for ffprobe: its option takes ffmpeg's path only.
-        found[str(beside.with_name(beside.name.replace("ffmpeg", "ffprobe")))] = "ffprobe"
-        found[str(beside.with_name("ffprobe"))] = "ffprobe"
-        found[str(beside)] = "ffmpeg"
-    return found
+        kinds[str(beside.with_name(beside.name.replace("ffmpeg", "ffprobe")))] = "ffprobe"
+        kinds[str(beside.with_name("ffprobe"))] = "ffprobe"
+        kinds[str(beside)] = "ffmpeg"
+    return kinds
 
 
 @cache
 def js_runtimes() -> dict[str, dict[str, str]]:
     """Return the safest available JavaScript runtime as yt-dlp's option ``js_runtimes``.
 
-    Only one: with several, yt-dlp runs in the next one what the safest refuses. It gives deno no
-    permissions and node none for files; bun and quickjs have no such limits.
+    Only one: given several, yt-dlp falls back to the next one if the safest refuses a script. It
+    runs deno without permissions and node without file access; bun and quickjs without limits.
     """
     for name, program in JS_RUNTIMES.items():
         path = find(program)
@@ -69,12 +69,12 @@ def version(path: str | None, option: str) -> str | None:
     if path is None:
         return None
     try:
-        done = subprocess.run(  # noqa: S603 - a program that `find` found
+        result = subprocess.run(  # noqa: S603 - a path that `find` returned
             [path, option], capture_output=True, text=True, timeout=VERSION_TIME, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    lines = done.stdout.splitlines()
+    lines = result.stdout.splitlines()
     return lines[0][:80] if lines else None
 
 

@@ -11,7 +11,7 @@ from mediarip_mqtt.contract.models import Phase
 from mediarip_mqtt.engine.protocol import Report
 from mediarip_mqtt.fault_points import fault
 
-DOWNLOAD_SHARE: Final = 95.0  # percent of a job that post-processes its files
+DOWNLOAD_SHARE: Final = 95.0  # percent that downloading counts for, if post-processors follow
 _UNKNOWN_SCALE: Final = 50 * 2**20  # bytes at which a download of unknown size shows about 60 %
 
 SUBTITLES: Final = "subtitles"  # in place of a format's id
@@ -23,23 +23,23 @@ _MOVERS: Final = {"MoveFiles"}
 class ProgressMeter:
     """Turns each hook into a report: 0 to 100 percent over all files, never falling.
 
-    Hooks come from several threads; ``report`` is called in the same.
+    Hooks run in several threads; ``report`` is called in the hook's thread.
     """
 
     def __init__(self, report: Callable[[Report], None]) -> None:
         self._report = report
         self._lock = threading.Lock()
-        # By format id, of each file.
+        # For each file, by format id.
         self._weights: dict[str, float] = {}
         self._kinds: dict[str, Phase] = {}
         self._done: dict[str, float] = {}
         self._bytes: dict[str, int] = {}
         self._totals: dict[str, int | None] = {}
         self._percent = 0.0
-        self._share = 100.0  # percent of the job that downloading is
+        self._share = 100.0  # percent of the job that downloading counts for
 
     def plan(self, info: dict[str, Any], *, processed: bool) -> None:
-        """Weigh the files to be downloaded; ``processed``: something is done to them afterwards."""
+        """Weigh the files to be downloaded; ``processed``: post-processors follow."""
         parts = info.get("requested_formats") or [info]
         sizes = [_size(part, info.get("duration")) for part in parts]
         known = [size for size in sizes if size]

@@ -36,8 +36,8 @@ class Task:
 class Extraction:
     """The result of `Engine.extract`.
 
-    ``fields`` are what an output template may use of the page: no URLs, headers or cookies.
-    ``host`` is the page's, which chooses the site's output template. ``handle`` belongs to the
+    ``fields`` is the page's data that an output template may use: no URLs, headers or cookies.
+    ``host`` is the page's host, which selects the site's output template. ``handle`` belongs to the
     engine and is passed back to `download`; it holds signed URLs and is never stored.
     ``expires_at`` is when those URLs may have expired, by `time.monotonic`.
     """
@@ -158,6 +158,6 @@ class Engine(Protocol):
     def fill_template(self, template: str, fields: Mapping[str, Any], extension: str) -> str:
         """Fill an output template in with an extraction's fields.
 
-        The result ends in the extension and may hold anything else that the page says: pass it
-        through `names.safe_name`. Raises `DownloadError` if template and fields don't fit.
+        The result ends in the extension. The rest is the page's text: pass it through
+        `names.safe_name`. Raises `DownloadError` if the template doesn't fit the fields.
         """

@@ -66,7 +66,7 @@ def fill(session: Any, template: str, info: Mapping[str, Any], extension: str) -
 
 
 def harmless(info: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields that a template may use, bounded, and fit for JSON."""
+    """Return the fields that a template may use, truncated, as values that JSON can hold."""
     return {key: _value(value) for key, value in info.items() if key in FIELDS}
 
 
@@ -80,6 +80,6 @@ def _value(value: Any) -> Any:
 def _scalar(value: Any) -> Any:
     if isinstance(value, str):
         return names.one_level(value[:VALUE_LIMIT])
-    if isinstance(value, int | float):  # larger ones, which no page needs, can't be formatted; NaN
+    if isinstance(value, int | float):  # not NaN, and not numbers too large to format
         return value if abs(value) < 2**63 else None
     return None

@@ -25,16 +25,19 @@ def fetch(session: Any, url: str) -> bytes:
     """Return the picture at a URL as a JPEG of at most `WIDTH` pixels; raises `DownloadError`."""
     with session.urlopen(url) as response:
         content = response.read(MAX_BYTES + 1)
-    kind = next((name for magic, at, name in _KINDS if content[at:].startswith(magic)), None)
+    kind = next(
+        (demuxer for magic, offset, demuxer in _KINDS if content[offset:].startswith(magic)), None
+    )
     program = programs.ffmpeg()
     if kind is None or program is None or len(content) > MAX_BYTES:
         raise DownloadError(
-            ErrorCode.POSTPROCESSING, "The thumbnail is not a JPEG, PNG or WebP of at most 5 MiB."
+            ErrorCode.POSTPROCESSING,
+            "The thumbnail is not a JPEG, PNG or WebP of at most 5 MiB.",
         )
     command = [program, "-v", "error", "-nostdin", "-threads", "1", "-protocol_whitelist", "pipe"]
     command += ["-max_pixels", str(MAX_PIXELS), "-f", kind, "-i", "pipe:0", "-frames:v", "1"]
     command += ["-vf", f"scale='min({WIDTH},iw)':-2", "-q:v", "5", "-f", "mjpeg", "pipe:1"]
-    with subprocess.Popen(  # noqa: S603 - a program that `programs` found
+    with subprocess.Popen(  # noqa: S603 - a path from `programs`
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as child:
         try:

@@ -60,7 +60,7 @@ class WorkControl:
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._children: set[subprocess.Popen[bytes]] = set()
         self._files: weakref.WeakSet[Any] = weakref.WeakSet()
-        self._cut: list[socket.socket] = []  # references that keep them open until `close`
+        self._cut: list[socket.socket] = []  # sockets that were shut down; kept open until `close`
         self._exempt: set[str] = set()
         self._closers: list[Callable[[], None]] = []
         self._closing = False
@@ -80,7 +80,7 @@ class WorkControl:
         self.pace.rate = rate
 
     def go_through(self, proxy: str) -> None:
-        """Allow connections to the administrator's proxy, also at a private address."""
+        """Allow connections to the administrator's proxy, even at a private address."""
         self.proxied = True
         host = _name(urlsplit(proxy).hostname)
         self._trusted.add(host)
@@ -115,7 +115,7 @@ class WorkControl:
     def add_child(self, child: subprocess.Popen[bytes]) -> None:
         """Track a child process that leads its own process group."""
         with self._lock:
-            running = {other for other in self._children if other.returncode is None}
+            running = {known for known in self._children if known.returncode is None}
             self._children = running | {child}
         if self._flag.is_set():
             _kill(child)
@@ -131,7 +131,7 @@ class WorkControl:
             self._closers.append(function)
 
     def guard(self, connecting: socket.socket, address: object) -> tuple[Any, ...]:
-        """Return the address to connect to; raise `BlockedAddressError`, or after a stop.
+        """Return the address to connect to; raise `BlockedAddressError` or `WorkStoppedError`.
 
         Names are resolved here: the C library would resolve them again, unchecked.
         """
@@ -145,8 +145,8 @@ class WorkControl:
             ipaddress.ip_address(host.partition("%")[0])
         except ValueError:
             family, kind = connecting.family, connecting.type
-            found = socket.getaddrinfo(host or "0.0.0.0", address[1], family, kind)  # noqa: S104 - the meaning of an empty name
-            address = found[0][4]
+            results = socket.getaddrinfo(host or "0.0.0.0", address[1], family, kind)  # noqa: S104 - the meaning of an empty name
+            address = results[0][4]
             host = str(address[0])
         try:
             check_address(host, self._security, exempt=host in self._exempt)

@@ -138,9 +138,8 @@ class YtdlpEngine:
         """Read the page; see `engine.protocol.Engine.extract`."""
         with self._at_work(control, task.url) as work, self._session(task, work) as session:
             if task.url.lower().startswith(("http:", "https:")):
-                check_link(
-                    task.url, self._security
-                )  # a playlist's item: its URL was not checked yet
+                # A playlist's item: its URL was not checked yet.
+                check_link(task.url, self._security)
             info = session.extract_info(task.url, download=False)
             for _ in range(3):
                 entry = page_info.only_entry(info, task)
@@ -189,7 +188,7 @@ class YtdlpEngine:
         """Fill an output template in; see `engine.protocol.Engine.fill_template`."""
         params = {"quiet": True, "windowsfilenames": True, "outtmpl_na_placeholder": ""}
         session = YtdlpSession(params, self._security, auto_init=False)
-        session._num_downloads = session._num_videos = 1  # noqa: SLF001 - `autonumber`, as after one download
+        session._num_downloads = session._num_videos = 1  # noqa: SLF001 - makes `autonumber` 1
         try:
             return template_fields.fill(session, template, fields, extension)
         finally:
@@ -230,9 +229,9 @@ class YtdlpEngine:
         if wanted.subtitles and not warnings and not info.get("requested_subtitles"):
             warnings.append("The page has no subtitles in these languages.")
         if wanted.sponsorblock and info.get("sponsorblock_chapters") is None and not warnings:
-            warnings.append("SponsorBlock knows nothing of this site.")
+            warnings.append("SponsorBlock does not support this site.")
         if wanted.split_chapters and not info.get("chapters"):
-            warnings.append("It has no chapters to split it by.")
+            warnings.append("The media has no chapters to split at.")
         return " ".join(warnings) or None
 
     @contextmanager
@@ -240,7 +239,7 @@ class YtdlpEngine:
         """Run as part of the control's work; raise `DownloadError` and `Stopped` only."""
         if not isinstance(control, WorkControl):
             raise TypeError("a control of another engine")
-        programs.programs()  # found by starting them, once, which work itself may not do
+        programs.programs()  # runs them once to find them; work itself may not run them
         try:
             with control.working():
                 control.check()
@@ -250,14 +249,14 @@ class YtdlpEngine:
                 raise Stopped from None
             if isinstance(error, CommandError):
                 raise DownloadError(error.code, error.message) from None
-            found = classify(error)
-            if control.blocked and found.code in _MAYBE_BLOCKED:
-                found = DownloadError(ErrorCode.BLOCKED_ADDRESS, control.blocked)
-            if found.code is ErrorCode.INTERNAL:
+            failure = classify(error)
+            if control.blocked and failure.code in _MAYBE_BLOCKED:
+                failure = DownloadError(ErrorCode.BLOCKED_ADDRESS, control.blocked)
+            if failure.code is ErrorCode.INTERNAL:
                 logger.warning("yt-dlp raised an unknown error", exc_info=error)
-            if found.code is ErrorCode.LOGIN_REQUIRED and (host := urlsplit(url).hostname):
-                found = DownloadError(found.code, f"{host}: {found.message}")
-            raise found from None
+            if failure.code is ErrorCode.LOGIN_REQUIRED and (host := urlsplit(url).hostname):
+                failure = DownloadError(failure.code, f"{host}: {failure.message}")
+            raise failure from None
 
     @contextmanager
     def _session(self, task: Task, control: WorkControl) -> Iterator[YtdlpSession]:

@@ -122,8 +122,8 @@ def build(
     if (proxy := proxy_of(task.url, downloads)) is not None:
         options["proxy"] = proxy
     if site and site.extractor_args:
-        known = options.get("extractor_args") or {}
-        options["extractor_args"] = {**known, **site.extractor_args}
+        general = options.get("extractor_args") or {}
+        options["extractor_args"] = {**general, **site.extractor_args}
     if programs.ffmpeg():
         options["ffmpeg_location"] = programs.ffmpeg()
     if not security.impersonate:
@@ -208,10 +208,8 @@ def _conversion(wanted: Preset) -> Iterator[dict[str, Any]]:
     elif wanted.output_format:
         yield {"key": "FFmpegVideoRemuxer", "preferedformat": wanted.output_format}
     elif Embed.THUMBNAIL in wanted.embed:
-        yield {
-            "key": "FFmpegVideoRemuxer",
-            "preferedformat": "webm>mkv",
-        }  # webm can't hold a picture
+        # WebM can't hold a picture.
+        yield {"key": "FFmpegVideoRemuxer", "preferedformat": "webm>mkv"}
 
 
 def _steps(wanted: Preset, downloads: DownloadSettings) -> Iterator[dict[str, Any]]:
@@ -222,9 +220,9 @@ def _steps(wanted: Preset, downloads: DownloadSettings) -> Iterator[dict[str, An
     """
     subtitles, sponsors = wanted.subtitles, wanted.sponsorblock
     if sponsors:
-        asked = {*sponsors.mark, *sponsors.remove}
+        categories = {*sponsors.mark, *sponsors.remove}
         api = downloads.sponsorblock_api
-        yield {"key": "SponsorBlock", "categories": asked, "api": api, "when": "after_filter"}
+        yield {"key": "SponsorBlock", "categories": categories, "api": api, "when": "after_filter"}
     if subtitles and not subtitles.embed and subtitles.format != "original":
         form = subtitles.format
         yield {"key": "FFmpegSubtitlesConvertor", "format": form, "when": "before_dl"}

@@ -58,7 +58,7 @@ _LANGUAGE: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,38}[A-Za-z0-9])?"
 _BROKEN: Final = (ValueError, SyntaxError, LookupError, TypeError, AttributeError)
 # Post-processors whose failure leaves the medium usable, by yt-dlp's `pp_key`, and the warning.
 OPTIONAL: Final = {
-    "SponsorBlock": "SponsorBlock could not be asked; nothing was marked or removed.",
+    "SponsorBlock": "SponsorBlock could not be reached; nothing was marked or removed.",
     "EmbedThumbnail": "The thumbnail could not be embedded.",
     "EmbedSubtitle": "The subtitles could not be embedded.",
     "SubtitlesConvertor": "The subtitles could not be converted.",
@@ -118,7 +118,7 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         home = Path(self.params["paths"]["home"]).resolve()
         if path and path != "-" and not Path(path).resolve().is_relative_to(home):
             raise DownloadError(
-                ErrorCode.UNSAFE_PATH, "The page's data lead outside the temporary folder."
+                ErrorCode.UNSAFE_PATH, "The page's data leads outside the temporary folder."
             )
         return path
 
@@ -159,12 +159,12 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         wanted = info_dict.get("requested_subtitles") or {}
         written: list[Any] = []
         for language, subtitles in list(wanted.items())[:SUBTITLE_LIMIT]:
-            alone = {**info_dict, "requested_subtitles": {language: subtitles}}
+            single = {**info_dict, "requested_subtitles": {language: subtitles}}
             try:
-                written += super()._write_subtitles(alone, filename) or []
+                written += super()._write_subtitles(single, filename) or []
             except (yt_dlp.utils.YoutubeDLError, DownloadError, OSError, *_BROKEN) as error:
                 self._check_stop(error)
-                self.warnings.append(f"The subtitles in {language} could not be had.")
+                self.warnings.append(f"The subtitles in {language} could not be downloaded.")
                 del wanted[language]
         return written
 
@@ -270,7 +270,7 @@ def _no_web(info: dict[str, Any]) -> DownloadError:
         protocol = "a broken URL"
     return DownloadError(
         ErrorCode.UNSUPPORTED_URL,
-        f"The page offers it only by {protocol}; only http and https can be downloaded.",
+        f"The page offers it only over {protocol}; only http and https can be downloaded.",
     )
 
 
@@ -311,7 +311,8 @@ def _bounded_class(kind: Any) -> Any:
 
 
 def _bounded(response: Any) -> Any:
-    # Change the class, not an attribute: that would make a reference cycle, and sockets stay open.
+    # Change the class: a method set on the instance makes a reference cycle, which keeps sockets
+    # open.
     kind: Any = type(response)
     if hasattr(kind, "_real_read"):  # other handlers' responses are data: URLs and WebSockets
         response.__class__ = _bounded_class(kind)

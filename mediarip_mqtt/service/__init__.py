@@ -1,4 +1,4 @@
-"""The process: what it is made of, what watches over it, when it starts anew.
+"""The process: its parts, what monitors them, and how it restarts and ends.
 
-Uses every room but `cli`. `cli` runs it. `app` composes and does nothing else.
+Uses every room but `cli`. `cli` runs it. `app` only composes the parts.
 """

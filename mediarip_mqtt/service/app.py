@@ -1,4 +1,4 @@
-"""The service: its parts are built, started and ended in order."""
+"""The service: builds, starts and ends its parts in order."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class App:
     ) -> bool:
         """Run until a signal or ``stop``; set ``ready`` once the service is `online`.
 
-        Return whether the program shall start itself anew, with a newer yt-dlp; never if ``stop``
-        is given. Raises `ConfigError`, `StoreError` or `BrokerError` if the service can't start.
+        Return whether to restart the program with a newer yt-dlp; never if ``stop`` is given.
+        Raises `ConfigError`, `StoreError` or `BrokerError` if the service can't start.
         """
         storage: Storage | None = None
         stopping = stop or asyncio.Event()
@@ -69,7 +69,7 @@ class App:
             self._last_resort.settle(storage.problem if storage else None)
 
     async def _run(self, parts: Parts, stop: asyncio.Event, ready: asyncio.Event) -> bool:
-        """Run all parts until ``stop``; return whether a newer yt-dlp is to be started."""
+        """Run all parts until ``stop``; return whether to restart with a newer yt-dlp."""
         async with asyncio.TaskGroup() as group:
             session = group.create_task(parts.session.run(), name="mqtt")
             switch = group.create_task(parts.switch.run(), name="yt-dlp switch")
@@ -96,7 +96,7 @@ class App:
 
     async def _end(self, parts: Parts, session: asyncio.Task[None]) -> None:
         """End in order: intake, downloads, last publications, `offline`."""
-        logger.info("ending: the next start goes on from here")
+        logger.info("ending: the next start continues from here")
         self._last_resort.arm(volume_lost=parts.storage.lost)
         await parts.session.stop_intake()
         await parts.runner.shutdown(GRACE)
@@ -119,7 +119,7 @@ def _ytdlp_engine(settings: Settings, cookies: Cookies) -> Engine:
 
 
 async def _prepare(parts: Parts) -> None:
-    """Restore what the store keeps and put every hold, before anything begins."""
+    """Restore what the store keeps and set all holds, before anything starts."""
     await parts.holds.restore()
     await parts.kept_settings.restore()
     await parts.runner.recover()

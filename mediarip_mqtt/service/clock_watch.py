@@ -1,4 +1,4 @@
-"""Notices that the system clock was set, and moves what was planned by it."""
+"""Notices that the system clock was set, and shifts planned times accordingly."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.service.logs import warn_instead
 from mediarip_mqtt.store import Store
 
-INTERVAL: Final = 5.0  # seconds between two looks at the clock
-CLOCK_JUMP: Final = 3.0  # seconds; less is no jump, but the drift of a clock that is kept in time
+INTERVAL: Final = 5.0  # seconds between two checks of the clock
+CLOCK_JUMP: Final = 3.0  # seconds; less is drift that NTP corrects
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 class ClockWatch:
     """Compares the system clock with the monotonic one.
 
-    ``jumped`` are called after a jump, with its seconds: positive where the clock went forward.
+    ``jumped`` are called after a jump with its seconds, positive if the clock was set forward.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class ClockWatch:
         self._offset = wall() - monotonic()
 
     async def run(self) -> None:
-        """Look at the clock again and again."""
+        """Check the clock every `INTERVAL` seconds until cancelled."""
         while True:
             await asyncio.sleep(INTERVAL)
             await self.check()
 
     async def check(self) -> None:
-        """Look at the clock once."""
+        """Check the clock once; after a jump, shift retries and call ``jumped``."""
         jump = self._wall() - self._monotonic() - self._offset
         if abs(jump) > CLOCK_JUMP:
             logger.warning("the clock was set by %+.0f s", jump)
@@ -55,6 +55,6 @@ class ClockWatch:
                 jumped(jump)
 
     async def _shift_retries(self, seconds: float) -> None:
-        """Let retries come as many seconds from now as before the clock was set."""
+        """Keep the remaining time of each retry as it was before the clock was set."""
         with warn_instead(logger, "store: retries keep the times of the old clock", StoreError):
             await self._store.write(lambda tx: tx.shift_retries(timedelta(seconds=seconds)))

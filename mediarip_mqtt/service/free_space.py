@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class FreeSpace:
-    """The last measurement: ``free`` and ``total`` bytes; None until there is one."""
+    """Holds the last measurement: ``free`` and ``total`` bytes, None before the first."""
 
     def __init__(
         self, storage: Storage, holds: Holds, min_free: int, clock: Callable[[], datetime]
@@ -37,7 +37,7 @@ class FreeSpace:
         self.total: int | None = None
 
     async def measure(self) -> None:
-        """Measure once; put or lift the hold, and renew the store's reserve."""
+        """Measure once; set or lift the hold, and renew the store's reserve."""
         root = self._storage.root
         try:
             free, total = await threads.start(partial(disk_usage, root), "disk-usage")
@@ -56,7 +56,7 @@ class FreeSpace:
             "storage: %d bytes are free, storage.min_free is %d: the queue %s",
             free,
             self._min_free,
-            "pauses" if self._low else "goes on",
+            "pauses" if self._low else "continues",
         )
         if self._low:
             event = events.DiskLow(at=self._clock(), disk_free=free, min_free=self._min_free)

@@ -1,7 +1,7 @@
 """Signs of life: a small file, written every few seconds and read by `healthcheck`.
 
-It lies on this machine: the volume or the broker may be what failed. Its times are those of
-`time.monotonic`: all processes of a machine share it, and setting the clock does not change it.
+The file is on this machine, as the volume or the broker may be what failed. Its times are
+`time.monotonic`, which all processes of a machine share and setting the clock does not change.
 """
 
 from __future__ import annotations
@@ -25,16 +25,18 @@ from mediarip_mqtt.contract.settings import Settings
 
 INTERVAL: Final = 5.0
 STALE: Final = 20.0  # seconds without a sign after which the event loop counts as stuck
-WORKER_STALE: Final = 150.0  # the queue is looked at every 60 s, `state` is published every 30 s
-FROZEN: Final = 90.0  # seconds without a step of the event loop after which the process ends
-BROKER_GRACE: Final = 30.0  # seconds without the broker that count as its normal restart
+WORKER_STALE: Final = (
+    150.0  # seconds; the queue is read every 60 s, `state` is published every 30 s
+)
+FROZEN: Final = 90.0  # seconds for which the event loop may be blocked; then the process ends
+BROKER_GRACE: Final = 30.0  # seconds without the broker that count as a normal restart of it
 STORE_TIME: Final = 5.0  # seconds for the store to answer
 
 logger = logging.getLogger(__name__)
 
 
 class Signs(BaseModel):
-    """What the service reports of itself; ``None`` is not yet."""
+    """What the service reports about itself; ``None``: has not happened yet."""
 
     pid: int
     at: float
@@ -62,10 +64,10 @@ def signs_path(settings: Settings) -> Path:
 
 
 async def end_when_frozen() -> None:
-    """End the process with a traceback if the event loop makes no more steps.
+    """End the process with a traceback if the event loop is blocked for too long.
 
-    Nothing else can, if a regular expression on a hostile page keeps Python's global lock: no
-    cancel, no signal, no keepalive. What was accepted is in the store.
+    If a regular expression on a hostile page holds the GIL, no cancellation, signal handler or
+    keep-alive runs. Accepted commands are in the store and are not lost.
     """
     try:
         while True:
@@ -78,7 +80,7 @@ async def end_when_frozen() -> None:
 class Health:
     """Writes the signs of life while the service runs.
 
-    ``probe`` uses the store; its error, or its silence, becomes the sign `store`.
+    ``probe`` uses the store; its error or time-out is reported as the sign `store`.
     """
 
     def __init__(
@@ -89,7 +91,7 @@ class Health:
         self._probe = probe
 
     async def run(self) -> None:
-        """Write the file again and again; remove it at the end."""
+        """Write the file every `INTERVAL` seconds; remove it at the end."""
         try:
             while True:
                 store = await self._examine_store()
@@ -125,14 +127,14 @@ def read(path: Path) -> Signs | None:
 
 
 def examine(signs: Signs, now: float) -> list[Check]:
-    """Check each part that can fail by itself; only the process if that is gone."""
+    """Check each part that can fail on its own; only the process if that is gone."""
     silent = now - signs.at
     checks = [
         Check(
             name="process",
             ok=runs(signs.pid),
             remedy="The service's process is gone: it did not shut down by itself. Start it; its "
-            "log tells what it did last.",
+            "log says what it did last.",
         ),
         Check(
             name="event loop",
@@ -150,8 +152,8 @@ def examine(signs: Signs, now: float) -> list[Check]:
             ok=signs.lost_broker_at is not None
             or signs.published_at is None
             or signs.at - signs.published_at < WORKER_STALE,
-            remedy="Nothing is published though the broker is there. Restart the service, and "
-            "report its log.",
+            remedy="Nothing is published although the broker is connected. Restart the service, "
+            "and report its log.",
         ),
         Check(
             name="broker",
@@ -175,12 +177,12 @@ def examine(signs: Signs, now: float) -> list[Check]:
             "nothing runs.",
         ),
     ]
-    # That the process is gone explains all the rest.
+    # If the process is gone, all other checks fail for that reason.
     return checks if checks[0].ok else checks[:1]
 
 
 def runs(pid: int) -> bool:
-    """Whether a process has this id, also one of another user."""
+    """Whether a process has this id, even one of another user."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Why nothing new begins: the parts of the service put holds on the queue and lift them."""
+"""The reasons why no download starts; parts of the service set and lift them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ logger = logging.getLogger(__name__)
 
 
 class HeldRunner(Protocol):
-    """Begins nothing new while `hold` is set."""
+    """Starts no new downloads while `hold` is set."""
 
     hold: PauseReason | None
 
     def wake(self) -> None:
-        """Look at the queue again."""
+        """Check the queue for due jobs now."""
 
 
 class StatePublisher(Protocol):
@@ -40,7 +40,7 @@ class StatePublisher(Protocol):
 
 
 class Holds:
-    """Applies the strongest reason to the runner and the publisher."""
+    """Applies the reason with the highest precedence to the runner and the publisher."""
 
     def __init__(self, store: Store, runner: HeldRunner, publisher: StatePublisher) -> None:
         self._store = store
@@ -51,11 +51,11 @@ class Holds:
 
     @property
     def reason(self) -> PauseReason | None:
-        """The strongest reason why nothing new begins."""
+        """The reason with the highest precedence; None if downloads may start."""
         return next((reason for reason in PRECEDENCE if reason in self._active), None)
 
     def set(self, reason: PauseReason, *, active: bool) -> None:
-        """Put or lift one hold."""
+        """Set or lift a hold; the runner and the publisher are notified."""
         if active is (reason in self._active):
             return
         self._active ^= {reason}
@@ -64,12 +64,12 @@ class Holds:
         self._publisher.changed(Changes(queue=True))
 
     def changed(self, changes: Changes) -> None:
-        """Note that a transaction may have changed the user's own pause."""
+        """Have `run` read the user's pause again if a transaction may have changed it."""
         if PAUSED_KEY in changes.settings:
             self._stored_changed.set()
 
     async def restore(self) -> None:
-        """Apply the user's pause as the store has it; raise `StoreError`."""
+        """Apply the user's pause from the store; raise `StoreError`."""
         config = await self._store.read(lambda tx: tx.config())
         self.set(PauseReason.USER, active=PAUSED_KEY in config)
 

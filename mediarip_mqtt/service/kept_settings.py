@@ -1,4 +1,4 @@
-"""Puts the runtime settings that the store keeps into force."""
+"""Applies the runtime settings that the store keeps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 class KeptSettings:
-    """Reads runtime settings from the store and applies them to what runs."""
+    """Reads runtime settings from the store; `apply` makes them take effect."""
 
     def __init__(
         self,
@@ -28,16 +28,16 @@ class KeptSettings:
         self._publish_info = publish_info
 
     async def restore(self) -> None:
-        """Read and apply the settings at the start, and when another store was opened.
+        """Read and apply the settings, at the start and after the store was opened again.
 
         Raises `StoreError`.
         """
         config = await self._store.read(lambda tx: tx.config())
         for key in self._preferences.restore(config):
-            logger.warning("settings: the kept value of %s is not valid any more; ignored", key)
+            logger.warning("settings: the kept value of %s is no longer valid; ignored", key)
         self.apply()
 
     def apply(self) -> None:
-        """Apply the current values to what runs, and publish them in `info`."""
+        """Apply the current values to the quiet hours, and publish them in `info`."""
         self._quiet_hours.apply()
         self._publish_info()

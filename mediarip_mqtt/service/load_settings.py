@@ -15,7 +15,7 @@ from mediarip_mqtt.contract.errors import ConfigError
 from mediarip_mqtt.contract.settings import ENV_PREFIX, SUPERVISOR_TOKEN, Settings, sections
 
 OPTIONS_FILE: Final = "/data/options.json"  # the app's options, written by the Supervisor
-OPTIONS_VARIABLE: Final = "MEDIARIP_OPTIONS"  # names another path of that file
+OPTIONS_VARIABLE: Final = "MEDIARIP_OPTIONS"  # overrides the path of that file
 
 
 def configuration_file(config: Path | None) -> Path | None:
@@ -48,13 +48,13 @@ def origins(config: Path | None = None) -> dict[tuple[str, str], str]:
 def load(
     config: Path | None = None, overrides: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Settings:
-    """Return the settings; raise a `ConfigError` that names each mistake and where it is.
+    """Return the settings; raise a `ConfigError` that names each invalid setting and its source.
 
-    ``overrides`` (section to key to value) come from the command line and win over all else.
+    ``overrides`` (section to key to value) override all sources.
     """
-    named, config = config, configuration_file(config)
+    explicit, config = config, configuration_file(config)
     content, lines = _read_yaml(config) if config else ({}, {})
-    if named is None:
+    if explicit is None:
         content = {key: _without_empty(section) for key, section in content.items()}
     _refuse_unknown_environment()
     try:
@@ -68,7 +68,7 @@ def load(
             )
     except ValidationError as error:
         raise ConfigError(_describe(error, config, lines)) from None
-    except Exception as error:  # invalid JSON in a variable: a class of pydantic-settings
+    except Exception as error:  # pydantic-settings' error for invalid JSON in a variable
         if type(error).__name__ != "SettingsError":
             raise
         raise ConfigError(f"The environment can't be read: {error}.") from None
@@ -100,7 +100,7 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
         content = content["options"]
         lines = {key[1:]: line for key, line in lines.items() if key[0] == "options"}
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: must hold sections such as `mqtt:` and `storage:`.")
+        raise ConfigError(f"{path}: must contain sections such as `mqtt:` and `storage:`.")
     return {str(key): value for key, value in content.items()}, lines
 
 
@@ -111,12 +111,12 @@ def _without_empty(section: Any) -> Any:
     return {key: value for key, value in section.items() if value is not None and value != ""}
 
 
-def _index_lines(node: Any, place: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:
+def _index_lines(node: Any, parent: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            here = (*place, str(key.value))
-            lines[here] = key.start_mark.line + 1
-            _index_lines(value, here, lines)
+            path = (*parent, str(key.value))
+            lines[path] = key.start_mark.line + 1
+            _index_lines(value, path, lines)
 
 
 def _refuse_unknown_environment() -> None:
@@ -137,14 +137,14 @@ def _describe(
 ) -> str:
     problems = []
     for detail in error.errors(include_url=False, include_input=False, include_context=False):
-        place = tuple(str(part) for part in detail["loc"])
-        variable = ENV_PREFIX + "__".join(place).upper()
+        path = tuple(str(part) for part in detail["loc"])
+        variable = ENV_PREFIX + "__".join(path).upper()
         if variable in {name.upper() for name in os.environ}:
             where = f"Environment variable {variable}"
-        elif config and (line := lines.get(place) or lines.get(place[:-1])):
-            where = f"{config}, line {line}: {'.'.join(place)}"
+        elif config and (line := lines.get(path) or lines.get(path[:-1])):
+            where = f"{config}, line {line}: {'.'.join(path)}"
         else:
-            where = ".".join(place)
+            where = ".".join(path)
         text = "unknown setting" if detail["type"] == "extra_forbidden" else detail["msg"]
         problems.append(f"{where}: {text}.")
     return "\n".join(problems)

@@ -17,7 +17,7 @@ from rich.text import Text
 from mediarip_mqtt.contract.models import utc_iso
 from mediarip_mqtt.contract.settings import LogSettings
 
-# Libraries that log each of their steps; the service logs what matters.
+# Libraries that log every step.
 _QUIET: Final = {
     "aiosqlite": logging.WARNING,
     "apscheduler": logging.WARNING,
@@ -40,7 +40,7 @@ _PARAMETERS: Final = re.compile(
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """Remove ``secrets``, and URL credentials and parameters that look like secrets."""
-    for secret in sorted(secrets, key=len, reverse=True):  # one may be part of another
+    for secret in sorted(secrets, key=len, reverse=True):  # longest first: one may contain another
         if len(secret) >= _LEAST_SECRET:
             text = text.replace(secret, _HIDDEN)
     return _PARAMETERS.sub(rf"\1{_HIDDEN}", _CREDENTIALS.sub(_HIDDEN, text))
@@ -49,7 +49,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 def visible(text: str) -> str:
     """Escape control characters and direction marks.
 
-    Titles, topics and error messages come from strangers; a terminal would obey their escape codes.
+    Titles, topics and error messages are untrusted; a terminal would execute their escape codes.
     """
     return text if text.isprintable() else "".join(map(_escaped, text))
 
@@ -129,7 +129,7 @@ def configure(
 
 @contextmanager
 def warn_instead(logger: logging.Logger, message: str, *errors: type[Exception]) -> Iterator[None]:
-    """Log a warning with the error's text in place of raising one of ``errors``."""
+    """Catch ``errors`` and log them as a warning."""
     try:
         yield
     except errors as error:

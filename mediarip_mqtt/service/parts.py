@@ -1,4 +1,4 @@
-"""Builds the parts of the service and connects them; nothing begins to run here."""
+"""Builds the parts of the service and connects them; starts nothing."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ from mediarip_mqtt.volume.files import fetched_folder
 class Parts:
     """The parts of one service, built room by room.
 
-    Some parts know each other both ways. Where one needs another that is built later, it gets a
-    function that looks it up here.
+    Some parts need each other. One that needs a part built later gets a function that looks it up
+    here.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what all parts are built from
@@ -112,9 +112,9 @@ class Parts:
         )
 
     def _sources(self) -> Sources:
-        """Return what the payloads of retained topics are made from."""
+        """Return the sources of the payloads of retained topics."""
         live: dict[str, Progress] = {}
-        said = ServicePayloads(
+        payloads = ServicePayloads(
             info=lambda: self.facts.info(),  # noqa: PLW0108 - built later
             ytdlp=lambda: Ytdlp.model_validate(self.updates.payload()),
             picture=lambda: self.pictures.picture,
@@ -128,7 +128,7 @@ class Parts:
             now,
         )
         return Sources(
-            self.topics, self.store, self.preferences, said, summary, live, MessageLimit()
+            self.topics, self.store, self.preferences, payloads, summary, live, MessageLimit()
         )
 
     def _build_mqtt(self) -> None:
@@ -157,7 +157,7 @@ class Parts:
         await self.intake.handle(message)
 
     def _entity_options(self) -> dict[str, dict[str, Any]]:
-        """Return what Home Assistant's entities need to know of the settings."""
+        """Return the options and bounds of Home Assistant's entities that depend on settings."""
         concurrency = self.preferences.describe()["max_concurrent"]
         return {
             "preset": {"options": presets.preset_names(self.settings.downloads)},
@@ -207,7 +207,7 @@ class Parts:
             running=engine_facts.ytdlp,
             online=self.session.online,
             publish=partial(self.publisher.mark, YTDLP),
-            # A run for one download ends with that: the next start uses what was installed.
+            # `run --download` ends by itself; the next start uses the new version.
             switch=self.switch.request if restarts else lambda: None,
             clock=now,
         )

@@ -13,8 +13,8 @@ from typing import Final
 
 from mediarip_mqtt.volume.marker import HANGING
 
-LONGEST_END: Final = 14.0  # seconds of a shutdown in which every step takes as long as it may
-LOST_VOLUME_END: Final = 8.0  # seconds of one whose volume is lost
+LONGEST_END: Final = 14.0  # seconds; more than the time limits of all steps of a shutdown
+LOST_VOLUME_END: Final = 8.0  # seconds, if the volume is lost
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def stop_on_signals(stop: asyncio.Event) -> Iterator[None]:
 def kill_process() -> None:
     """End the process at once.
 
-    Not by `os._exit`: the kernel closes files at an exit, and waits there for a volume that hangs.
+    SIGKILL, not `os._exit`: that closes the files, which waits for a hanging volume.
     """
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-"""Pauses or slows downloads in the quiet hours; live recordings that have begun go on."""
+"""Pauses or slows downloads in the quiet hours; running live recordings continue."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mediarip_mqtt.contract.models import PauseReason
 from mediarip_mqtt.jobs.limits import Limits
 from mediarip_mqtt.service.holds import Holds
 
-INTERVAL: Final = 5.0  # seconds between two looks at the time of day
+INTERVAL: Final = 5.0  # seconds between two checks of the time of day
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ class LimitedRunner(Protocol):
     """Downloads that can be slowed and interrupted."""
 
     def apply_limits(self) -> None:
-        """Give running downloads their current rate limit."""
+        """Apply the current rate limit to running downloads."""
 
     def interrupt(self, *, live: bool = True) -> None:
         """Stop downloads, or all but live recordings, and put them back in the queue."""
@@ -44,13 +44,13 @@ class QuietHours:
         self._paused = False
 
     async def run(self) -> None:
-        """Apply the limits again and again."""
+        """Apply the limits every `INTERVAL` seconds until cancelled."""
         while True:
             self.apply()
             await asyncio.sleep(INTERVAL)
 
     def apply(self) -> None:
-        """Apply the limits of this hour and of the current settings."""
+        """Apply the limits for the current time and settings."""
         self._runner.apply_limits()
         paused = self._limits.rests(self._clock())
         if paused is self._paused:

@@ -13,20 +13,20 @@ from apscheduler.triggers.cron import CronTrigger
 
 Work = Callable[[], Awaitable[None]]
 DAY: Final = 86400.0  # seconds
-LATEST_START: Final = timedelta(hours=1)  # work that is due for longer is skipped
+LATEST_START: Final = timedelta(hours=1)  # work that is overdue for longer is skipped
 
 logger = logging.getLogger(__name__)
 
 
 async def repeat(name: str, work: Work, seconds: float, *, jitter: float = 0.0) -> None:
-    """Call ``work`` again and again; the system clock has no influence."""
+    """Call ``work`` every ``seconds`` until cancelled, regardless of the system clock."""
     while True:
         await asyncio.sleep(seconds + random.uniform(-jitter, jitter))  # noqa: S311 - no secret
         await call(name, work)
 
 
 async def call(name: str, work: Work) -> None:
-    """Call ``work``; log an error by the work's name: it must not end the service."""
+    """Call ``work``; log its exception, which must not end the service."""
     try:
         await work()
     except Exception:
@@ -45,9 +45,10 @@ class CronWork:
         self._clock_set = asyncio.Event()
 
     def clock_was_set(self, jump: float) -> None:
-        """Look at the clock, which was set by ``jump`` seconds.
+        """Check the due time again after the clock was set by ``jump`` seconds.
 
-        After a small jump the planned time stays: nothing runs twice when the clock is set back.
+        The due time only changes after a large jump: otherwise setting the clock back a little
+        would run the work twice.
         """
         if abs(jump) > DAY:
             self._plan()

@@ -14,16 +14,16 @@ from mediarip_mqtt.service import logs
 
 HIDDEN: Final = "***"
 LEAST: Final = 4  # characters; shorter secrets would blank out ordinary text
-# yt-dlp options whose texts are no secrets; the texts of all others are hidden.
+# yt-dlp options whose texts are not secret; the texts of all others are hidden.
 PLAIN_OPTIONS: Final = frozenset(
     ("format_sort", "geo_bypass_country", "geo_bypass_ip_block", "source_address")
 )
 # Headers whose values are ordinary words.
 HARMLESS_HEADERS: Final = frozenset(("accept", "accept-encoding", "accept-language", "user-agent"))
-LEAST_PIECE: Final = 8  # characters of a part of a secret that is hidden by itself
+LEAST_PIECE: Final = 8  # characters; shorter parts of a secret are not hidden on their own
 
 _WORD: Final = re.compile(r"[a-z][a-z_-]*")  # an argument that names a choice: `web_safari`
-_PROXY_USER: Final = re.compile(r"(?<=://).+(?=@)")  # also in what is not a valid URL: `a:b#c@host`
+_PROXY_USER: Final = re.compile(r"(?<=://).+(?=@)")  # also in invalid URLs: `a:b#c@host`
 _SECRET_KEY: Final = re.compile(
     r"(?i)pass(word|wd|phrase)|secret|token|cookie|authorization|api_?key|credential|proxy"
 )
@@ -104,8 +104,8 @@ def _parts(name: str, value: Any) -> set[str]:
     parts: set[str] = set()
     for key, text in _texts(value, name):
         harmless = key.lower() in HARMLESS_HEADERS
-        named = name != "extractor_args" or _SECRET_KEY.search(key)
-        if harmless or (not named and _WORD.fullmatch(text)):
+        secret_key = name != "extractor_args" or _SECRET_KEY.search(key)
+        if harmless or (not secret_key and _WORD.fullmatch(text)):
             continue
         pieces = {piece for piece in re.split(r"[\s,;=+]+", text) if len(piece) >= LEAST_PIECE}
         parts |= {text, *text.split(), *pieces, *_credentials(text)}
@@ -127,12 +127,12 @@ def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
 def _credentials(url: str) -> Iterator[str]:
     """Yield the user information of URLs, and its password, both also decoded.
 
-    The user name alone only without a password: a name may be an ordinary word.
+    The user name alone is only yielded if there is no password: it may be an ordinary word.
     """
     for match in _URL.finditer(url):
-        whole, at, _ = _AUTHORITY_END.split(match[2], maxsplit=1)[0].rpartition("@")
-        user, _, password = whole.partition(":")
-        for secret in (whole, password or user) if at else ():
+        userinfo, at, _ = _AUTHORITY_END.split(match[2], maxsplit=1)[0].rpartition("@")
+        user, _, password = userinfo.partition(":")
+        for secret in (userinfo, password or user) if at else ():
             yield from (secret, unquote(secret))
 
 

@@ -1,4 +1,4 @@
-"""What the service says of itself, beside its jobs: in `state`, in `info` and to `healthcheck`."""
+"""What the service reports about itself in `state`, in `info` and to `healthcheck`."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class ServiceFacts:
         )
 
     def signs(self) -> Signs:
-        """Return the signs of life; `Health` adds what became of its own access to the store."""
+        """Return the signs of life; `Health` adds the result of its check of the store."""
         return Signs(
             pid=os.getpid(),
             at=time.monotonic(),
@@ -100,7 +100,7 @@ class ServiceFacts:
 
 
 def warn_of_missing_programs(engine: Facts) -> None:
-    """Log which programs are missing, before a job fails for want of them."""
+    """Log which programs are missing, before a job fails because of that."""
     if engine.ffmpeg is None:
         logger.warning(
             "ffmpeg is missing: only files that need no merging or converting can be downloaded. "

@@ -22,7 +22,7 @@ from mediarip_mqtt.volume.files import own_folder
 from mediarip_mqtt.volume.marker import VolumeMarker
 from mediarip_mqtt.volume.names import OWN_FOLDER
 
-COOKIES_FOLDER: Final = "cookies"  # in it: what sessions have sent
+COOKIES_FOLDER: Final = "cookies"  # in the service's own folder
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Storage:
         self.lease.lock()
 
     def recovered(self) -> None:
-        """Note that the volume is back and its store open."""
+        """Mark the volume as usable; call it once the store is open again."""
         self.problem = None
         self.usable.set()
 
@@ -110,24 +110,24 @@ def prepare_folders(root: Path, own: Path) -> mounts.Mount:
 
 
 def ensure_marker(marker: VolumeMarker, *, create: bool) -> None:
-    """Read the volume's marker; only create one if ``create`` allows, else raise `ConfigError`."""
+    """Read the volume's marker; create one only if ``create``, else raise `ConfigError`."""
     if not create and not marker.exists:
         raise ConfigError(
             "storage.create is false, and there is no store on the volume: is it mounted? Mount "
-            "it, or set storage.create to true to begin a new one."
+            "it, or set storage.create to true to create a new one."
         )
     marker.ensure()
 
 
 def cookies_folder(settings: Settings) -> Path:
-    """Return where the cookies that sessions have sent are kept."""
+    """Return the folder of the cookies that sessions have sent."""
     return own_folder(settings) / COOKIES_FOLDER
 
 
 def temp_folder(settings: Settings) -> Path:
-    """Return where unfinished downloads lie."""
+    """Return the folder of unfinished downloads."""
     configured = settings.storage.temp_dir
     if configured is None:
         return own_folder(settings) / "tmp"
-    # A folder of this service alone: what belongs to no job is removed from it.
+    # A subfolder for this service only: folders of unknown jobs are removed from it.
     return configured.expanduser().absolute() / f"mediarip-{settings.mqtt.node_id}"

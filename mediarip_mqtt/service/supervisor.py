@@ -19,7 +19,7 @@ from mediarip_mqtt.contract.settings import SUPERVISOR_TOKEN, MqttSettings, Sett
 ADDRESS: Final = "http://supervisor"
 ADDRESS_VARIABLE: Final = "MEDIARIP_SUPERVISOR"  # for another address, in tests
 PATIENCE: Final = 60.0  # seconds for the Supervisor and the broker's app to start
-PAUSE: Final = 2.0  # seconds
+PAUSE: Final = 2.0  # seconds between two requests
 REQUEST_TIME: Final = 5.0  # seconds
 GIVEN: Final = ("host", "port", "username", "password", "tls")  # settings from the Supervisor
 
@@ -31,11 +31,11 @@ class SupervisorError(BrokerError):
 
 
 class _NoBrokerError(Exception):
-    """The Supervisor knows no broker; one may still be starting."""
+    """The Supervisor has no broker yet; one may still be starting."""
 
 
 def names_broker(settings: Settings) -> bool:
-    """Whether the Supervisor is to be asked: this is its app, and the settings name no broker."""
+    """Whether to ask the Supervisor: this runs as its app, and the settings name no broker."""
     return SUPERVISOR_TOKEN in os.environ and "host" not in settings.mqtt.model_fields_set
 
 
@@ -73,7 +73,7 @@ def _ask() -> MqttSettings:
 
     address = os.environ.get(ADDRESS_VARIABLE, ADDRESS)
     try:
-        answer = urllib3.PoolManager().request(
+        response = urllib3.PoolManager().request(
             "GET",
             f"{address}/services/mqtt",
             headers={"Authorization": f"Bearer {os.environ[SUPERVISOR_TOKEN]}"},
@@ -83,21 +83,21 @@ def _ask() -> MqttSettings:
         )
     except urllib3.exceptions.HTTPError:
         raise SupervisorError(
-            "The Supervisor can't be reached. Restart the app; where that does not help, name the "
+            "The Supervisor can't be reached. Restart the app; if that does not help, name the "
             "broker in the option mqtt.host."
         ) from None
-    if answer.status in {401, 403}:
+    if response.status in {401, 403}:
         raise SupervisorError(
-            "The Supervisor refuses to name the broker. Install the app anew, or name the broker "
+            "The Supervisor refuses to name the broker. Reinstall the app, or name the broker "
             "in the option mqtt.host."
         )
-    data = _data(answer.data)
-    if answer.status == 400 or (answer.status == 200 and not data):  # noqa: PLR2004 - HTTP's numbers
+    data = _data(response.data)
+    if response.status == 400 or (response.status == 200 and not data):  # noqa: PLR2004 - HTTP's numbers
         raise _NoBrokerError
-    if answer.status != 200:  # noqa: PLR2004 - the same
+    if response.status != 200:  # noqa: PLR2004 - the same
         raise SupervisorError(
-            f"The Supervisor does not name the broker (HTTP {answer.status}). Restart the app, or "
-            "name the broker in the option mqtt.host."
+            f"The Supervisor does not name the broker (HTTP {response.status}). Restart the app, "
+            "or name the broker in the option mqtt.host."
         )
     return _settings(data)
 

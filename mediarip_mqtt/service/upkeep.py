@@ -24,13 +24,13 @@ from mediarip_mqtt.store.lease import HEARTBEAT
 FORGET_INTERVAL: Final = 3600.0  # seconds
 PRIVACY_INTERVAL: Final = 20.0  # seconds
 MEMORY_INTERVAL: Final = 600.0  # seconds
-KEEP_REPLIES: Final = timedelta(days=14)  # and sessions without jobs
+KEEP_REPLIES: Final = timedelta(days=14)  # also for sessions without jobs
 
 logger = logging.getLogger(__name__)
 
 
 class Upkeep:
-    """Runs the recurring work; while the volume is lost, what needs it is left out.
+    """Runs the recurring work; while the volume is lost, work that needs it is skipped.
 
     ``lost_lease`` is called when another service took the store over.
     """
@@ -57,7 +57,7 @@ class Upkeep:
         )
 
     async def run(self) -> None:
-        """Do each piece of work at its times, until cancelled."""
+        """Start one task for each piece of work; run until cancelled."""
         purge, backups = self._retention.settings, self._settings.backup_interval
         async with asyncio.TaskGroup() as group:
 
@@ -82,7 +82,7 @@ class Upkeep:
                 group.create_task(self._purging.run(), name="upkeep: purge")
 
     def clock_was_set(self, jump: float) -> None:
-        """Plan anew what has a time of day; ``jump`` is in seconds."""
+        """Have the purge check its due time again; ``jump`` is in seconds."""
         self._purging.clock_was_set(jump)
 
     def _unless_lost(self, work: Work) -> Work:
@@ -93,10 +93,10 @@ class Upkeep:
         return guarded
 
     async def renew_lease(self) -> None:
-        """Show other services that this one lives; end this one if another took over."""
+        """Write the heartbeat; end this service if another one has taken over the store."""
         with warn_instead(logger, "store: the lease could not be renewed", StoreError):
             if not await self._storage.lease.renew(self._clock()):
-                logger.error("store: another service took the store over; this one ends")
+                logger.error("store: another service has taken over the store; this one ends")
                 self._lost_lease()
 
     async def first_backup(self) -> None:
@@ -112,13 +112,13 @@ class Upkeep:
             logger.debug("store: copied to %s", copy)
 
     async def purge(self) -> None:
-        """Remove finished jobs by the section `purge` of the settings."""
-        with warn_instead(logger, "purge: put off until the next time", StoreError):
+        """Remove finished jobs as the settings `purge` say."""
+        with warn_instead(logger, "purge: postponed until the next time", StoreError):
             await self._retention.purge()
 
     async def forget_jobs(self) -> None:
         """Remove finished jobs, in privacy mode."""
-        with warn_instead(logger, "privacy: put off for now", StoreError):
+        with warn_instead(logger, "privacy: postponed", StoreError):
             await self._retention.forget()
 
     async def forget_replies(self) -> None:

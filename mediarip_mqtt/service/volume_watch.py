@@ -1,4 +1,4 @@
-"""Notices that the volume is lost, holds everything until it is back, and resumes."""
+"""Notices that the volume is lost, pauses the queue until it is back, and resumes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ logger = logging.getLogger(__name__)
 
 
 class VolumeWatch:
-    """Checks the volume again and again.
+    """Checks the volume every `INTERVAL` seconds.
 
     ``send_event`` publishes an event without the store, and raises `LinkError`. ``put_back``
     returns running jobs to the queue. ``compare_retained`` compares what the broker retains with
-    the store: what came back may be an older copy.
+    the store, which may be an older copy.
     """
 
-    def __init__(  # noqa: PLR0913 - what a lost volume has an effect on
+    def __init__(  # noqa: PLR0913 - the parts that a lost volume affects
         self,
         storage: Storage,
         holds: Holds,
@@ -47,7 +47,7 @@ class VolumeWatch:
         self._put_back = put_back
         self._send_event = send_event
         self._compare_retained = compare_retained
-        self._unsaved: list[events.Event] = []  # posted to the store once that is back
+        self._unsaved: list[events.Event] = []  # stored once the volume is back
 
     async def run(self) -> None:
         """Check the volume until cancelled."""
@@ -56,7 +56,7 @@ class VolumeWatch:
             await asyncio.sleep(INTERVAL)
 
     async def check(self) -> None:
-        """Look at the volume once; react if it was lost or came back."""
+        """Check the volume once; react if it was lost or is back."""
         problem = await self._storage.marker.problem()
         lost_for = self._storage.problem
         if problem is not None and lost_for is None:
@@ -65,8 +65,10 @@ class VolumeWatch:
             try:
                 await self._regain()
             except (OSError, StoreError) as error:
-                logger.warning("storage: the volume is back, its store not yet: %s", error)
-                self._storage.lose(lost_for)  # it may be gone again, and hang
+                logger.warning(
+                    "storage: the volume is back, but its store can't be opened yet: %s", error
+                )
+                self._storage.lose(lost_for)  # it may be lost again, and hang
 
     async def _lose(self, problem: str) -> None:
         logger.error(
@@ -85,19 +87,19 @@ class VolumeWatch:
 
     async def _regain(self) -> None:
         await self._storage.reopen()
-        posted = [*self._unsaved, events.StorageRestored()]
+        unsaved = [*self._unsaved, events.StorageRestored()]
 
         def put_back(tx: Tx) -> None:
             self._put_back(tx)
-            for event in posted:
+            for event in unsaved:
                 tx.emit(event)
 
         await self._storage.store.write(put_back)
-        # It may be an older copy of the store: read again whatever was read from it.
+        # The store may be an older copy: read all state from it again.
         await self._holds.restore()
         await self._settings.restore()
         self._unsaved.clear()
         self._storage.recovered()
-        logger.info("storage: the volume is back; the queue goes on")
+        logger.info("storage: the volume is back; the queue continues")
         self._holds.set(PauseReason.STORAGE_LOST, active=False)
         self._compare_retained()

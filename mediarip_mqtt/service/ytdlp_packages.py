@@ -1,6 +1,6 @@
-"""Versions of yt-dlp from a package index: found, installed in a folder, and tried.
+"""Finds versions of yt-dlp in a package index, installs them in a folder, and tries them.
 
-pip does that in a child process: it knows the machine's way to a package index.
+Uses pip in a child process, as pip is configured for the machine's package index.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _CAUSE: Final = re.compile(r"\[Errno -?\d+\] ([\w ,'-]+)")
 
 
 class UpdateError(Exception):
-    """An update failed; the text is for people."""
+    """An update failed; the text is shown to users."""
 
 
 class YtdlpPackages:
-    """Runs pip; ``index_url`` replaces the package index that pip is set up with.
+    """Runs pip; ``index_url`` replaces the package index that pip is configured with.
 
     The methods raise `UpdateError`.
     """
@@ -46,9 +46,9 @@ class YtdlpPackages:
         try:
             version = str(json.loads(text)["install"][0]["metadata"]["version"])
         except (ValueError, LookupError, TypeError):
-            raise UpdateError("pip's answer could not be read.") from None
+            raise UpdateError("pip's report could not be read.") from None
         if not ytdlp_version.VERSION.fullmatch(version):
-            raise UpdateError("The package index names a version that is none.")
+            raise UpdateError("The package index names an invalid version.")
         return version
 
     async def install(self, version: str, packages: Path, temporary: Path) -> None:
@@ -67,10 +67,10 @@ class YtdlpPackages:
     async def _pip(self, arguments: list[str], environment: dict[str, str]) -> str:
         command = ["-P", "-m", "pip", "install", "--no-deps", "--only-binary", ":all:", "--quiet"]
         command += ["--disable-pip-version-check", "--no-input", "--retries", "1", *arguments]
-        # A machine may have these set for people; `--target` does not work with them.
+        # Users may have set these; `--target` does not work with them.
         environment = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", **environment}
         if self._index_url:
-            # This index only; not as an argument, which every user of the machine can read.
+            # This index only. Not as an argument: every user of the machine can read those.
             unset = ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX")
             environment |= dict.fromkeys(unset, "")
             environment |= {"PIP_INDEX_URL": self._index_url, "PIP_CONFIG_FILE": os.devnull}
@@ -96,7 +96,7 @@ async def smoke_test(
 
 
 def _required_scripts(folder: Path) -> str:
-    """Return which yt-dlp-ejs an installed yt-dlp requires: ``==0.8.0``; empty for none."""
+    """Return the version of yt-dlp-ejs that yt-dlp requires: ``==0.8.0``; empty if none."""
     for path in folder.glob("yt_dlp-*.dist-info"):
         for requirement in PathDistribution(path).requires or ():
             if match := _EJS.match(requirement):
@@ -133,7 +133,7 @@ async def _run_python(
 ) -> tuple[int, str, str]:
     """Run this interpreter; return its exit code, output and error output.
 
-    Raises `UpdateError` if it takes too long. It and its children are gone when this returns.
+    Raises `UpdateError` if it takes too long. It and its children have ended when this returns.
     """
     # Without the service's own settings: they hold the broker's password.
     own = (*SECRET_VARIABLES, ytdlp_version.VARIABLE)
@@ -153,7 +153,7 @@ async def _run_python(
         async with asyncio.timeout(seconds):
             output, errors = await child.communicate(standard_input.encode())
     except TimeoutError:
-        raise UpdateError(f"It did not end within {seconds:.0f} s.") from None
+        raise UpdateError(f"It took more than {seconds:.0f} s.") from None
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)

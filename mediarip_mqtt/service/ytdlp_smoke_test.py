@@ -1,4 +1,4 @@
-"""Test whether a version of yt-dlp works with this service.
+"""Tests whether a version of yt-dlp works with this service.
 
 `python -m mediarip_mqtt.service.ytdlp_smoke_test VERSION`, run in a fresh interpreter by
 `service.ytdlp_update` before a version is used, with the service's download settings as JSON on
@@ -66,7 +66,7 @@ def main(version: str, downloads: str) -> None:
     engine = YtdlpEngine(DownloadSettings(), SecuritySettings(allowed_hosts=(HOST,)))
     running = engine.facts().ytdlp
     if Version(running) != Version(version):  # 2026.08.19 is 2026.8.19
-        raise SystemExit(f"it says that it is {running[:40]}, not {version[:40]}")
+        raise SystemExit(f"it reports version {running[:40]} instead of {version[:40]}")
     server = ThreadingHTTPServer((HOST, 0), _Site)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -90,7 +90,7 @@ def _download(
 
 
 def _ignore(_: Any) -> None:
-    """Take a report of progress and do nothing."""
+    """Ignore a progress report."""
 
 
 def _downloads(engine: YtdlpEngine, url: str, folder: Path) -> None:
@@ -122,7 +122,7 @@ def _stops(engine: YtdlpEngine, url: str, folder: Path) -> None:
 
     threading.Thread(target=download, daemon=True).start()
     if not begun.wait(STOP_TIME):
-        raise SystemExit("a download does not begin")
+        raise SystemExit("a download does not start")
     control.stop()
     if not ended.wait(STOP_TIME):
         raise SystemExit("a download can't be stopped")
@@ -131,4 +131,4 @@ def _stops(engine: YtdlpEngine, url: str, folder: Path) -> None:
 if __name__ == "__main__":
     main(sys.argv[1], sys.stdin.read())
     sys.stdout.flush()
-    os._exit(0)  # a thread that still hangs does not matter any more
+    os._exit(0)  # don't wait for a thread that still hangs

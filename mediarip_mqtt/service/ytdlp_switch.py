@@ -14,9 +14,9 @@ LONGEST_WAIT: Final = 900.0  # seconds for running downloads to end
 
 
 class YtdlpSwitch:
-    """Waits until no download runs and the volume is there, then ends the service.
+    """Waits until no download runs and the volume is usable, then ends the service.
 
-    ``drain`` waits until nothing runs, at most for a number of seconds.
+    ``drain`` waits until no download runs, at most for the given seconds.
     """
 
     def __init__(
@@ -37,10 +37,10 @@ class YtdlpSwitch:
         self._requested.set()
 
     async def run(self) -> bool:
-        """Wait for a request, then end the service; return True for the program to start anew."""
+        """Wait for a request, then end the service; return True: the program is to restart."""
         await self._requested.wait()
         self._holds.set(PauseReason.UPDATING, active=True)
         await self._drain(LONGEST_WAIT)
-        await self._storage.usable.wait()  # a restart would find no store and begin another one
+        await self._storage.usable.wait()  # a restart would find no store and create a new one
         self._stop.set()
         return True

@@ -1,7 +1,7 @@
-"""A newer yt-dlp: looked for, installed beside the running one, tried, and switched to.
+"""Looks for a newer yt-dlp, installs it beside the running one, tries it, and switches to it.
 
-What is installed gets its final name only when the smoke test has passed: nothing incomplete is
-ever used.
+An installed version gets its final name only when it has passed the smoke test: an incomplete one
+is never used.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from mediarip_mqtt.service.ytdlp_version import Choice, in_use, is_newer, shown
 from mediarip_mqtt.store import Changes, Store
 
 FIRST_CHECK: Final = 300.0  # seconds after the start
-UP_TIME: Final = 30.0  # seconds to get online; without a broker a trial passes all the same
+UP_TIME: Final = 30.0  # seconds to get online; without a broker a trial passes anyway
 STORE_RETRY: Final = 60.0  # seconds
 REASON_LIMIT: Final = 300  # characters
 SUMMARY_LIMIT: Final = 255  # characters; Home Assistant's
 RELEASES: Final = "https://github.com/yt-dlp/yt-dlp/releases/tag/"
 LATEST_KEY: Final = "ytdlp_latest"  # the newest version that the last check found
-SWITCHING: Final = "switching"  # value of UPDATE_KEY: installed, the restart is to follow
+SWITCHING: Final = "switching"  # value of UPDATE_KEY: installed; the restart follows
 
 logger = logging.getLogger(__name__)
 
 
 class Updates:
-    """Knows the newest version, and installs it.
+    """Checks for the newest version, and installs it.
 
     ``publish`` is called when `payload` has changed, ``switch`` when a new version is installed
     and chosen for the next start.
@@ -83,7 +83,7 @@ class Updates:
         }
 
     def payload(self) -> dict[str, Any]:
-        """Return what Home Assistant's update entity takes: these keys and no others."""
+        """Return the payload of Home Assistant's update entity, which allows no other keys."""
         latest = self._running
         if self._latest and is_newer(self._latest, self._running):
             latest = shown(self._latest)
@@ -98,7 +98,7 @@ class Updates:
         }
 
     def changed(self, changes: Changes) -> None:
-        """Note that a transaction may have asked for an update."""
+        """Wake `run` if a transaction may have requested an update."""
         if UPDATE_KEY in changes.settings:
             self._wake.set()
 
@@ -107,14 +107,14 @@ class Updates:
         try:
             await self._settle()
         except Exception:
-            logger.exception("yt-dlp: how the last update ended is not known")
+            logger.exception("yt-dlp: the outcome of the last update is unknown")
         interval = self._settings.check_interval
         wait = min(FIRST_CHECK, interval)
         while not self._switching:
             self._wake.clear()
-            wanted = (await self._config()).get(UPDATE_KEY)
-            if wanted:
-                await self._carry_out(wanted)
+            requested = (await self._config()).get(UPDATE_KEY)
+            if requested:
+                await self._carry_out(requested)
                 continue
             try:
                 async with asyncio.timeout(wait or None):
@@ -124,11 +124,11 @@ class Updates:
                 if await self._check() and self._settings.auto:
                     await self._update()
 
-    async def _carry_out(self, wanted: str) -> None:
-        """Do what a command asked for, perhaps before a restart."""
-        if wanted == UPDATE_CHECK:
+    async def _carry_out(self, requested: str) -> None:
+        """Do what a command requested, perhaps before a restart."""
+        if requested == UPDATE_CHECK:
             await self._check(report=True)
-        elif wanted != SWITCHING:  # else the service has restarted: the switch is done
+        elif requested != SWITCHING:  # else the service has restarted: the switch is done
             await self._update()
         if not self._switching and not await self._set_config(UPDATE_KEY, None):
             await asyncio.sleep(STORE_RETRY)
@@ -173,9 +173,9 @@ class Updates:
             newest = await self._newest()
         except (UpdateError, OSError) as error:
             reason = _reason(error)
-            logger.info("yt-dlp: the package index could not be asked: %s", reason)
+            logger.info("yt-dlp: the package index could not be queried: %s", reason)
             if report:
-                self._show(None, f"The newest version is not known: {reason}")
+                self._show(None, f"The newest version is unknown: {reason}")
             return False
         newer = is_newer(newest, self._running)
         if report:
@@ -219,7 +219,7 @@ class Updates:
 
     async def _install(self, target: str) -> None:
         half = self._folder / f"{ytdlp_version.HALF}{uuid4().hex[:8]}"
-        # pip's temporary files lie in it, too: what a kill leaves of them goes with the folder.
+        # pip's temporary files are in it too: after a kill they are removed with the folder.
         packages, temporary = half / "packages", half / "tmp"
         await threads.call(_make_folders, packages, temporary)
         try:
@@ -242,7 +242,7 @@ class Updates:
         await threads.call(ytdlp_version.write, self._folder, choice)
 
     def _take_over(self, packages: Path, target: str) -> None:
-        """Give the folder its final name, and choose the version for the next start; blocks."""
+        """Move the folder to its final name, and choose the version for the next start; blocks."""
         final = self._folder / target
         shutil.rmtree(final, ignore_errors=True)
         os.sync()
@@ -280,19 +280,19 @@ class Updates:
 
 
 def _make_folders(packages: Path, temporary: Path) -> None:
-    # The service's own folder must exist: nothing is made in the mount point of a lost volume.
+    # The service's own folder must exist: don't write into the mount point of a lost volume.
     packages.parent.parent.mkdir(mode=0o700, exist_ok=True)
     for folder in (packages.parent, packages, temporary):
         folder.mkdir(mode=0o700)
 
 
 def _reason(error: Exception) -> str:
-    """Return what went wrong, for people; log an unexpected error in full."""
+    """Return the reason as text for users; log an unexpected error with its traceback."""
     if isinstance(error, UpdateError):
         text = str(error)
     elif isinstance(error, OSError):
         text = f"The volume or a program can't be used: {error.strerror or error}."
     else:
         logger.error("yt-dlp: the update failed", exc_info=error)
-        text = "The service failed at this; see its log."
+        text = "An unexpected error; see the service's log."
     return redact(text)[:REASON_LIMIT]

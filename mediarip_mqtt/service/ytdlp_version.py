@@ -1,10 +1,10 @@
 """Chooses the yt-dlp to run with: the installed one, or a newer one that the service fetched.
 
-Fetched versions lie in ``.mediarip/ytdlp/<version>/`` on the volume, where a new container finds
+Fetched versions are in ``.mediarip/ytdlp/<version>/`` on the volume, where a new container finds
 them. ``choice.json`` beside them names the chosen one. A process can't change a module it has
-loaded, so the service starts itself anew (exec) with the chosen folder first on its path. A version
-is on trial until the service has come up with it once. A version that fails on trial is given up:
-at once if the process notices it (`fall_back`), else by the next start (`resolve`).
+loaded, so the service restarts itself (exec) with the chosen folder first on its path. A version
+is on trial until the service has come up with it once. A version that fails its trial is
+given up: at once if the process notices it (`fall_back`), else by the next start (`resolve`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Choice:
-    """What ``choice.json`` holds; a version is None for the installed one."""
+    """The content of ``choice.json``; None as a version is the installed one."""
 
     chosen: str | None = None
     previous: str | None = None
@@ -80,7 +80,7 @@ def write(folder: Path, choice: Choice) -> None:
 
 
 def sync(folder: Path) -> None:
-    """Write a folder's names to the disk, if the filesystem can do that."""
+    """Flush a folder's entries to the disk, if the filesystem supports that."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -92,8 +92,8 @@ def sync(folder: Path) -> None:
 def resolve(folder: Path) -> str | None:
     """Return the version to start with; None for the installed one.
 
-    Gives up a version on trial that did not come up and one whose folder is gone. Drops one that is
-    not newer than the installed one any more (a new image).
+    Gives up a version on trial that did not come up, and one whose folder is gone. Drops one that
+    is no longer newer than the installed one, as after an upgrade of the container's image.
     """
     choice = read(folder)
     if choice.chosen is None:
@@ -103,19 +103,19 @@ def resolve(folder: Path) -> str | None:
         _try_write(folder, choice)
     elif choice.trial == STARTED:
         give_up(folder, choice, "the service did not come up with it")
-    elif not _there(folder, choice.chosen):
+    elif not _is_readable(folder, choice.chosen):
         give_up(folder, choice, "its folder is gone or can't be read")
     elif choice.trial == NEW:
         choice.trial = STARTED
         if not _try_write(folder, choice):
-            return None  # without a note of the trial it could not be given up
+            return None  # an unrecorded trial could not be given up
     return choice.chosen
 
 
 def give_up(folder: Path, choice: Choice, reason: str) -> None:
     """Go back to the previous version if that is usable, else to the installed one."""
     before = choice.previous
-    if before is not None and not (is_newer(before, installed()) and _there(folder, before)):
+    if before is not None and not (is_newer(before, installed()) and _is_readable(folder, before)):
         before = None
     logger.error(
         "yt-dlp %s: %s; going back to %s", choice.chosen, reason, before or "the installed one"
@@ -134,7 +134,7 @@ def forgive(folder: Path) -> None:
         _try_write(folder, choice)
 
 
-def _there(folder: Path, version: str) -> bool:
+def _is_readable(folder: Path, version: str) -> bool:
     return os.access(folder / version / "yt_dlp" / "__init__.py", os.R_OK)
 
 
@@ -160,9 +160,9 @@ def sweep(folder: Path) -> None:
 def installed() -> str:
     """Return the version that is installed in the environment."""
     chosen = os.environ.get(VARIABLE)
-    # The chosen one comes first on the path; look behind it.
+    # The chosen one comes first on the path; skip it.
     path = [entry for entry in sys.path if not chosen or entry != chosen]
-    return next((found.version for found in distributions(name="yt-dlp", path=path)), "0")
+    return next((package.version for package in distributions(name="yt-dlp", path=path)), "0")
 
 
 def in_use() -> str | None:
@@ -187,24 +187,24 @@ def shown(version: str) -> str:
 
 
 def use(folder: Path) -> None:
-    """Start the program anew if a fetched yt-dlp is chosen; else return.
+    """Restart the program if a fetched yt-dlp is chosen; else return.
 
-    A process that was started by this has the variable, and returns at once.
+    The restarted process has the variable, and returns at once.
     """
     if VARIABLE in os.environ or _another_runs(folder):
         return
-    if wanted := resolve(folder):
-        _start_anew(folder / wanted)
+    if chosen := resolve(folder):
+        _restart(folder / chosen)
 
 
 def switch(folder: Path) -> NoReturn:
-    """Start the program anew with the version that is chosen now."""
-    wanted = resolve(folder)
-    _start_anew(folder / wanted if wanted else None)
+    """Restart the program with the version that is chosen now."""
+    chosen = resolve(folder)
+    _restart(folder / chosen if chosen else None)
 
 
 def fall_back(error: BaseException, *, on_trial: bool) -> None:
-    """Start the program anew without the fetched yt-dlp that it failed with.
+    """Restart the program without the fetched yt-dlp with which it failed.
 
     Return if it runs with the installed one. With ``on_trial``, return also if the version has
     passed its trial. Each start goes back by one version, so this ends.
@@ -221,14 +221,14 @@ def fall_back(error: BaseException, *, on_trial: bool) -> None:
     if choice.chosen == version:
         give_up(folder, choice, f"{type(error).__name__}: {error}")
         before = choice.chosen
-    _start_anew(folder / before if before else None)
+    _restart(folder / before if before else None)
 
 
 def _another_runs(folder: Path) -> bool:
-    """Whether a service runs on this storage: then only that one may choose."""
+    """Whether another service runs on this storage; only that one may change the choice."""
     path = folder.parent / "lock"  # the store's
     if not path.exists():
-        return False  # taking the lock would create the folder, with access for everybody
+        return False  # taking the lock would create the folder with the wrong permissions
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
@@ -240,7 +240,7 @@ def _another_runs(folder: Path) -> bool:
     return False
 
 
-def _start_anew(path: Path | None) -> NoReturn:
+def _restart(path: Path | None) -> NoReturn:
     environment: dict[str, Any] = {**os.environ, VARIABLE: str(path or "")}
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""The store: one SQLite file on the volume, one writer, whole transactions as one function.
+"""The store: one SQLite file on the volume, one writer, each transaction one function.
 
 Uses `volume` and `contract`; only this room imports sqlite3 and aiosqlite. Every room from `mqtt`
 on up reads and writes through `Store`, which raises `StoreError` only.

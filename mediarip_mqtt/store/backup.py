@@ -1,4 +1,4 @@
-"""Copies of the store; and for a damaged store: it is set aside, and the newest copy restored."""
+"""Makes copies of the store; replaces a damaged store by its newest sound copy."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from urllib.parse import quote
 from mediarip_mqtt.contract.errors import StoreError, StoreProblem
 
 FOLDER: Final = "backups"
-PAGES: Final = 512  # copied in one step; between the steps others can write
+PAGES: Final = 512  # copied in one step; transactions can run between the steps
 LONGEST: Final = 900.0  # seconds that a copy may take
-UPGRADES: Final = 3  # number of copies from before upgrades that are kept
+UPGRADES: Final = 3  # number of copies made before upgrades to keep
 
 logger = logging.getLogger(__name__)
 
@@ -33,21 +33,21 @@ def save(path: Path, source: sqlite3.Connection, keep: int) -> Path:
 
 
 def before_upgrade(path: Path, source: sqlite3.Connection, version: int) -> None:
-    """Copy a store of an older version; keep the newest of these copies."""
+    """Copy a store before its schema is upgraded; keep the newest `UPGRADES` of these copies."""
     target = copy(path, source, f"store-v{version}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db")
     for old in sorted(target.parent.glob("store-v*.db"))[:-UPGRADES]:
         old.unlink(missing_ok=True)
 
 
 def copy(path: Path, source: sqlite3.Connection, name: str) -> Path:
-    """Copy a store to the backup folder under a name, which the copy gets once it is checked.
+    """Copy a store to the backup folder; the copy gets its final name once it is checked.
 
-    Raises `StoreError`, and what SQLite and the system raise.
+    Raises `StoreError`, `sqlite3.Error` or `OSError`.
     """
     folder = path.parent / FOLDER
     folder.mkdir(exist_ok=True)
-    for left in folder.glob("*.half*"):  # by a copy that a kill interrupted
-        left.unlink(missing_ok=True)
+    for incomplete in folder.glob("*.half*"):  # of a copy that a kill interrupted
+        incomplete.unlink(missing_ok=True)
     half = (folder / name).with_suffix(".half")
     try:
         # SQLite's usual locks fail on CIFS, where `backup` would retry forever.
@@ -79,7 +79,7 @@ def age(path: Path) -> float | None:
 
 
 def sound(path: Path) -> bool:
-    """Whether a file that nobody writes is a store without damage."""
+    """Whether a file, which nobody may be writing, is an undamaged store."""
     try:
         # Immutable: takes no lock, which some filesystems do not have.
         address = _address(path, "mode=ro&immutable=1")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Changes:
-    """The keys of what a transaction changed; falsy if nobody needs to know of it."""
+    """The keys of what a transaction changed; falsy if no reader needs to be notified."""
 
     jobs: dict[str, str] = field(default_factory=dict)  # job id -> session id
     cleared: set[str] = field(default_factory=set)  # sessions whose finished jobs were cleared

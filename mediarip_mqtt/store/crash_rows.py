@@ -10,7 +10,7 @@ from mediarip_mqtt.store.rows import Rows
 
 
 class CrashRows(Rows):
-    """How often the process died while it read a job's page."""
+    """How often the process died while extracting a job's page."""
 
     def count_crash(self, job_id: str) -> int:
         """Count a crash of the process for a job; return the job's count."""

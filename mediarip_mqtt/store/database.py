@@ -1,4 +1,4 @@
-"""The SQLite file: it is opened, migrated, copied, read and written here."""
+"""Opens, migrates, copies, reads and writes the SQLite file."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Store:
     transaction is one call there: statement by statement, another task's rollback could undo a
     write, and a cancelled task would leave a transaction open.
 
-    Raises `StoreError` only, beside what the functions themselves raise.
+    Raises `StoreError`, and whatever the functions raise.
     """
 
     def __init__(
@@ -62,7 +62,9 @@ class Store:
         self._identity: tuple[int, int] | None = None  # of the file that is open
         self._lost = asyncio.Event()
         self._lost_reason = ""
-        self.recovered: str | None = None  # what `open` did about a damaged file, for people
+        self.recovered: str | None = (
+            None  # what `open` did about a damaged file, as text for `info`
+        )
 
     @property
     def has_log(self) -> bool:
@@ -112,7 +114,7 @@ class Store:
             if error.kind is not StoreProblem.DAMAGED:
                 raise
             raise StoreError(
-                f"The store {self.path} can't be read, nor its copy. Check the disk.",
+                f"The store {self.path} can't be read, and neither can its copy. Check the disk.",
                 kind=StoreProblem.DAMAGED,
             ) from error
 
@@ -121,12 +123,12 @@ class Store:
             self._address, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT
         )
         thread = connecting._thread  # noqa: SLF001 - aiosqlite offers no other way
-        # Daemonic: a thread that hangs in a lost volume would keep the process from ending.
+        # A daemon: otherwise a thread that hangs in a lost volume would prevent the process's exit.
         thread.daemon = True
         try:
             database = await connecting
         except sqlite3.Error as error:
-            # aiosqlite stops its thread, but does not wait: it would fail on a loop that has ended.
+            # aiosqlite does not wait for its thread, which would then fail on a closed event loop.
             await threads.call(thread.join, CLOSE_TIME)
             raise self._opening_error(error) from error
         try:
@@ -146,7 +148,7 @@ class Store:
                 f"The store {self.path} is in use by another process. Stop that one first."
             )
         if kind is StoreProblem.DAMAGED:
-            return store_error(error)  # `open` says what it does about it
+            return store_error(error)  # `open` handles it
         return StoreError(f"The store {self.path} can't be opened: {error}.", kind=kind)
 
     async def close(self) -> None:
@@ -159,7 +161,7 @@ class Store:
             await asyncio.wait({closing}, timeout=CLOSE_TIME)
 
     def suspend(self, reason: str) -> None:
-        """Refuse all use from now on, as the volume is lost; reads that wait for it fail."""
+        """Refuse all reads and writes, as the volume is lost; reads that are waiting fail."""
         self._lost_reason = reason
         self._lost.set()
 
@@ -169,7 +171,7 @@ class Store:
         )
 
     async def reopen(self) -> None:
-        """Open the file again when its volume is back, and allow its use."""
+        """Open the file again once its volume is back, and allow reads and writes."""
         await self.close()
         await self.open()
         self._lost.clear()
@@ -210,8 +212,8 @@ class Store:
     async def read(self, function: Callable[[Tx], T]) -> T:
         """Run ``function``, which only reads, without a transaction.
 
-        Unlike `write` it does not wait for a volume that hangs once that is suspended: nothing
-        depends on how a read ends.
+        Unlike `write` it stops waiting for a hanging volume after `suspend`: the outcome of a read
+        does not matter.
         """
         work = asyncio.ensure_future(
             self._run(lambda connection: function(Tx(connection, self._topics)))
@@ -254,7 +256,7 @@ class Store:
         except sqlite3.Error as error:
             if kind_of(error) is not StoreProblem.FULL or not self.reserve.release():
                 raise
-            logger.error("store: the volume is full; the store takes its reserve")  # noqa: TRY400 - no traceback for a full volume
+            logger.error("store: the volume is full; the store uses its reserve")  # noqa: TRY400 - no traceback for a full volume
         return self._try(connection, function)
 
     def _try(
@@ -273,10 +275,10 @@ class Store:
         return result, tx.changes
 
     def _refuse_lost_file(self) -> None:
-        """Raise if the path does not lead to the open file any more: a write would be lost."""
+        """Raise if the path no longer leads to the open file: a write would be lost."""
         if self._identity != _file_identity(self.path):
             raise StoreError(
-                "The store's file is gone: its volume is not mounted any more.",
+                "The store's file is gone: its volume is no longer mounted.",
                 kind=StoreProblem.LOST,
             )
 
@@ -304,8 +306,8 @@ class Store:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > newest:
             raise StoreError(
-                f"The store {self.path} has version {version}, this program knows {newest}. Run a "
-                "newer mediarip-mqtt, or move the store away."
+                f"The store {self.path} has version {version}; this program supports up to "
+                f"{newest}. Run a newer mediarip-mqtt, or move the store away."
             )
         if 0 < version < newest:
             self._copy(connection, version)
@@ -328,7 +330,7 @@ class Store:
         try:
             backup.before_upgrade(self.path, connection, version)
         except (OSError, sqlite3.Error, StoreError) as error:
-            # Of another kind than DAMAGED: the store itself is sound and stays where it is.
+            # Not DAMAGED: the store itself is sound and stays where it is.
             full = not isinstance(error, StoreError) and kind_of(error) is StoreProblem.FULL
             raise StoreError(
                 f"The store {self.path} could not be copied before its upgrade: {error}. See that "
@@ -338,7 +340,7 @@ class Store:
 
 
 async def _run(database: aiosqlite.Connection, function: Callable[..., T], *arguments: Any) -> T:
-    # aiosqlite's public methods would cost a change of threads for each statement.
+    # aiosqlite's public methods would switch threads for each statement.
     result: T = await database._execute(function, database._conn, *arguments)  # type: ignore[no-untyped-call] # noqa: SLF001
     return result
 

@@ -1,4 +1,4 @@
-"""The part of a transaction about files: which a job has, and the names they get or have.
+"""The part of a transaction about the files of jobs, planned and placed.
 
 Tables: reads and writes `files`; reads `jobs`.
 """
@@ -25,7 +25,7 @@ class FileRows(Rows):
     """The files of jobs: planned while they have a temporary path, then placed."""
 
     def plan_files(self, job_id: str, files: Sequence[JobFile]) -> None:
-        """Replace a job's files by the ones that it made, with the names they will get."""
+        """Replace a job's files by those that its download made, with their future names."""
         self._connection.execute("DELETE FROM files WHERE job_id = ?", (job_id,))
         self._connection.executemany(
             "INSERT INTO files (job_id, filename, filesize, temp_path, main) "

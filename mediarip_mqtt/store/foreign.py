@@ -1,4 +1,4 @@
-"""The tables of another program's SQLite file: only read, and nothing in it is ever run."""
+"""Reads tables of another program's SQLite file; no code in its schema runs."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class ForeignDatabase:
 
 @contextmanager
 def open_foreign(path: Path) -> Iterator[ForeignDatabase]:
-    """Open another program's SQLite file for reading; raise `StoreError` if that fails later, too.
+    """Open another program's SQLite file for reading; raise `StoreError`, for later reads too.
 
     The file may be in use; nothing is left beside it.
     """
-    # A reader of a file in WAL mode leaves files beside it, unless it takes the file for immutable.
-    # Without a log nobody has it open.
+    # Reading a file in WAL mode creates files beside it, unless it is opened as immutable. If there
+    # is no log or journal, nobody else has it open.
     in_use = any(path.with_name(path.name + suffix).exists() for suffix in ("-wal", "-journal"))
     options = "mode=ro" if in_use else "mode=ro&immutable=1"
     address = f"file:{quote(str(path.absolute()))}?{options}"

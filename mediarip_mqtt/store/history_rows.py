@@ -18,7 +18,7 @@ class HistoryRows(JobRows):
     def finished(
         self, status: JobStatus | None, limit: int, session_id: str | None = None
     ) -> list[Job]:
-        """Return the newest finished jobs: with a status, else any that were not cleared."""
+        """Return the newest finished jobs: those with the status, or all that were not cleared."""
         clause, values = only(status=status, session_id=session_id)
         if status is None:
             clause += " AND cleared_at IS NULL"
@@ -38,7 +38,7 @@ class HistoryRows(JobRows):
         return int(row["n"]) if row else 0
 
     def clear(self, now: datetime, job_id: str | None, session_id: str | None) -> int:
-        """Hide finished jobs from lists: one, a session's, or all; return their number."""
+        """Hide finished jobs from lists: one job, a session's, or all; return their number."""
         clause, values = only(id=job_id, session_id=session_id)
         rows = self._rows(
             "UPDATE jobs SET cleared_at = ? "  # noqa: S608 - fixed clauses, values are bound

@@ -1,7 +1,7 @@
-"""A look at a store that this process has not opened, for diagnosis.
+"""Inspects a store that this process has not opened, for diagnosis.
 
-It takes no lock, as that could make a service fail that starts at this moment. Instead a copy is
-inspected; a copy made while the store changed is useless. Raises `StoreError` only.
+Takes no lock: a service that starts at this moment could fail. Instead a copy is inspected; a copy
+made while the store changed is discarded. Raises `StoreError` only.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from mediarip_mqtt.store.tx import Tx
 
 SQLITE_VERSION: Final = sqlite3.sqlite_version
 FRESH: Final = timedelta(minutes=1)  # maximum age of the heartbeat of a running service
-_SUFFIXES: Final = ("", "-wal", "-journal")  # what a database consists of; `-shm` is made anew
+_SUFFIXES: Final = ("", "-wal", "-journal")  # the files of a database; SQLite recreates `-shm`
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """The state of a store; if it is damaged, perhaps only the damage is known."""
+    """The state of a store; if it is damaged, the other fields may be unknown."""
 
     version: int = 0  # of its schema
     damage: str | None = None
@@ -42,7 +42,7 @@ def size(path: Path) -> int:
 
 
 def copy_without_locks(path: Path, folder: Path) -> Path | None:
-    """Copy a store into a folder; return None if it changed meanwhile, as it is in use."""
+    """Copy a store into a folder; return None if it changed meanwhile."""
     with raises_store_errors():
         before = _state(path)
         for part in _parts(path):

@@ -17,7 +17,7 @@ from mediarip_mqtt.contract.models import ACTIVE, Items, Job, JobStatus, Priorit
 _PRIORITIES: Final = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
 _PRIORITY_NAMES: Final = {number: name for name, number in _PRIORITIES.items()}
 _JSON_COLUMNS: Final = frozenset({"tags", "subtitles", "sponsorblock", "embed"})
-# Options with a column of their own. Newer options need no migration: `more_options` has them all.
+# Options with a column of their own. Newer ones share `more_options` and need no migration.
 _OPTION_COLUMNS: Final = frozenset(
     (
         "media_type",
@@ -49,7 +49,7 @@ def encode_job(job: Job) -> dict[str, Any]:
 
 
 def encode(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields of a job that have a column as SQLite takes them."""
+    """Convert fields of a job that have a column to SQLite's types."""
     columns: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, datetime):

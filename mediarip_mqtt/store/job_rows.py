@@ -1,4 +1,4 @@
-"""The part of a transaction about jobs: they are added, changed, deleted and found.
+"""The part of a transaction that adds, changes, deletes and finds jobs.
 
 Tables: reads and writes `jobs`; triggers of the schema keep `job_counts`.
 """
@@ -83,7 +83,7 @@ class JobRows(SessionRows):
         """Return the jobs that match all filters, sorted by creation time.
 
         ``before`` is a creation time, or the last job of the page before: with a job, jobs created
-        in the same millisecond are not skipped. ``prefix`` is the begin of an id.
+        in the same millisecond are not skipped. ``prefix`` is the start of an id.
         """
         clause, values = only(session_id=session_id, parent_id=parent_id)
         if statuses:
@@ -115,7 +115,7 @@ class JobRows(SessionRows):
     def duplicate_of(self, url: str, like: Job, session_id: str | None = None) -> Job | None:
         """Return the newest job with the same URL and options that did not fail.
 
-        Of all sessions, or of one. Only the 200 newest jobs with the URL are compared.
+        Searches all sessions, or one. Compares only the 200 newest jobs with the URL.
         """
         clause, values = only(session_id=session_id)
         candidates = self._rows(

@@ -40,7 +40,7 @@ class Lease:
         self._store = store
         self._network = network
         self._patience = patience
-        # Not local to a thread: the volume may hang, so the lock is taken in another thread.
+        # Not thread-local: the volume may hang, so other threads take and release the lock.
         self._lock = FileLock(folder / "lock", thread_local=False)
         self._owner = uuid.uuid4().hex
         self._host = socket.gethostname()
@@ -67,8 +67,8 @@ class Lease:
     async def take(self, now: datetime) -> None:
         """Become the owner; raise `StoreInUseError` if another machine is.
 
-        Clocks of machines may disagree, so the age of the last heartbeat says nothing: this waits
-        whether another heartbeat follows.
+        The machines' clocks may disagree, so the age of the last heartbeat says nothing: this waits
+        to see whether another heartbeat follows.
         """
         boot_id = _boot_id()
         held = await self._store.read(Tx.lease)
@@ -79,13 +79,15 @@ class Lease:
 
     async def _wait_for_end(self, held: Mapping[str, str]) -> None:
         """Return when another machine's lease has ended; raise if its owner renews it."""
-        logger.info("store: owned by %s; waiting whether it is still alive", held["host"])
+        logger.info(
+            "store: owned by %s; waiting to see whether that is still running", held["host"]
+        )
         until = time.monotonic() + self._patience
         while time.monotonic() < until:
             await asyncio.sleep(min(1.0, self._patience / 4))
             seen = await self._store.read(Tx.lease)
             if seen is None:
-                return  # dropped at a clean shutdown
+                return  # its owner shut down cleanly
             if seen["heartbeat_at"] != held["heartbeat_at"] or seen["owner"] != held["owner"]:
                 raise StoreInUseError(
                     f"The store is in use by a mediarip-mqtt on {held['host']}. Stop that one, or "

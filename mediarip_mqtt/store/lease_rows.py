@@ -21,7 +21,7 @@ class LeaseRows(Rows):
         return dict(row) if row else None
 
     def take_lease(self, owner: str, host: str, boot_id: str, now: datetime) -> None:
-        """Become the owner, whoever it was, or renew the heartbeat."""
+        """Become the owner, whoever owned it before, or renew the heartbeat."""
         self._connection.execute(
             "INSERT OR REPLACE INTO lease (id, owner, host, boot_id, heartbeat_at) "
             "VALUES (1, ?, ?, ?, ?)",

@@ -1,4 +1,4 @@
-"""The part of a transaction about the outbox: events and replies until the broker has them.
+"""The part of a transaction about the outbox: events and replies not yet acknowledged.
 
 Tables: reads and writes `outbox`.
 """

@@ -60,7 +60,7 @@ class QueueRows(JobRows):
             clause += f" AND session_id IN ({marks(sessions)})"
             values += sessions
         retry_due = " AND (next_retry_at <= ? OR next_retry_at > ?)"
-        # A retry that is farther away than any can be: the clock was set back since.
+        # A retry farther away than any can be is due: the clock was set back since.
         retry_times = [utc_iso(now), utc_iso(now + FARTHEST_RETRY)]
         rows: list[sqlite3.Row] = []
         # One query for each status: each is answered in the order of the index.
@@ -80,7 +80,7 @@ class QueueRows(JobRows):
         return [self._decode(row) for row in sorted(rows, key=_rank)[:limit]]
 
     def next_time(self, now: datetime) -> datetime | None:
-        """Return when the next job that waits for a time becomes due."""
+        """Return when the next job with a retry time or `not_before` becomes due."""
         row = self._row(
             "SELECT min(due) AS due FROM ("
             "SELECT min(next_retry_at) AS due FROM jobs "
@@ -93,7 +93,7 @@ class QueueRows(JobRows):
         return datetime.fromisoformat(row["due"]) if row and row["due"] else None
 
     def shift_retries(self, difference: timedelta) -> None:
-        """Move the times of all retries: the clock was set."""
+        """Move the times of all retries, after the clock was set."""
         for job in self.jobs(statuses={JobStatus.RETRYING}, limit=1_000_000):
             if job.next_retry_at is not None:
                 self.update(job.id, next_retry_at=job.next_retry_at + difference)

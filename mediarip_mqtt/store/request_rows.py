@@ -1,4 +1,4 @@
-"""The part of a transaction about answered commands: each acts once, however often it arrives.
+"""The part of a transaction about answered commands: one that arrives again is not repeated.
 
 Tables: reads and writes `requests` and `deliveries`.
 """
@@ -12,7 +12,7 @@ from mediarip_mqtt.store.rows import Rows
 
 
 class RequestRows(Rows):
-    """The replies to request ids, and to messages that the broker may deliver again."""
+    """The replies to request ids, and to messages that the broker may redeliver."""
 
     def reply_to_request(self, session_id: str, request_id: str) -> str | None:
         """Return the reply that was given to a session's request id."""

@@ -10,7 +10,7 @@ from typing import Final
 
 NAME: Final = "reserve"  # beside the store
 SIZE: Final = 2 * 2**20  # bytes; a command needs about 10 kB
-ENOUGH: Final = 4 * SIZE  # free bytes needed to make the reserve
+ENOUGH: Final = 4 * SIZE  # free bytes needed to create the reserve
 
 
 class Reserve:
@@ -28,7 +28,7 @@ class Reserve:
         return True
 
     def renew(self) -> None:
-        """Make the file again if there is enough space; blocks."""
+        """Create the file again if there is enough space; blocks."""
         with contextlib.suppress(OSError):
             size = self._path.stat().st_size if self._path.exists() else 0
             if size >= SIZE or shutil.disk_usage(self._path.parent).free < ENOUGH:

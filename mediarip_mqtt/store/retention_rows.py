@@ -38,7 +38,7 @@ class RetentionRows(Rows):
     def ended(self, statuses: Collection[JobStatus], session_id: str | None) -> list[RemovableJob]:
         """Return the ended jobs that retention may remove, the newest first.
 
-        Without kept jobs, and without the items of playlists: they go with their playlist.
+        Leaves out kept jobs, and the items of playlists, which are removed with their playlist.
         """
         rows = self._rows(
             "WITH RECURSIVE below (id, top) AS (SELECT id, id FROM jobs WHERE parent_id IS NULL "

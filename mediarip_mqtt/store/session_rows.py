@@ -12,7 +12,7 @@ from mediarip_mqtt.store.rows import Rows
 
 
 class SessionRows(Rows):
-    """The sessions that have jobs, or had some lately."""
+    """The sessions that have jobs, or had some recently."""
 
     def _see_session(self, session_id: str, now: datetime) -> None:
         self._connection.execute(

@@ -1,6 +1,6 @@
 """What can be read and written in one transaction, composed of one part for each subject.
 
-All SQL stands in these parts, and in the migrations.
+All SQL is in these parts, and in the migrations.
 """
 
 from __future__ import annotations
@@ -37,4 +37,4 @@ class Tx(
     ErrorRows,
     LeaseRows,
 ):
-    """A transaction on the store; use it in the function that `Store` runs, and not after it."""
+    """A transaction on the store; valid only in the function that `Store` runs."""

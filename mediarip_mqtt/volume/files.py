@@ -24,7 +24,7 @@ from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.volume.names import OWN_FOLDER
 
 YTDLP_FOLDER: Final = "ytdlp"  # in the service's own folder
-STORE_PATH: Final = f"{OWN_FOLDER}/store.db"  # exists unless the root is an empty mount point
+STORE_PATH: Final = f"{OWN_FOLDER}/store.db"  # missing if the root is an empty mount point
 COPY_STEP: Final = 1024 * 1024
 
 _NO_LINKS: Final = frozenset(
@@ -47,8 +47,8 @@ def move_into_place(root: Path, source: Path, filename: str, size: int) -> None:
     """Move a finished file of ``size`` bytes to its name below the root; may be repeated.
 
     Raises `FileExistsError` if another file has the name. The parent folders are opened one by one
-    without following links, and the move works on the last one's descriptor, so that a link made
-    meanwhile can't lead it outside the root.
+    without following links, and the move works on the last one's descriptor, so that a link created
+    meanwhile can't redirect it outside the root.
     """
     fault("before-move")
     with _parent(root, filename, create=True) as (folder, name):
@@ -57,12 +57,13 @@ def move_into_place(root: Path, source: Path, filename: str, size: int) -> None:
             if not _was_moved(source, name, folder, size):
                 raise FileNotFoundError(errno.ENOENT, "the finished file is gone", str(source))
             _discard(hidden, folder)
-            return  # moved before a kill
+            return  # an earlier attempt moved it, before a kill
         sync(source)
         if not _same_content(source, name, folder):
             _move(source, name, hidden, folder)
         _discard(hidden, folder)
-        _sync_folder(folder)  # before the old name goes: a power cut must leave one of the two
+        # Before the old name is removed: one of the two must survive a power cut.
+        _sync_folder(folder)
         with contextlib.suppress(FileNotFoundError):
             source.unlink()
 
@@ -79,7 +80,7 @@ def sync(source: Path) -> None:
 
 
 def remove(root: Path, filename: str) -> bool:
-    """Remove a file and the parent folders that are empty then; return whether it was there."""
+    """Remove a file and the parent folders that this empties; return whether it was there."""
     try:
         with _parent(root, filename, create=False) as (folder, name):
             if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
@@ -113,10 +114,10 @@ def remove_owned(root: Path, file: JobFile) -> bool:
 
 
 def _withdraw(root: Path, source: Path, filename: str, size: int) -> bool:
-    """Undo a move, also one that a kill interrupted; return whether a file was removed.
+    """Undo a move, even one that a kill interrupted; return whether a file was removed.
 
     Another file may have the name. It is the moved one only if the source is gone and the size
-    fits, or if both names are the same file.
+    is the same, or if both names are the same file.
     """
     try:
         with _parent(root, filename, create=False) as (folder, name):
@@ -177,14 +178,14 @@ def sweep_temp(base: Path, keep: Collection[str]) -> list[str]:
     """
     if not base.is_dir():
         return []
-    gone = [
+    removed = [
         entry.name
         for entry in base.iterdir()
         if _JOB_FOLDER.fullmatch(entry.name) and entry.name not in keep and entry.is_dir()
     ]
-    for name in gone:
+    for name in removed:
         discard_temp(base, name)
-    return gone
+    return removed
 
 
 def _plain(job_id: str) -> str:
@@ -195,7 +196,7 @@ def _plain(job_id: str) -> str:
 
 @contextmanager
 def _parent(root: Path, filename: str, *, create: bool) -> Iterator[tuple[int, str]]:
-    """Open the parent folder of a relative name step by step, without following links."""
+    """Open the parent folder of a relative name, one level at a time, without following links."""
     parts = PurePosixPath(filename).parts
     if not parts or filename.startswith("/") or any(part in {"..", "."} for part in parts):
         raise OSError(errno.EPERM, "the name leads outside the storage root", filename)
@@ -246,7 +247,7 @@ def _move(source: Path, name: str, hidden: str, folder: int) -> None:
 def _copy_in(source: Path, name: str, hidden: str, folder: int) -> None:
     """Copy from another filesystem to a hidden name, then give it the final one.
 
-    The hidden name is the same in each attempt, so that the next one removes what a kill left.
+    The hidden name is the same in each attempt: the next one removes what a killed one left.
     """
     _discard(hidden, folder)
     handle = os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666, dir_fd=folder)
@@ -271,8 +272,8 @@ def _rename(
 ) -> None:
     """Move without hard links: reserve the name first, so that no other file is replaced.
 
-    The reservation holds the hidden name, which identifies it after a kill; while it is still
-    empty, the hidden file beside it does.
+    The reservation contains the hidden name, which identifies it after a kill. While it is still
+    empty, the hidden file beside it identifies it.
     """
     if source != hidden:
         os.close(os.open(hidden, os.O_CREAT | os.O_WRONLY, 0o666, dir_fd=folder))
@@ -319,13 +320,13 @@ def _was_moved(source: Path, name: str, folder: int, size: int) -> bool:
 
 
 def _same_content(source: Path, name: str, folder: int) -> bool:
-    """Whether the name already has this content: it was moved before a kill."""
+    """Whether the name already has this content, from a move before a kill."""
     with _opened(name, folder) as placed:
         if placed is None:
             return False
-        status, mine = os.fstat(placed.fileno()), source.lstat()
-        if os.path.samestat(status, mine) or status.st_size != mine.st_size:
-            return os.path.samestat(status, mine)
+        status, source_status = os.fstat(placed.fileno()), source.lstat()
+        if os.path.samestat(status, source_status) or status.st_size != source_status.st_size:
+            return os.path.samestat(status, source_status)
         with source.open("rb") as file:
             while block := file.read(COPY_STEP):
                 if placed.read(COPY_STEP) != block:

@@ -1,7 +1,7 @@
 """Checks that the volume is mounted and writable, by a marker file that the service left on it.
 
-A check can hang for as long as a file server is away. So checks run in a thread, one at a time, and
-waiting for one has a time limit.
+A check hangs while a file server is away. So checks run in a thread, one at a time, and the wait
+for one has a time limit.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class VolumeMarker:
             self._id = self._path.read_text("utf-8").strip()
         if not self._id:
             self._id = uuid.uuid4().hex
-            half = self._folder / f".{MARKER_FILE}.half"
-            half.write_text(f"{self._id}\n")
-            half.replace(self._path)
+            incomplete = self._folder / f".{MARKER_FILE}.half"
+            incomplete.write_text(f"{self._id}\n")
+            incomplete.replace(self._path)
 
     async def problem(self) -> str | None:
         """Return what is wrong with the volume in a word or two, or None."""

@@ -16,9 +16,9 @@ from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 
 OWN_FOLDER: Final = ".mediarip"
 NAME_BYTES: Final = 255  # the limit of a name on nearly every filesystem
-PART_CHARACTERS: Final = 2000  # of a name before it is made safe, which shortens it
+PART_CHARACTERS: Final = 2000  # longer parts are truncated before they are made safe
 EXTENSION_LENGTH: Final = 10
-SPARE_BYTES: Final = 12  # left for " (9999)" and the like
+SPARE_BYTES: Final = 12  # for a number such as " (9999)"
 DEPTH: Final = 8
 MAX_COPIES: Final = 9999
 
@@ -29,7 +29,7 @@ _LOOKALIKES: Final = str.maketrans(
 _RESERVED: Final = re.compile(
     r"^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)", re.IGNORECASE
 )
-# Extensions that a double click would execute or open in a browser; yt-dlp has its own list, too.
+# Extensions that a double click would execute or open in a browser, beside yt-dlp's own list.
 _DANGEROUS: Final = frozenset(
     (
         "app",
@@ -81,7 +81,7 @@ _FIELD: Final = re.compile(
     r"%\((?:[^()%/\\]|%[aAbBdGHIjmMpSuUVwWyY]){1,120}\)"
     r"[-+ #0]{0,5}\d{0,3}(?:\.\d{1,3})?[sdifBjhlqUDSNc]"
 )
-# The same attack by yt-dlp's replacement, `%(title&{:>999999999})s`.
+# The same attack with yt-dlp's replacement syntax, `%(title&{:>999999999})s`.
 _FORMAT_SPEC: Final = re.compile(r"&[^)]*\{[^)}]*[:!.\[]")
 
 
@@ -129,7 +129,7 @@ def _unsafe(field: str, text: str) -> CommandError:
 
 
 def safe_name(rendered: str) -> str:
-    """Return a relative path that is valid on every filesystem for a rendered template."""
+    """Convert a rendered template to a relative path that is valid on every filesystem."""
     parts = [part for part in rendered.split("/") if part.strip(" .")]
     folders, last = parts[:-1][: DEPTH - 1], parts[-1] if parts else ""
     names = [_safe_part(part, extension=False) for part in folders]
@@ -145,7 +145,7 @@ def _safe_part(text: str, *, extension: bool) -> str:
         for char in clean
         if unicodedata.category(char) not in {"Cf", "Cs", "Co", "Cn"}
     )
-    clean = unicodedata.normalize("NFC", clean)  # again: a removed character may have stood between
+    clean = unicodedata.normalize("NFC", clean)  # again: removing characters may have joined others
     clean = re.sub(r"\s+", " ", clean.translate(_LOOKALIKES).replace("/", "⧸"))
     clean = clean.rstrip(" .").lstrip(" .-")
     if _RESERVED.match(clean) or clean.lower() == OWN_FOLDER.strip("."):
@@ -194,22 +194,22 @@ def _cut(text: str, limit: int) -> str:
 
 
 def free_names(root: Path, filenames: Sequence[str], taken: Collection[str] = ()) -> list[str]:
-    """Return the names if they are free, else all with the same number: ``name (2).ext``.
+    """Return the names if they are free, else all of them with one number: ``name (2).ext``.
 
-    The number follows the first name's stem, also in the other names that begin with it. Names that
-    differ only in case or Unicode form count as equal: on a Windows or macOS client of the volume
-    they are, and it would show only one of the files.
+    The number follows the first name's stem, in the other names too if they begin with it. Names
+    that differ only in case or Unicode form count as equal: a Windows or macOS client of the volume
+    would show only one of the files.
     """
     path = PurePosixPath(filenames[0])
     used = {_fold(name) for name in taken}
     # Large folder: keep only names that a numbered copy could collide with.
-    begin = tuple({_fold(_own_stem(name, path.stem)) for name in filenames})
+    prefixes = tuple({_fold(_own_stem(name, path.stem)) for name in filenames})
     with (
         contextlib.suppress(FileNotFoundError, NotADirectoryError),
         os.scandir(root / path.parent) as entries,
     ):
         existing = (_fold(entry.name) for entry in entries)
-        used |= {_fold(str(path.parent / name)) for name in existing if name.startswith(begin)}
+        used |= {_fold(str(path.parent / name)) for name in existing if name.startswith(prefixes)}
     for number in range(1, MAX_COPIES):
         names = [_numbered(name, path.stem, number) for name in filenames]
         folded = {_fold(name) for name in names}
@@ -230,8 +230,8 @@ def _numbered(filename: str, stem: str, number: int) -> str:
     path = PurePosixPath(filename)
     if number == 1:
         return filename
-    own = _own_stem(filename, stem)
-    return str(path.parent / f"{own} ({number}){path.name.removeprefix(own)}")
+    own_stem = _own_stem(filename, stem)
+    return str(path.parent / f"{own_stem} ({number}){path.name.removeprefix(own_stem)}")
 
 
 def _fold(name: str) -> str:

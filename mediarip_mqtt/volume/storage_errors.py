@@ -15,7 +15,7 @@ _UNSAFE: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EPERM})
 
 
 def volume_error(error: OSError) -> DownloadError | None:
-    """Return the error of a full or lost volume; None for numbers that have other causes, too."""
+    """Return the error of a full or lost volume; None for errors with other causes, too."""
     if error.errno in _FULL:
         return DownloadError(
             ErrorCode.DISK_FULL, "The volume is full. Free some space, then retry the job."
@@ -24,7 +24,7 @@ def volume_error(error: OSError) -> DownloadError | None:
 
 
 def file_error(error: OSError) -> DownloadError:
-    """Return the error of an operation on the volume's own files, whatever its number."""
+    """Return the error of an operation on the volume's own files, whatever its error number."""
     if error.errno in _UNSAFE:
         return DownloadError(
             ErrorCode.UNSAFE_PATH,

@@ -112,7 +112,7 @@ def test_a_shelf_of_pickles_is_refused_and_never_unpickled(tmp_path: Path) -> No
         for form in (SourceFormat.AUTO, SourceFormat.METUBE):
             with pytest.raises(SourceError):
                 list(read(path, form))
-    with pytest.raises(SourceError, match="start a current MeTube on it once"):
+    with pytest.raises(SourceError, match="Start a current MeTube on it once"):
         list(read(tmp_path))
     assert not marker.exists()
 

@@ -127,7 +127,7 @@ def test_a_purge_shows_what_would_go_and_what_went(
     assert cli.run("purge", "--older-than", "1d").stdout == "0 jobs removed\n"
     would = cli.run("purge", "--older-than", "0", "--status", "completed", "--files", "--dry-run")
     size = decimal((service.root / "video.mp4").stat().st_size)
-    assert would.stdout == f"{good}  video\n1 job would go ({size})\n"
+    assert would.stdout == f"{good}  video\n1 job would be removed ({size})\n"
     assert service.media() == ["video.mp4"]
     went = cli.run("purge", "--older-than", "0", "--status", "completed", "--files")
     assert went.stdout == f"{good}  video\n1 job removed ({size})\n"

@@ -130,7 +130,7 @@ def test_a_film_is_not_lost_for_want_of_subtitles(media: MediaServer, get: Get) 
     del media.texts["de.vtt"]
     film, only = get(page, subtitles=["de", "en"])
     assert only.filename == "A film (1).en.srt"
-    assert film.warning == "The subtitles in de could not be had."
+    assert film.warning == "The subtitles in de could not be downloaded."
     (film,) = get(page, subtitles="fr")
     assert film.warning == "The page has no subtitles in these languages."
 
@@ -191,7 +191,7 @@ def test_a_film_is_split_by_its_chapters(media: MediaServer, get: Get) -> None:
 
 def test_what_has_no_chapters_is_not_split_and_says_so(media: MediaServer, get: Get) -> None:
     (film,) = get(media.url("media/video.mp4"), split_chapters=True)
-    assert film.warning == "It has no chapters to split it by."
+    assert film.warning == "The media has no chapters to split at."
 
 
 def test_a_page_that_claims_thousands_of_chapters_is_not_split(
@@ -233,7 +233,7 @@ def test_a_film_is_not_lost_for_subtitles_by_another_protocol(media: MediaServer
     html = f'<video src="/media/video.mp4">{track}</video>'
     page = media.text("ftp.html", f"<html><title>x</title><body>{html}</body></html>")
     (film,) = get(page, subtitles="en")
-    assert film.warning == "The subtitles in en could not be had."
+    assert film.warning == "The subtitles in en could not be downloaded."
 
 
 def test_subtitles_of_one_name_are_one(media: MediaServer, get: Get) -> None:
@@ -291,9 +291,9 @@ def test_a_film_is_not_lost_where_sponsorblock_does_not_answer(
 ) -> None:
     api = {"sponsorblock_api": media.url("status/400")}
     (film,) = get(media.url("media/video.mp4"), of_youtube, api, sponsorblock="mark")
-    assert film.warning == "SponsorBlock could not be asked; nothing was marked or removed."
+    assert film.warning == "SponsorBlock could not be reached; nothing was marked or removed."
     (film,) = get(media.url("media/video.mp4"), sponsorblock="mark")
-    assert film.warning == "SponsorBlock knows nothing of this site."
+    assert film.warning == "SponsorBlock does not support this site."
 
 
 def test_the_categories_are_those_that_yt_dlp_knows() -> None:

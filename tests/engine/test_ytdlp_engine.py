@@ -172,7 +172,7 @@ def test_only_what_can_go_on_is_kept_of_an_unclean_end(tmp_path: Path) -> None:
 
 
 def test_success_without_a_file_is_a_failure_with_a_reason(get: Get, media: MediaServer) -> None:
-    with pytest.raises(DownloadError, match="without a file"):
+    with pytest.raises(DownloadError, match="made no file"):
         get(media.url("/bytes/50000/x.mp4"), downloads={"ytdlp_options": {"max_filesize": 10}})
     with pytest.raises(DownloadError) as caught:
         get(media.url("/bytes/0/x.mp4"))

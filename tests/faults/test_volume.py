@@ -205,7 +205,7 @@ def test_a_full_volume_fails_the_download_with_its_reason_and_everything_else_go
         more = client.download(media.url("/bytes/1000/again.mp4"))
         client.wait_status(more, "completed", timeout=30)
         assert service.running
-        assert "takes its reserve" in service.log
+        assert "uses its reserve" in service.log
         wait_for((mount_point / ".mediarip" / "reserve").exists, 30, "the reserve to be renewed")
 
 

@@ -117,7 +117,7 @@ async def test_side_files_whose_names_would_be_equal_are_one(bench: Bench) -> No
 
 
 async def test_what_was_unavailable_is_told_with_the_job(bench: Bench) -> None:
-    bench.engine.warning = "It has no chapters to split it by."
+    bench.engine.warning = "The media has no chapters to split at."
     work = await bench.begin()
     await bench.run(work)
     assert (await bench.job(work.job.id)).warning == bench.engine.warning
