@@ -9,7 +9,7 @@ from pydantic import Field
 from mediarip_mqtt.commands.context import Context, Origin
 from mediarip_mqtt.commands.family import Command
 from mediarip_mqtt.commands.replies import Accepted
-from mediarip_mqtt.contract.frozen import Frozen
+from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import Timestamp
 from mediarip_mqtt.store import Tx
 

@@ -13,7 +13,7 @@ from mediarip_mqtt.commands.context import Context, Origin
 from mediarip_mqtt.commands.replies import Accepted
 from mediarip_mqtt.contract import texts
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
-from mediarip_mqtt.contract.frozen import Frozen
+from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.store import Tx
 
 JobRef = Annotated[

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from mediarip_mqtt.contract.errors import ErrorCode, MediaripError
-from mediarip_mqtt.contract.frozen import Frozen
+from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import Job
 
 

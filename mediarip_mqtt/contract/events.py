@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mediarip_mqtt.contract.frozen import Frozen
+from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import Job, Timestamp, new_id, now
 
 

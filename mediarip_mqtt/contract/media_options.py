@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from pydantic_core import PydanticCustomError
 
 from mediarip_mqtt.contract import texts
-from mediarip_mqtt.contract.frozen import Frozen
+from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.sizes import MAX_BYTES, parse_size
 
 # A language tag as sites use it; a trailing `*` is a wildcard: `en*` matches en, en-GB, en-orig.

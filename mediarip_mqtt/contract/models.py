@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import uuid_utils
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
-from mediarip_mqtt.contract.frozen import Frozen
+from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.media_options import DownloadOptions
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field
 
-from mediarip_mqtt.contract.frozen import Frozen
+from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.models import Facts, MediaInfo, Phase
 

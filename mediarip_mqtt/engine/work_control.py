@@ -29,7 +29,7 @@ from yt_dlp.utils import DownloadCancelled
 from mediarip_mqtt.contract.errors import CommandError
 from mediarip_mqtt.contract.settings import SecuritySettings
 from mediarip_mqtt.contract.urls import check_address, matches
-from mediarip_mqtt.engine.pace import Pace
+from mediarip_mqtt.engine.rate_limiter import Pace
 
 _ATTRIBUTE: Final = "_mediarip_control"
 _IP: Final = frozenset((socket.AF_INET, socket.AF_INET6))

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from mediarip_mqtt.contract import events, texts
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
-from mediarip_mqtt.contract.frozen import Frozen
+from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import TERMINAL
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.urls import check_picture, check_url

@@ -13,7 +13,7 @@ from mediarip_mqtt.contract.models import Job, MediaInfo
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.protocol import Engine, Extraction, Task
 from mediarip_mqtt.jobs.fair_queue import Turns
-from mediarip_mqtt.jobs.slot import Slot
+from mediarip_mqtt.jobs.running_job import Slot
 from mediarip_mqtt.store import Probe, Store, Tx
 
 PROBES: Final = 2  # at once

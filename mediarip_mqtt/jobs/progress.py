@@ -21,7 +21,7 @@ from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.contract.models import ACTIVE, Progress
 from mediarip_mqtt.engine.protocol import Report
-from mediarip_mqtt.jobs.slot import Slot
+from mediarip_mqtt.jobs.running_job import Slot
 from mediarip_mqtt.mqtt.publisher import Publisher
 from mediarip_mqtt.mqtt.retained_topics import JobProgressTopic, JobStateTopic
 from mediarip_mqtt.store import Store, Tx

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract import events
-from mediarip_mqtt.contract.frozen import Frozen
+from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import TERMINAL, Job, JobFile, JobStatus
 from mediarip_mqtt.contract.settings import PurgeSettings
 from mediarip_mqtt.contract.topics import ROOT_SESSION

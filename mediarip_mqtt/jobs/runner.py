@@ -30,7 +30,7 @@ from mediarip_mqtt.jobs.limits import Limits
 from mediarip_mqtt.jobs.probes import Answer, Probing
 from mediarip_mqtt.jobs.progress import ProgressTracker
 from mediarip_mqtt.jobs.read_ahead import ReadAhead
-from mediarip_mqtt.jobs.slot import Slot
+from mediarip_mqtt.jobs.running_job import Slot
 from mediarip_mqtt.jobs.steps import Tools, Work, in_order
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.jobs.work_threads import WorkThreads

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import Stopped
-from mediarip_mqtt.jobs.slot import Slot
+from mediarip_mqtt.jobs.running_job import Slot
 
 T = TypeVar("T")
 LOST_AFTER: Final = 2.0  # seconds after its stop that a thread counts as lost

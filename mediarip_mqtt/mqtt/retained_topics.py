@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Final, Protocol
 
-from mediarip_mqtt.contract.frozen import Frozen
+from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import Progress
 from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
 from mediarip_mqtt.contract.topic_payloads import Info, State, Ytdlp

@@ -12,8 +12,8 @@ from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.cookie_files import Cookies
 from mediarip_mqtt.engine.protocol import Engine
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
+from mediarip_mqtt.service.composition import Parts
 from mediarip_mqtt.service.health import end_when_frozen
-from mediarip_mqtt.service.parts import Parts
 from mediarip_mqtt.service.process_end import LastResort, stop_on_signals
 from mediarip_mqtt.service.service_facts import warn_of_missing_programs
 from mediarip_mqtt.service.storage import Storage, cookies_folder, open_storage

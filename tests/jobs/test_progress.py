@@ -15,7 +15,7 @@ from mediarip_mqtt.contract.topics import ROOT_SESSION
 from mediarip_mqtt.engine.protocol import Report
 from mediarip_mqtt.engine.work_control import WorkControl
 from mediarip_mqtt.jobs.progress import MESSAGE_WINDOW, MESSAGES, MessageLimit, ProgressTracker
-from mediarip_mqtt.jobs.slot import Slot
+from mediarip_mqtt.jobs.running_job import Slot
 from mediarip_mqtt.mqtt.publisher import Publisher
 from mediarip_mqtt.mqtt.retained_topics import JobProgressTopic, JobStateTopic, RetainedTopic
 from mediarip_mqtt.store import Store

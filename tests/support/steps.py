@@ -15,7 +15,7 @@ from mediarip_mqtt.contract.settings import DownloadSettings, Settings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.protocol import Report, Task
 from mediarip_mqtt.jobs.read_ahead import ReadAhead
-from mediarip_mqtt.jobs.slot import Slot
+from mediarip_mqtt.jobs.running_job import Slot
 from mediarip_mqtt.jobs.steps import Step, Tools, Work, in_order
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.store import Store, Tx

@@ -9,12 +9,12 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import Field, ValidationError
 
-from mediarip_mqtt.contract.frozen import Frozen
+from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import Job
 from mediarip_mqtt.contract.settings import DownloadSettings
 from mediarip_mqtt.engine.protocol import Engine, Extraction, Report, Task
 from mediarip_mqtt.jobs.read_ahead import ReadAhead
-from mediarip_mqtt.jobs.slot import Slot
+from mediarip_mqtt.jobs.running_job import Slot
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.store import Store, Tx
 
