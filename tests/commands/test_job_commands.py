@@ -35,7 +35,7 @@ async def test_delete_all_takes_no_job_that_ended_while_the_files_went(desk: Des
     first, second = [await desk.ended(name) for name in ("a.mp4", "b.mp4")]
     everything = Delete(id="all", files=True)
     assert await delete(desk, everything, frozenset({first})) == ManyJobs(job_ids=[first], count=1)
-    with pytest.raises(CommandError, match="this moment"):
+    with pytest.raises(CommandError, match="just now"):
         await delete(desk, Delete(id=second, files=True), frozenset())
     third = await desk.ended("c.mp4")
     reply = await delete(desk, Delete(id="last", files=True), frozenset({second}))
