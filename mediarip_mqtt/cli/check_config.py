@@ -8,13 +8,19 @@ import sys
 from rich.table import Table
 
 from mediarip_mqtt.cli.display import print_line
-from mediarip_mqtt.cli.terminal import AsJson, Config, load, out, print_json
+from mediarip_mqtt.cli.terminal import AsJson, Config, Exit, fail, load, out, print_json
+from mediarip_mqtt.contract.errors import ConfigError
+from mediarip_mqtt.engine import ytdlp_options
 from mediarip_mqtt.service import load_settings, redaction, supervisor
 
 
 def check_config(*, config: Config = None, as_json: AsJson = False) -> None:
     """Print the effective settings and their sources; exit code 2 if one is invalid."""
     loaded = load(config)
+    try:
+        ytdlp_options.check_options(loaded.downloads)
+    except ConfigError as error:
+        fail(error.message, Exit.CONFIG)
     origins = load_settings.origins(config)
     if supervisor.names_broker(load_settings.load(config)):
         origins |= {("mqtt", key): "the Supervisor" for key in supervisor.GIVEN}

@@ -266,3 +266,4 @@ class Facts(Frozen):
     ytdlp: str
     ffmpeg: str | None = None
     js_runtime: str | None = None
+    plugins: tuple[str, ...] = ()

@@ -255,6 +255,17 @@ class DownloadSettings(Section):
     quiet_rate_limit: ByteSize = runtime(
         0, "Bytes per second for one download in the quiet hours; 0: downloads pause."
     )
+    pot_provider_url: str | None = Field(
+        None,
+        pattern=r"^(https?://[^\s/@]+(/[^\s@]*)?)?$",
+        description="URL of a PO token provider for YouTube, such as `http://127.0.0.1:4416` "
+        "(bgutil-ytdlp-pot-provider; needs the extra `pot`). Only its plugin may ask this address.",
+    )
+    plugin_dir: Path | None = Field(
+        None,
+        description="Folder of yt-dlp plugins, as for yt-dlp's `--plugin-dirs`; their code runs in "
+        "the service. Default: no plugins.",
+    )
     ytdlp_options: dict[str, Any] = Field(
         default_factory=dict,
         description="Additional options for yt-dlp, by their names in its Python API.",

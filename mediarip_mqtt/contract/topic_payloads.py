@@ -111,6 +111,7 @@ class Info(Frozen):
     js_runtime: str | None = Field(
         description="Name and version of the JavaScript runtime; null if there is none."
     )
+    plugins: list[str] = Field(description="yt-dlp plugins that are loaded.")
     python: str
     storage_root: str
     store: str = Field(description="Path of the store.")

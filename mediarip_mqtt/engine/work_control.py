@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 
 from yt_dlp.utils import DownloadCancelled
 
-from mediarip_mqtt.contract.errors import CommandError
+from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 from mediarip_mqtt.contract.settings import SecuritySettings
 from mediarip_mqtt.contract.urls import check_address, matches
 from mediarip_mqtt.engine.rate_limiter import Pace
@@ -66,6 +66,9 @@ class WorkControl:
         self._closing = False
         self._trusted: set[str] = set()
         self.pace = Pace()
+        self.provider: str | None = None  # the URL that its plugin may ask
+        self._provider_addresses: set[str] = set()
+        self._asking: int | None = None  # the thread that asks the provider
         self.proxied = False  # all requests use the administrator's proxy
         self.blocked: str | None = None  # why a connection was refused
         self.touched = time.monotonic()
@@ -85,6 +88,30 @@ class WorkControl:
         host = _name(urlsplit(proxy).hostname)
         self._trusted.add(host)
         self._exempt.add(host)
+
+    @contextmanager
+    def asking_provider(self) -> Iterator[None]:
+        """Let this thread connect to the provider's host and port, even at a private address."""
+        self._asking = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._asking = None
+
+    @property
+    def asks_provider(self) -> bool:
+        """Whether this thread asks the provider."""
+        return self._asking == threading.get_ident()
+
+    def may_ask(self, url: str) -> bool:
+        """Whether a URL is the provider's; raise `CommandError` unless its plugin asks it."""
+        if self.provider is None or _origin(url) != _origin(self.provider):
+            return False
+        if not self.asks_provider:
+            raise CommandError(
+                ErrorCode.BLOCKED_ADDRESS, "Only the plugin for PO tokens may ask their provider."
+            )
+        return True
 
     def stop(self) -> None:
         """Set the flag, shut the sockets down and kill the children; don't wait."""
@@ -148,8 +175,9 @@ class WorkControl:
             results = socket.getaddrinfo(host or "0.0.0.0", address[1], family, kind)  # noqa: S104 - the meaning of an empty name
             address = results[0][4]
             host = str(address[0])
+        asked = self.asks_provider and host in self._provider_addresses
         try:
-            check_address(host, self._security, exempt=host in self._exempt)
+            check_address(host, self._security, exempt=asked or host in self._exempt)
         except CommandError as error:
             self.blocked = error.message
             raise BlockedAddressError(error.message) from None
@@ -167,6 +195,8 @@ class WorkControl:
         """Exempt the addresses of an allowed host from the check."""
         if _name(host) in self._trusted or matches(_name(host), self._security.allowed_hosts):
             self._exempt.update(addresses)
+        if self.asks_provider and _name(host) == _origin(self.provider or "")[0]:
+            self._provider_addresses.update(addresses)
 
     @property
     def guards(self) -> bool:
@@ -223,6 +253,15 @@ def attach(thread: threading.Thread, control: WorkControl | None) -> None:
 def current() -> WorkControl | None:
     """Return the control of the calling thread's work; None if it belongs to none."""
     return getattr(threading.current_thread(), _ATTRIBUTE, None)
+
+
+def _origin(url: str) -> tuple[str, int | None]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return "", None
+    return _name(parts.hostname), port
 
 
 def _name(host: object) -> str:

@@ -30,6 +30,7 @@ from mediarip_mqtt.engine import (
     template_fields,
     thumbnail,
     ytdlp_options,
+    ytdlp_plugins,
 )
 from mediarip_mqtt.engine.cookie_files import Cookies
 from mediarip_mqtt.engine.error_classes import classify
@@ -110,13 +111,17 @@ class YtdlpEngine:
             js_runtime=f"{name} {programs.version(runtimes[name]['path'], '--version')}"
             if name
             else None,
+            plugins=ytdlp_plugins.load(self._downloads),
         )
 
     def control(self) -> WorkControl:
         """Return a new control; installs the patches of yt-dlp on first use."""
         patches.install()
+        ytdlp_plugins.load(self._downloads)
         verified = not self._downloads.ytdlp_options.get("nocheckcertificate")
-        return WorkControl(self._security, verify_tls=verified)
+        control = WorkControl(self._security, verify_tls=verified)
+        control.provider = self._downloads.pot_provider_url
+        return control
 
     def picture(self, url: str, control: Control) -> bytes:
         """Return a thumbnail; see `engine.protocol.Engine.picture`."""

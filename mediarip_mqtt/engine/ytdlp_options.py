@@ -11,7 +11,7 @@ from mediarip_mqtt.contract.media_options import Embed, MediaType
 from mediarip_mqtt.contract.presets import AUDIO_FORMATS, Preset, height
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings, SiteSettings
 from mediarip_mqtt.contract.urls import host_of, site_of
-from mediarip_mqtt.engine import programs
+from mediarip_mqtt.engine import programs, ytdlp_plugins
 from mediarip_mqtt.engine.protocol import Task
 
 CHAPTER_NAME: Final = "media - %(section_number)03d.%(ext)s"
@@ -66,7 +66,8 @@ ALLOWED_OPTIONS: Final = frozenset(
 
 
 def check_options(downloads: DownloadSettings) -> None:
-    """Raise `ConfigError` if ``downloads.ytdlp_options`` has an option that isn't allowed."""
+    """Raise `ConfigError` for an option that isn't allowed, and for a plugin that is missing."""
+    ytdlp_plugins.check(downloads)
     for key in downloads.ytdlp_options:
         if key not in ALLOWED_OPTIONS:
             raise ConfigError(
@@ -116,6 +117,8 @@ def build(
         "playlistend": task.playlist_limit,
         **downloads.ytdlp_options,
     }
+    if plugin_arguments := ytdlp_plugins.arguments(downloads):
+        options["extractor_args"] = {**(options.get("extractor_args") or {}), **plugin_arguments}
     if task.options.playlist_items:
         options["playlist_items"] = task.options.playlist_items
     site = site_settings(host_of(task.url), downloads)

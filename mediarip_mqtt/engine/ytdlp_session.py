@@ -230,12 +230,13 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
 
 def _check(url: str, security: SecuritySettings) -> None:
     """Refuse a blocked host and a private address in a URL."""
+    control = current()
     try:
-        check_link(url, security)
+        if control is None or not control.may_ask(url):
+            check_link(url, security)
     except CommandError as error:
         if error.code is not ErrorCode.BLOCKED_ADDRESS:
             raise RequestError(cause=error) from None
-        control = current()
         if control is not None:
             control.blocked = error.message
         # The same error as a failed connection: an extractor may do without this request.

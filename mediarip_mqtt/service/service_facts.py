@@ -74,6 +74,7 @@ class ServiceFacts:
             ytdlp=self._engine.ytdlp,
             ffmpeg=self._engine.ffmpeg,
             js_runtime=self._engine.js_runtime,
+            plugins=list(self._engine.plugins),
             python=platform.python_version(),
             storage_root=str(self._storage.root),
             store=str(store.path),

@@ -43,6 +43,7 @@ LEFT_OUT = {
     ("mqtt", "keepalive"): EXPERT,
     ("mqtt", "session_expiry"): EXPERT,
     ("mqtt", "max_payload"): EXPERT,
+    ("downloads", "plugin_dir"): "its code would run in the app",
     ("downloads", "retry_delay"): EXPERT,
     ("downloads", "queue_limit"): EXPERT,
     ("session", "session_queue_limit"): EXPERT,

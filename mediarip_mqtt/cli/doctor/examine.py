@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from mediarip_mqtt.cli import client
-from mediarip_mqtt.cli.doctor import check_broker, check_machine, check_store, check_volume
+from mediarip_mqtt.cli.doctor import (
+    check_broker,
+    check_machine,
+    check_pot_provider,
+    check_store,
+    check_volume,
+)
 from mediarip_mqtt.cli.doctor.findings import (
     SECONDS,
     DoctorCheck,
@@ -54,6 +60,7 @@ async def examine(loaded: Settings, config: Path | None) -> list[Finding]:
         DoctorCheck(
             "yt-dlp", partial(check_machine.ytdlp, files.fetched_folder(loaded) if usable else None)
         ),
+        DoctorCheck("PO tokens", partial(check_pot_provider.look, loaded)),
         DoctorCheck("clock", check_machine.clock),
     )
     return [_configuration(config), *presence, *others]
