@@ -96,7 +96,7 @@ def test_an_option_is_a_setting_with_the_same_default(section: str, key: str) ->
     assert key in SECTIONS[section].model_fields
     if key not in OPTIONS[section]:
         # The Supervisor names the broker; a form has no "none".
-        assert key in {"host", "username", "password", "proxy"}
+        assert key in {"host", "username", "password", "proxy", "pot_provider_url"}
         return
     value = getattr(SECTIONS[section].model_validate({key: OPTIONS[section][key]}), key)
     if (section, key) in DIFFERENT:
