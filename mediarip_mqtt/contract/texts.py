@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, StringConstraints
@@ -13,6 +14,7 @@ from pydantic_core import PydanticCustomError
 UNFIT: Final = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+_NEVER_VISIBLE: Final = ((0x2065, 0x2065), (0xFDD0, 0xFDEF), (0xFFF0, 0xFFF8), (0xE0000, 0xE0FFF))
 # Invisible marks that phones put around copied text.
 MARKS: Final = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
 
@@ -41,4 +43,20 @@ def clean(text: str, limit: int) -> str:
 
 
 def _shown(char: str) -> str:
-    return char if char.isprintable() else " " if char.isspace() else ""
+    if char.isprintable() or is_new(char):
+        return char
+    return " " if char.isspace() else ""
+
+
+def is_new(char: str) -> bool:
+    """Whether a character may belong to a newer Unicode version than Python's, as new emoji do.
+
+    Unassigned characters that will never be visible don't count: noncharacters, and those that
+    Unicode reserves as default ignorable.
+    """
+    number = ord(char)
+    return (
+        unicodedata.category(char) == "Cn"
+        and number & 0xFFFE != 0xFFFE  # noqa: PLR2004 - the last two of each plane
+        and not any(first <= number <= last for first, last in _NEVER_VISIBLE)
+    )

@@ -52,7 +52,9 @@ FIELDS: Final = frozenset(
 
 def fill(session: Any, template: str, info: Mapping[str, Any], extension: str) -> str:
     """Fill a template in with the allowed fields of ``info``; no value adds a folder level."""
-    title = info.get("title") or info.get("id") or "download"
+    title = info.get("title")
+    if not title or not names.leaves_name(str(title)):
+        title = info.get("id") or "download"
     values = harmless({**info, "title": title, "ext": extension})
     try:
         rendered = str(session.evaluate_outtmpl(template, values))

@@ -21,6 +21,7 @@ from typing import BinaryIO, Final
 from mediarip_mqtt.contract.models import JobFile
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.fault_points import fault
+from mediarip_mqtt.volume.name_limit import measured_limit
 from mediarip_mqtt.volume.names import OWN_FOLDER
 
 YTDLP_FOLDER: Final = "ytdlp"  # in the service's own folder
@@ -30,6 +31,7 @@ COPY_STEP: Final = 1024 * 1024
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 )
+_NO_FOLDER: Final = frozenset({errno.ENOENT, errno.ENAMETOOLONG})
 _JOB_FOLDER: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -77,6 +79,18 @@ def sync(source: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def longest_name(root: Path, filename: str) -> int:
+    """Measure how many bytes a name may have in the deepest existing folder of ``filename``."""
+    for parent in PurePosixPath(filename).parents:
+        try:
+            with _parent(root, str(parent / "x"), create=False) as (folder, _):
+                return measured_limit(folder)
+        except OSError as error:
+            if error.errno not in _NO_FOLDER:
+                raise
+    raise FileNotFoundError(errno.ENOENT, "the storage root is missing", str(root))
 
 
 def remove(root: Path, filename: str) -> bool:

@@ -15,7 +15,7 @@ from mediarip_mqtt.contract import texts
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 
 OWN_FOLDER: Final = ".mediarip"
-NAME_BYTES: Final = 255  # the limit of a name on nearly every filesystem
+NAME_BYTES: Final = 255  # the limit of a name on nearly every filesystem; see `name_limit`
 PART_CHARACTERS: Final = 2000  # longer parts are truncated before they are made safe
 EXTENSION_LENGTH: Final = 10
 SPARE_BYTES: Final = 12  # for a number such as " (9999)"
@@ -26,6 +26,8 @@ MAX_COPIES: Final = 9999
 _LOOKALIKES: Final = str.maketrans(
     {"<": "＜", ">": "＞", ":": "：", '"': "＂", "\\": "⧹", "|": "｜", "?": "？", "*": "＊"}
 )
+# Letters and symbols that leave no ink: fillers of Hangul, and the blank of Braille.
+_BLANKS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _RESERVED: Final = re.compile(
     r"^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)", re.IGNORECASE
 )
@@ -128,37 +130,77 @@ def _unsafe(field: str, text: str) -> CommandError:
     return CommandError(ErrorCode.UNSAFE_PATH, f"{field} {text}.", field=field)
 
 
-def safe_name(rendered: str) -> str:
-    """Convert a rendered template to a relative path that is valid on every filesystem."""
+def safe_name(rendered: str, *, limit: int = NAME_BYTES, otherwise: str = "") -> str:
+    """Convert a rendered template to a relative path that is valid on every filesystem.
+
+    No part is longer than ``limit`` bytes. ``otherwise`` is the stem of a file whose own has no
+    visible character.
+    """
     parts = [part for part in rendered.split("/") if part.strip(" .")]
     folders, last = parts[:-1][: DEPTH - 1], parts[-1] if parts else ""
-    names = [_safe_part(part, extension=False) for part in folders]
-    return "/".join([*names, _safe_part(last, extension=True)])
+    names = [_safe_folder(part, limit) for part in folders]
+    return "/".join([*names, _safe_file(last, limit, otherwise)])
 
 
-def _safe_part(text: str, *, extension: bool) -> str:
-    text = _bounded(text, extension=extension)
+def leaves_name(text: str) -> bool:
+    """Whether a text is still visible once it is made safe: not only dashes, marks or joiners."""
+    return _is_visible(_stem(_clean(text[:PART_CHARACTERS])))
+
+
+def _safe_folder(text: str, limit: int) -> str:
+    stem = _stem(_clean(_bounded(text, extension=False)))
+    if stem.lower() == OWN_FOLDER.strip("."):
+        stem = f"_{stem}"
+    return (_cut(_unreserved(stem), limit) if _is_visible(stem) else "") or "_"
+
+
+def _safe_file(text: str, limit: int, otherwise: str = "") -> str:
+    clean = _clean(_bounded(text, extension=True)).rstrip(" .")
+    stem, dot, ext = clean.rpartition(".")
+    if not dot or not re.fullmatch(rf"[A-Za-z0-9]{{1,{EXTENSION_LENGTH}}}", ext):
+        stem, ext = clean, ""
+    elif not otherwise and not stem.strip(" ."):
+        stem, ext = ext, ""  # a hidden file, not an extension
+    stem = _stem(stem)
+    if not _is_visible(stem):
+        stem = _stem(_clean(otherwise[:PART_CHARACTERS]))
+    if not _is_visible(stem):
+        stem = "_"
+    if ext.lower() in _DANGEROUS:
+        stem, ext = f"{stem}.{ext}", "bin"
+    if not ext and stem.lower() == OWN_FOLDER.strip("."):
+        stem = f"_{stem}"
+    tail = f".{ext}" if ext else ""
+    return (_cut(_unreserved(stem), limit - SPARE_BYTES - len(tail)) or "_") + tail
+
+
+def _clean(text: str) -> str:
+    """Remove invisible characters, and replace those that some filesystems forbid."""
     clean = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode("utf-8"))
     # Cc control, Cf format (bidirectional overrides, zero-width), Cs surrogates, Co, Cn, Zl, Zp.
     clean = "".join(
         " " if unicodedata.category(char) in {"Cc", "Zl", "Zp"} else char
         for char in clean
-        if unicodedata.category(char) not in {"Cf", "Cs", "Co", "Cn"}
+        if unicodedata.category(char) not in {"Cf", "Cs", "Co", "Cn"} or texts.is_new(char)
     )
     clean = unicodedata.normalize("NFC", clean)  # again: removing characters may have joined others
-    clean = re.sub(r"\s+", " ", clean.translate(_LOOKALIKES).replace("/", "⧸"))
-    clean = clean.rstrip(" .").lstrip(" .-")
-    if _RESERVED.match(clean) or clean.lower() == OWN_FOLDER.strip("."):
-        clean = f"_{clean}"
-    if not extension:
-        return _cut(clean, NAME_BYTES) or "_"
-    stem, dot, ext = clean.rpartition(".")
-    if not dot or not re.fullmatch(rf"[A-Za-z0-9]{{1,{EXTENSION_LENGTH}}}", ext):
-        stem, ext = clean, ""
-    if ext.lower() in _DANGEROUS:
-        stem, ext = f"{stem}.{ext}", "bin"
-    tail = f".{ext}" if ext else ""
-    return (_cut(stem, NAME_BYTES - SPARE_BYTES - len(tail)) or "_") + tail
+    return re.sub(r"\s+", " ", clean.translate(_LOOKALIKES).replace("/", "⧸"))
+
+
+def _stem(text: str) -> str:
+    return text.rstrip(" .").lstrip(" .-")
+
+
+def _unreserved(stem: str) -> str:
+    return f"_{stem}" if _RESERVED.match(stem) else stem
+
+
+def _is_visible(text: str) -> bool:
+    """Whether a text has a letter, number, symbol or punctuation mark that leaves ink."""
+    return any(
+        (unicodedata.category(char)[0] in "LNSP" or texts.is_new(char)) and char not in _BLANKS
+        for char in text
+    )
 
 
 def _bounded(text: str, *, extension: bool) -> str:
@@ -177,15 +219,15 @@ def one_level(text: str) -> str:
     return text if text.strip(" .") else "_"
 
 
-def beside(filename: str, tail: str) -> str:
+def beside(filename: str, tail: str, *, limit: int = NAME_BYTES) -> str:
     """Return a side file's name: the stem of ``filename``, then ``tail``, made safe.
 
     ``tail`` ends with the extension.
     """
     path = PurePosixPath(filename)
-    end = _safe_part(f"x{tail}", extension=True)[1:]
-    stem = _cut(path.stem, max(1, NAME_BYTES - SPARE_BYTES - len(end.encode())))
-    return str(path.parent / _safe_part(f"{stem}{end}", extension=True))
+    end = _safe_file(f"x{tail}", limit)[1:]
+    stem = _cut(path.stem, max(1, limit - SPARE_BYTES - len(end.encode())))
+    return str(path.parent / _safe_file(f"{stem}{end}", limit))
 
 
 def _cut(text: str, limit: int) -> str:

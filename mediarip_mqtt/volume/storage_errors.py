@@ -25,6 +25,12 @@ def volume_error(error: OSError) -> DownloadError | None:
 
 def file_error(error: OSError) -> DownloadError:
     """Return the error of an operation on the volume's own files, whatever its error number."""
+    if error.errno == errno.ENAMETOOLONG:
+        return DownloadError(
+            ErrorCode.UNSAFE_PATH,
+            "The volume does not take names of this length. Use a shorter folder or "
+            "output_template, such as %(title).40B.%(ext)s, then retry the job.",
+        )
     if error.errno in _UNSAFE:
         return DownloadError(
             ErrorCode.UNSAFE_PATH,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,7 @@ from mediarip_mqtt.jobs.steps.step import PageData, Tools, Work, read_checkpoint
 from mediarip_mqtt.store import Tx
 from mediarip_mqtt.volume import files as volume_files
 from mediarip_mqtt.volume import names
+from mediarip_mqtt.volume.name_limit import LEAST_BYTES, name_limit
 from mediarip_mqtt.volume.storage_errors import file_error
 
 NAME_TRIES: Final = 5
@@ -50,6 +52,7 @@ class PlaceStep:
         self._tools = tools
         self._before = before
         self._naming = asyncio.Lock()  # two jobs must not choose the same name
+        self._measured = names.NAME_BYTES  # where the filesystem takes less than it states
 
     async def can_begin(self, work: Work) -> bool:
         """Whether the files still exist: as planned, moved or not; else as downloaded."""
@@ -61,11 +64,11 @@ class PlaceStep:
         return await threads.call(all_whole, left.made)
 
     async def run(self, work: Work) -> bool:
-        """Name the files, unless an earlier attempt has, and move them."""
+        """Name the files, unless an earlier attempt has moved one, and move them."""
         job_id = work.job.id
         left = await self._tools.store.read(partial(self._read, job_id=job_id))
         files: Sequence[JobFile] = left.planned
-        named = bool(files)
+        named = bool(files) and not await self._renamable(left)
         if not named:
             files = await self._name(work, left)
         warning = left.made.warning if left.made else None
@@ -78,6 +81,12 @@ class PlaceStep:
                 await threads.call(move, self._tools.root, files)
             except FileExistsError:
                 named = False  # another program took the name
+                continue
+            except OSError as error:
+                if error.errno != errno.ENAMETOOLONG:
+                    raise
+                files = await self._shortened(work, left, files, error)
+                named = False
                 continue
             if await self._tools.commit(partial(self._tools.jobs.complete, job_id=job_id)) is None:
                 await self._remove(files)  # cancelled during the move
@@ -110,9 +119,44 @@ class PlaceStep:
         if page is None or made is None:  # e.g. a command has just ended the job
             raise DownloadError(ErrorCode.INTERNAL, "The download's checkpoint is missing.")
         engine, downloads = self._tools.engine, self._tools.downloads
-        return await self._tools.in_thread(
-            work.slot, lambda: wanted_names(work.job, page, made, engine, downloads)
-        )
+
+        def name() -> tuple[JobFile, ...]:
+            limit = min(name_limit(self._tools.root), self._measured)
+            return wanted_names(work.job, page, made, engine, downloads, limit)
+
+        return await self._tools.in_thread(work.slot, name)
+
+    async def _renamable(self, left: _Left) -> bool:
+        """Undo an earlier attempt that moved nothing; return whether the files need new names.
+
+        The template, or what the volume takes, may have changed since.
+        """
+        if left.page is None or left.made is None:
+            return False
+        if len(await _not_moved(left.planned)) < len(left.planned):
+            return False
+        await threads.call(withdraw, self._tools.root, left.planned)
+        return True
+
+    async def _shortened(
+        self, work: Work, left: _Left, files: Sequence[JobFile], error: OSError
+    ) -> Sequence[JobFile]:
+        """Return the files, those that were not moved with names that the volume takes.
+
+        Raises ``error`` if there are none.
+        """
+        waiting = await _not_moved(files)
+        longest = await threads.call(_longest_name, self._tools.root, waiting)
+        if longest < LEAST_BYTES or _all_fit(waiting, longest):
+            await threads.call(withdraw, self._tools.root, files)
+            raise error
+        self._measured = min(longest, self._measured)
+        renamed = {file.temp_path: file for file in await self._name(work, left)}
+        sources = {file.temp_path for file in waiting}
+        return [
+            renamed.get(file.temp_path, file) if file.temp_path in sources else file
+            for file in files
+        ]
 
     async def _commit_names(
         self, job_id: str, files: Sequence[JobFile], warning: str | None
@@ -144,16 +188,18 @@ class PlaceStep:
 # Names. These functions block.
 
 
-def wanted_names(
+def wanted_names(  # noqa: PLR0913, PLR0917 - all that a name depends on
     options: DownloadOptions,
     page: PageData,
     made: Made,
     engine: Engine,
     downloads: DownloadSettings,
+    limit: int = names.NAME_BYTES,
 ) -> tuple[JobFile, ...]:
     """Return the files with the names that they should get; these names may be taken.
 
     Media are named by the output template; side files get the first medium's stem and a tail.
+    No name is longer than ``limit`` bytes.
     Raises `DownloadError` if the template doesn't fit the page's data.
     """
     template = options.output_template or _site_template(page.host, downloads)
@@ -161,9 +207,13 @@ def wanted_names(
     for file in made.files:
         if (tail := _tail(file)) is None:
             filled = engine.fill_template(template, page.fields, Path(file.path).suffix.lstrip("."))
-            name = names.safe_name(f"{options.folder}/{filled}" if options.folder else filled)
+            name = names.safe_name(
+                f"{options.folder}/{filled}" if options.folder else filled,
+                limit=limit,
+                otherwise=str(page.fields.get("id") or "download"),
+            )
         else:
-            name = names.beside(files[0].filename, tail)
+            name = names.beside(files[0].filename, tail, limit=limit)
             # Some clients of the volume ignore case in names.
             if name.casefold() in {named.filename.casefold() for named in files}:
                 continue
@@ -206,12 +256,15 @@ def still_there(root: Path, files: Sequence[JobFile]) -> bool:
 
 
 def move(root: Path, files: Sequence[JobFile]) -> None:
-    """Move files to their names; after an error that isn't transient, undo it."""
+    """Move files to their names; after an error that isn't transient, undo it.
+
+    Not if a name is too long: a moved file has no copy, and the others can be renamed.
+    """
     try:
         for file in files:
             volume_files.move_into_place(root, Path(file.temp_path), file.filename, file.filesize)
     except OSError as error:
-        if not file_error(error).transient:
+        if error.errno != errno.ENAMETOOLONG and not file_error(error).transient:
             with contextlib.suppress(OSError):
                 withdraw(root, files)
         raise
@@ -221,6 +274,14 @@ def withdraw(root: Path, files: Sequence[JobFile]) -> None:
     """Undo a move; a file of the same name that is not the job's stays."""
     for file in files:
         volume_files.remove_owned(root, file)
+
+
+def _longest_name(root: Path, files: Sequence[JobFile]) -> int:
+    return min((volume_files.longest_name(root, file.filename) for file in files), default=0)
+
+
+def _all_fit(files: Sequence[JobFile], longest: int) -> bool:
+    return all(len(part.encode()) <= longest for file in files for part in Path(file.filename).parts)
 
 
 def _remove_placed(root: Path, files: Sequence[JobFile]) -> None:
