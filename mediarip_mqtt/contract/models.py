@@ -160,7 +160,10 @@ class Job(DownloadOptions, JobHead):
     not_before: Timestamp | None = Field(None, description="As in the request.")
     error_code: str | None = Field(None, description="Why it failed, or is retried.")
     error_message: str | None = Field(None, description="The reason for people.")
-    warning: str | None = Field(None, description="Requested extras that were unavailable.")
+    warning: str | None = Field(
+        None,
+        description="Requested extras that were unavailable, or items that a playlist left out.",
+    )
     parent_id: str | None = Field(None, description="The playlist it is an item of.")
     playlist_index: int | None = Field(None, description="Position in the playlist, from 1.")
     items: Items | None = Field(None, description="Playlists only.")
@@ -236,6 +239,11 @@ class MediaInfo(Frozen):
     formats: tuple[FormatInfo, ...] = ()
     is_playlist: bool = False
     entries: tuple[Entry, ...] = ()
+    entry_count: int | None = Field(
+        None,
+        description="How many items the playlist has, if the site tells; `entries` may be fewer.",
+    )
+    warning: str | None = Field(None, description="Which items were left out, and why.")
 
 
 class JobFile(Frozen):

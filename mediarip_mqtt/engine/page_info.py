@@ -13,8 +13,9 @@ from mediarip_mqtt.contract.media_options import MAX_PLACE
 from mediarip_mqtt.contract.models import Entry, FormatInfo, MediaInfo
 from mediarip_mqtt.contract.settings import SecuritySettings
 from mediarip_mqtt.contract.urls import check_picture
+from mediarip_mqtt.engine import playlist_entries
 from mediarip_mqtt.engine.error_classes import UPCOMING_LEAST, UPCOMING_POLL
-from mediarip_mqtt.engine.protocol import Task
+from mediarip_mqtt.engine.protocol import Listed, Task
 
 TEXT_LIMIT: Final = 300
 FORMAT_LIMIT: Final = 200
@@ -24,12 +25,12 @@ _UNFIT_IN_URL: Final = re.compile(rf"{texts.UNFIT.pattern}| ")
 
 def media_info(task: Task, info: dict[str, Any], security: SecuritySettings) -> MediaInfo:
     """Convert a medium or a playlist; raise `DownloadError` for an empty playlist."""
-    is_playlist = str(info.get("_type")) in {"playlist", "multi_video"}
+    is_playlist = playlist_entries.is_list(info)
     entries: tuple[Entry, ...] = ()
     if is_playlist:
-        items = _dicts(info.get("entries"))[: task.playlist_limit]
         entries = tuple(
-            _entry(item, number, task, info, security) for number, item in enumerate(items, start=1)
+            _entry(item, number, task, info, security)
+            for number, item in enumerate(items_of(info, task), start=1)
         )
         if not entries:
             raise DownloadError(ErrorCode.UNAVAILABLE, "The playlist has no items.")
@@ -44,12 +45,52 @@ def media_info(task: Task, info: dict[str, Any], security: SecuritySettings) -> 
         formats=tuple(_format(item) for item in _dicts(info.get("formats"))[-FORMAT_LIMIT:]),
         is_playlist=is_playlist,
         entries=entries,
+        entry_count=_count(info, task) if is_playlist else None,
+        warning=_left_out(info, task) if is_playlist else None,
+    )
+
+
+def items_of(info: dict[str, Any], task: Task) -> list[dict[str, Any]]:
+    """Return a playlist's items up to the limit."""
+    return _dicts(info.get("entries"))[: task.playlist_limit]
+
+
+def listed(task: Task, info: dict[str, Any]) -> tuple[Listed, ...]:
+    """Return what a playlist says of each of its items; nothing for a medium."""
+    if not playlist_entries.is_list(info):
+        return ()
+    items = items_of(info, task)
+    fields = playlist_entries.list_fields(info, items, _count(info, task) or len(items))
+    return tuple(playlist_entries.listed(item, fields, task.listed) for item in items)
+
+
+def _count(info: dict[str, Any], task: Task) -> int | None:
+    """Return how many items a playlist has, if that is known."""
+    read = len(_dicts(info.get("entries")))
+    count = _number(info.get("playlist_count"))
+    if count is not None and count >= read:
+        return int(count)
+    complete = not task.options.playlist_items and read <= task.playlist_limit
+    return read if complete else None
+
+
+def _left_out(info: dict[str, Any], task: Task) -> str | None:
+    """Return the warning that a playlist has more items than are taken at once."""
+    limit, selection = task.playlist_limit, task.options.playlist_items
+    read = len(_dicts(info.get("entries")))
+    if read <= limit:
+        return None
+    count = read if selection else _count(info, task)
+    taken = f"{limit} of {count} items" if count else f"the first {limit} items"
+    return (
+        f"Only {taken} were taken (playlist_limit). Download the others by `playlist_items`"
+        f"{'' if selection else f', such as `{limit + 1}:{2 * limit}`'}."
     )
 
 
 def only_entry(info: dict[str, Any] | None, task: Task) -> dict[str, Any] | None:
     """Return the entry to use instead of a search, or of a page with a single medium."""
-    if not info or info.get("_type") not in {"playlist", "multi_video"}:
+    if not info or not playlist_entries.is_list(info):
         return None
     entries = [entry for entry in info.get("entries") or () if entry]
     info["entries"] = entries
@@ -58,7 +99,7 @@ def only_entry(info: dict[str, Any] | None, task: Task) -> dict[str, Any] | None
         if search:
             raise DownloadError(ErrorCode.NOT_FOUND, "The search found nothing.")
         return None
-    flat = entries[0].get("_type") in {"url", "url_transparent"}
+    flat = entries[0].get("_type") in playlist_entries.LINKS
     return entries[0] if search or not flat else None
 
 
@@ -83,19 +124,16 @@ def _entry(
     security: SecuritySettings,
 ) -> Entry:
     """Convert a playlist's item; one without its own URL gets its number as `items`."""
-    is_link = str(item.get("_type")) in {"url", "url_transparent"}
-    link = item.get("url") if is_link else item.get("webpage_url") or item.get("original_url")
-    url = _link(str(link or ""))
-    items = None
+    index = playlist_entries.index_of(item, number)
+    url, items = _link(playlist_entries.public_url(item)), None
     if not url or url in (task.url, _link(str(page.get("webpage_url") or ""))):
-        place = _number(item.get("playlist_index"))
-        url, items = task.url, str(int(place) if place and 1 <= place <= MAX_PLACE else number)
+        url, items = task.url, str(min(index, MAX_PLACE))
     return Entry(
         url=url[:4096],
         title=_text(item.get("title")),
         duration=_number(item.get("duration")),
         thumbnail=_thumbnail(item, security),
-        index=number,
+        index=index,
         items=items,
     )
 

@@ -16,12 +16,29 @@ from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.models import Facts, MediaInfo, Phase
 
 
+class Listed(Frozen):
+    """What a playlist says of an item: kept for the item's own job, and never published.
+
+    ``url`` and ``extractor`` are yt-dlp's own, where the job's URL doesn't lead to the item;
+    ``numbered`` is whether they lead to its list, of which the job's `playlist_items` selects it.
+    ``fields`` are the list's data for the item's name; ``details`` are the item's title, date and
+    so on, if they count more than those of its page.
+    """
+
+    url: str | None = None
+    extractor: str | None = None
+    numbered: bool = False
+    fields: Mapping[str, Any] = Field(default_factory=dict)
+    details: Mapping[str, Any] = Field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Task:
     """One attempt at a job.
 
     ``url`` is an http or https URL, or a search query that the intake built. ``temp_dir`` is the
-    job's own folder; it exists, and holds at most partial files that may be resumed.
+    job's own folder; it exists, and holds at most partial files that may be resumed. ``listed`` is
+    empty unless the job is an item of a playlist.
     """
 
     job_id: str
@@ -30,6 +47,7 @@ class Task:
     options: DownloadOptions = field(default_factory=DownloadOptions)
     playlist_limit: int = 1000
     session_id: str = "default"
+    listed: Listed = field(default_factory=Listed)
 
 
 @dataclass(frozen=True)
@@ -39,7 +57,8 @@ class Extraction:
     ``fields`` is the page's data that an output template may use: no URLs, headers or cookies.
     ``host`` is the page's host, which selects the site's output template. ``handle`` belongs to the
     engine and is passed back to `download`; it holds signed URLs and is never stored.
-    ``expires_at`` is when those URLs may have expired, by `time.monotonic`.
+    ``expires_at`` is when those URLs may have expired, by `time.monotonic`. ``listed`` belongs to
+    the entries of ``info``, in their order.
     """
 
     info: MediaInfo
@@ -47,6 +66,7 @@ class Extraction:
     host: str | None = None
     handle: Any = None
     expires_at: float = math.inf
+    listed: tuple[Listed, ...] = ()
 
     @property
     def is_fresh(self) -> bool:

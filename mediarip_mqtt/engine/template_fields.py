@@ -36,7 +36,7 @@ FIELDS: Final = frozenset(
         extractor extractor_key webpage_url_basename webpage_url_domain autonumber video_autonumber
         n_entries playlist playlist_id playlist_title playlist_count playlist_index
         playlist_autonumber playlist_uploader playlist_uploader_id playlist_channel
-        playlist_channel_id
+        playlist_channel_id __last_playlist_index
         chapter chapter_number chapter_id
         section_title section_number section_start section_end
         series series_id season season_number season_id episode episode_number episode_id

@@ -26,6 +26,7 @@ from mediarip_mqtt.contract.urls import check_link, check_url, host_of
 from mediarip_mqtt.engine import (
     page_info,
     patches,
+    playlist_entries,
     programs,
     template_fields,
     thumbnail,
@@ -145,13 +146,13 @@ class YtdlpEngine:
             if task.url.lower().startswith(("http:", "https:")):
                 # A playlist's item: its URL was not checked yet.
                 check_link(task.url, self._security)
-            info = session.extract_info(task.url, download=False)
+            info = playlist_entries.read(session, task)
             for _ in range(3):
                 entry = page_info.only_entry(info, task)
                 if entry is None:
                     break
-                if entry.get("_type") in {"url", "url_transparent"}:
-                    info = session.extract_info(entry["url"], download=False)
+                if entry.get("_type") in playlist_entries.LINKS:
+                    info = session.process_ie_result(entry, download=False)
                 else:
                     info = entry
             if not info:
@@ -162,6 +163,8 @@ class YtdlpEngine:
                     ErrorCode.UNAVAILABLE,
                     "It is a live stream, which the setting downloads.live_streams refuses.",
                 )
+            if not playlist_entries.is_list(info):
+                info |= task.listed.fields
             handle = _Handle(session.sanitize_info(info))
             return Extraction(
                 info=page_info.media_info(task, info, self._security),
@@ -169,6 +172,7 @@ class YtdlpEngine:
                 host=host_of(str(info.get("webpage_url") or task.url)),
                 handle=handle,
                 expires_at=time.monotonic() + HANDLE_AGE,
+                listed=page_info.listed(task, info),
             )
 
     def download(
@@ -220,6 +224,7 @@ class YtdlpEngine:
             session.add_postprocessor_hook(meter.processing)
             session.add_post_hook(paths.append)
             info = {key: value for key, value in handle.info.items() if key != "requested_formats"}
+            session.title, info["title"] = info.get("title"), info.get("fulltitle")
             session.process_ie_result(info, download=True)
             work.check()
             made = collect(paths, session.made, self._warning(task, session))

@@ -114,12 +114,12 @@ def build(
         "js_runtimes": programs.js_runtimes(),
         "remote_components": (),
         "default_search": "error",
-        "playlistend": task.playlist_limit,
+        "playlistend": task.playlist_limit + 1,  # one more shows whether any are left out
         **downloads.ytdlp_options,
     }
     if plugin_arguments := ytdlp_plugins.arguments(downloads):
         options["extractor_args"] = {**(options.get("extractor_args") or {}), **plugin_arguments}
-    if task.options.playlist_items:
+    if task.options.playlist_items and (task.listed.numbered or not task.listed.url):
         options["playlist_items"] = task.options.playlist_items
     site = site_settings(host_of(task.url), downloads)
     if (proxy := proxy_of(task.url, downloads)) is not None:

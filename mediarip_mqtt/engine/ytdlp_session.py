@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
@@ -20,11 +21,13 @@ from yt_dlp.utils import DownloadCancelled, PostProcessingError, determine_proto
 from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
 from mediarip_mqtt.contract.settings import SecuritySettings
 from mediarip_mqtt.contract.urls import check_link
+from mediarip_mqtt.engine import direct_files, playlist_entries
 from mediarip_mqtt.engine.progress_meter import SUBTITLES
 from mediarip_mqtt.engine.work_control import BlockedAddressError, current
 
 PAGE_LIMIT = 64 * 2**20  # bytes of a response that is read as a whole
 _CHUNK: Final = 2**20
+ANSWER_LIMIT: Final = 20
 
 # Protocols on top of http and https. yt-dlp's others start programs (rtmpdump), open connections
 # that nothing here guards, or, as websocket_frag does, send SIGINT to this process.
@@ -51,6 +54,7 @@ SUBTITLE_LIMIT: Final = 50  # languages of one medium
 CHAPTER_LIMIT: Final = 200  # a page may claim any number; each costs a run of ffmpeg
 METADATA: Final = "Metadata"
 SPLIT_CHAPTERS: Final = "SplitChapters"
+SPONSORBLOCK: Final = "SponsorBlock"
 METADATA_LIMIT: Final = 8000  # characters of a page's text that are written into a file
 # Subtitle languages that may become part of a file name.
 _LANGUAGE: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,38}[A-Za-z0-9])?")
@@ -58,7 +62,7 @@ _LANGUAGE: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,38}[A-Za-z0-9])?"
 _BROKEN: Final = (ValueError, SyntaxError, LookupError, TypeError, AttributeError)
 # Post-processors whose failure leaves the medium usable, by yt-dlp's `pp_key`, and the warning.
 OPTIONAL: Final = {
-    "SponsorBlock": "SponsorBlock could not be reached; nothing was marked or removed.",
+    SPONSORBLOCK: "SponsorBlock could not be reached; nothing was marked or removed.",
     "EmbedThumbnail": "The thumbnail could not be embedded.",
     "EmbedSubtitle": "The subtitles could not be embedded.",
     "SubtitlesConvertor": "The subtitles could not be converted.",
@@ -110,6 +114,8 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         self._security = security
         self.made: dict[str, Any] = {}  # the info dict of the last finished file
         self.warnings: list[str] = []  # requested extras that were unavailable
+        self.answers: OrderedDict[str, direct_files.Answer] = OrderedDict()  # the latest, by URL
+        self.title: str | None = None  # of the page as it was read before; see `process_info`
         super().__init__(params, auto_init=auto_init)
 
     def prepare_filename(self, *arguments: Any, **named: Any) -> Any:
@@ -137,10 +143,16 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         url = str(request.full_url if hasattr(request, "full_url") else request.url)
         if _scheme(url) in {"http", "https", "ws", "wss"}:
             _check(url, self._security)
-        return _bounded(super().urlopen(request))
+        response = _bounded(super().urlopen(request))
+        if hasattr(response, "answer"):
+            self.answers[response.url] = response.answer = direct_files.Answer(response.headers)
+            while len(self.answers) > ANSWER_LIMIT:
+                self.answers.popitem(last=False)
+        return response
 
     def process_video_result(self, info_dict: dict[str, Any], *arguments: Any, **named: Any) -> Any:
-        """Offer only formats that can be downloaded over the web."""
+        """Offer only formats that can be downloaded over the web; name files without a page."""
+        direct_files.describe(info_dict, self.answers)
         formats = list(info_dict.get("formats") or [])
         if formats:
             info_dict["formats"] = [item for item in formats if _is_web(item)]
@@ -149,6 +161,12 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         elif info_dict.get("url") and not _is_web(info_dict):
             raise _no_web(info_dict)
         return super().process_video_result(info_dict, *arguments, **named)
+
+    def process_info(self, info_dict: dict[str, Any]) -> Any:
+        """Download, with the title of the first time: yt-dlp adds the time to a live one again."""
+        if self.title is not None:
+            info_dict["title"] = self.title
+        return super().process_info(info_dict)
 
     def process_subtitles(self, video_id: str, normal: Any, automatic: Any) -> Any:
         """Offer only subtitles whose language may become part of a file name."""
@@ -176,6 +194,8 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         if kind == SPLIT_CHAPTERS and len(infodict.get("chapters") or ()) > CHAPTER_LIMIT:
             self.warnings.append(f"It has more than {CHAPTER_LIMIT} chapters and was not split.")
             return infodict
+        if kind == SPONSORBLOCK and infodict.get("sponsorblock_chapters") is not None:
+            return infodict  # asked when the page was read
         try:
             return super().run_pp(pp, infodict)
         except (PostProcessingError, *_BROKEN) as error:
@@ -218,14 +238,15 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         """
         is_item = bool(extra_info) and (extra_info.get("n_entries") or 0) > 1
         try:
-            return super().process_ie_result(ie_result, download=download, extra_info=extra_info)
+            result = super().process_ie_result(ie_result, download=download, extra_info=extra_info)
         except DownloadCancelled:
             raise
         except Exception as error:
             if not is_item or download:
                 raise
             logger.debug("a playlist's item can't be read: %s", error)
-            return {**ie_result, "formats": None}
+            result = {**ie_result, "formats": None}
+        return playlist_entries.place(result, extra_info)
 
 
 def _check(url: str, security: SecuritySettings) -> None:
@@ -291,10 +312,15 @@ class _Bounded:
     arrived, which may be before everything is decompressed.
     """
 
+    answer: direct_files.Answer | None = None
+
     def _real_read(self, amt: int | None = None) -> bytes:
         original: Callable[[int], bytes] = super()._real_read  # type: ignore[misc] # the response's
         if amt is not None:
-            return original(amt)
+            part = original(amt)
+            if self.answer is not None:
+                self.answer.received(part)
+            return part
         data = bytearray()
         while chunk := original(_CHUNK):
             data += chunk

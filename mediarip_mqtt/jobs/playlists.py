@@ -8,7 +8,7 @@ from typing import Final
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 from mediarip_mqtt.contract.media_options import DownloadOptions
-from mediarip_mqtt.contract.models import Entry, Items, Job, JobStatus
+from mediarip_mqtt.contract.models import Entry, Items, Job, JobStatus, MediaInfo
 from mediarip_mqtt.store import Tx
 
 # Levels of nested playlists: a channel has tabs, and tabs have playlists.
@@ -55,14 +55,13 @@ def no_room(setting: str) -> DownloadError:
     )
 
 
-def warning(taken: int, found: int, setting: str) -> str | None:
-    """Return the warning if not all items fitted into the queue."""
-    if taken == found:
-        return None
-    return (
+def warning(info: MediaInfo, taken: int, found: int, setting: str) -> str | None:
+    """Return the warning if items were left out: by the page's limit, or by a full queue."""
+    full = (
         f"Only {taken} of {found} items were added, as the queue is full ({setting}). Download the "
         "others later, by `playlist_items`."
     )
+    return " ".join(filter(None, (info.warning, full if taken < found else None))) or None
 
 
 def to_retry(tx: Tx, job: Job) -> list[Job]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any, Final
 
 from mediarip_mqtt.contract import events
@@ -32,6 +33,7 @@ from mediarip_mqtt.contract.models import (
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.contract.urls import host_of
+from mediarip_mqtt.engine.protocol import Listed
 from mediarip_mqtt.jobs import playlists
 from mediarip_mqtt.jobs.crash_suspects import CRASHES, crashed, suspects
 from mediarip_mqtt.jobs.fair_queue import Turns
@@ -266,13 +268,22 @@ class Jobs:
             extractor=info.extractor or job.extractor,
         )
 
-    def expand(self, tx: Tx, job_id: str, info: MediaInfo) -> Job | None:
-        """Turn a job into a playlist with a job for each entry, up to the queue's limit."""
+    def expand(
+        self, tx: Tx, job_id: str, info: MediaInfo, listed: Sequence[Listed] = ()
+    ) -> Job | None:
+        """Turn a job into a playlist with a job for each entry, up to the queue's limit.
+
+        ``listed`` belongs to the entries, in their order.
+        """
         job = self._active(tx, job_id)
         if job is None:
             return None
         known = {(item.url, item.playlist_items) for item in tx.jobs(parent_id=job.id, limit=MANY)}
-        entries = [entry for entry in info.entries if (entry.url, entry.items) not in known]
+        entries = [
+            (entry, source)
+            for entry, source in zip_longest(info.entries, listed)
+            if (entry.url, entry.items) not in known
+        ]
         free, setting = self._room(tx, job.session_id)
         if len(tx.ancestors(job)) >= playlists.DEPTH:
             return self.fail(tx, job.id, playlists.too_deep())
@@ -287,10 +298,13 @@ class Jobs:
             thumbnail=info.thumbnail or job.thumbnail,
             extractor=info.extractor,
             phase=None,
-            warning=playlists.warning(len(taken), len(entries), setting),
+            warning=playlists.warning(info, len(taken), len(entries), setting),
         )
-        for entry in taken:
-            tx.insert(playlists.item_of(job, entry, new_id(), self._clock()))
+        for entry, source in taken:
+            item = playlists.item_of(job, entry, new_id(), self._clock())
+            tx.insert(item)
+            if source is not None:
+                tx.save_entry(item.id, source.model_dump_json(exclude_defaults=True))
         parent = self._move(tx, tx.job(job.id) or job, JobStatus.DOWNLOADING)
         self._settle_parent(tx, job.id)
         return parent

@@ -1,6 +1,6 @@
 """The part of a transaction about playlists: jobs that have items instead of a file.
 
-Tables: reads `jobs`.
+Tables: reads `jobs`; reads and writes `playlist_entries`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,17 @@ class PlaylistRows(JobRows):
         """Whether a job has items instead of a file."""
         row = self._row("SELECT is_playlist FROM jobs WHERE id = ?", job_id)
         return bool(row and row["is_playlist"])
+
+    def save_entry(self, job_id: str, data: str) -> None:
+        """Store what the playlist says of an item, as JSON that the engine defines."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO playlist_entries (job_id, data) VALUES (?, ?)", (job_id, data)
+        )
+
+    def entry(self, job_id: str) -> str | None:
+        """Return what the playlist said of an item; None for other jobs."""
+        row = self._row("SELECT data FROM playlist_entries WHERE job_id = ?", job_id)
+        return row["data"] if row else None
 
     def ancestors(self, job: Job) -> list[Job]:
         """Return the playlist of a job, the playlist of that one, and so on."""

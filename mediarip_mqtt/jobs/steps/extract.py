@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from typing import Final
+
+from pydantic import ValidationError
 
 from mediarip_mqtt.contract.errors import Stopped
 from mediarip_mqtt.contract.models import Job, JobStatus
-from mediarip_mqtt.engine.protocol import Extraction
+from mediarip_mqtt.engine.protocol import Extraction, Listed
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.jobs.steps.step import PageData, Tools, Work
 from mediarip_mqtt.store import Tx
+
+logger = logging.getLogger(__name__)
 
 
 class ExtractStep:
@@ -33,6 +39,7 @@ class ExtractStep:
         extraction = self._tools.ahead.take(work.job.id)  # used once, even if the attempt fails
         if extraction is None:
             engine, control = self._tools.engine, work.slot.control
+            work.task = replace(work.task, listed=await self._listed(work.job))
             extraction = await self._tools.in_thread(
                 work.slot, lambda: engine.extract(work.task, control)
             )
@@ -51,9 +58,21 @@ class ExtractStep:
         """Forget a page that was read ahead."""
         self._tools.ahead.take(job_id)
 
+    async def _listed(self, job: Job) -> Listed:
+        """Return what the job's playlist says of it."""
+        if job.parent_id is None:
+            return Listed()
+        data = await self._tools.store.read(lambda tx: tx.entry(job.id))
+        try:
+            return Listed() if data is None else Listed.model_validate_json(data)
+        except ValidationError:  # of an incompatible version
+            return Listed()
+
     async def _expand(self, job: Job, playlist: Extraction) -> None:
-        jobs = self._tools.jobs
-        await self._tools.commit(lambda tx: jobs.expand(tx, job.id, playlist.info))
+        jobs, info = self._tools.jobs, playlist.info
+        if info.warning:
+            logger.warning("job %s: %s", job.id, info.warning)
+        await self._tools.commit(lambda tx: jobs.expand(tx, job.id, info, playlist.listed))
 
     async def _keep(self, job: Job, extraction: Extraction) -> None:
         """Keep the page in memory and put the job back into the queue."""

@@ -281,7 +281,9 @@ def _longest_name(root: Path, files: Sequence[JobFile]) -> int:
 
 
 def _all_fit(files: Sequence[JobFile], longest: int) -> bool:
-    return all(len(part.encode()) <= longest for file in files for part in Path(file.filename).parts)
+    return all(
+        len(part.encode()) <= longest for file in files for part in Path(file.filename).parts
+    )
 
 
 def _remove_placed(root: Path, files: Sequence[JobFile]) -> None:

@@ -112,6 +112,7 @@ def fill(connection: sqlite3.Connection) -> None:
     )
     insert(connection, "outbox", topic="mediarip/event", payload="{}", urgent=1, **message)
     insert(connection, "lease", id=1, owner="me", host="nas", boot_id="boot", heartbeat_at=MOMENT)
+    insert(connection, "playlist_entries", job_id="item", data="{}")
     insert(connection, "checkpoints", job_id="item", step="extract", data="{}", created_at=MOMENT)
 
 
