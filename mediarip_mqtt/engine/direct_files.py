@@ -77,12 +77,12 @@ def describe(info: dict[str, Any], answers: Mapping[str, Answer]) -> None:
 
 def _entitle(info: dict[str, Any], url: str, name: str) -> None:
     """Take the title from the header, unless the URL or a feed has a better one."""
-    stem, extension = os.path.splitext(unquote(urlsplit(url).path.rpartition("/")[2]))
-    says_something = extension[1:].lower() in _MEDIA and not _EMPTY_NAME.fullmatch(stem)
-    if not name or says_something or info.get("title") != (stem or info.get("title")):
+    stem, extension = _split(unquote(urlsplit(url).path.rpartition("/")[2]))
+    says_something = extension in _MEDIA and not _EMPTY_NAME.fullmatch(stem)
+    if not name or says_something or (stem and info.get("title") != stem):
         return
-    title, extension = os.path.splitext(name)
-    info["title"] = title if extension[1:].lower() in _MEDIA else name
+    title, extension = _split(name)
+    info["title"] = title if extension in _MEDIA else name
 
 
 def _type(part: dict[str, Any], name: str, answer: Answer) -> None:
@@ -98,9 +98,15 @@ def _type(part: dict[str, Any], name: str, answer: Answer) -> None:
 
 
 def _extensions(name: str, answer: Answer) -> Iterator[str]:
-    yield os.path.splitext(name)[1][1:].lower()
+    yield _split(name)[1]
     yield str(mimetype2ext(answer.headers.get("Content-Type"), default=None) or "")
     yield next((extension for head, extension in _HEADS if head.match(answer.head)), "")
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return a name's stem and extension, as yt-dlp splits the name of a URL."""
+    stem, extension = os.path.splitext(name)  # noqa: PTH122 - a page's text, maybe not a path
+    return stem, extension[1:].lower()
 
 
 def _name(headers: Any) -> str:

@@ -19,6 +19,10 @@ LINKS: Final = frozenset({"url", "url_transparent"})
 LISTS: Final = frozenset({"playlist", "multi_video"})
 TEXT_LIMIT: Final = 2000  # characters of a text that is kept; a template gets fewer
 _WEB: Final = re.compile(r"https?://[^/\s]", re.IGNORECASE)
+# `kaltura:1:2`, `ytsearch:words`: understood by yt-dlp only.
+_INTERNAL: Final = re.compile(
+    r"(?!(?:about|blob|data|file|javascript|mailto|tel):)[\w.+-]+:(?!//)", re.IGNORECASE
+)
 _INDEX: Final = "playlist_index"
 _AUTONUMBER: Final = "playlist_autonumber"
 # Of an item of a feed, apart from what describes the file: id, formats, extractor.
@@ -60,13 +64,13 @@ def index_of(item: Mapping[str, Any], number: int) -> int:
 
 
 def public_url(item: Mapping[str, Any]) -> str:
-    """Return an item's URL as a browser knows it, without yt-dlp's additions; "" if it has none."""
-    keys = (
-        ("url", "webpage_url", "original_url")
-        if _is_link(item)
-        else ("webpage_url", "original_url")
-    )
-    urls = (_plain(str(item.get(key) or "")) for key in keys)
+    """Return an item's URL as its page states it, without what yt-dlp adds; "" if it has none."""
+    if _is_link(item):
+        url = _plain(str(item.get("url") or ""))
+        named = bool(item.get("ie_key")) and not _WEB.match(url)
+        if not named and not _INTERNAL.match(url):
+            return url
+    urls = (_plain(str(item.get(key) or "")) for key in ("webpage_url", "original_url"))
     return next((url for url in urls if _WEB.match(url)), "")
 
 
