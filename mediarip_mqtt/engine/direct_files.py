@@ -19,7 +19,7 @@ from yt_dlp.utils import MEDIA_EXTENSIONS, disposition_filename, mimetype2ext
 
 HEADER_LIMIT: Final = 2000  # characters of a Content-Disposition
 HEAD_BYTES: Final = 512
-_MEDIA: Final = frozenset((*MEDIA_EXTENSIONS.video, *MEDIA_EXTENSIONS.audio))
+_MEDIA: Final = frozenset((*MEDIA_EXTENSIONS.video, *MEDIA_EXTENSIONS.audio, "ts", "mpeg"))
 _AUDIO: Final = frozenset(MEDIA_EXTENSIONS.audio)
 # Names in URLs that say nothing of the file: those of scripts, numbers and hashes.
 _EMPTY_NAME: Final = re.compile(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import re
 import subprocess
 import threading
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from mediarip_mqtt.engine.progress_meter import ProgressMeter
 from mediarip_mqtt.engine.protocol import Report, Task
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine, prepare_temp
 from mediarip_mqtt.engine.ytdlp_options import build, check_options
+from mediarip_mqtt.engine.ytdlp_session import YtdlpSession
 from mediarip_mqtt.jobs.steps.step import PageData
 from mediarip_mqtt.volume import names
 from tests.support.broker import wait_for
@@ -435,3 +437,26 @@ def test_a_live_stream_is_taken_from_its_start_where_that_is_wanted(
     downloads = DownloadSettings(live_streams=setting)
     built = build(task, Preset(), downloads, SecuritySettings(), None)
     assert built.get("live_from_start", False) is from_start
+
+
+def test_the_time_is_in_a_live_recording_s_title_once(
+    media: MediaServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # yt-dlp appends it each time it processes a page; in a template that names the title twice
+    # it is there four times: ytdl-org/youtube-dl#29293.
+    titles: list[str] = []
+
+    def dl(_: object, name: str, info: dict[str, Any], *rest: object, **named: object) -> Any:
+        del rest, named
+        titles.append(info["title"])
+        Path(name).write_bytes((media.media / "hls" / "s000.ts").read_bytes())
+        return True, True
+
+    engine = YtdlpEngine(DownloadSettings(), OPEN)
+    task = Task("job", media.url("/live/i.m3u8"), tmp_path)
+    found = engine.extract(task, engine.control())
+    monkeypatch.setattr(YtdlpSession, "dl", dl)
+    for _ in range(2):  # as after a failed attempt
+        engine.download(task, found, engine.control(), lambda _: None)
+        assert titles.pop() == found.info.title == found.fields["title"]
+    assert len(re.findall(r"\d\d:\d\d", found.info.title or "")) == 1

@@ -42,3 +42,13 @@ async def test_an_item_that_changes_marks_its_playlist(store: Store) -> None:
 
     changes = await store.write(lambda tx: (tx.update(job(1).id, title="x"), tx.changes)[1])
     assert set(changes.jobs) == {job(0).id, job(1).id}
+
+
+async def test_what_a_playlist_says_of_an_item_goes_with_the_item(store: Store) -> None:
+    await insert(store, job(0), is_playlist=True)
+    await insert(store, job(1, parent_id=job(0).id))
+    await store.write(lambda tx: tx.save_entry(job(1).id, '{"fields": {}}'))
+    assert await store.read(lambda tx: tx.entry(job(1).id)) == '{"fields": {}}'
+    assert await store.read(lambda tx: tx.entry(job(0).id)) is None
+    await store.write(lambda tx: tx.delete(job(1)))
+    assert await store.read(lambda tx: tx.entry(job(1).id)) is None

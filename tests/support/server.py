@@ -7,7 +7,7 @@ answers), ``/status/<code>/…``, ``/flaky/<failures>/<code>/<key>/<path>``, ``/
 ``/live/i.m3u8`` (endless), ``/slowhls/<seconds>/…`` (each segment delayed),
 ``/page/video.html`` and ``/page/nothing.html``, ``/feed/good.xml``, ``/feed/onebad.xml`` and
 ``/feed/allbad.xml``, ``/text/<name>`` texts set by a test, ``/packed/<count>`` gzipped
-zeros.
+zeros, and paths given to `file`.
 Standalone: ``python -m tests.support.server --port 18080``.
 """
 
@@ -69,6 +69,7 @@ class MediaServer:
         self.media = media
         self.requests: list[Request] = []
         self.texts: dict[str, tuple[str, bytes]] = {}
+        self.files: dict[str, tuple[str, dict[str, str]]] = {}
         self.failures: Counter[str] = Counter()
         self.open: set[object] = set()
         self.closing = threading.Event()
@@ -91,6 +92,12 @@ class MediaServer:
         kind = content_type or TYPES.get(Path(name).suffix, "text/plain")
         self.texts[name] = (kind, content.encode() if isinstance(content, str) else content)
         return self.url(f"text/{name}")
+
+    def file(self, path: str, source: str, **headers: str) -> str:
+        """Serve a media file at another path, query included; `_` in a header's name is `-`."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.files[path] = (source, named)
+        return self.url(path)
 
     def feed(self, name: str, urls: list[str]) -> str:
         """Serve an RSS feed with an item for each URL; return its URL."""
@@ -233,6 +240,9 @@ class _Handler(BaseHTTPRequestHandler):
             case ["feed", name]:
                 urls = [owner.url(one) for one in _FEEDS.get(name, ())]
                 self._whole(TYPES[".xml"], rss(name, urls).encode())
+            case _ if self.path.lstrip("/") in owner.files:
+                source, headers = owner.files[self.path.lstrip("/")]
+                self._send(Source(owner.media / source), Path(source).suffix, how, headers)
             case ["text", *rest] if "/".join(rest) in owner.texts:
                 self._whole(*owner.texts["/".join(rest)])
             case ["media", *rest] if (owner.media / unquote("/".join(rest))).is_file():
@@ -241,7 +251,13 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 self._status(404)
 
-    def _send(self, source: Source, suffix: str, how: dict[str, float]) -> None:
+    def _send(
+        self,
+        source: Source,
+        suffix: str,
+        how: dict[str, float],
+        headers: dict[str, str] | None = None,
+    ) -> None:
         start, end = 0, source.size
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
         if asked:
@@ -250,8 +266,9 @@ class _Handler(BaseHTTPRequestHandler):
             if start >= source.size:
                 self._status(416)
                 return
-        kind = TYPES.get(suffix, "application/octet-stream")
-        tag = {"ETag": f'"{source.size}"'}
+        headers = dict(headers or {})
+        kind = headers.pop("Content-Type", TYPES.get(suffix, "application/octet-stream"))
+        tag = {"ETag": f'"{source.size}"'} | headers
         if how.get("unknown"):
             self._head(200, kind, None)
         else:

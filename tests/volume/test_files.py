@@ -161,6 +161,42 @@ def test_what_a_page_says_becomes_a_name_that_is_safe_everywhere(rendered: str, 
     assert names.safe_name(rendered) == safe
 
 
+@pytest.mark.parametrize(
+    ("rendered", "safe"),
+    [
+        ("---.mp4", "_.mp4"),
+        (" - - -.mp4", "_.mp4"),
+        ("\u200e\u200f.mp4", "_.mp4"),
+        ("\u200d\u200c.mp4", "_.mp4"),
+        ("\u0301\ufe0f.mp4", "_.mp4"),
+        ("\u3164\u2800.mp4", "_.mp4"),
+        ("\ufffe\ufdd0\U000e0042.mp4", "_.mp4"),
+        ("....mp4", "_.mp4"),
+        ("---/x.mp4", "_/x.mp4"),
+        ("\u2014.mp4", "\u2014.mp4"),
+        ("!!!.mp4", "!!!.mp4"),
+        # Emoji that are newer than this Python stay as they are: NickvisionApps/Parabolic#1898.
+        ("\U0001fae8\U0001fae9 new.mp4", "\U0001fae8\U0001fae9 new.mp4"),
+    ],
+)
+def test_a_name_of_which_nothing_is_visible_keeps_its_extension(rendered: str, safe: str) -> None:
+    assert names.safe_name(rendered, otherwise="_") == safe
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "safe"),
+    [("abc-1", "abc-1.mp4"), ("../..", "⧸.mp4"), ("\u200b", "_.mp4"), ("x" * 999, None)],
+)
+def test_a_name_of_which_nothing_is_visible_becomes_the_page_s_id(
+    otherwise: str, safe: str | None
+) -> None:
+    name = names.safe_name(" .mp4", otherwise=otherwise)
+    assert safe in {name, None}
+    assert len(name) <= 255
+    assert "/" not in name
+    assert not name.startswith(".")
+
+
 def test_a_long_name_is_cut_to_what_filesystems_take_and_keeps_its_extension() -> None:
     name = names.safe_name("漢" * 300 + ".mp4")
     assert name.endswith("漢.mp4")

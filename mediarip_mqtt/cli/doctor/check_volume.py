@@ -34,6 +34,7 @@ from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.store import Store
 from mediarip_mqtt.volume import mounts
 from mediarip_mqtt.volume.files import own_folder
+from mediarip_mqtt.volume.name_limit import measured_limit, name_limit
 
 COMMITS: Final = 5
 SLOW_COMMIT: Final = 0.5  # seconds; a command is acknowledged after a commit
@@ -123,7 +124,10 @@ def space(settings: Settings) -> list[Finding]:
 
 
 def files(settings: Settings) -> list[Finding]:
-    """Check that files can be written to the disk and renamed; hard links are optional."""
+    """Check that files can be written to the disk and renamed; hard links are optional.
+
+    Also tell the longest name: it is measured, as some filesystems state more than they keep.
+    """
     with _scratch(settings) as folder:
         first, second = folder / "first", folder / "second"
         try:
@@ -134,11 +138,21 @@ def files(settings: Settings) -> list[Finding]:
             first.rename(second)
         except OSError as error:
             return [problem("files", f"writing failed: {error.strerror}", remedy_for(error))]
+        names = f"; names have at most {_longest_name(folder)} bytes"
         try:
             os.link(second, first)
         except OSError:
-            return [ok("files", "fsync and renaming work; hard links do not, and are not needed")]
-    return [ok("files", "fsync, renaming and hard links work")]
+            text = "fsync and renaming work; hard links do not, and are not needed"
+            return [ok("files", text + names)]
+    return [ok("files", "fsync, renaming and hard links work" + names)]
+
+
+def _longest_name(folder: Path) -> int:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        return measured_limit(handle, name_limit(folder))
+    finally:
+        os.close(handle)
 
 
 def locks(settings: Settings) -> list[Finding]:

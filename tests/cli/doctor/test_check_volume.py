@@ -37,6 +37,12 @@ def test_a_folder_that_is_none_or_is_not_there(tmp_path: Path, mosquitto: Mosqui
 
 
 @slow
+def test_the_longest_name_is_told(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    found = checks(lone(tmp_path, mosquitto.port).run("doctor", "--json"))
+    assert "names have at most 255 bytes" in found["files"]["found"]
+
+
+@slow
 def test_too_little_room_and_a_wrong_journal_mode(tmp_path: Path, mosquitto: Mosquitto) -> None:
     cli = lone(tmp_path, mosquitto.port, MEDIARIP__STORAGE__MIN_FREE="900T")
     found = checks(cli.run("doctor", "--json"))

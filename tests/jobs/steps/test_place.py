@@ -7,9 +7,10 @@ import errno
 import os
 import sqlite3
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
@@ -24,6 +25,7 @@ from mediarip_mqtt.jobs.steps import place
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.store import Store, Tx
 from mediarip_mqtt.volume import files as volume_files
+from mediarip_mqtt.volume.storage_errors import file_error
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.engine import CONTENT
 from tests.support.faulty import EACH, freeze, program
@@ -373,3 +375,77 @@ def test_a_full_volume_without_hard_links_keeps_no_empty_file(
         place.move(tmp_path, files)
     monkeypatch.undo()
     assert there(tmp_path) == {".mediarip"}
+
+
+@pytest.fixture
+def takes(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Let the filesystem take names of so many bytes only, though it states 255."""
+
+    def takes(limit: int) -> None:
+        def checked(real: Callable[..., Any], position: int) -> Callable[..., Any]:
+            def call(*arguments: Any, **named: Any) -> Any:
+                path = os.fsencode(arguments[position])
+                if any(len(part) > limit for part in path.split(b"/")):
+                    raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+                return real(*arguments, **named)
+
+            return call
+
+        for name, position in (("open", 0), ("mkdir", 0), ("link", 1), ("rename", 1)):
+            monkeypatch.setattr(os, name, checked(getattr(os, name), position))
+
+    return takes
+
+
+@pytest.mark.parametrize("limit", [143, 200])
+@pytest.mark.parametrize("folder", [None, "f" * 180])
+async def test_a_name_is_cut_to_what_the_volume_takes_though_it_states_more(
+    bench: Bench, takes: Callable[[int], None], limit: int, folder: str | None
+) -> None:
+    # eCryptfs: nextcloud/desktop#467, where the extension counts, too.
+    bench.engine.subtitles = ("en",)
+    bench.engine.fields = {"title": "長" * 120}
+    takes(limit)
+    work = await bench.begin("film", folder=folder)
+    assert await bench.run(work)
+    assert (await bench.job(work.job.id)).status == "completed"
+    parts = [part for name in bench.media() for part in name.split("/")]
+    assert max(len(part.encode()) for part in parts) <= limit
+    assert min(len(part.encode()) for part in parts) > limit - 30
+    assert {Path(part).suffix for part in parts} >= {".mp4", ".srt"}
+    assert bench.temp.joinpath(work.job.id, "media.mp4").exists() is False
+
+
+async def test_the_limit_that_a_filesystem_states_is_kept_at_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "pathconf", lambda *_: 143)
+    bench.engine.fields = {"title": "x" * 300}
+    await bench.run(await bench.begin())
+    (name,) = bench.media()
+    assert 143 - 12 <= len(name) <= 143
+
+
+async def test_a_volume_without_room_for_any_name_names_the_template(
+    bench: Bench, takes: Callable[[int], None]
+) -> None:
+    work = await bench.begin("x" * 100)
+    await bench.run(work, "extract", "download")
+    takes(50)
+    with pytest.raises(OSError, match="too long") as caught:
+        await bench.run(work, "place")
+    error = file_error(caught.value)
+    assert (error.code, error.transient) == (ErrorCode.UNSAFE_PATH, False)
+    assert "output_template" in error.message
+    assert bench.media() == []
+
+
+async def test_a_retry_names_the_files_anew_unless_one_was_moved(bench: Bench) -> None:
+    work = await bench.begin("film")
+    await bench.run(work, "extract", "download")
+    job_id, temp = work.job.id, bench.temp / work.job.id
+    old = JobFile(filename="old.mp4", filesize=len(CONTENT), temp_path=str(temp / "media.mp4"))
+    await bench.store.write(lambda tx: tx.plan_files(job_id, [old]))
+    os.link(temp / "media.mp4", bench.root / "old.mp4")  # a move that a kill interrupted
+    assert await bench.run(work, "place")
+    assert bench.media() == ["film.mp4"]
