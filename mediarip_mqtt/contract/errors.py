@@ -99,8 +99,14 @@ class ErrorCode(StrEnum):
     UNSAFE_PATH = (
         "unsafe_path",
         ErrorScope.BOTH,
-        "A folder, template or file name leads out of the storage root.",
-        "Give a folder below the root, without `..` and without a leading slash.",
+        (
+            "A folder, template or file name leads out of the storage root, or is longer than the "
+            "volume takes."
+        ),
+        (
+            "Give a folder below the root, without `..` and without a leading slash; or a shorter "
+            "folder or `output_template`."
+        ),
     )
     JOB_NOT_FOUND = (
         "job_not_found",

@@ -212,7 +212,12 @@ class DownloadSettings(Section):
     queue_limit: int = runtime(
         20000, "Maximum waiting jobs; above it, `queue_full`.", ge=1, le=1_000_000
     )
-    playlist_limit: int = runtime(1000, "Maximum items taken from one playlist.", ge=1, le=10_000)
+    playlist_limit: int = runtime(
+        1000,
+        "Maximum items taken from one playlist; its `warning` says how many were left out.",
+        ge=1,
+        le=10_000,
+    )
     search_prefix: str = Field(
         "ytsearch1:",
         max_length=500,
