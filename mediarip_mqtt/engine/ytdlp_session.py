@@ -28,6 +28,7 @@ from mediarip_mqtt.engine.work_control import BlockedAddressError, current
 PAGE_LIMIT = 64 * 2**20  # bytes of a response that is read as a whole
 _CHUNK: Final = 2**20
 ANSWER_LIMIT: Final = 20
+FORMAT_ID_LIMIT: Final = 80  # bytes; some filesystems take names of 143
 
 # Protocols on top of http and https. yt-dlp's others start programs (rtmpdump), open connections
 # that nothing here guards, or, as websocket_frag does, send SIGINT to this process.
@@ -156,6 +157,7 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         formats = list(info_dict.get("formats") or [])
         if formats:
             info_dict["formats"] = [item for item in formats if _is_web(item)]
+            _shorten_ids(formats)
             if not info_dict["formats"]:
                 raise _no_web(formats[-1])
         elif info_dict.get("url") and not _is_web(info_dict):
@@ -274,6 +276,14 @@ def _shorten(info: dict[str, Any]) -> None:
     for key, value in info.items():
         if isinstance(value, str) and len(value) > METADATA_LIMIT and "url" not in key:
             info[key] = value[:METADATA_LIMIT]
+
+
+def _shorten_ids(formats: list[dict[str, Any]]) -> None:
+    """Cut long ids of formats: they are part of the names of unfinished files."""
+    for number, item in enumerate(formats):
+        format_id = str(item.get("format_id") or "")
+        if len(format_id.encode("utf-8", "replace")) > FORMAT_ID_LIMIT:
+            item["format_id"] = f"{format_id[:10]}-{number}"
 
 
 def _is_web(info: dict[str, Any]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import re
@@ -246,12 +245,15 @@ def free_names(root: Path, filenames: Sequence[str], taken: Collection[str] = ()
     used = {_fold(name) for name in taken}
     # Large folder: keep only names that a numbered copy could collide with.
     prefixes = tuple({_fold(_own_stem(name, path.stem)) for name in filenames})
-    with (
-        contextlib.suppress(FileNotFoundError, NotADirectoryError),
-        os.scandir(root / path.parent) as entries,
-    ):
-        existing = (_fold(entry.name) for entry in entries)
-        used |= {_fold(str(path.parent / name)) for name in existing if name.startswith(prefixes)}
+    try:
+        with os.scandir(root / path.parent) as entries:
+            existing = (_fold(entry.name) for entry in entries)
+            used |= {
+                _fold(str(path.parent / name)) for name in existing if name.startswith(prefixes)
+            }
+    except OSError as error:
+        if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}:
+            raise  # the folder exists
     for number in range(1, MAX_COPIES):
         names = [_numbered(name, path.stem, number) for name in filenames]
         folded = {_fold(name) for name in names}

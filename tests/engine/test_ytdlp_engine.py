@@ -460,3 +460,16 @@ def test_the_time_is_in_a_live_recording_s_title_once(
         engine.download(task, found, engine.control(), lambda _: None)
         assert titles.pop() == found.info.title == found.fields["title"]
     assert len(re.findall(r"\d\d:\d\d", found.info.title or "")) == 1
+
+
+def test_a_format_s_long_id_makes_no_name_that_is_too_long(get: Get, media: MediaServer) -> None:
+    # Unfinished files are named by the ids of their formats: yt-dlp/yt-dlp#1136, #11364.
+    long = "ä" * 200
+    lines = [
+        "#EXTM3U",
+        f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="{long}",NAME="{long}",URI="/media/hls/i.m3u8"',
+        f'#EXT-X-STREAM-INF:BANDWIDTH=90000,RESOLUTION=64x64,CODECS="avc1,mp4a",AUDIO="{long}"',
+        "/media/hls/i.m3u8",
+    ]
+    (file,) = get(media.text("film.m3u8", "\n".join([*lines, ""])))
+    assert file.filename == "film.mp4"

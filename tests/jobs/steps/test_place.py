@@ -391,7 +391,13 @@ def takes(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
             return call
 
-        for name, position in (("open", 0), ("mkdir", 0), ("link", 1), ("rename", 1)):
+        for name, position in (
+            ("open", 0),
+            ("mkdir", 0),
+            ("link", 1),
+            ("rename", 1),
+            ("scandir", 0),
+        ):
             monkeypatch.setattr(os, name, checked(getattr(os, name), position))
 
     return takes
