@@ -15,9 +15,10 @@ import time
 from typing import Any, Final
 
 from yt_dlp.downloader.common import FileDownloader
+from yt_dlp.downloader.http import HttpFD
 from yt_dlp.extractor.common import InfoExtractor
 
-from mediarip_mqtt.engine import child_programs, page_guard
+from mediarip_mqtt.engine import child_programs, page_guard, partial_files
 from mediarip_mqtt.engine.ffmpeg_proxy import GuardProxy
 from mediarip_mqtt.engine.work_control import attach, current
 
@@ -63,6 +64,7 @@ def install() -> None:
         FileDownloader.sanitize_open = _watched_open
         FileDownloader.slow_down = _paced
         FileDownloader.best_block_size = staticmethod(_block_size)
+        HttpFD.real_download = partial_files.download
         InfoExtractor._webpage_read_content = _checked_page  # noqa: SLF001 - the same
 
 

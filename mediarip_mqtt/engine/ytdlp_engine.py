@@ -180,14 +180,7 @@ class YtdlpEngine:
     ) -> Made:
         """Download; see `engine.protocol.Engine.download`."""
         prepare_temp(task.temp_dir)
-        try:
-            return self._download(task, extraction, control, report)
-        except DownloadError as error:
-            if "(416)" not in error.message:
-                raise
-            # A complete `.part` file makes the server answer 416 each time: start that file over.
-            empty(task.temp_dir)
-            return self._download(task, extraction, control, report)
+        return self._download(task, extraction, control, report)
 
     def fill_template(self, template: str, fields: Mapping[str, Any], extension: str) -> str:
         """Fill an output template in; see `engine.protocol.Engine.fill_template`."""
@@ -302,7 +295,7 @@ def prepare_temp(folder: Path) -> None:
     """Remove from a job's folder what a download can't safely resume.
 
     After a kill yt-dlp's native HLS downloader resumes wrongly, without an error, so everything is
-    removed if there are fragments. A ``.part`` file alone is resumed by a Range request.
+    removed if there are fragments. What else is there counts only as far as `partial_files` says.
     """
     entries = list(folder.iterdir())
     if any(entry.suffix == ".ytdl" or "-Frag" in entry.name for entry in entries):
