@@ -27,9 +27,9 @@ def media_info(task: Task, info: dict[str, Any], security: SecuritySettings) -> 
     is_playlist = str(info.get("_type")) in {"playlist", "multi_video"}
     entries: tuple[Entry, ...] = ()
     if is_playlist:
-        items = _dicts(info.get("entries"))[: task.playlist_limit]
         entries = tuple(
-            _entry(item, number, task, info, security) for number, item in enumerate(items, start=1)
+            _entry(item, number, task, info, security)
+            for number, item in enumerate(listed(info, task), start=1)
         )
         if not entries:
             raise DownloadError(ErrorCode.UNAVAILABLE, "The playlist has no items.")
@@ -45,6 +45,11 @@ def media_info(task: Task, info: dict[str, Any], security: SecuritySettings) -> 
         is_playlist=is_playlist,
         entries=entries,
     )
+
+
+def listed(info: dict[str, Any], task: Task) -> list[dict[str, Any]]:
+    """Return the entries of a playlist that the task may have."""
+    return _dicts(info.get("entries"))[: task.playlist_limit]
 
 
 def only_entry(info: dict[str, Any] | None, task: Task) -> dict[str, Any] | None:

@@ -115,9 +115,8 @@ class _Part:
             return
         size = self._path.stat().st_size if self._path.is_file() else 0
         origin = self._origin = read(self._record)
-        if not size or origin is None or not _may_continue(origin, self._info):
-            self.forget()
-        elif origin.size is not None and size > origin.size:
+        known = origin is not None and _may_continue(origin, self._info)
+        if not size or origin is None or not known or size > (origin.size or size):
             self.forget()
         elif size == origin.size:
             # The last byte is asked for again: the answer says whether the site has it still. A
@@ -141,9 +140,7 @@ class _Part:
         """Whether the section's end is the manifest's, not what yt-dlp takes at a time."""
         return self._section is not None and self._section.end is not None
 
-    def open(
-        self, request: Any, send: Callable[[Any], Any], *, conditional: bool = True
-    ) -> Any:
+    def open(self, request: Any, send: Callable[[Any], Any], *, conditional: bool = True) -> Any:
         """Send a request; return its response if the file may take it.
 
         Raises `ChangedError` if the file has to begin anew, `DownloadError` if that can't help.

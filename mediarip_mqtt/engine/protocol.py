@@ -21,7 +21,8 @@ class Task:
     """One attempt at a job.
 
     ``url`` is an http or https URL, or a search query that the intake built. ``temp_dir`` is the
-    job's own folder; it exists, and holds at most partial files that may be resumed.
+    job's own folder; it exists, and holds at most partial files that may be resumed. ``item`` is
+    the identity of a playlist's item that has only a number, from `Extraction.identities`.
     """
 
     job_id: str
@@ -30,6 +31,7 @@ class Task:
     options: DownloadOptions = field(default_factory=DownloadOptions)
     playlist_limit: int = 1000
     session_id: str = "default"
+    item: str | None = None
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class Extraction:
     ``fields`` is the page's data that an output template may use: no URLs, headers or cookies.
     ``host`` is the page's host, which selects the site's output template. ``handle`` belongs to the
     engine and is passed back to `download`; it holds signed URLs and is never stored.
-    ``expires_at`` is when those URLs may have expired, by `time.monotonic`.
+    ``expires_at`` is when those URLs may have expired, by `time.monotonic`. ``identities`` are of a
+    playlist's entries that have only a number, by their ``index``.
     """
 
     info: MediaInfo
@@ -47,6 +50,7 @@ class Extraction:
     host: str | None = None
     handle: Any = None
     expires_at: float = math.inf
+    identities: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def is_fresh(self) -> bool:

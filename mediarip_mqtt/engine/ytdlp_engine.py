@@ -25,6 +25,7 @@ from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.contract.urls import check_link, check_url, host_of
 from mediarip_mqtt.engine import (
     page_info,
+    page_items,
     patches,
     programs,
     template_fields,
@@ -146,6 +147,8 @@ class YtdlpEngine:
                 # A playlist's item: its URL was not checked yet.
                 check_link(task.url, self._security)
             info = session.extract_info(task.url, download=False)
+            if task.item and task.options.playlist_items:
+                info = _followed(task, task.item, info, session)
             for _ in range(3):
                 entry = page_info.only_entry(info, task)
                 if entry is None:
@@ -163,8 +166,12 @@ class YtdlpEngine:
                     "It is a live stream, which the setting downloads.live_streams refuses.",
                 )
             handle = _Handle(session.sanitize_info(info))
+            page = page_info.media_info(task, info, self._security)
+            known = page_items.identities(page_info.listed(info, task)) if page.is_playlist else []
+            pairs = zip(page.entries, known, strict=True)
             return Extraction(
-                info=page_info.media_info(task, info, self._security),
+                info=page,
+                identities={entry.index: text for entry, text in pairs if entry.items},
                 fields=template_fields.harmless(handle.info),
                 host=host_of(str(info.get("webpage_url") or task.url)),
                 handle=handle,
@@ -281,6 +288,21 @@ class YtdlpEngine:
             if not self._extractors:
                 self._extractors = [kind for kind in gen_extractor_classes() if kind._ENABLED]  # noqa: SLF001 - yt-dlp's own filter
             return self._extractors
+
+
+def _followed(task: Task, item: str, info: Any, session: YtdlpSession) -> dict[str, Any]:
+    """Return the item of a page that was listed under the task's number, where it is now."""
+
+    def entries(page: Any) -> list[dict[str, Any]]:
+        is_list = page and page.get("_type") in {"playlist", "multi_video"}
+        return page_info.listed(page, task) if is_list else [page] if page else []
+
+    def whole_page() -> list[dict[str, Any]]:
+        session.params["playlist_items"] = None
+        return entries(session.extract_info(task.url, download=False))
+
+    number = int(str(task.options.playlist_items))
+    return page_items.follow(item, number, next(iter(entries(info)), None), whole_page)
 
 
 def _cache_folder() -> Path | None:

@@ -138,7 +138,9 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         url = str(request.full_url if hasattr(request, "full_url") else request.url)
         if _scheme(url) in {"http", "https", "ws", "wss"}:
             _check(url, self._security)
-        return partial_files.send(request, lambda sent: _bounded(super(YtdlpSession, self).urlopen(sent)))
+        return partial_files.send(
+            request, lambda sent: _bounded(super(YtdlpSession, self).urlopen(sent))
+        )
 
     def process_video_result(self, info_dict: dict[str, Any], *arguments: Any, **named: Any) -> Any:
         """Offer only formats that can be downloaded over the web."""

@@ -35,7 +35,7 @@ from mediarip_mqtt.jobs.steps import Tools, Work, in_order
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.jobs.work_threads import WorkThreads
 from mediarip_mqtt.mqtt.publisher import Publisher
-from mediarip_mqtt.store import Changes, Store, Tx
+from mediarip_mqtt.store import ITEM, Changes, Store, Tx
 from mediarip_mqtt.volume.files import discard_temp, job_temp
 from mediarip_mqtt.volume.storage_errors import file_error
 
@@ -338,9 +338,10 @@ class Runner:
     async def _run_steps(self, slot: Slot) -> None:
         """Run the steps from the first one that earlier attempts have not done."""
         folder = await threads.call(job_temp, self._temp, slot.job.id)
+        item = await self._store.read(partial(Tx.checkpoint, job_id=slot.job.id, step=ITEM))
         work = Work(
             slot=slot,
-            task=self._task(slot.job, folder),
+            task=self._task(slot.job, folder, item),
             report=self._progress.reporter(slot),
             take_slot=partial(self._take_slot, slot),
         )
@@ -389,7 +390,7 @@ class Runner:
                 log = logger.debug
                 await asyncio.sleep(STORE_RETRY)
 
-    def _task(self, job: Job, folder: Path) -> Task:
+    def _task(self, job: Job, folder: Path, item: str | None = None) -> Task:
         return Task(
             job_id=job.id,
             url=job.url,
@@ -397,6 +398,7 @@ class Runner:
             options=job.options,
             playlist_limit=self._preferences.playlist_limit,
             session_id=job.session_id,
+            item=item,
         )
 
     def _thread_changed(self, job_id: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 from mediarip_mqtt.contract import events
@@ -36,11 +37,12 @@ from mediarip_mqtt.jobs import playlists
 from mediarip_mqtt.jobs.crash_suspects import CRASHES, crashed, suspects
 from mediarip_mqtt.jobs.fair_queue import Turns
 from mediarip_mqtt.jobs.queue_room import queue_full, room
-from mediarip_mqtt.store import Tx
+from mediarip_mqtt.store import ITEM, Tx
 
 PREFIX_LENGTH: Final = 4  # minimum characters of an id's prefix
 RETRY_LIMIT: Final = 900.0  # seconds between two attempts
 MANY: Final = 1_000_000
+_NONE: Final[Mapping[int, str]] = MappingProxyType({})
 
 
 class Jobs:
@@ -266,13 +268,18 @@ class Jobs:
             extractor=info.extractor or job.extractor,
         )
 
-    def expand(self, tx: Tx, job_id: str, info: MediaInfo) -> Job | None:
-        """Turn a job into a playlist with a job for each entry, up to the queue's limit."""
+    def expand(
+        self, tx: Tx, job_id: str, info: MediaInfo, identities: Mapping[int, str] = _NONE
+    ) -> Job | None:
+        """Turn a job into a playlist with a job for each entry, up to the queue's limit.
+
+        ``identities`` are of the entries that have only a number, by their ``index``.
+        """
         job = self._active(tx, job_id)
         if job is None:
             return None
-        known = {(item.url, item.playlist_items) for item in tx.jobs(parent_id=job.id, limit=MANY)}
-        entries = [entry for entry in info.entries if (entry.url, entry.items) not in known]
+        known = tx.jobs(parent_id=job.id, limit=MANY)
+        entries = playlists.new_entries(tx, known, info.entries, identities)
         free, setting = self._room(tx, job.session_id)
         if len(tx.ancestors(job)) >= playlists.DEPTH:
             return self.fail(tx, job.id, playlists.too_deep())
@@ -290,7 +297,10 @@ class Jobs:
             warning=playlists.warning(len(taken), len(entries), setting),
         )
         for entry in taken:
-            tx.insert(playlists.item_of(job, entry, new_id(), self._clock()))
+            item = playlists.item_of(job, entry, new_id(), self._clock())
+            tx.insert(item)
+            if entry.index in identities:
+                tx.save_checkpoint(item.id, ITEM, identities[entry.index], self._clock())
         parent = self._move(tx, tx.job(job.id) or job, JobStatus.DOWNLOADING)
         self._settle_parent(tx, job.id)
         return parent

@@ -6,9 +6,14 @@ Tables: reads and writes `checkpoints`.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from mediarip_mqtt.contract.models import utc_iso
 from mediarip_mqtt.store.rows import Rows, marks
+
+# The identity of a playlist's item that has only a number. No step's result, but the input of the
+# first one: it stays as long as the job.
+ITEM: Final = "item"
 
 
 class CheckpointRows(Rows):
@@ -31,6 +36,6 @@ class CheckpointRows(Rows):
         """Delete the checkpoints of these steps, or of all steps if none is named."""
         clause = f" AND step IN ({marks(steps)})" if steps else ""
         self._connection.execute(
-            f"DELETE FROM checkpoints WHERE job_id = ?{clause}",  # noqa: S608 - question marks only
-            (job_id, *steps),
+            f"DELETE FROM checkpoints WHERE job_id = ? AND step != ?{clause}",  # noqa: S608 - question marks only
+            (job_id, ITEM, *steps),
         )

@@ -53,7 +53,9 @@ class ExtractStep:
 
     async def _expand(self, job: Job, playlist: Extraction) -> None:
         jobs = self._tools.jobs
-        await self._tools.commit(lambda tx: jobs.expand(tx, job.id, playlist.info))
+        await self._tools.commit(
+            lambda tx: jobs.expand(tx, job.id, playlist.info, playlist.identities)
+        )
 
     async def _keep(self, job: Job, extraction: Extraction) -> None:
         """Keep the page in memory and put the job back into the queue."""
