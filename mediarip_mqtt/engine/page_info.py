@@ -29,7 +29,7 @@ def media_info(task: Task, info: dict[str, Any], security: SecuritySettings) -> 
     if is_playlist:
         entries = tuple(
             _entry(item, number, task, info, security)
-            for number, item in enumerate(listed(info, task), start=1)
+            for number, item in enumerate(items_of(info, task), start=1)
         )
         if not entries:
             raise DownloadError(ErrorCode.UNAVAILABLE, "The playlist has no items.")
@@ -47,7 +47,7 @@ def media_info(task: Task, info: dict[str, Any], security: SecuritySettings) -> 
     )
 
 
-def listed(info: dict[str, Any], task: Task) -> list[dict[str, Any]]:
+def items_of(info: dict[str, Any], task: Task) -> list[dict[str, Any]]:
     """Return the entries of a playlist that the task may have."""
     return _dicts(info.get("entries"))[: task.playlist_limit]
 

@@ -167,7 +167,9 @@ class YtdlpEngine:
                 )
             handle = _Handle(session.sanitize_info(info))
             page = page_info.media_info(task, info, self._security)
-            known = page_items.identities(page_info.listed(info, task)) if page.is_playlist else []
+            known = (
+                page_items.identities(page_info.items_of(info, task)) if page.is_playlist else []
+            )
             pairs = zip(page.entries, known, strict=True)
             return Extraction(
                 info=page,
@@ -295,7 +297,7 @@ def _followed(task: Task, item: str, info: Any, session: YtdlpSession) -> dict[s
 
     def entries(page: Any) -> list[dict[str, Any]]:
         is_list = page and page.get("_type") in {"playlist", "multi_video"}
-        return page_info.listed(page, task) if is_list else [page] if page else []
+        return page_info.items_of(page, task) if is_list else [page] if page else []
 
     def whole_page() -> list[dict[str, Any]]:
         session.params["playlist_items"] = None

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import subprocess
 import threading
+import time
 from collections.abc import Callable
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
 import pytest
-from yt_dlp.networking.exceptions import TransportError
+from yt_dlp.networking.common import Response
+from yt_dlp.networking.exceptions import (
+    CertificateVerifyError,
+    HTTPError,
+    ProxyError,
+    SSLError,
+    TransportError,
+)
 from yt_dlp.utils import DownloadError as YtdlpError
 from yt_dlp.utils import ExtractorError, GeoRestrictedError, PostProcessingError, UnsupportedError
 
@@ -70,10 +80,24 @@ def wrapped(cause: BaseException) -> YtdlpError:
         (ExtractorError("No supported JavaScript runtime"), "js_runtime_missing", False),
         (TransportError("Connection refused"), "network", True),
         (TransportError("The read operation timed out"), "timeout", True),
+        (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), "network", True),
+        (OSError(errno.EHOSTUNREACH, "No route to host"), "network", True),
         (OSError(errno.ENOSPC, "No space left on device"), "disk_full", False),
         (OSError(errno.EROFS, "Read-only file system"), "storage_unavailable", True),
         (PostProcessingError("Conversion failed!"), "postprocessing", False),
         (YtdlpError("ERROR: Got error: 5 bytes read, 7 more expected"), "network", True),
+        (YtdlpError("ERROR: Got error: HTTP Error 404: Not Found"), "not_found", False),
+        (YtdlpError("ERROR: Got error: HTTP Error 503: Unavailable"), "unavailable", True),
+        (YtdlpError("ERROR: Initialization fragment found after media"), "unsupported_url", False),
+        (YtdlpError("ERROR: fragment 7 not found, unable to continue"), "network", True),
+        (YtdlpError("ERROR: ffmpeg exited with code 1"), "postprocessing", True),
+        (ExtractorError("The playlist is empty", expected=True), "unavailable", False),
+        (ExtractorError("No fragment of hdrmovie 1429 was found"), "unavailable", False),
+        (CertificateVerifyError("certificate verify failed"), "network", False),
+        (SSLError("[SSL: WRONG_VERSION_NUMBER] wrong version number"), "network", False),
+        (SSLError("[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred"), "network", True),
+        (ProxyError("Tunnel connection failed: 407 Authentication Required"), "network", False),
+        (ProxyError("Tunnel connection failed: 503 Service Unavailable"), "network", True),
         (KeyError("z"), "internal", False),
     ],
 )
@@ -87,6 +111,32 @@ def test_an_error_becomes_a_code_and_a_sentence(
         assert (found.code, found.transient) == (code, transient), found.message
         assert 10 < len(found.message) <= 500
         assert "s3cret" not in found.message
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7),
+        ({"Retry-After": " 7.5 "}, 7.5),
+        # By the site's clock: the machine's may be wrong.
+        (
+            {
+                "Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT",
+                "Date": "Fri, 31 Dec 1999 23:59:29 GMT",
+            },
+            30,
+        ),
+        ({"Retry-After": "Friday, 31-Dec-99 23:59:59 GMT"}, 0),
+        ({"Retry-After": formatdate(time.time() + 9e5, usegmt=True)}, 9e5),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-5"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(headers: dict[str, str], seconds: float | None) -> None:
+    response = Response(io.BytesIO(), "https://a.example/", headers, status=503)
+    waited = classify(HTTPError(response)).retry_after
+    assert waited == (seconds if seconds is None else pytest.approx(seconds, rel=0.001))
 
 
 def test_a_message_holds_no_colours_no_secrets_and_no_advice_to_report_to_yt_dlp() -> None:
