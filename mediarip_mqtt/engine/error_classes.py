@@ -309,20 +309,12 @@ def _by_text(text: str, causes: list[BaseException]) -> DownloadError:
     return _by_end(text, lower, causes)
 
 
-def _by_end(  # noqa: PLR0911 - one case for each end
-    text: str, lower: str, causes: list[BaseException]
-) -> DownloadError:
+def _by_end(text: str, lower: str, causes: list[BaseException]) -> DownloadError:
     """Return the error of a text that says only where yt-dlp gave up."""
     if any(isinstance(cause, PostProcessingError) for cause in causes):
         return DownloadError(
             ErrorCode.POSTPROCESSING,
             f"ffmpeg could not process the file; it may be broken. ({text})"[:MAX_MESSAGE],
-        )
-    if "ffmpeg exited with code" in lower:
-        return DownloadError(
-            ErrorCode.POSTPROCESSING,
-            f"ffmpeg could not download the stream. ({text})"[:MAX_MESSAGE],
-            transient=True,
         )
     if _INTERRUPTED.search(lower):
         return DownloadError(

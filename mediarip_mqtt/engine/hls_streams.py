@@ -18,6 +18,7 @@ from yt_dlp.downloader.external import FFmpegFD
 from yt_dlp.downloader.hls import HlsFD
 from yt_dlp.networking import Request
 from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessor
+from yt_dlp.utils import DownloadError as YtdlpError
 from yt_dlp.utils import PostProcessingError, parse_m3u8_attributes
 
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
@@ -37,6 +38,7 @@ _AAC: Final = re.compile(
 )
 _KEY: Final = re.compile(r"^\s*#EXT-X-KEY:(.*)$", re.MULTILINE)
 _KEY_KIND: Final = re.compile(r'(?:URI|KEYID)="[^"]*",?|(?:IV|KEYID)=[^,"]*,?')
+_EXITED: Final = re.compile(r"exited with code \d+")
 _original = HlsFD.real_download
 
 
@@ -54,7 +56,14 @@ def download(self: Any, filename: str, info: dict[str, Any]) -> Any:
     if not inits and HlsFD.can_download(text, info):
         return _original(self, filename, info)
     _refuse_another_encoding(self, inits, info)
-    done = FFmpegFD(self.ydl, self.params).real_download(filename, info)
+    try:
+        done = FFmpegFD(self.ydl, self.params).real_download(filename, info)
+    except YtdlpError as error:
+        if not _EXITED.search(str(error)):
+            raise
+        raise DownloadError(
+            ErrorCode.POSTPROCESSING, "ffmpeg could not download the stream.", transient=True
+        ) from error
     if done and "#EXT-X-ENDLIST" in text:
         _check_duration(self, Path(filename), text)
     return done

@@ -12,11 +12,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 from mediarip_mqtt.contract.media_options import MAX_PLACE
-from mediarip_mqtt.engine.stable_urls import digest, without_signature
+from mediarip_mqtt.engine.stable_urls import digest, path_of, without_signature
 
 _KINDS: Final = ("url", "path", "id", "text")  # the most reliable first
 _URLS: Final = 8  # of one item's formats
@@ -74,11 +73,6 @@ def follow(
     )
 
 
-def keys_of(identity: str) -> frozenset[str]:
-    """Return the keys of an identity: two of the same item share one."""
-    return frozenset(json.loads(identity)["keys"])
-
-
 def _shared(recorded: set[str], keys: Sequence[str], kind: str = "") -> bool:
     return any(key in recorded for key in keys if key.startswith(kind))
 
@@ -88,7 +82,7 @@ def _keys(entry: dict[str, Any], number: int) -> list[str]:
     for url in _urls(entry):
         keys += [
             f"url:{digest(without_signature(url))}",
-            f"path:{digest(urlsplit(url).path)}",
+            f"path:{digest(path_of(url))}",
         ]
     identifier, title, duration = entry.get("id"), entry.get("title"), entry.get("duration")
     if identifier and not _counts(str(identifier), number):
@@ -100,7 +94,8 @@ def _keys(entry: dict[str, Any], number: int) -> list[str]:
 
 def _urls(entry: dict[str, Any]) -> list[str]:
     formats = entry.get("formats")
-    several = [part for part in formats if isinstance(part, dict)] if formats else []
+    several = formats if isinstance(formats, list) else []
+    several = [part for part in several if isinstance(part, dict)]
     urls = [entry.get("url"), *(part.get("url") for part in several[-_URLS:])]
     return [url for url in urls if isinstance(url, str) and url]
 

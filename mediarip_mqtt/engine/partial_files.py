@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 from yt_dlp.downloader.http import HttpFD
@@ -27,7 +26,8 @@ from yt_dlp.utils.networking import HTTPHeaderDict
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.engine import work_control
-from mediarip_mqtt.engine.stable_urls import digest, without_signature
+from mediarip_mqtt.engine.progress_meter import SUBTITLES
+from mediarip_mqtt.engine.stable_urls import digest, path_of, without_signature
 
 BEGINNINGS: Final = 3  # of one file in one attempt
 RECORD: Final = ".origin.json"  # the suffix of a record, behind the name of the complete file
@@ -103,14 +103,14 @@ class _Part:
         self._record = record_of(complete)
         self._info = info
         self._origin: Origin | None = None
-        # Segments are small and many: they are continued within one run only, without a record.
-        self._is_segment = "frag_resume_len" in info
+        # Segments are small and many, subtitles are small: they go on within one run only.
+        self._is_brief = "frag_resume_len" in info or info.get("format_id") == SUBTITLES
         # The section of a file that is a segment, from its manifest.
         self._section = _asked(HTTPHeaderDict(info.get("http_headers") or {}).get("Range"))
 
     def prepare(self) -> None:
         """Forget a partial file that can't be continued."""
-        if self._is_segment:
+        if self._is_brief:
             self.forget()
             return
         size = self._path.stat().st_size if self._path.is_file() else 0
@@ -126,13 +126,16 @@ class _Part:
     def forget(self) -> None:
         """Remove the partial file and what is known about it."""
         self._origin = None
+        keep = getattr(work_control.current(), "keep_part", None)
+        if keep is not None:
+            keep(str(self._path))  # what was recorded of a stream can't be had again
         self._path.unlink(missing_ok=True)
-        if not self._is_segment:
+        if not self._is_brief:
             self._record.unlink(missing_ok=True)
 
     def tidy(self, complete: Path) -> None:
         """Remove the record of a file that doesn't exist."""
-        if not self._is_segment and not self._path.exists() and not complete.exists():
+        if not self._is_brief and not self._path.exists() and not complete.exists():
             self._record.unlink(missing_ok=True)
 
     @property
@@ -197,7 +200,7 @@ class _Part:
                 "The stream is made of parts of a file, and the site sends only the whole file.",
             )
         self._origin = self._seen(response)
-        if self._is_segment:
+        if self._is_brief:
             return
         if self._origin is None:
             self._record.unlink(missing_ok=True)
@@ -214,7 +217,7 @@ class _Part:
         return _origin(self._info).model_copy(
             update={
                 "served": digest(without_signature(response.url)),
-                "name": urlsplit(response.url).path.rpartition("/")[2][:200],
+                "name": path_of(response.url).rpartition("/")[2][:200],
                 "size": size,
                 "etag": (headers.get("ETag") or "").strip()[:500] or None,
                 "last_modified": (headers.get("Last-Modified") or "").strip()[:100] or None,
@@ -275,6 +278,11 @@ def note(complete: Path, info: Mapping[str, Any]) -> None:
     record = record_of(complete)
     if complete.is_file() and not record.exists():
         write(record, _origin(info))
+
+
+def may_go_on(path: Path) -> bool:
+    """Whether a file of an earlier attempt is one that `download` or `reopen` decides about."""
+    return path.suffix == ".part" or path.name.endswith(RECORD) or record_of(path).exists()
 
 
 def record_of(complete: Path) -> Path:

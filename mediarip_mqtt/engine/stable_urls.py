@@ -7,6 +7,8 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+URL_LIMIT: Final = 8000  # characters; a page may give any number of them
+
 # Keys of a query that sign it, at the storage services and CDNs in use.
 _SIGNATURE: Final = re.compile(
     r"x-(?:amz|goog|oss|cos|bc)-.+|(?:url_?)?signature|l?sig|sign|expires?|exp|expiry|hdn(?:ts|ea|tl)"
@@ -18,10 +20,21 @@ _SIGNATURE: Final = re.compile(
 
 def without_signature(url: str) -> str:
     """Return host, path and query of a URL, without the parts of the query that sign it."""
-    parts = urlsplit(url)
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    try:
+        parts = urlsplit(url[:URL_LIMIT])
+        pairs = parse_qsl(parts.query, keep_blank_values=True)
+    except ValueError:  # pages may hold anything
+        return url
     query = urlencode([pair for pair in pairs if not _SIGNATURE.fullmatch(pair[0])])
     return f"{parts.netloc.rpartition('@')[2].lower()}{parts.path}?{query}"
+
+
+def path_of(url: str) -> str:
+    """Return a URL's path; "" if it is broken."""
+    try:
+        return urlsplit(url[:URL_LIMIT]).path
+    except ValueError:
+        return ""
 
 
 def digest(text: str) -> str:

@@ -26,6 +26,7 @@ from mediarip_mqtt.contract.urls import check_link, check_url, host_of
 from mediarip_mqtt.engine import (
     page_info,
     page_items,
+    partial_files,
     patches,
     programs,
     template_fields,
@@ -319,14 +320,15 @@ def prepare_temp(folder: Path) -> None:
     """Remove from a job's folder what a download can't safely resume.
 
     After a kill yt-dlp's native HLS downloader resumes wrongly, without an error, so everything is
-    removed if there are fragments. What else is there counts only as far as `partial_files` says.
+    removed if there are fragments. Else the files remain of which it is known what they are a part
+    of; yt-dlp would take any other for what the page offers now: merged files, subtitles, pictures.
     """
     entries = list(folder.iterdir())
     if any(entry.suffix == ".ytdl" or "-Frag" in entry.name for entry in entries):
         empty(folder)
         return
     for entry in entries:
-        if ".temp." in entry.name:  # an unfinished merge or conversion
+        if entry.is_file() and not partial_files.may_go_on(entry):
             entry.unlink()
 
 

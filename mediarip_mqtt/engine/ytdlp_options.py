@@ -110,6 +110,7 @@ def build(
         "outtmpl_na_placeholder": "",
         "paths": {"home": str(task.temp_dir)},
         "outtmpl": {"default": TEMP_NAME},
+        "overwrites": False,
         "js_runtimes": programs.js_runtimes(),
         "remote_components": (),
         "default_search": "error",

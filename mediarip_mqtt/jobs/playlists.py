@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -10,8 +9,7 @@ from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.models import Entry, Items, Job, JobStatus
-from mediarip_mqtt.engine.page_items import keys_of
-from mediarip_mqtt.store import ITEM, Tx
+from mediarip_mqtt.store import Tx
 
 # Levels of nested playlists: a channel has tabs, and tabs have playlists.
 DEPTH: Final = 3
@@ -19,30 +17,6 @@ RETRIED: Final = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 _INHERITED: Final = frozenset(
     {*DownloadOptions.model_fields, "session_id", "priority", "category", "tags", "keep"}
 )
-
-
-def new_entries(
-    tx: Tx, known: Iterable[Job], entries: Iterable[Entry], identities: Mapping[int, str]
-) -> list[Entry]:
-    """Return the entries of which the playlist has no job yet.
-
-    An entry that has only a number may have had another one when its job was added.
-    """
-    names: set[tuple[str, str | None]] = set()
-    keys: set[str] = set()
-    for job in known:
-        identity = tx.checkpoint(job.id, ITEM) if job.playlist_items else None
-        if identity:
-            keys |= keys_of(identity)
-        else:
-            names.add((job.url, job.playlist_items))
-
-    def is_known(entry: Entry) -> bool:
-        if (entry.url, entry.items) in names:
-            return True
-        return entry.index in identities and bool(keys & keys_of(identities[entry.index]))
-
-    return [entry for entry in entries if not is_known(entry)]
 
 
 def item_of(parent: Job, entry: Entry, job_id: str, created_at: datetime) -> Job:

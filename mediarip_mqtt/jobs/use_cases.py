@@ -278,8 +278,8 @@ class Jobs:
         job = self._active(tx, job_id)
         if job is None:
             return None
-        known = tx.jobs(parent_id=job.id, limit=MANY)
-        entries = playlists.new_entries(tx, known, info.entries, identities)
+        known = {(item.url, item.playlist_items) for item in tx.jobs(parent_id=job.id, limit=MANY)}
+        entries = [entry for entry in info.entries if (entry.url, entry.items) not in known]
         free, setting = self._room(tx, job.session_id)
         if len(tx.ancestors(job)) >= playlists.DEPTH:
             return self.fail(tx, job.id, playlists.too_deep())

@@ -90,7 +90,6 @@ def wrapped(cause: BaseException) -> YtdlpError:
         (YtdlpError("ERROR: Got error: HTTP Error 503: Unavailable"), "unavailable", True),
         (YtdlpError("ERROR: Initialization fragment found after media"), "unsupported_url", False),
         (YtdlpError("ERROR: fragment 7 not found, unable to continue"), "network", True),
-        (YtdlpError("ERROR: ffmpeg exited with code 1"), "postprocessing", True),
         (ExtractorError("The playlist is empty", expected=True), "unavailable", False),
         (ExtractorError("No fragment of hdrmovie 1429 was found"), "unavailable", False),
         (CertificateVerifyError("certificate verify failed"), "network", False),
@@ -213,9 +212,13 @@ def test_a_complete_or_too_long_partial_file_does_not_end_in_a_loop(
 
 
 def test_only_what_can_go_on_is_kept_of_an_unclean_end(tmp_path: Path) -> None:
-    (tmp_path / "media.mp4.part").write_bytes(b"x")
+    for name in ("media.mp4.part", "media.f1.mp4", "media.f1.mp4.origin.json"):
+        (tmp_path / name).write_bytes(b"x")
+    known = set(tmp_path.iterdir())
+    for name in ("media.mkv", "media.temp.mp4", "media.en.vtt", "media.jpg"):
+        (tmp_path / name).write_bytes(b"x")
     prepare_temp(tmp_path)
-    assert (tmp_path / "media.mp4.part").exists()
+    assert set(tmp_path.iterdir()) == known
     (tmp_path / "media.mp4.ytdl").write_bytes(b"x")
     prepare_temp(tmp_path)
     assert not list(tmp_path.iterdir())
