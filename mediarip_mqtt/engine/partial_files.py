@@ -2,7 +2,7 @@
 
 yt-dlp continues a ``.part`` file with whatever the URL of the next attempt sends from that byte on:
 another format, another item of a page, or a file that was replaced meanwhile. A record beside the
-file says what the file was made of: `Origin`. A Range request carries its validator as If-Range
+file says what the file was made of: `FileOrigin`. A Range request carries its validator as If-Range
 (RFC 9110, 13.1.5), and the answer must be the part that was asked for, of the same origin. Where
 anything differs, the file begins anew.
 """
@@ -46,7 +46,7 @@ class ChangedError(Exception):
     """The site doesn't have what the partial file is a part of, or doesn't continue it."""
 
 
-class Origin(Frozen):
+class FileOrigin(Frozen):
     """What a file is made of; URLs as digests, without their signatures.
 
     ``served`` and what follows it is unknown where a file isn't the body of one response: a stream
@@ -68,7 +68,7 @@ class Origin(Frozen):
             return self.etag
         return self.last_modified
 
-    def continues(self, now: Origin) -> bool:
+    def continues(self, now: FileOrigin) -> bool:
         """Whether a response is about the same file.
 
         Where there is a validator it decides: the URL of a CDN changes with each visit. ETags are
@@ -102,7 +102,7 @@ class _Part:
         self._path = path
         self._record = record_of(complete)
         self._info = info
-        self._origin: Origin | None = None
+        self._origin: FileOrigin | None = None
         # Segments are small and many, subtitles are small: they go on within one run only.
         self._is_brief = "frag_resume_len" in info or info.get("format_id") == SUBTITLES
         # The section of a file that is a segment, from its manifest.
@@ -207,7 +207,7 @@ class _Part:
         else:
             write(self._record, self._origin)
 
-    def _seen(self, response: Any) -> Origin | None:
+    def _seen(self, response: Any) -> FileOrigin | None:
         """Return a response's origin; None if its bytes aren't those of the file."""
         headers = response.headers
         if headers.get("Content-Encoding", "identity").lower() not in {"", "identity"}:
@@ -290,31 +290,31 @@ def record_of(complete: Path) -> Path:
     return complete.with_name(complete.name + RECORD)
 
 
-def read(record: Path) -> Origin | None:
+def read(record: Path) -> FileOrigin | None:
     """Return a record; None if there is none, or a broken one."""
     try:
-        return Origin.model_validate_json(record.read_bytes())
+        return FileOrigin.model_validate_json(record.read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
 
 
-def write(record: Path, origin: Origin) -> None:
+def write(record: Path, origin: FileOrigin) -> None:
     """Write a record; a reader never sees half of it."""
     unfinished = record.with_name(record.name + ".new")
     unfinished.write_text(origin.model_dump_json())
     unfinished.replace(record)
 
 
-def _origin(info: Mapping[str, Any]) -> Origin:
+def _origin(info: Mapping[str, Any]) -> FileOrigin:
     urls = [info.get("url"), *(part.get("url") for part in info.get("requested_formats") or ())]
     requested = " ".join(without_signature(str(url)) for url in urls if url)
     format_id = info.get("format_id")
-    return Origin(
+    return FileOrigin(
         format_id=None if format_id is None else str(format_id), requested=digest(requested)
     )
 
 
-def _may_continue(origin: Origin, info: Mapping[str, Any]) -> bool:
+def _may_continue(origin: FileOrigin, info: Mapping[str, Any]) -> bool:
     """Whether a file's format is the same, and its URL, unless a validator will tell."""
     now = _origin(info)
     return origin.format_id == now.format_id and (
