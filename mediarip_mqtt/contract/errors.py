@@ -162,7 +162,10 @@ class ErrorCode(StrEnum):
     UNSUPPORTED_URL = (
         "unsupported_url",
         ErrorScope.JOB,
-        "yt-dlp finds no media at this URL.",
+        (
+            "yt-dlp finds no media at this URL, or a stream that can't be put into one file: its "
+            "encoding changes on the way."
+        ),
         (
             "Open the page in a browser. If it does show media, a newer yt-dlp may support the "
             "site (`update_ytdlp`)."

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import socket
+import time
 from collections.abc import Iterator
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from yt_dlp.networking.exceptions import (
     CertificateVerifyError,
     HTTPError,
-    IncompleteRead,
     NoSupportingHandlers,
     ProxyError,
     RequestError,
@@ -46,7 +50,11 @@ _NOT_LIVE: Final = "It is not live. Retry when it is."
 _LOGIN: Final = "The site wants a login. Send its cookies with the command `cookies`, then retry."
 # Patterns of extractors' messages; the first match counts.
 _TEXTS: Final[tuple[tuple[str, ErrorCode, str], ...]] = (
-    (r"drm", ErrorCode.DRM_PROTECTED, "It is protected by DRM and can't be downloaded."),
+    (
+        r"\bdrm\b|widevine|playready|fairplay",
+        ErrorCode.DRM_PROTECTED,
+        "It is protected by DRM and can't be downloaded.",
+    ),
     (
         r"javascript runtime|js runtime|no supported javascript",
         ErrorCode.JS_RUNTIME_MISSING,
@@ -79,7 +87,7 @@ _TEXTS: Final[tuple[tuple[str, ErrorCode, str], ...]] = (
     ),
     (r"not currently live|offline", ErrorCode.NOT_YET_LIVE, _NOT_LIVE),
     (
-        r"too many requests|rate.?limit|429",
+        r"too many requests|rate.?limit|(?:error|code|status)\D{0,10}429\b",
         ErrorCode.RATE_LIMITED,
         "The site wants fewer requests.",
     ),
@@ -94,6 +102,7 @@ _TEXTS: Final[tuple[tuple[str, ErrorCode, str], ...]] = (
         "The page does not offer it (any more), or not in this format.",
     ),
 )
+_PROXY_LOGIN: Final = "The proxy wants a name and a password; see downloads.proxy."
 _STATUS: Final[dict[int, tuple[ErrorCode, str, bool]]] = {
     401: (ErrorCode.LOGIN_REQUIRED, _LOGIN, False),
     402: (ErrorCode.LOGIN_REQUIRED, f"{_LOGIN} It wants a paid account.", False),
@@ -103,11 +112,32 @@ _STATUS: Final[dict[int, tuple[ErrorCode, str, bool]]] = {
         False,
     ),
     404: (ErrorCode.NOT_FOUND, "There is nothing at this URL (404). Check it.", False),
+    407: (ErrorCode.NETWORK, _PROXY_LOGIN, False),
     410: (ErrorCode.NOT_FOUND, "It was removed from the site (410).", False),
     408: (ErrorCode.TIMEOUT, "The site gave up waiting (408).", True),
+    416: (
+        ErrorCode.UNAVAILABLE,
+        "The site does not have the part of a file that its stream is made of (416).",
+        False,
+    ),
+    425: (ErrorCode.UNAVAILABLE, "The site wants to be asked later (425).", True),
     429: (ErrorCode.RATE_LIMITED, "The site wants fewer requests (429).", True),
     451: (ErrorCode.GEO_RESTRICTED, "It is not available here for legal reasons (451).", False),
 }
+_UNREACHABLE: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN})
+_NEVER: Final = frozenset({501, 505})  # answers of a server that never does what was asked for
+_HTTP_ERROR: Final = re.compile(r"http error (\d{3})\b")
+# What OpenSSL says where two sides don't fit together. Other errors are of broken connections.
+_TLS_MISFIT: Final = re.compile(
+    r"certificate|handshake.failure|protocol.version|unsupported.protocol|wrong.version|no.cipher"
+    r"|no.shared|dh.key.too.small|legacy.renegotiation|unrecognized.name|inappropriate.fallback",
+    re.IGNORECASE,
+)
+# Ends of downloads that may be another one the next time; all others are not.
+_INTERRUPTED: Final = re.compile(
+    r"got error|downloaded file is empty|did not get any data|fragment \d+ not found"
+    r"|failed to update fragments|timed out|more expected"
+)
 
 
 def classify(error: BaseException) -> DownloadError:
@@ -164,16 +194,9 @@ def _by_type(error: BaseException) -> DownloadError | None:  # noqa: C901, PLR09
         return DownloadError(ErrorCode.NOT_YET_LIVE, _NOT_LIVE)
     if isinstance(error, HTTPError):
         return _by_status(error)
-    if isinstance(error, SSLError | CertificateVerifyError):
-        return DownloadError(
-            ErrorCode.NETWORK,
-            f"The site's certificate or encryption is not accepted ({clean(str(error))}).",
-        )
-    if isinstance(error, ProxyError):
-        return DownloadError(ErrorCode.NETWORK, "The proxy can't be reached.", transient=True)
     if isinstance(error, OSError) and not isinstance(error, RequestError):
         return _by_errno(error)
-    if isinstance(error, IncompleteRead | TransportError):
+    if isinstance(error, TransportError):
         return _by_transport(error)
     if isinstance(error, NoSupportingHandlers):
         return DownloadError(
@@ -182,29 +205,76 @@ def _by_type(error: BaseException) -> DownloadError | None:  # noqa: C901, PLR09
     return None
 
 
+def _by_tls(error: SSLError) -> DownloadError:
+    """Only a certificate and a version are the same the next time, not a broken connection."""
+    text = clean(str(error))
+    if isinstance(error, CertificateVerifyError) or _TLS_MISFIT.search(text):
+        return DownloadError(
+            ErrorCode.NETWORK, f"The site's certificate or encryption is not accepted ({text})."
+        )
+    return DownloadError(
+        ErrorCode.NETWORK, f"The encrypted connection broke off ({text}).", transient=True
+    )
+
+
 def _by_status(error: HTTPError) -> DownloadError:
-    if error.status in _STATUS:
-        code, text, transient = _STATUS[error.status]
+    return _of_status(error.status, _retry_after(error))
+
+
+def _of_status(status: int, retry_after: float | None = None) -> DownloadError:
+    if status in _STATUS:
+        code, text, transient = _STATUS[status]
     else:
         code = ErrorCode.UNAVAILABLE
-        text = f"The site answered with an error ({error.status})."
-        transient = error.status >= 500  # noqa: PLR2004 - the server's fault
-    return DownloadError(code, text, transient=transient, retry_after=_retry_after(error))
+        text = f"The site answered with an error ({status})."
+        transient = status >= 500 and status not in _NEVER  # noqa: PLR2004 - the server's fault
+    return DownloadError(code, text, transient=transient, retry_after=retry_after)
 
 
 def _retry_after(error: HTTPError) -> float | None:
-    value = str(error.response.headers.get("Retry-After") or "").strip()
-    return float(value) if value.isdigit() else None
+    """Return the seconds that a site wants to wait; it may give a date (RFC 9110, 10.2.3)."""
+    headers = error.response.headers
+    value = str(headers.get("Retry-After") or "").strip()
+    if re.fullmatch(r"\d{1,9}(?:\.\d*)?", value, re.ASCII):
+        return float(value)
+    until = _date(value)
+    if until is None:
+        return None
+    # By the site's own clock: a NAS may have another time.
+    now = _date(str(headers.get("Date") or "")) or time.time()
+    return max(until - now, 0.0)
+
+
+def _date(value: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(value)
+        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _by_errno(error: OSError) -> DownloadError | None:
-    return _timeout() if isinstance(error, TimeoutError) else volume_error(error)
+    if isinstance(error, TimeoutError):
+        return _timeout()
+    if isinstance(error, ConnectionError | socket.gaierror) or error.errno in _UNREACHABLE:
+        return _broken(error)
+    return volume_error(error)
 
 
-def _by_transport(error: BaseException) -> DownloadError:
+def _by_transport(error: TransportError) -> DownloadError:
+    if isinstance(error, SSLError):
+        return _by_tls(error)
+    if isinstance(error, ProxyError):
+        if re.search(r"\b407\b", str(error)):
+            return DownloadError(ErrorCode.NETWORK, _PROXY_LOGIN)
+        return DownloadError(ErrorCode.NETWORK, "The proxy can't be reached.", transient=True)
     text = str(error).lower()
     if "timed out" in text or "timeout" in text:
         return _timeout()
+    return _broken(error)
+
+
+def _broken(error: BaseException) -> DownloadError:
     return DownloadError(
         ErrorCode.NETWORK,
         f"The connection to the site failed ({clean(str(error))[:160]}).",
@@ -224,6 +294,8 @@ def _timeout() -> DownloadError:
 
 def _by_text(text: str, causes: list[BaseException]) -> DownloadError:
     lower = text.lower()
+    if match := _HTTP_ERROR.search(lower):
+        return _of_status(int(match[1]))
     for pattern, code, advice in _TEXTS:
         if re.search(pattern, lower):
             upcoming = code is ErrorCode.NOT_YET_LIVE and advice is not _NOT_LIVE
@@ -234,16 +306,26 @@ def _by_text(text: str, causes: list[BaseException]) -> DownloadError:
                 begins=upcoming,
                 retry_after=_begins_in(lower) if upcoming else None,
             )
+    return _by_end(text, lower, causes)
+
+
+def _by_end(text: str, lower: str, causes: list[BaseException]) -> DownloadError:
+    """Return the error of a text that says only where yt-dlp gave up."""
     if any(isinstance(cause, PostProcessingError) for cause in causes):
         return DownloadError(
             ErrorCode.POSTPROCESSING,
             f"ffmpeg could not process the file; it may be broken. ({text})"[:MAX_MESSAGE],
         )
-    if re.search(r"got error|empty|did not get any data|fragment|timed out|more expected", lower):
+    if _INTERRUPTED.search(lower):
         return DownloadError(
             ErrorCode.NETWORK,
             f"The download was interrupted. ({text})"[:MAX_MESSAGE],
             transient=True,
+        )
+    if "initialization fragment found after" in lower:
+        return DownloadError(
+            ErrorCode.UNSUPPORTED_URL,
+            "The stream changes its encoding on the way; that can't be put into one file.",
         )
     if re.search(r"unsupported url|no media|no video|is not a valid url|unusual", lower):
         return DownloadError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ from mediarip_mqtt.contract.media_options import MAX_PLACE
 from mediarip_mqtt.contract.models import Entry, FormatInfo, MediaInfo
 from mediarip_mqtt.contract.settings import SecuritySettings
 from mediarip_mqtt.contract.urls import check_picture
-from mediarip_mqtt.engine import playlist_entries
+from mediarip_mqtt.engine import page_items, playlist_entries
 from mediarip_mqtt.engine.error_classes import UPCOMING_LEAST, UPCOMING_POLL
 from mediarip_mqtt.engine.protocol import Listed, Task
 
@@ -55,13 +56,19 @@ def items_of(info: dict[str, Any], task: Task) -> list[dict[str, Any]]:
     return _dicts(info.get("entries"))[: task.playlist_limit]
 
 
-def listed(task: Task, info: dict[str, Any]) -> tuple[Listed, ...]:
-    """Return what a playlist says of each of its items; nothing for a medium."""
+def listed(task: Task, info: dict[str, Any], entries: Sequence[Entry]) -> tuple[Listed, ...]:
+    """Return what a playlist says of each of its ``entries``; nothing for a medium."""
     if not playlist_entries.is_list(info):
         return ()
     items = items_of(info, task)
     fields = playlist_entries.list_fields(info, items, _count(info, task) or len(items))
-    return tuple(playlist_entries.listed(item, fields, task.listed) for item in items)
+    identities = page_items.identities(items)
+    return tuple(
+        playlist_entries.listed(item, fields, task.listed).model_copy(
+            update={"identity": identity if entry.items else None}
+        )
+        for item, entry, identity in zip(items, entries, identities, strict=True)
+    )
 
 
 def _count(info: dict[str, Any], task: Task) -> int | None:

@@ -15,9 +15,12 @@ import time
 from typing import Any, Final
 
 from yt_dlp.downloader.common import FileDownloader
+from yt_dlp.downloader.hls import HlsFD
+from yt_dlp.downloader.http import HttpFD
 from yt_dlp.extractor.common import InfoExtractor
+from yt_dlp.utils import NO_DEFAULT, DownloadError
 
-from mediarip_mqtt.engine import child_programs, page_guard
+from mediarip_mqtt.engine import child_programs, hls_streams, page_guard, partial_files
 from mediarip_mqtt.engine.ffmpeg_proxy import GuardProxy
 from mediarip_mqtt.engine.work_control import attach, current
 
@@ -38,6 +41,7 @@ _kill = os.kill
 _open = FileDownloader.sanitize_open
 _slow_down = FileDownloader.slow_down
 _best_block_size = FileDownloader.best_block_size
+_report_retry = FileDownloader.report_retry
 _BLOCK_TIME: Final = 0.15  # seconds
 _LEAST_BLOCK: Final = 16 * 1024
 _read_page = InfoExtractor._webpage_read_content  # noqa: SLF001 - decodes all pages
@@ -63,6 +67,9 @@ def install() -> None:
         FileDownloader.sanitize_open = _watched_open
         FileDownloader.slow_down = _paced
         FileDownloader.best_block_size = staticmethod(_block_size)
+        FileDownloader.report_retry = _retried
+        HttpFD.real_download = partial_files.download
+        HlsFD.real_download = hls_streams.download
         InfoExtractor._webpage_read_content = _checked_page  # noqa: SLF001 - the same
 
 
@@ -197,6 +204,20 @@ def _paced(self: Any, start_time: float, now: float | None, byte_counter: int) -
     setattr(self, _COUNTED, byte_counter)
     new = byte_counter - before if byte_counter >= before else byte_counter
     control.pace.spend(new, control.sleep)
+
+
+def _retried(  # noqa: PLR0913, PLR0917 - yt-dlp's signature
+    self: Any,
+    error: Any,
+    count: int,
+    retries: int,
+    frag_index: Any = NO_DEFAULT,
+    fatal: bool = True,  # noqa: FBT001, FBT002 - the same
+) -> None:
+    # yt-dlp's last report is a text: whether to try again later, and when, is lost in it.
+    if current() is not None and fatal and count > retries and isinstance(error, Exception):
+        raise DownloadError(f"Got error: {error}", (type(error), error, error.__traceback__))
+    _report_retry(self, error, count, retries, frag_index, fatal)
 
 
 def _checked_page(self: Any, *arguments: Any, **named: Any) -> Any:

@@ -22,7 +22,8 @@ class Listed(Frozen):
     ``url`` and ``extractor`` are yt-dlp's own, where the job's URL doesn't lead to the item;
     ``numbered`` is whether they lead to its list, of which the job's `playlist_items` selects it.
     ``fields`` are the list's data for the item's name; ``details`` are the item's title, date and
-    so on, if they count more than those of its page.
+    so on, if they count more than those of its page. ``identity`` finds an item again that has only
+    a number (`engine.page_items`).
     """
 
     url: str | None = None
@@ -30,6 +31,7 @@ class Listed(Frozen):
     numbered: bool = False
     fields: Mapping[str, Any] = Field(default_factory=dict)
     details: Mapping[str, Any] = Field(default_factory=dict)
+    identity: str | None = None
 
 
 @dataclass(frozen=True)

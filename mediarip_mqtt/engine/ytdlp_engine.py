@@ -25,6 +25,8 @@ from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.contract.urls import check_link, check_url, host_of
 from mediarip_mqtt.engine import (
     page_info,
+    page_items,
+    partial_files,
     patches,
     playlist_entries,
     programs,
@@ -147,6 +149,8 @@ class YtdlpEngine:
                 # A playlist's item: its URL was not checked yet.
                 check_link(task.url, self._security)
             info = playlist_entries.read(session, task)
+            if task.listed.identity and task.options.playlist_items:
+                info = _followed(task, task.listed.identity, info, session)
             for _ in range(3):
                 entry = page_info.only_entry(info, task)
                 if entry is None:
@@ -166,13 +170,14 @@ class YtdlpEngine:
             if not playlist_entries.is_list(info):
                 info |= task.listed.fields
             handle = _Handle(session.sanitize_info(info))
+            page = page_info.media_info(task, info, self._security)
             return Extraction(
-                info=page_info.media_info(task, info, self._security),
+                info=page,
                 fields=template_fields.harmless(handle.info),
                 host=host_of(str(info.get("webpage_url") or task.url)),
                 handle=handle,
                 expires_at=time.monotonic() + HANDLE_AGE,
-                listed=page_info.listed(task, info),
+                listed=page_info.listed(task, info, page.entries),
             )
 
     def download(
@@ -184,14 +189,7 @@ class YtdlpEngine:
     ) -> Made:
         """Download; see `engine.protocol.Engine.download`."""
         prepare_temp(task.temp_dir)
-        try:
-            return self._download(task, extraction, control, report)
-        except DownloadError as error:
-            if "(416)" not in error.message:
-                raise
-            # A complete `.part` file makes the server answer 416 each time: start that file over.
-            empty(task.temp_dir)
-            return self._download(task, extraction, control, report)
+        return self._download(task, extraction, control, report)
 
     def fill_template(self, template: str, fields: Mapping[str, Any], extension: str) -> str:
         """Fill an output template in; see `engine.protocol.Engine.fill_template`."""
@@ -295,6 +293,21 @@ class YtdlpEngine:
             return self._extractors
 
 
+def _followed(task: Task, item: str, info: Any, session: YtdlpSession) -> dict[str, Any]:
+    """Return the item of a page that was listed under the task's number, where it is now."""
+
+    def entries(page: Any) -> list[dict[str, Any]]:
+        is_list = page and page.get("_type") in {"playlist", "multi_video"}
+        return page_info.items_of(page, task) if is_list else [page] if page else []
+
+    def whole_page() -> list[dict[str, Any]]:
+        session.params["playlist_items"] = None
+        return entries(playlist_entries.read(session, task))
+
+    number = int(str(task.options.playlist_items))
+    return page_items.follow(item, number, next(iter(entries(info)), None), whole_page)
+
+
 def _cache_folder() -> Path | None:
     """Return yt-dlp's cache folder: on this machine, not on the volume."""
     try:
@@ -307,14 +320,15 @@ def prepare_temp(folder: Path) -> None:
     """Remove from a job's folder what a download can't safely resume.
 
     After a kill yt-dlp's native HLS downloader resumes wrongly, without an error, so everything is
-    removed if there are fragments. A ``.part`` file alone is resumed by a Range request.
+    removed if there are fragments. Else the files remain of which it is known what they are a part
+    of; yt-dlp would take any other for what the page offers now: merged files, subtitles, pictures.
     """
     entries = list(folder.iterdir())
     if any(entry.suffix == ".ytdl" or "-Frag" in entry.name for entry in entries):
         empty(folder)
         return
     for entry in entries:
-        if ".temp." in entry.name:  # an unfinished merge or conversion
+        if entry.is_file() and not partial_files.may_go_on(entry):
             entry.unlink()
 
 

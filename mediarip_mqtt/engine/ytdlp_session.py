@@ -21,7 +21,7 @@ from yt_dlp.utils import DownloadCancelled, PostProcessingError, determine_proto
 from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
 from mediarip_mqtt.contract.settings import SecuritySettings
 from mediarip_mqtt.contract.urls import check_link
-from mediarip_mqtt.engine import direct_files, playlist_entries
+from mediarip_mqtt.engine import direct_files, partial_files, playlist_entries
 from mediarip_mqtt.engine.progress_meter import SUBTITLES
 from mediarip_mqtt.engine.work_control import BlockedAddressError, current
 
@@ -144,7 +144,9 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         url = str(request.full_url if hasattr(request, "full_url") else request.url)
         if _scheme(url) in {"http", "https", "ws", "wss"}:
             _check(url, self._security)
-        response = _bounded(super().urlopen(request))
+        response = partial_files.send(
+            request, lambda sent: _bounded(super(YtdlpSession, self).urlopen(sent))
+        )
         if hasattr(response, "answer"):
             self.answers[response.url] = response.answer = direct_files.Answer(response.headers)
             while len(self.answers) > ANSWER_LIMIT:
@@ -226,7 +228,12 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         for part in (info, *(info.get("requested_formats") or ())):
             if not _is_web(part):
                 raise _no_web(part)
-        return super().dl(name, info, *arguments, **named)
+        if named.get("subtitle") or named.get("test") or info.get("is_live"):
+            return super().dl(name, info, *arguments, **named)
+        partial_files.reopen(Path(name), info)
+        result = super().dl(name, info, *arguments, **named)
+        partial_files.note(Path(name), info)
+        return result
 
     def process_ie_result(
         self,

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import re
 import subprocess
 import threading
+import time
 from collections.abc import Callable
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
 import pytest
-from yt_dlp.networking.exceptions import TransportError
+from yt_dlp.networking.common import Response
+from yt_dlp.networking.exceptions import (
+    CertificateVerifyError,
+    HTTPError,
+    ProxyError,
+    SSLError,
+    TransportError,
+)
 from yt_dlp.utils import DownloadError as YtdlpError
 from yt_dlp.utils import ExtractorError, GeoRestrictedError, PostProcessingError, UnsupportedError
 
@@ -72,10 +82,23 @@ def wrapped(cause: BaseException) -> YtdlpError:
         (ExtractorError("No supported JavaScript runtime"), "js_runtime_missing", False),
         (TransportError("Connection refused"), "network", True),
         (TransportError("The read operation timed out"), "timeout", True),
+        (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), "network", True),
+        (OSError(errno.EHOSTUNREACH, "No route to host"), "network", True),
         (OSError(errno.ENOSPC, "No space left on device"), "disk_full", False),
         (OSError(errno.EROFS, "Read-only file system"), "storage_unavailable", True),
         (PostProcessingError("Conversion failed!"), "postprocessing", False),
         (YtdlpError("ERROR: Got error: 5 bytes read, 7 more expected"), "network", True),
+        (YtdlpError("ERROR: Got error: HTTP Error 404: Not Found"), "not_found", False),
+        (YtdlpError("ERROR: Got error: HTTP Error 503: Unavailable"), "unavailable", True),
+        (YtdlpError("ERROR: Initialization fragment found after media"), "unsupported_url", False),
+        (YtdlpError("ERROR: fragment 7 not found, unable to continue"), "network", True),
+        (ExtractorError("The playlist is empty", expected=True), "unavailable", False),
+        (ExtractorError("No fragment of hdrmovie 1429 was found"), "unavailable", False),
+        (CertificateVerifyError("certificate verify failed"), "network", False),
+        (SSLError("[SSL: WRONG_VERSION_NUMBER] wrong version number"), "network", False),
+        (SSLError("[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred"), "network", True),
+        (ProxyError("Tunnel connection failed: 407 Authentication Required"), "network", False),
+        (ProxyError("Tunnel connection failed: 503 Service Unavailable"), "network", True),
         (KeyError("z"), "internal", False),
     ],
 )
@@ -89,6 +112,32 @@ def test_an_error_becomes_a_code_and_a_sentence(
         assert (found.code, found.transient) == (code, transient), found.message
         assert 10 < len(found.message) <= 500
         assert "s3cret" not in found.message
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7),
+        ({"Retry-After": " 7.5 "}, 7.5),
+        # By the site's clock: the machine's may be wrong.
+        (
+            {
+                "Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT",
+                "Date": "Fri, 31 Dec 1999 23:59:29 GMT",
+            },
+            30,
+        ),
+        ({"Retry-After": "Friday, 31-Dec-99 23:59:59 GMT"}, 0),
+        ({"Retry-After": formatdate(time.time() + 9e5, usegmt=True)}, 9e5),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-5"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(headers: dict[str, str], seconds: float | None) -> None:
+    response = Response(io.BytesIO(), "https://a.example/", headers, status=503)
+    waited = classify(HTTPError(response)).retry_after
+    assert waited == (seconds if seconds is None else pytest.approx(seconds, rel=0.001))
 
 
 def test_a_message_holds_no_colours_no_secrets_and_no_advice_to_report_to_yt_dlp() -> None:
@@ -165,9 +214,13 @@ def test_a_complete_or_too_long_partial_file_does_not_end_in_a_loop(
 
 
 def test_only_what_can_go_on_is_kept_of_an_unclean_end(tmp_path: Path) -> None:
-    (tmp_path / "media.mp4.part").write_bytes(b"x")
+    for name in ("media.mp4.part", "media.f1.mp4", "media.f1.mp4.origin.json"):
+        (tmp_path / name).write_bytes(b"x")
+    known = set(tmp_path.iterdir())
+    for name in ("media.mkv", "media.temp.mp4", "media.en.vtt", "media.jpg"):
+        (tmp_path / name).write_bytes(b"x")
     prepare_temp(tmp_path)
-    assert (tmp_path / "media.mp4.part").exists()
+    assert set(tmp_path.iterdir()) == known
     (tmp_path / "media.mp4.ytdl").write_bytes(b"x")
     prepare_temp(tmp_path)
     assert not list(tmp_path.iterdir())
