@@ -173,7 +173,10 @@ class ProgressTracker:
         )
 
     async def end_stalled(self) -> None:
-        """End attempts that make no progress: no bytes, no new phase, no growing file."""
+        """End attempts that make no progress: no bytes, no new phase, no growing file.
+
+        A live stream that does not grow has ended: its recording is finished and kept.
+        """
         limit = self._stall_timeout
         while limit and not self._ending.is_set():
             await asyncio.sleep(min(limit / 4, WATCH_INTERVAL))
@@ -191,6 +194,12 @@ class ProgressTracker:
                     continue  # the volume does not answer; the site is not to blame
                 if size != slot.temp_size:
                     slot.temp_size, slot.moved_at = size, time.monotonic()
+                elif idle >= limit and slot.control.live and not slot.finishing:
+                    logger.info(
+                        "job %s: its stream has ended: no data for %.0f s", slot.job.id, idle
+                    )
+                    slot.finishing, slot.moved_at = True, time.monotonic()
+                    slot.control.finish("stalled")
                 elif idle >= limit:
                     logger.warning("job %s: no progress for %.0f s", slot.job.id, idle)
                     slot.stalled = True
