@@ -194,16 +194,20 @@ class ProgressTracker:
                     continue  # the volume does not answer; the site is not to blame
                 if size != slot.temp_size:
                     slot.temp_size, slot.moved_at = size, time.monotonic()
-                elif idle >= limit and slot.control.live and not slot.finishing:
-                    logger.info(
-                        "job %s: its stream has ended: no data for %.0f s", slot.job.id, idle
-                    )
-                    slot.finishing, slot.moved_at = True, time.monotonic()
-                    slot.control.finish("stalled")
                 elif idle >= limit:
-                    logger.warning("job %s: no progress for %.0f s", slot.job.id, idle)
-                    slot.stalled = True
-                    slot.stop()
+                    _end_stalled(slot, idle)
+
+
+def _end_stalled(slot: Slot, idle: float) -> None:
+    """Stop an attempt; a stream that doesn't grow has ended, and its recording is finished."""
+    if slot.control.live and not slot.finishing:
+        logger.info("job %s: nothing of its stream for %.0f s: it has ended", slot.job.id, idle)
+        slot.finishing, slot.moved_at = True, time.monotonic()
+        slot.control.finish("stalled")
+        return
+    logger.warning("job %s: no progress for %.0f s", slot.job.id, idle)
+    slot.stalled = True
+    slot.stop()
 
 
 def _save(tx: Tx, rows: list[Progress]) -> set[str]:

@@ -427,9 +427,8 @@ class Runner:
             )
         if job is not None:
             logger.info("job %s: %s: %s", job.id, job.status, job.error_message)
-        if job is not None and job.error_code is ErrorCode.DISK_FULL:
-            # The next job may fill the volume before the space is measured again.
-            await threads.start(self._store.reserve.renew, "reserve")
+        # The next job may fill the volume before the space is measured again.
+        await threads.start(self._store.reserve.renew, "reserve")
 
     async def _fills_the_volume(self, job_id: str) -> bool:
         """Whether a job has files on the full volume, so that it is a reason for that."""
