@@ -63,10 +63,11 @@ def test_a_stream_that_no_longer_grows_has_ended_and_its_recording_is_whole(
 ) -> None:
     live.until = 3
     work = begin(live.url("live.m3u8"), security)
-    wait_for(lambda: live.age > 5 and work.control.live, 20, "the recording")
+    wait_for(recorded(tmp_path, 10_000), 20, "the recording")
+    wait_for(lambda: live.age > 6, 20, "the stall")
     work.control.finish("stalled")
     files = made(work)
-    assert seconds(files.files[0].path) > 2.5
+    assert seconds(files.files[0].path) > 2
     assert "without saying" in str(files.warning)
 
 
@@ -82,7 +83,7 @@ def test_a_list_that_is_not_served_for_seconds_is_asked_again(
     wait_for(lambda: live.age > since + 6, 10)
     live.until, live.ended = live.age, True
     files = made(work)
-    assert seconds(files.files[0].path) > live.until + 2
+    assert seconds(files.files[0].path) > live.until - since + 2
     assert len(files.files) == 1
     assert files.warning is None
 

@@ -111,7 +111,10 @@ def test_a_full_folder_for_unfinished_downloads_is_full_although_the_volume_is_n
     mount("-t", "tmpfs", "-o", f"size={size + 2**20}", "tmpfs", str(mount_point))
     folder = tmp_path / "elsewhere"
     folder.mkdir()
-    settings = {"STORAGE__TEMP_DIR": str(mount_point), "STORAGE__ROOT": str(folder / "volume")}
+    settings: dict[str, Any] = {
+        "STORAGE__TEMP_DIR": str(mount_point),
+        "STORAGE__ROOT": str(folder / "volume"),
+    }
     with running(tmp_path, mosquitto, **settings):
         job_id = client.download(media.url(f"/{film}"), embed=["metadata"])
         job = client.wait_status(job_id, "failed", "completed", timeout=40)

@@ -19,7 +19,10 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def service(tmp_path: Path, mosquitto: Mosquitto, client: Client) -> Iterator[Service]:
-    settings = {"DOWNLOADS__STALL_TIMEOUT": "4", "DOWNLOADS__MAX_ATTEMPTS": "2"}
+    settings: dict[str, Any] = {
+        "DOWNLOADS__STALL_TIMEOUT": "4",
+        "DOWNLOADS__MAX_ATTEMPTS": "2",
+    }
     service = Service(tmp_path, mosquitto.port, **settings).start()
     yield service
     service.stop()
