@@ -252,10 +252,12 @@ class _Handler(BaseHTTPRequestHandler):
         data = response.read1(_CHUNK) if self.command != "HEAD" else b""
         size = response.headers.get("Content-Length")
         if _is_playlist(data):
-            data += response.read(_PLAYLIST_LIMIT)
+            rest = response.read(_PLAYLIST_LIMIT)
+            data += rest
             self.server.lists.read(self.path, data)
             data = self.server.plain_text(data, secure=secure)
-            size = None
+            # ffmpeg reads no DASH manifest without a length.
+            size = str(len(data)) if len(rest) < _PLAYLIST_LIMIT else None
         self.send_response_only(response.status)
         for key, value in response.headers.items():
             if key.lower() not in _HOP_BACK:

@@ -88,7 +88,7 @@ def salvage(session: Any, recorded: RecordedParts, temp_dir: Path) -> Made | Non
         if warning:
             warnings.append(warning)
         if path.is_file() and path.stat().st_size:
-            files.append(_playable(session, path))
+            files.append(playable(session, path))
     if not files:
         return None
     first, *others = sorted(files, key=lambda path: path.stat().st_size, reverse=True)
@@ -98,7 +98,7 @@ def salvage(session: Any, recorded: RecordedParts, temp_dir: Path) -> Made | Non
     return beside(Made(files=media, warning=" ".join(warnings) or None), recorded)
 
 
-def _playable(session: Any, path: Path) -> Path:
+def playable(session: Any, path: Path) -> Path:
     """Put MPEG-TS into the container that its name says; else correct the name."""
     if not recorded_parts.is_transport_stream(path):
         return path

@@ -16,9 +16,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from yt_dlp.downloader.common import FileDownloader
+from yt_dlp.downloader.external import FFmpegFD
 from yt_dlp.extractor.common import InfoExtractor
 
-from mediarip_mqtt.engine import child_programs, page_guard
+from mediarip_mqtt.engine import child_programs, page_guard, programs
 from mediarip_mqtt.engine.ffmpeg_proxy import GuardProxy
 from mediarip_mqtt.engine.work_control import attach, current
 
@@ -62,6 +63,7 @@ def install() -> None:
         threading.Thread.start = _inheriting_start  # type: ignore[method-assign]
         time.sleep = _stoppable_sleep  # type: ignore[assignment]
         os.kill = _harmless_kill
+        FFmpegFD.available = staticmethod(_has_ffmpeg)
         FileDownloader.sanitize_open = _watched_open
         FileDownloader.slow_down = _paced
         FileDownloader.best_block_size = staticmethod(_block_size)
@@ -215,6 +217,12 @@ def _checked_page(self: Any, *arguments: Any, **named: Any) -> Any:
     if page and current() is not None:
         page_guard.check(page)
     return page
+
+
+def _has_ffmpeg(_path: str | None = None) -> bool:
+    # yt-dlp looks on the PATH only, and by a program that work may not start. Without ffmpeg it
+    # records a live stream's video and, when that has ended, its audio.
+    return programs.ffmpeg() is not None
 
 
 def _harmless_kill(pid: int, number: int) -> None:

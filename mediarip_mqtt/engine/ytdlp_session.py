@@ -21,7 +21,7 @@ from yt_dlp.utils import DownloadCancelled, PostProcessingError, determine_proto
 from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
 from mediarip_mqtt.contract.settings import SecuritySettings
 from mediarip_mqtt.contract.urls import check_link
-from mediarip_mqtt.engine.kept_recording import is_cramped, with_true_suffix
+from mediarip_mqtt.engine.kept_recording import is_cramped, playable, with_true_suffix
 from mediarip_mqtt.engine.live_recording import LiveRecording, live_options
 from mediarip_mqtt.engine.progress_meter import SUBTITLES
 from mediarip_mqtt.engine.work_control import BlockedAddressError, current
@@ -211,6 +211,9 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
             path = with_true_suffix(path)
             filename, info["ext"] = str(path), path.suffix[1:]
             self.warnings.append("The recording was not converted: the volume has no space for it.")
+        elif info.get("is_live") and info.get("requested_formats") and path.is_file():
+            path = playable(self, path)  # yt-dlp leaves MPEG-TS in a file named .mp4
+            filename, info["ext"] = str(path), path.suffix[1:]
         info = super().post_process(filename, info, *arguments, **named)
         self.made = dict(info)  # a copy: yt-dlp removes keys from its own
         return info

@@ -107,6 +107,21 @@ def test_a_stream_that_comes_back_after_an_interruption_is_joined_and_the_gap_is
     assert "are missing" in str(files.warning)
 
 
+def test_picture_and_sound_of_a_stream_are_recorded_at_the_same_time(
+    begin: Begin, live: LiveServer, tmp_path: Path
+) -> None:
+    work = begin(live.url("master.m3u8"))
+    wait_for(recorded(tmp_path, 60_000), 20, "the recording")
+    live.until, live.ended = live.age, True
+    path = made(work).files[0].path
+    command = ["ffprobe", "-v", "error", "-show_entries", "stream=codec_type,duration:format"]
+    done = subprocess.run([*command, "-of", "json", path], capture_output=True, check=True)
+    found = json.loads(done.stdout)
+    assert {stream["codec_type"] for stream in found["streams"]} == {"audio", "video"}
+    assert all(float(stream["duration"]) > 2 for stream in found["streams"])
+    assert "mp4" in found["format"]["format_name"]
+
+
 @pytest.mark.parametrize("name", ["live.m3u8", "radio.mp3"])
 def test_a_recording_that_was_stopped_is_joined_to_the_next_one(
     name: str, begin: Begin, live: LiveServer, tmp_path: Path

@@ -1,4 +1,7 @@
-"""A server of live streams that a test steers: HLS at ``/live.m3u8``, radio at ``/radio.mp3``."""
+"""A server of live streams that a test steers.
+
+HLS at ``/live.m3u8``, with separate sound at ``/master.m3u8``, radio at ``/radio.mp3``.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,13 @@ from filelock import FileLock
 LENGTH = 60  # seconds of the stream
 RADIO_RATE = 8000  # bytes per second
 WINDOW = 5  # segments in the list
+HLS = "application/vnd.apple.mpegurl"
+LISTS = {"live.m3u8": "s", "sound.m3u8": "a", "picture.m3u8": "v"}
+MASTER = b"""#EXTM3U
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="en",DEFAULT=YES,URI="sound.m3u8"
+#EXT-X-STREAM-INF:BANDWIDTH=90000,RESOLUTION=160x120,CODECS="avc1.42c00a,mp4a.40.2",AUDIO="a"
+picture.m3u8
+"""
 
 
 def make(folder: Path) -> Path:
@@ -33,6 +43,9 @@ def _make(folder: Path) -> None:
     codecs = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-c:a", "aac"]
     hls = ["-hls_time", "1", "-hls_list_size", "0", "-hls_segment_filename"]
     _ffmpeg(folder, *video, *audio, *codecs, *hls, "s%03d.ts", "all.m3u8")
+    for name, left_out in (("v", "-an"), ("a", "-vn")):
+        only = ["-i", "all.m3u8", left_out, "-c", "copy", *hls]
+        _ffmpeg(folder, *only, f"{name}%03d.ts", f"{name}.m3u8")
     noise = ["-f", "lavfi", "-i", f"anoisesrc=duration={LENGTH}"]
     _ffmpeg(folder, *noise, "-c:a", "libmp3lame", "-b:a", "64k", "radio.mp3")
     _ffmpeg(folder, "-i", "s000.ts", "-an", "-c:v", "mpeg2video", "odd.ts")
@@ -74,13 +87,13 @@ class LiveServer:
     def age(self) -> float:
         return time.monotonic() - self.began
 
-    def playlist(self) -> bytes:
+    def playlist(self, kind: str = "s") -> bytes:
         newest = int(min(self.age, self.until)) + WINDOW
         first = newest - WINDOW
         lines = ["#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-TARGETDURATION:1"]
         lines.append(f"#EXT-X-MEDIA-SEQUENCE:{first}")
         for number in range(first, newest):
-            lines += ["#EXTINF:1.0,", f"s{number:03d}.ts"]
+            lines += ["#EXTINF:1.0,", f"{kind}{number:03d}.ts"]
         return "\n".join([*lines, *(["#EXT-X-ENDLIST"] if self.ended else []), ""]).encode()
 
 
@@ -102,9 +115,11 @@ class _Handler(BaseHTTPRequestHandler):
         owner, name = self.server.owner, self.path.lstrip("/").partition("?")[0]
         owner.requests.append(name)
         with suppress(OSError):
-            if name == "live.m3u8":
-                kind = "application/vnd.apple.mpegurl"
-                self._send(owner.status, kind, owner.playlist() if owner.status == 200 else b"")
+            if name == "master.m3u8":
+                self._send(200, HLS, MASTER)
+            elif name in LISTS:
+                body = owner.playlist(LISTS[name]) if owner.status == 200 else b""
+                self._send(owner.status, HLS, body)
             elif name == "radio.mp3":
                 self._radio(owner)
             elif (owner.folder / name).is_file():
