@@ -16,6 +16,8 @@ from hypothesis import settings
 from mediarip_mqtt.store import Store
 from tests.support.broker import Client, Mosquitto
 from tests.support.cli import Cli
+from tests.support.live import LiveServer
+from tests.support.live import make as make_live
 from tests.support.media import make
 from tests.support.server import MediaServer
 from tests.support.service import Service
@@ -58,6 +60,19 @@ def media_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Pa
 @pytest.fixture
 def media(media_folder: Path) -> Iterator[MediaServer]:
     server = MediaServer(media_folder).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def live_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    base = tmp_path_factory.getbasetemp()
+    return make_live((base if worker_id == "master" else base.parent) / "live")
+
+
+@pytest.fixture
+def live(live_folder: Path) -> Iterator[LiveServer]:
+    server = LiveServer(live_folder)
     yield server
     server.stop()
 

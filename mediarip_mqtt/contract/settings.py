@@ -137,7 +137,9 @@ class StorageSettings(Section):
     )
     backup_keep: int = Field(7, ge=1, le=365, description="Number of backups to keep.")
     min_free: ByteSize = Field(
-        512 * 2**20, description="Minimum free bytes; below it, the queue pauses; 0: off."
+        512 * 2**20,
+        description="Minimum free bytes; below it, the queue pauses and live recordings end, and "
+        "are kept; 0: off.",
     )
     temp_dir: Path | None = Field(
         None, description="Folder for unfinished downloads; default: `.mediarip/tmp` on the volume."
@@ -184,7 +186,8 @@ class DownloadSettings(Section):
         300.0,
         ge=0,
         le=86400,
-        description="Seconds without progress after which an attempt is aborted; 0: never.",
+        description="Seconds without progress after which an attempt is aborted, and a live "
+        "recording is complete; 0: never.",
     )
     rate_limit: ByteSize = runtime(0, "Bytes per second for one download; 0: unlimited.")
     output_template: str = Field(

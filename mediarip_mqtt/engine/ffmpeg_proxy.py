@@ -8,6 +8,9 @@ ffmpeg may only use plain HTTP; TLS is done here. For a CONNECT tunnel it would 
 ``httpproxy``, and a playlist with ``httpproxy://192.168.1.1:80/`` would make it connect there
 directly. So ``https`` is replaced by ``http`` in ffmpeg's first URL, in redirects and in playlists,
 and the proxy connects to the origins of replaced URLs with TLS.
+
+ffmpeg ends a recording at the first list that it can't get, so a request is sent again while a
+server fails for seconds; and the proxy notes what became of the lists, which ffmpeg doesn't tell.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import http.client
 import re
 import ssl
 import threading
+import time
 import weakref
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
@@ -25,11 +29,16 @@ from urllib.parse import SplitResult, urlsplit
 
 import certifi
 
+from mediarip_mqtt.engine.live_lists import Lists
 from mediarip_mqtt.engine.work_control import BlockedAddressError, WorkControl, attach
 
 CONNECT_TIME: Final = 15.0  # seconds
 SILENCE: Final = 60.0  # seconds without a byte after which a connection is closed
 END_TIME: Final = 1.0  # seconds that each thread has to end
+PATIENCE: Final = 20.0  # seconds for which a failed request is sent again; ffmpeg waits for 60
+PAUSE: Final = 1.0  # seconds between two of these requests
+_SERVER_FAULT: Final = 500
+_CLIENT_FAULT: Final = 400
 _TLS_PORT: Final = 443
 _CHUNK: Final = 64 * 1024
 _PLAYLIST_LIMIT: Final = 8 * 2**20
@@ -61,6 +70,12 @@ class GuardProxy:
         control.add_closer(self.close)
 
     @classmethod
+    def known(cls, control: WorkControl) -> GuardProxy | None:
+        """Return the proxy of a piece of work if ffmpeg has used one."""
+        with cls._lock:
+            return cls._all.get(control)
+
+    @classmethod
     def of(cls, control: WorkControl) -> GuardProxy:
         """Return the proxy of a piece of work; start it on first use."""
         with cls._lock:
@@ -73,6 +88,11 @@ class GuardProxy:
     def url(self) -> str:
         """The proxy's URL for ffmpeg."""
         return f"http://127.0.0.1:{self._server.port}"
+
+    @property
+    def lists(self) -> Lists:
+        """What became of the lists that ffmpeg read."""
+        return self._server.lists
 
     def plain(self, url: str) -> str:
         """Return the URL without TLS that ffmpeg requests instead."""
@@ -97,6 +117,7 @@ class _Server(ThreadingMixIn, TCPServer):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+        self.lists = Lists()
         self._secure: set[tuple[str, int]] = set()
         self._context: ssl.SSLContext | None = None
 
@@ -169,15 +190,43 @@ class _Handler(BaseHTTPRequestHandler):
         except ValueError:
             self.send_error(400)
             return
-        with contextlib.closing(connection):
-            try:
-                self._forward_request(connection, parts, secure=secure)
-                response = connection.getresponse()
-            except (OSError, ValueError, http.client.HTTPException) as error:
-                self.send_error(403 if isinstance(error, BlockedAddressError) else 502)
+        until = time.monotonic() + PATIENCE
+        while True:
+            with contextlib.closing(connection):
+                answer = self._answer(connection, parts, secure=secure)
+                if self._is_worth_another(answer) and time.monotonic() < until:
+                    time.sleep(PAUSE)  # ends with an error when the work is stopped
+                    connection, secure = self.server.connection(parts)
+                    continue
+                self._pass_on(answer, secure=secure)
                 return
-            with response, contextlib.suppress(OSError, ValueError, http.client.HTTPException):
-                self._forward_response(response, secure=secure)
+
+    def _answer(
+        self, connection: http.client.HTTPConnection, parts: SplitResult, *, secure: bool
+    ) -> http.client.HTTPResponse | Exception:
+        try:
+            self._forward_request(connection, parts, secure=secure)
+            return connection.getresponse()
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            return error
+
+    def _is_worth_another(self, answer: http.client.HTTPResponse | Exception) -> bool:
+        """Whether a request failed that may succeed in seconds."""
+        if isinstance(answer, Exception):
+            refused = isinstance(answer, BlockedAddressError | ssl.SSLError | ValueError)
+            return not refused and self.server.lists.any
+        # A list that was there may be gone while its stream is published again.
+        least = _CLIENT_FAULT if self.server.lists.knows(self.path) else _SERVER_FAULT
+        return answer.status >= least
+
+    def _pass_on(self, answer: http.client.HTTPResponse | Exception, *, secure: bool) -> None:
+        if isinstance(answer, Exception) or answer.status >= _CLIENT_FAULT:
+            self.server.lists.failed(self.path)
+        if isinstance(answer, Exception):
+            self.send_error(403 if isinstance(answer, BlockedAddressError) else 502)
+            return
+        with answer, contextlib.suppress(OSError, ValueError, http.client.HTTPException):
+            self._forward_response(answer, secure=secure)
 
     do_HEAD = do_GET  # noqa: N815 - http.server's name
     do_POST = do_GET  # noqa: N815 - the same; ffmpeg's POST requests have no body
@@ -203,9 +252,12 @@ class _Handler(BaseHTTPRequestHandler):
         data = response.read1(_CHUNK) if self.command != "HEAD" else b""
         size = response.headers.get("Content-Length")
         if _is_playlist(data):
-            data += response.read(_PLAYLIST_LIMIT)
+            rest = response.read(_PLAYLIST_LIMIT)
+            data += rest
+            self.server.lists.read(self.path, data)
             data = self.server.plain_text(data, secure=secure)
-            size = None
+            # ffmpeg reads no DASH manifest without a length.
+            size = str(len(data)) if len(rest) < _PLAYLIST_LIMIT else None
         self.send_response_only(response.status)
         for key, value in response.headers.items():
             if key.lower() not in _HOP_BACK:

@@ -12,18 +12,21 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 from yt_dlp.downloader.common import FileDownloader
+from yt_dlp.downloader.external import FFmpegFD
 from yt_dlp.downloader.hls import HlsFD
 from yt_dlp.downloader.http import HttpFD
 from yt_dlp.extractor.common import InfoExtractor
 from yt_dlp.utils import NO_DEFAULT, DownloadError
 
-from mediarip_mqtt.engine import child_programs, hls_streams, page_guard, partial_files
+from mediarip_mqtt.engine import child_programs, hls_streams, page_guard, partial_files, programs
 from mediarip_mqtt.engine.ffmpeg_proxy import GuardProxy
 from mediarip_mqtt.engine.work_control import attach, current
 
+_PROXIES: Final = frozenset(("http_proxy", "https_proxy", "all_proxy"))
 _lock: Final = threading.Lock()
 _installed: Final[list[bool]] = []
 _WITH_ADDRESS: Final = 3  # sendmsg's arguments after its buffers
@@ -64,6 +67,7 @@ def install() -> None:
         threading.Thread.start = _inheriting_start  # type: ignore[method-assign]
         time.sleep = _stoppable_sleep  # type: ignore[assignment]
         os.kill = _harmless_kill
+        FFmpegFD.available = staticmethod(_has_ffmpeg)
         FileDownloader.sanitize_open = _watched_open
         FileDownloader.slow_down = _paced
         FileDownloader.best_block_size = staticmethod(_block_size)
@@ -143,7 +147,9 @@ def _watched_popen_init(
         _popen_init(self, arguments, *rest, **named)
         return
     control.check()
-    proxied = (lambda url: GuardProxy.of(control).plain(url)) if control.guards else None
+    # Behind the proxy also for its patience: it asks again where a server fails for seconds.
+    through_proxy = control.guards or not _has_proxy(named.get("env") or os.environ)
+    proxied = (lambda url: GuardProxy.of(control).plain(url)) if through_proxy else None
     arguments = child_programs.checked(arguments, named, control.folder, proxied)
     named["env"] = child_programs.environment(named.get("env"))
     network = child_programs.opens_network(arguments)
@@ -159,11 +165,16 @@ def _watched_popen_init(
     control.add_child(self)
 
 
+def _has_proxy(environment: Mapping[str, str]) -> bool:
+    """Whether the environment sends requests through a proxy of its own."""
+    return any(value for key, value in environment.items() if key.lower() in _PROXIES)
+
+
 def _behind_proxy(environment: dict[str, str], url: str) -> dict[str, str]:
     kept = {
         key: value
         for key, value in environment.items()
-        if key.lower() not in {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
+        if key.lower() not in {*_PROXIES, "no_proxy"}
     }
     return {**kept, "http_proxy": url, "https_proxy": url}
 
@@ -186,8 +197,10 @@ def _stoppable_sleep(seconds: float) -> None:
 def _watched_open(self: Any, filename: str, open_mode: str) -> Any:
     # A stopped download leaves fragment files open until they are garbage collected; on NFS the
     # folder can't be removed meanwhile.
-    opened = _open(self, filename, open_mode)
     control = current()
+    if control is not None and control.keep_part and open_mode.startswith("w"):
+        control.keep_part(filename)
+    opened = _open(self, filename, open_mode)
     if control is not None and opened:
         control.add_file(opened[0])
     return opened
@@ -225,6 +238,12 @@ def _checked_page(self: Any, *arguments: Any, **named: Any) -> Any:
     if page and current() is not None:
         page_guard.check(page)
     return page
+
+
+def _has_ffmpeg(_path: str | None = None) -> bool:
+    # yt-dlp looks on the PATH only, and by a program that work may not start. Without ffmpeg it
+    # records a live stream's video and, when that has ended, its audio.
+    return programs.ffmpeg() is not None
 
 
 def _harmless_kill(pid: int, number: int) -> None:

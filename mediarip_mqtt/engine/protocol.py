@@ -103,7 +103,18 @@ class MadeChapter(Frozen):
     title: str
 
 
-MadeFile = Annotated[MadeMedium | MadeSubtitles | MadeChapter, Field(discriminator="kind")]
+class MadePart(Frozen):
+    """A part of a recording that could not be joined to the medium; ``number`` counts from 2."""
+
+    kind: Literal["part"] = "part"
+    path: str
+    size: int
+    number: int
+
+
+MadeFile = Annotated[
+    MadeMedium | MadeSubtitles | MadeChapter | MadePart, Field(discriminator="kind")
+]
 
 
 class Made(Frozen):
@@ -114,6 +125,15 @@ class Made(Frozen):
 
     files: tuple[MadeFile, ...]
     warning: str | None = None
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What an ended job has recorded of a live stream, and the page's data as in `Extraction`."""
+
+    made: Made
+    fields: Mapping[str, Any]
+    host: str | None
 
 
 @dataclass(frozen=True)
@@ -139,8 +159,15 @@ class Control(Protocol):
     def touched(self) -> float:
         """When the work last showed activity, by `time.monotonic`."""
 
+    @property
+    def live(self) -> bool:
+        """Whether the work records a live stream now, so that `finish` keeps it."""
+
     def limit(self, rate: int) -> None:
         """Set the rate limit in bytes per second, effective at once; 0 means no limit."""
+
+    def finish(self, why: str) -> None:
+        """End a recording, and let the work go on with what it has; don't wait."""
 
     def stop(self) -> None:
         """Set the flag, shut the work's sockets down and kill its child processes; don't wait."""
@@ -175,6 +202,12 @@ class Engine(Protocol):
         """Download into ``task.temp_dir``.
 
         ``report`` is called often, from this thread and threads it starts: it must be cheap.
+        """
+
+    def recorded(self, task: Task, control: Control) -> Recorded | None:
+        """Return what earlier attempts have recorded of a live stream; None if there is nothing.
+
+        It is for a job that fails for good: the parts are joined, or kept beside one another.
         """
 
     def fill_template(self, template: str, fields: Mapping[str, Any], extension: str) -> str:

@@ -40,6 +40,10 @@ class WorkStoppedError(DownloadCancelled):  # type: ignore[misc] # yt-dlp has no
     """Raised in work that was stopped; yt-dlp doesn't catch `DownloadCancelled`."""
 
 
+class RecordingEndedError(DownloadCancelled):  # type: ignore[misc] # yt-dlp has no types
+    """Raised in a recording that `WorkControl.finish` ended; what it has is kept."""
+
+
 class BlockedAddressError(OSError):
     """Work tried to connect to an address that is not allowed."""
 
@@ -56,6 +60,7 @@ class WorkControl:
         self.folder: Path | None = None  # the job's own; ffmpeg may open files in it only
         self._security = security
         self._flag = threading.Event()
+        self._wake = threading.Event()  # ends sleeps: after `stop`, and while `finish` takes effect
         self._lock = threading.Lock()
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._children: set[subprocess.Popen[bytes]] = set()
@@ -72,6 +77,13 @@ class WorkControl:
         self.proxied = False  # all requests use the administrator's proxy
         self.blocked: str | None = None  # why a connection was refused
         self.touched = time.monotonic()
+        self.recording = False  # records something that may have no end: `finish` has an effect
+        self.live = False  # the recording is surely a live stream
+        self.finishing: str | None = None  # why `finish` was called
+        self.no_space = False  # ffmpeg said that the volume is full
+        self.keep_part: Callable[[str], None] | None = (
+            None  # called before a file is cut to nothing
+        )
 
     @property
     def stopped(self) -> bool:
@@ -116,22 +128,51 @@ class WorkControl:
     def stop(self) -> None:
         """Set the flag, shut the sockets down and kill the children; don't wait."""
         self._flag.set()
+        self._wake.set()
+        self._end_waits(signal.SIGKILL)
+
+    def finish(self, why: str) -> None:
+        """End a recording, and keep it: the work goes on with what was recorded; don't wait.
+
+        It has no effect on other work. Repeat it until `recording` is False.
+        """
+        if not self.recording:
+            return
+        self.finishing = self.finishing or why
+        self._wake.set()
+        self._end_waits(signal.SIGINT)  # ffmpeg completes its file
+
+    def begin_recording(self, *, live: bool) -> None:
+        """Let `finish` end what follows."""
+        self.finishing = None
+        self.recording, self.live = True, live
+
+    def end_recording(self) -> None:
+        """Let the rest of the work go on, even after `finish`."""
+        self.recording = self.live = False
+        self._wake.clear()
+        if self._flag.is_set():
+            self._wake.set()
+
+    def _end_waits(self, number: signal.Signals) -> None:
         with self._lock:
             sockets, children = list(self._sockets), list(self._children)
             self._cut += sockets
         for tracked in sockets:
             _shut_down(tracked)
         for child in children:
-            _kill(child)
+            _kill(child, number)
 
     def check(self, *_: object) -> None:
-        """Raise `WorkStoppedError` if the work was stopped; usable as any hook of yt-dlp."""
+        """Raise if the work was stopped or its recording ended; usable as any hook of yt-dlp."""
         if self._flag.is_set():
             raise WorkStoppedError("stopped")
+        if self.recording and self.finishing is not None:
+            raise RecordingEndedError(self.finishing)
 
     def sleep(self, seconds: float) -> None:
         """Sleep; raise `WorkStoppedError` as soon as the work is stopped."""
-        if self._flag.wait(seconds):
+        if self._wake.wait(seconds):
             self.check()
 
     def add_socket(self, created: socket.socket) -> None:
@@ -275,7 +316,7 @@ def _shut_down(tracked: socket.socket) -> None:
         _socket.socket.shutdown(tracked, socket.SHUT_RDWR)
 
 
-def _kill(child: subprocess.Popen[bytes]) -> None:
+def _kill(child: subprocess.Popen[bytes], number: signal.Signals = signal.SIGKILL) -> None:
     if child.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)
+            os.killpg(child.pid, number)

@@ -37,11 +37,15 @@ from mediarip_mqtt.engine import (
 )
 from mediarip_mqtt.engine.cookie_files import Cookies
 from mediarip_mqtt.engine.error_classes import classify
+from mediarip_mqtt.engine.kept_recording import beside, salvage
 from mediarip_mqtt.engine.made_files import collect
 from mediarip_mqtt.engine.progress_meter import ProgressMeter
-from mediarip_mqtt.engine.protocol import Control, Extraction, Made, Report, Task
+from mediarip_mqtt.engine.protocol import Control, Extraction, Made, Recorded, Report, Task
+from mediarip_mqtt.engine.recorded_parts import FOLDER, RecordedParts
 from mediarip_mqtt.engine.work_control import WorkControl
 from mediarip_mqtt.engine.ytdlp_session import YtdlpSession
+from mediarip_mqtt.volume.space import is_full
+from mediarip_mqtt.volume.storage_errors import disk_full
 
 HANDLE_AGE: Final = 600.0  # seconds; a page's URLs may expire after that
 
@@ -55,6 +59,9 @@ _MAYBE_BLOCKED: Final = frozenset(
         ErrorCode.INTERNAL,
     }
 )
+
+# The codes of a failed ffmpeg.
+_MAYBE_FULL: Final = frozenset({ErrorCode.POSTPROCESSING, ErrorCode.INTERNAL})
 
 logger = logging.getLogger(__name__)
 
@@ -90,10 +97,13 @@ class YtdlpEngine:
         downloads: DownloadSettings,
         security: SecuritySettings,
         cookies: Cookies | None = None,
+        *,
+        min_free: int = 0,
     ) -> None:
         self._downloads = downloads
         self._security = security
         self._cookies = cookies
+        self._min_free = min_free  # bytes at which a recording ends
         self._cache = _cache_folder()
         self._extractors: list[Any] = []
         self._lock = threading.Lock()
@@ -188,8 +198,20 @@ class YtdlpEngine:
         report: Callable[[Report], None],
     ) -> Made:
         """Download; see `engine.protocol.Engine.download`."""
+        RecordedParts(task.temp_dir).set_aside()
         prepare_temp(task.temp_dir)
         return self._download(task, extraction, control, report)
+
+    def recorded(self, task: Task, control: Control) -> Recorded | None:
+        """Return what was recorded; see `engine.protocol.Engine.recorded`."""
+        parts = RecordedParts(task.temp_dir)
+        if not parts.exist:
+            return None
+        with self._at_work(control, task.url) as work, self._session(task, work) as session:
+            work.folder = task.temp_dir
+            made = salvage(session, parts, task.temp_dir)
+            host, fields = parts.page()
+            return Recorded(made=made, fields=fields, host=host) if made else None
 
     def fill_template(self, template: str, fields: Mapping[str, Any], extension: str) -> str:
         """Fill an output template in; see `engine.protocol.Engine.fill_template`."""
@@ -215,6 +237,8 @@ class YtdlpEngine:
         paths: list[str] = []
         with self._at_work(control, task.url) as work, self._session(task, work) as session:
             work.folder = task.temp_dir
+            session.page = (extraction.host, extraction.fields)
+            session.min_free = self._min_free
             meter.plan(handle.info, processed=bool(session.params.get("postprocessors")))
             session.add_progress_hook(work.check)
             session.add_progress_hook(meter.downloading)
@@ -226,6 +250,7 @@ class YtdlpEngine:
             session.process_ie_result(info, download=True)
             work.check()
             made = collect(paths, session.made, self._warning(task, session))
+            made = beside(made, RecordedParts(task.temp_dir))
             if self._cookies and session.cookiejar.get_cookies_for_url(task.url):
                 self._cookies.succeeded(task.session_id)
             return made
@@ -260,6 +285,8 @@ class YtdlpEngine:
             failure = classify(error)
             if control.blocked and failure.code in _MAYBE_BLOCKED:
                 failure = DownloadError(ErrorCode.BLOCKED_ADDRESS, control.blocked)
+            if failure.code in _MAYBE_FULL and _ran_out_of_space(control):
+                failure = disk_full()
             if failure.code is ErrorCode.INTERNAL:
                 logger.warning("yt-dlp raised an unknown error", exc_info=error)
             if failure.code is ErrorCode.LOGIN_REQUIRED and (host := urlsplit(url).hostname):
@@ -308,6 +335,10 @@ def _followed(task: Task, item: str, info: Any, session: YtdlpSession) -> dict[s
     return page_items.follow(item, number, next(iter(entries(info)), None), whole_page)
 
 
+def _ran_out_of_space(control: WorkControl) -> bool:
+    return control.no_space or (control.folder is not None and is_full(control.folder))
+
+
 def _cache_folder() -> Path | None:
     """Return yt-dlp's cache folder: on this machine, not on the volume."""
     try:
@@ -333,8 +364,10 @@ def prepare_temp(folder: Path) -> None:
 
 
 def empty(folder: Path) -> None:
-    """Remove everything in a folder; links are removed, not followed."""
+    """Remove everything but recordings in a folder; links are removed, not followed."""
     for entry in folder.iterdir():
+        if entry.name == FOLDER:
+            continue  # what was recorded of a stream can't be had again
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         else:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,12 +16,15 @@ from yt_dlp.networking._requests import RequestsRH as _RequestsRH
 from yt_dlp.networking._requests import RequestsSession
 from yt_dlp.networking._urllib import UrllibRH as _UrllibRH
 from yt_dlp.networking.exceptions import RequestError, TransportError
+from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessor
 from yt_dlp.utils import DownloadCancelled, PostProcessingError, determine_protocol
 
 from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
 from mediarip_mqtt.contract.settings import SecuritySettings
 from mediarip_mqtt.contract.urls import check_link
 from mediarip_mqtt.engine import direct_files, partial_files, playlist_entries
+from mediarip_mqtt.engine.kept_recording import is_cramped, playable, with_true_suffix
+from mediarip_mqtt.engine.live_recording import LiveRecording, live_options
 from mediarip_mqtt.engine.progress_meter import SUBTITLES
 from mediarip_mqtt.engine.work_control import BlockedAddressError, current
 
@@ -59,6 +62,7 @@ SPONSORBLOCK: Final = "SponsorBlock"
 METADATA_LIMIT: Final = 8000  # characters of a page's text that are written into a file
 # Subtitle languages that may become part of a file name.
 _LANGUAGE: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,38}[A-Za-z0-9])?")
+_NO_SPACE: Final = re.compile(r"No space left on device|Disk quota exceeded")
 # Raised by yt-dlp for malformed data or files of a page (SyntaxError: XML).
 _BROKEN: Final = (ValueError, SyntaxError, LookupError, TypeError, AttributeError)
 # Post-processors whose failure leaves the medium usable, by yt-dlp's `pp_key`, and the warning.
@@ -117,6 +121,13 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         self.warnings: list[str] = []  # requested extras that were unavailable
         self.answers: OrderedDict[str, direct_files.Answer] = OrderedDict()  # the latest, by URL
         self.title: str | None = None  # of the page as it was read before; see `process_info`
+        self.page: tuple[str | None, Mapping[str, Any]] = (
+            None,
+            {},
+        )  # of the download: host, fields
+        self.min_free = 0  # bytes
+        self._recording: LiveRecording | None = None  # while something is downloaded
+        self._cramped = False  # there is no space for a second copy of a recording
         super().__init__(params, auto_init=auto_init)
 
     def prepare_filename(self, *arguments: Any, **named: Any) -> Any:
@@ -147,6 +158,8 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         response = partial_files.send(
             request, lambda sent: _bounded(super(YtdlpSession, self).urlopen(sent))
         )
+        if self._recording is not None:
+            self._recording.saw_response(response.headers)
         if hasattr(response, "answer"):
             self.answers[response.url] = response.answer = direct_files.Answer(response.headers)
             while len(self.answers) > ANSWER_LIMIT:
@@ -193,6 +206,8 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
     def run_pp(self, pp: Any, infodict: dict[str, Any]) -> Any:
         """Run a post-processor; turn the failure of an optional one into a warning."""
         kind = pp.pp_key()
+        if self._cramped and isinstance(pp, FFmpegPostProcessor):
+            return infodict
         if kind == METADATA:
             _shorten(infodict)
         if kind == SPLIT_CHAPTERS and len(infodict.get("chapters") or ()) > CHAPTER_LIMIT:
@@ -209,9 +224,20 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
             self.warnings.append(OPTIONAL[kind])
             return infodict
 
-    def post_process(self, *arguments: Any, **named: Any) -> Any:
+    def post_process(
+        self, filename: str, info: dict[str, Any], *arguments: Any, **named: Any
+    ) -> Any:
         """Run the post-processors; keep the resulting info dict in `made`."""
-        info = super().post_process(*arguments, **named)
+        path = Path(filename)
+        if is_cramped(path):
+            self._cramped = True
+            path = with_true_suffix(path)
+            filename, info["ext"] = str(path), path.suffix[1:]
+            self.warnings.append("The recording was not converted: the volume has no space for it.")
+        elif info.get("is_live") and info.get("requested_formats") and path.is_file():
+            path = playable(self, path)  # yt-dlp leaves MPEG-TS in a file named .mp4
+            filename, info["ext"] = str(path), path.suffix[1:]
+        info = super().post_process(filename, info, *arguments, **named)
         self.made = dict(info)  # a copy: yt-dlp removes keys from its own
         return info
 
@@ -228,12 +254,33 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         for part in (info, *(info.get("requested_formats") or ())):
             if not _is_web(part):
                 raise _no_web(part)
-        if named.get("subtitle") or named.get("test") or info.get("is_live"):
+        control = current()
+        if control is None or named.get("subtitle") or named.get("test"):
             return super().dl(name, info, *arguments, **named)
-        partial_files.reopen(Path(name), info)
-        result = super().dl(name, info, *arguments, **named)
-        partial_files.note(Path(name), info)
+        info = live_options(info)
+        parts = info.get("requested_formats") or ()
+        names = [part["filepath"] for part in parts if part.get("filepath")] or [name]
+        resumable = not info.get("is_live")
+        if resumable:
+            partial_files.reopen(Path(name), info)
+        self._recording = LiveRecording(
+            self, control, info, names, min_free=self.min_free, page=self.page
+        )
+        try:
+            result = self._recording.run(partial(super().dl, name, info, *arguments, **named))
+        finally:
+            self.warnings += self._recording.warnings
+            self._recording = None
+        if resumable:
+            partial_files.note(Path(name), info)
         return result
+
+    def write_debug(self, message: str, *arguments: Any, **named: Any) -> None:
+        """Look for a full volume in what ffmpeg writes; yt-dlp's error has only its last line."""
+        control = current()
+        if control is not None and _NO_SPACE.search(message):
+            control.no_space = True
+        super().write_debug(message, *arguments, **named)
 
     def process_ie_result(
         self,

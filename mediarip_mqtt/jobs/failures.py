@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 from mediarip_mqtt.contract.models import TERMINAL, Job, JobStatus
 from mediarip_mqtt.store import Tx
+from mediarip_mqtt.volume.space import is_full
+from mediarip_mqtt.volume.storage_errors import disk_full, file_error
 
 # No partial files are kept after these: the space is needed, or the files may be the cause.
 SPOILED: Final = frozenset({ErrorCode.DISK_FULL, ErrorCode.POSTPROCESSING, ErrorCode.INTERNAL})
@@ -25,6 +29,22 @@ def with_partials(tx: Tx) -> set[str]:
     kept = {job.id for job in failed if resumable(job)}
     # Planned moves, too: the remaining temporary files show which ones were moved.
     return {job.id for job in unfinished} | kept | tx.planned_jobs()
+
+
+def is_final(job: Job, error: DownloadError) -> bool:
+    """Whether no further attempt follows, or none soon: the stream is over."""
+    return error.begins or not error.transient or job.attempt >= job.max_attempts
+
+
+def of_files(error: OSError, folders: Iterable[Path]) -> DownloadError:
+    """Return the error of an operation on the job's files; some volumes hide that they are full.
+
+    Blocks.
+    """
+    failure = file_error(error)
+    if failure.code is ErrorCode.STORAGE_UNAVAILABLE and any(map(is_full, folders)):
+        return disk_full()
+    return failure
 
 
 def stalled(seconds: float) -> DownloadError:

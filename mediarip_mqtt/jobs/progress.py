@@ -173,7 +173,10 @@ class ProgressTracker:
         )
 
     async def end_stalled(self) -> None:
-        """End attempts that make no progress: no bytes, no new phase, no growing file."""
+        """End attempts that make no progress: no bytes, no new phase, no growing file.
+
+        A live stream that does not grow has ended: its recording is finished and kept.
+        """
         limit = self._stall_timeout
         while limit and not self._ending.is_set():
             await asyncio.sleep(min(limit / 4, WATCH_INTERVAL))
@@ -192,9 +195,19 @@ class ProgressTracker:
                 if size != slot.temp_size:
                     slot.temp_size, slot.moved_at = size, time.monotonic()
                 elif idle >= limit:
-                    logger.warning("job %s: no progress for %.0f s", slot.job.id, idle)
-                    slot.stalled = True
-                    slot.stop()
+                    _end_stalled(slot, idle)
+
+
+def _end_stalled(slot: Slot, idle: float) -> None:
+    """Stop an attempt; a stream that doesn't grow has ended, and its recording is finished."""
+    if slot.control.live and not slot.finishing:
+        logger.info("job %s: nothing of its stream for %.0f s: it has ended", slot.job.id, idle)
+        slot.finishing, slot.moved_at = True, time.monotonic()
+        slot.control.finish("stalled")
+        return
+    logger.warning("job %s: no progress for %.0f s", slot.job.id, idle)
+    slot.stalled = True
+    slot.stop()
 
 
 def _save(tx: Tx, rows: list[Progress]) -> set[str]:

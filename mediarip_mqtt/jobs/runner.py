@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -18,13 +19,19 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from mediarip_mqtt import threads
-from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped, StoreError
+from mediarip_mqtt.contract.errors import (
+    DownloadError,
+    ErrorCode,
+    Stopped,
+    StoreError,
+    StoreProblem,
+)
 from mediarip_mqtt.contract.models import ACTIVE, Job, PauseReason
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import DownloadSettings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.protocol import Engine, Task
-from mediarip_mqtt.jobs import failures
+from mediarip_mqtt.jobs import failures, steps
 from mediarip_mqtt.jobs.leftovers import Leftovers
 from mediarip_mqtt.jobs.limits import Limits
 from mediarip_mqtt.jobs.probes import Answer, Probing
@@ -36,14 +43,16 @@ from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.jobs.work_threads import WorkThreads
 from mediarip_mqtt.mqtt.publisher import Publisher
 from mediarip_mqtt.store import Changes, Store, Tx
+from mediarip_mqtt.volume import files
 from mediarip_mqtt.volume.files import discard_temp, job_temp
-from mediarip_mqtt.volume.storage_errors import file_error
+from mediarip_mqtt.volume.storage_errors import disk_full
 
 T = TypeVar("T")
 LOOKAHEAD: Final = 2  # pages that are read while all slots download
 LONGEST_WAIT: Final = 60.0  # seconds between two checks of the queue
 SHORTEST_WAIT: Final = 0.05
 STORE_RETRY: Final = 2.0  # seconds
+FULL_PATIENCE: Final = 3.0  # seconds that a job waits for space to write its state
 
 logger = logging.getLogger(__name__)
 
@@ -318,16 +327,20 @@ class Runner:
             await self._run_steps(slot)
         except Stopped:
             if slot.stalled and not self._stopping:
-                await self._end(slot, failures.stalled(self._stall_timeout))
+                await self._fail(slot, failures.stalled(self._stall_timeout))
                 return
             await self._progress.save(slot)
             if self._stopping or slot.interrupted or not slot.stopped.is_set():
                 await self._put_back(job_id)
         except DownloadError as error:
-            await self._end(slot, error)
+            await self._fail(slot, error)
         except OSError as error:
-            await self._end(slot, file_error(error))
+            folders = (self._temp, self._store.path.parent)
+            await self._fail(slot, await threads.call(failures.of_files, error, folders))
         except StoreError as error:
+            if error.kind is StoreProblem.FULL and await self._fills_the_volume(job_id):
+                await self._end(slot, disk_full())
+                return
             logger.warning("job %s: the store can't be used: %s", job_id, error)
             await self._put_back(job_id)
         except Exception:
@@ -356,6 +369,43 @@ class Runner:
             await self._steps[index].discard(work.job.id)
         return 0
 
+    async def _fail(self, slot: Slot, error: DownloadError) -> None:
+        """Complete the job with what it has recorded of a live stream, else end the attempt."""
+        try:
+            if failures.is_final(slot.job, error) and not self._stopping:
+                if slot.stalled:
+                    slot.go_on(self._engine.control())
+                if await self._keep_recording(slot, error):
+                    await self._run_steps(slot)
+                    return
+        except Stopped:
+            if self._stopping or slot.interrupted or not slot.stopped.is_set():
+                await self._put_back(slot.job.id)
+            return
+        except (DownloadError, OSError, StoreError) as problem:
+            logger.warning("job %s: its recording could not be kept: %s", slot.job.id, problem)
+        await self._end(slot, error)
+
+    async def _keep_recording(self, slot: Slot, error: DownloadError) -> bool:
+        """Commit what was recorded as the result of the steps; return whether there is any."""
+        folder = await threads.call(job_temp, self._temp, slot.job.id)
+        task, control = self._task(slot.job, folder), slot.control
+        recorded = await self._threads.run(slot, lambda: self._engine.recorded(task, control))
+        if recorded is None:
+            return False
+        logger.info("job %s: its recording is kept: %s", slot.job.id, error.message)
+        results = steps.results_of(recorded, error)
+
+        def save(tx: Tx) -> bool:
+            return all(
+                self._jobs.save_checkpoint(tx, slot.job.id, step, data)
+                for step, data in results.items()
+            )
+
+        if not await self._commit(save):
+            raise Stopped
+        return True
+
     async def _end(self, slot: Slot, error: DownloadError) -> None:
         """Commit a failed attempt."""
         job_id = slot.job.id
@@ -366,24 +416,41 @@ class Runner:
             # First: the store needs space to write the outcome.
             await threads.call(discard_temp, self._temp, job_id)
         await self._progress.save(slot)
-        job = await self._commit(lambda tx: self._jobs.fail(tx, job_id, error))
+        try:
+            job = await self._commit(lambda tx: self._jobs.fail(tx, job_id, error))
+        except StoreError as problem:
+            if problem.kind is not StoreProblem.FULL or self._stopping:
+                raise
+            await threads.call(discard_temp, self._temp, job_id)
+            job = await self._commit(
+                lambda tx: self._jobs.fail(tx, job_id, disk_full()), patience=math.inf
+            )
         if job is not None:
-            logger.info("job %s: %s: %s", job.id, job.status, error.message)
+            logger.info("job %s: %s: %s", job.id, job.status, job.error_message)
+        # The next job may fill the volume before the space is measured again.
+        await threads.start(self._store.reserve.renew, "reserve")
+
+    async def _fills_the_volume(self, job_id: str) -> bool:
+        """Whether a job has files on the full volume, so that it is a reason for that."""
+        return not self._stopping and bool(await threads.call(files.size, self._temp, job_id))
 
     async def _put_back(self, job_id: str) -> None:
-        await self._commit(lambda tx: self._jobs.put_back(tx, job_id))
+        await self._commit(lambda tx: self._jobs.put_back(tx, job_id), patience=math.inf)
 
-    async def _commit(self, function: Callable[[Tx], T]) -> T:
+    async def _commit(self, function: Callable[[Tx], T], *, patience: float = FULL_PATIENCE) -> T:
         """Write, repeated until it succeeds: an outcome must not be lost.
 
-        Raises `StoreError` only at shutdown.
+        Raises `StoreError` only at shutdown, or if the volume is full for ``patience`` seconds:
+        the job's own files may be what fills it.
         """
         log = logger.warning  # once
+        since = time.monotonic()
         while True:
             try:
                 return await self._store.write(function)
             except StoreError as error:
-                if self._stopping:
+                waited = time.monotonic() - since
+                if self._stopping or (error.kind is StoreProblem.FULL and waited >= patience):
                     raise
                 log("runner: the store can't be written (%s); trying again", error)
                 log = logger.debug

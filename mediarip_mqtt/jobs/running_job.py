@@ -32,12 +32,20 @@ class Slot:
     moved_at: float = field(default_factory=time.monotonic)
     temp_size: int = -1  # bytes in its temporary folder at the last check
     stalled: bool = False
+    finishing: bool = False  # a live recording that stalled was asked to end
     interrupted: bool = False  # stopped by the service; put back into the queue
 
     def stop(self) -> None:
         """Ask the job's threads to stop; returns at once."""
         self.stopped.set()
         self.control.stop()
+
+    def go_on(self, control: Control) -> None:
+        """Continue with other work after a stop that no command asked for."""
+        self.stopped = asyncio.Event()
+        self.control = control
+        self.stalled = False
+        self.moved_at = time.monotonic()
 
     def take_report(self, now: datetime) -> None:
         """Update `progress` from the newest report; the percentage never falls."""

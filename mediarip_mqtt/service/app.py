@@ -113,7 +113,9 @@ async def serve(
 
 
 def _ytdlp_engine(settings: Settings, cookies: Cookies) -> Engine:
-    engine = YtdlpEngine(settings.downloads, settings.security, cookies)
+    engine = YtdlpEngine(
+        settings.downloads, settings.security, cookies, min_free=settings.storage.min_free
+    )
     engine.check()
     return engine
 

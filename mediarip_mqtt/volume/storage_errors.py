@@ -6,8 +6,8 @@ import errno
 from typing import Final
 
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
+from mediarip_mqtt.volume.space import FULL
 
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _LOST: Final = frozenset(
     {errno.EROFS, errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN}
 )
@@ -16,11 +16,16 @@ _UNSAFE: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EPERM})
 
 def volume_error(error: OSError) -> DownloadError | None:
     """Return the error of a full or lost volume; None for errors with other causes, too."""
-    if error.errno in _FULL:
-        return DownloadError(
-            ErrorCode.DISK_FULL, "The volume is full. Free some space, then retry the job."
-        )
+    if error.errno in FULL:
+        return disk_full()
     return _unusable(error) if error.errno in _LOST else None
+
+
+def disk_full() -> DownloadError:
+    """Return the error of a full volume."""
+    return DownloadError(
+        ErrorCode.DISK_FULL, "The volume is full. Free some space, then retry the job."
+    )
 
 
 def file_error(error: OSError) -> DownloadError:

@@ -17,6 +17,7 @@ from mediarip_mqtt.engine.protocol import (
     MadeFile,
     MadeMedium,
     MadeSubtitles,
+    Recorded,
     Report,
     Task,
 )
@@ -29,6 +30,8 @@ class FakeControl:
         self._flag = threading.Event()
         self.touched = time.monotonic()
         self.rate = 0
+        self.live = False
+        self.finished: str | None = None
 
     @property
     def stopped(self) -> bool:
@@ -36,6 +39,9 @@ class FakeControl:
 
     def limit(self, rate: int) -> None:
         self.rate = rate
+
+    def finish(self, why: str) -> None:
+        self.finished = why
 
     def stop(self) -> None:
         self._flag.set()
@@ -60,6 +66,7 @@ class FakeEngine:
         self.fields: dict[str, Any] = {}
         self.warning: str | None = None
         self.age = 600.0  # seconds for which an extraction is fresh
+        self.recordings: dict[str, Recorded] = {}  # by job id
         self.playlists: dict[str, tuple[str, ...]] = {}
 
     def facts(self) -> Facts:
@@ -100,6 +107,10 @@ class FakeEngine:
         if act := self.on_download.get(extraction.handle):
             act(task, control)
         return make(task.temp_dir, *self.subtitles, warning=self.warning)
+
+    def recorded(self, task: Task, control: Control) -> Recorded | None:
+        assert isinstance(control, FakeControl)
+        return self.recordings.get(task.job_id)
 
     def fill_template(self, template: str, fields: Mapping[str, Any], extension: str) -> str:
         self.filled_in.append(threading.current_thread().name)

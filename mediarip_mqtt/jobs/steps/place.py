@@ -17,7 +17,14 @@ from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.models import JobFile
 from mediarip_mqtt.contract.settings import DownloadSettings
 from mediarip_mqtt.contract.urls import site_of
-from mediarip_mqtt.engine.protocol import Engine, Made, MadeChapter, MadeFile, MadeSubtitles
+from mediarip_mqtt.engine.protocol import (
+    Engine,
+    Made,
+    MadeChapter,
+    MadeFile,
+    MadePart,
+    MadeSubtitles,
+)
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.jobs.steps.extract import ExtractStep
 from mediarip_mqtt.jobs.steps.step import PageData, Tools, Work, read_checkpoint
@@ -236,6 +243,8 @@ def _tail(file: MadeFile) -> str | None:
             return f".{language}{suffix}"
         case MadeChapter(number=number, title=title):
             return f" - {number:03d} {title}{suffix}"
+        case MadePart(number=number):
+            return f" ({number}){suffix}"
         case _:
             return None
 
