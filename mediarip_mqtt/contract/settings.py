@@ -83,13 +83,21 @@ class MqttSettings(Section):
     )
     tls: bool = Field(default=False, description="Encrypt the connection.")
     tls_insecure: bool = Field(
-        default=False, description="Do not check the host name of the certificate."
+        default=False,
+        description="Accept any certificate of the broker, also a self-signed one; with "
+        "`ca_file`: check it, but not its host name.",
     )
     ca_file: Path | None = Field(
         None, description="Trusted CA certificates (PEM); default: the system's."
     )
     cert_file: Path | None = Field(None, description="Client certificate (PEM).")
     key_file: Path | None = Field(None, description="Private key of the client certificate (PEM).")
+    key_password: SecretStr | None = Field(
+        None, description="Password of the private key, if that is encrypted."
+    )
+    key_password_file: Path | None = Field(
+        None, description="File whose first line is the password of the private key."
+    )
     transport: Literal["tcp", "websockets"] = Field(
         "tcp", description="Transport of the MQTT connection."
     )

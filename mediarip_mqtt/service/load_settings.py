@@ -72,7 +72,8 @@ def load(
         if type(error).__name__ != "SettingsError":
             raise
         raise ConfigError(f"The environment can't be read: {error}.") from None
-    return _with_password_file(settings)
+    settings = _with_password_file(settings, "password")
+    return _with_password_file(settings, "key_password")
 
 
 def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
@@ -150,15 +151,15 @@ def _describe(
     return "\n".join(problems)
 
 
-def _with_password_file(settings: Settings) -> Settings:
-    path = settings.mqtt.password_file
-    if path is None or settings.mqtt.password is not None:
+def _with_password_file(settings: Settings, key: str) -> Settings:
+    path = getattr(settings.mqtt, f"{key}_file")
+    if path is None or getattr(settings.mqtt, key) is not None:
         return settings
     try:
         password = path.read_text("utf-8").splitlines()[0]
     except (OSError, IndexError, UnicodeDecodeError):
         raise ConfigError(
-            f"mqtt.password_file: {path} can't be read, or its first line is not the password."
+            f"mqtt.{key}_file: {path} can't be read, or its first line is not the password."
         ) from None
-    mqtt = settings.mqtt.model_copy(update={"password": SecretStr(password)})
+    mqtt = settings.mqtt.model_copy(update={key: SecretStr(password)})
     return settings.model_copy(update={"mqtt": mqtt})

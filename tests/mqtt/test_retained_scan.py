@@ -8,7 +8,6 @@ import time
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.mqtt.connection import connect
-from mediarip_mqtt.mqtt.retained_scan import retained
 from tests.support.broker import Client, Mosquitto
 
 
@@ -26,7 +25,7 @@ async def test_what_is_retained_is_read_to_its_end_also_while_others_publish(
     publishing = asyncio.ensure_future(threads.call(publish))
     try:
         async with asyncio.timeout(10), connect(MqttSettings(port=mosquitto.port)) as link:
-            found = await retained(link, "mediarip/job/+/state", keep=len)
+            found = await link.read_retained(["mediarip/job/+/state"], len)
     finally:
         busy = False
         await publishing

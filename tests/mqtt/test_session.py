@@ -120,7 +120,7 @@ def test_a_second_service_with_the_same_id_does_not_start_a_war(
 
 
 class SlowToAnnounce:
-    """In place of publisher, outbox and announcer: the first publications wait for the end."""
+    """In place of all parts: the first publications wait for the end."""
 
     def __init__(self) -> None:
         self.draining = asyncio.Event()
@@ -131,7 +131,7 @@ class SlowToAnnounce:
     async def drain(self, _: object) -> None:
         self.draining.set()
 
-    async def run(self, _: object) -> None:
+    async def run(self, *_: object) -> None:
         await asyncio.Event().wait()
 
     async def wait(self, *_: object) -> None:
@@ -141,7 +141,8 @@ class SlowToAnnounce:
         """Do nothing."""
 
     mark_all = restart = mark
-    send = subscribe = announce = wait
+    send = subscribe = announce = look = clear = wait
+    serve = run
     follow_births = publish
 
 
@@ -150,7 +151,10 @@ async def test_a_service_that_ends_right_after_its_connect_leaves_offline_behind
 ) -> None:
     parts: Any = SlowToAnnounce()
     settings = MqttSettings(port=mosquitto.port)
-    session = Session(settings, Topics("mediarip"), parts, parts, parts, parts.wait, parts.wait)
+    shared = [parts] * 5  # publisher, outbox, announcer, presence, former topics
+    session = Session(
+        settings, Topics("mediarip"), *shared, handle=parts.wait, new_session=parts.wait
+    )
     running = asyncio.create_task(session.run())
     await asyncio.sleep(0)
     async with asyncio.timeout(10):
