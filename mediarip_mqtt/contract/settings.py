@@ -32,13 +32,13 @@ from pydantic_settings import (
 
 from mediarip_mqtt.contract.media_options import Language
 from mediarip_mqtt.contract.sizes import ByteSize, parse_size
+from mediarip_mqtt.contract.topic_names import TopicName
 
 ENV_PREFIX: Final = "MEDIARIP__"
 # Home Assistant's Supervisor sets this variable for each app, and writes its options to a file.
 SUPERVISOR_TOKEN: Final = "SUPERVISOR_TOKEN"  # noqa: S105 - the name of a variable
 # Prefixes of variables that child programs must not inherit.
 SECRET_VARIABLES: Final = ("MEDIARIP", SUPERVISOR_TOKEN, "HASSIO_TOKEN")
-TOPIC_LEVEL: Final = r"^[^+#\x00/]+(/[^+#\x00/]+)*$"
 
 
 def parse_list(value: object) -> object:
@@ -102,8 +102,11 @@ class MqttSettings(Section):
         "tcp", description="Transport of the MQTT connection."
     )
     websocket_path: str = Field("/mqtt", description="Path of the WebSocket URL.")
-    base_topic: str = Field(
-        "mediarip", pattern=TOPIC_LEVEL, max_length=128, description="Prefix of all topics."
+    base_topic: TopicName = Field(
+        "mediarip",
+        max_length=128,
+        description="Prefix of all topics; not the one of Home Assistant's discovery. After a "
+        "change, what is retained below the former one is cleared.",
     )
     node_id: str = Field(
         "mediarip",
@@ -374,11 +377,11 @@ class HomeAssistantSettings(Section):
     """Discovery by Home Assistant."""
 
     enabled: bool = Field(default=True, description="Publish the device with MQTT discovery.")
-    discovery_prefix: str = Field(
-        "homeassistant", pattern=TOPIC_LEVEL, description="Home Assistant's discovery prefix."
+    discovery_prefix: TopicName = Field(
+        "homeassistant", description="Home Assistant's discovery prefix."
     )
-    birth_topic: str = Field(
-        "homeassistant/status", pattern=TOPIC_LEVEL, description="Home Assistant's birth topic."
+    birth_topic: TopicName = Field(
+        "homeassistant/status", description="Home Assistant's birth topic."
     )
 
 

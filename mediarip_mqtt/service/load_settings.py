@@ -13,6 +13,7 @@ from pydantic import SecretStr, ValidationError
 
 from mediarip_mqtt.contract.errors import ConfigError
 from mediarip_mqtt.contract.settings import ENV_PREFIX, SUPERVISOR_TOKEN, Settings, sections
+from mediarip_mqtt.contract.topic_names import conflicts
 
 OPTIONS_FILE: Final = "/data/options.json"  # the app's options, written by the Supervisor
 OPTIONS_VARIABLE: Final = "MEDIARIP_OPTIONS"  # overrides the path of that file
@@ -74,6 +75,21 @@ def load(
         raise ConfigError(f"The environment can't be read: {error}.") from None
     settings = _with_password_file(settings, "password")
     return _with_password_file(settings, "key_password")
+
+
+def check_topics(settings: Settings, config: Path | None = None) -> None:
+    """Raise `ConfigError` if a service can't use these topics together.
+
+    Not part of `load`: the command line may use the topics of one session.
+    """
+    ha = settings.homeassistant
+    bad = conflicts(settings.mqtt.base_topic, ha.discovery_prefix, ha.birth_topic)
+    sources = origins(config)
+    problems = [
+        f"{section}.{key} ({sources[section, key]}): {problem}." for section, key, problem in bad
+    ]
+    if problems:
+        raise ConfigError("\n".join(problems))
 
 
 def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:

@@ -150,11 +150,8 @@ async def test_a_service_that_ends_right_after_its_connect_leaves_offline_behind
     mosquitto: Mosquitto, client: Client
 ) -> None:
     parts: Any = SlowToAnnounce()
-    settings = MqttSettings(port=mosquitto.port)
-    shared = [parts] * 5  # publisher, outbox, announcer, presence, former topics
-    session = Session(
-        settings, Topics("mediarip"), *shared, handle=parts.wait, new_session=parts.wait
-    )
+    settings, topics = MqttSettings(port=mosquitto.port), Topics("mediarip")
+    session = Session(settings, topics, parts, parts, parts, parts, parts, parts.wait, parts.wait)
     running = asyncio.create_task(session.run())
     await asyncio.sleep(0)
     async with asyncio.timeout(10):
