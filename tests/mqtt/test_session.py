@@ -7,7 +7,6 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,30 +16,8 @@ from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.mqtt.session import Session
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.faulty import kill, program
-from tests.support.proxy import FreezingProxy
 from tests.support.server import MediaServer
 from tests.support.service import Service
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("silent", "version"), [(1, "5"), (2, "3.1.1")])
-def test_a_broker_that_is_slow_once_is_asked_again_for_mqtt_5(
-    silent: int, version: str, tmp_path: Path, mosquitto: Mosquitto
-) -> None:
-    proxy = FreezingProxy(mosquitto.port).start()
-    proxy.silent = silent
-    service = Service(tmp_path, proxy.port)
-    service.program = program(constants={"mediarip_mqtt.mqtt.connection:CONNECT_TIMEOUT": 1.0})
-    try:
-        service.start()
-        assert f"(MQTT {version})" in service.log
-        mosquitto.stop()
-        mosquitto.start()
-        wait_for(lambda: service.log.count("connected to") > 1)
-        assert "(MQTT 5)" in service.log  # a guess does not last
-    finally:
-        service.stop()
-        proxy.stop()
 
 
 def test_what_was_delivered_is_forgotten_with_the_broker_s_session(
@@ -103,20 +80,6 @@ def test_a_probe_delivered_again_after_a_kill_is_answered_once(
     wait_for(lambda: client.payloads("response"))
     assert client.request("list")["ok"]
     assert len([one for one in client.payloads("response") if '"probe"' in one]) == 1
-
-
-@pytest.mark.slow
-def test_a_second_service_with_the_same_id_does_not_start_a_war(
-    run: Callable[..., Service], mosquitto: Mosquitto, client: Client, tmp_path: Path
-) -> None:
-    first = run(mosquitto.port)
-    (tmp_path / "two").mkdir()
-    second = Service(tmp_path / "two", mosquitto.port).start()
-    try:
-        wait_for(lambda: "same id connected" in first.log + second.log, 30)
-        assert client.request("list", 30)["ok"]
-    finally:
-        second.stop()
 
 
 class SlowToAnnounce:
