@@ -53,8 +53,8 @@ def connect_error(error: Exception, settings: MqttSettings, protocol: str) -> Li
             f"The broker at {broker} refused the user name or password. Check mqtt.username and "
             "mqtt.password (or mqtt.password_file)."
         )
-    if isinstance(error.__cause__, ssl.SSLError):
-        return LinkError(_tls_text(error.__cause__, broker))
+    if isinstance(error.__context__, ssl.SSLError):
+        return LinkError(_tls_text(error.__context__, broker))
     return LinkError(
         f"The broker at {broker} can't be reached ({error}). Check that it runs, and mqtt.host, "
         "mqtt.port and mqtt.tls."

@@ -182,7 +182,7 @@ def test_doctor_counts_the_services_below_the_base_topic(
     assert "host attic" in found["found"]
 
 
-def answer(client: Client, payload: bytes, answers: list[str]) -> None:
+def answer(client: Client, payload: bytes | bytearray, answers: list[str]) -> None:
     said = json.loads(payload)
     if said["kind"] != "question" or said["instance"] in answers:
         return
