@@ -137,7 +137,7 @@ class Client:
         asked = Presence(
             kind="question", instance=question, to=None, node_id="", host="", storage_root=""
         )
-        await self._link.publish(topic, asked.model_dump_json(), qos=0)
+        await self._link.publish(topic, asked.model_dump_json())
         answers: dict[str, Presence] = {}
         deadline = asyncio.get_running_loop().time() + seconds
         with contextlib.suppress(TimeoutError):

@@ -57,9 +57,8 @@ class PresenceWatch:
                 answered.set()
 
         with link.diverted([topics.presence], hear):
-            await link.subscribe(topics.presence, qos=0, own=False)
-            # QoS 0: the broker does not keep the question for a service that is offline.
-            await link.publish(topics.presence, self._say("question"), qos=0)
+            await _subscribe(link, topics)
+            await link.publish(topics.presence, self._say("question"))
             try:
                 async with asyncio.timeout(ANSWER_TIME):
                     await answered.wait()
@@ -82,11 +81,11 @@ class PresenceWatch:
 
         with link.diverted([self._topics.presence], hear):
             try:
-                await link.subscribe(self._topics.presence, qos=0, own=False)
+                await _subscribe(link, self._topics)
             except SubscriptionError as error:
                 logger.debug("mqtt: another service would go unnoticed: %s", error.message)
                 return
-            await link.publish(self._topics.presence, self._say("online"), qos=0)
+            await link.publish(self._topics.presence, self._say("online"))
             while True:
                 await self._react(link, await heard.get(), contested)
 
@@ -94,7 +93,7 @@ class PresenceWatch:
         is_older = said.instance < self._instance
         if said.kind != "answer":
             answer = self._say("answer", to=said.instance)
-            await link.publish(self._topics.presence, answer, qos=0)
+            await link.publish(self._topics.presence, answer)
         elif said.to != self._instance:
             return
         if said.kind == "question":
@@ -128,6 +127,11 @@ async def is_online(link: Link, topics: Topics) -> bool:
     """Whether the retained `status` below a base topic says `online`."""
     status = await link.read_retained([topics.status], bytes, quiet=STATUS_TIME, enough=1)
     return status.get(topics.status) == ONLINE.encode()
+
+
+async def _subscribe(link: Link, topics: Topics) -> None:
+    # QoS 0: the broker keeps no question for a service that is offline.
+    await link.subscribe(topics.presence, qos=0, own=False)
 
 
 def _describe(said: Presence, topics: Topics) -> str:

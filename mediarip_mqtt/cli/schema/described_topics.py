@@ -84,7 +84,7 @@ def topics(
         *_of_jobs(session, "session.", "isolated"),
         *_intake(root, session),
         *_settings(root),
-        *_presence(root),
+        _presence(root),
         *_homeassistant(node_id),
     ]
 
@@ -288,26 +288,14 @@ def _settings(root: Topics) -> list[Topic]:
     ]
 
 
-def _presence(root: Topics) -> list[Topic]:
-    message = _message("presence", Presence)
-    return [
-        Topic(
-            "presence",
-            root.presence,
-            "send",
-            "Says that the service is online, and answers when another one asks.",
-            (message,),
-            qos=0,
-        ),
-        Topic(
-            "presence.question",
-            root.presence,
-            "receive",
-            "Another service, or `doctor`, asks who is there.",
-            (message,),
-            qos=0,
-        ),
-    ]
+def _presence(root: Topics) -> Topic:
+    return Topic(
+        "presence",
+        root.presence,
+        "send",
+        "Says that this service is online, and answers another one, or `doctor`, that asks here.",
+        (_message("presence", Presence),),
+    )
 
 
 def _homeassistant(node_id: str) -> list[Topic]:
