@@ -94,3 +94,12 @@ def test_a_broker_that_refuses_mqtt_5_is_spoken_to_in_3_1_1_at_once() -> None:
     assert choice.failed(ProtocolVersionError("refused"), was_online=False)
     assert choice.version == "3.1.1"
     assert choice.answered()
+
+
+def test_a_broker_that_has_spoken_mqtt_5_is_not_asked_for_3_1_1_because_it_is_silent() -> None:
+    choice = ProtocolChoice("5")
+    assert choice.answered()
+    choice.failed(LinkError("lost"), was_online=True)
+    for _ in range(5):
+        assert not choice.failed(SilentError("silent"), was_online=False)  # waits before the next
+        assert choice.version == "5"
