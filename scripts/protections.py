@@ -208,8 +208,8 @@ PROTECTIONS = (
     ),
     Protection(
         "2 a broker that has spoken MQTT 5 is not asked for 3.1.1 because it is silent",
-        "mediarip_mqtt.mqtt.protocol_choice:ProtocolChoice.answered",
-        without("self._has_spoken_5"),
+        "mediarip_mqtt.mqtt.protocol_choice:ProtocolChoice.failed",
+        never("self._has_spoken_5"),
         "tests/mqtt/test_protocol_choice.py::test_a_broker_that_has_spoken_mqtt_5_is_not_asked_for_3_1_1_because_it_is_silent",
     ),
     Protection(

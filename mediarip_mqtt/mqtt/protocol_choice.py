@@ -41,11 +41,11 @@ class ProtocolChoice:
 
     def failed(self, error: BrokerError, *, was_online: bool) -> bool:
         """Note a failed attempt or a lost connection; return whether to try again at once."""
+        if isinstance(error, SilentError) and self._has_spoken_5:
+            return False
         match error:
             case UnprovenError():
                 return True
-            case SilentError() if self._has_spoken_5:
-                return False
             case SilentError():
                 self._silences += 1
                 if self._silences >= _TRIES:
