@@ -158,7 +158,7 @@ PROTECTIONS = (
     ),
     Protection(
         "2 the session at the broker is kept",
-        "mediarip_mqtt.mqtt.session:Session._connection",
+        "mediarip_mqtt.mqtt.session:Session._open",
         with_argument("open_link", "persistent", "False"),
         "tests/mqtt/test_session.py::test_a_command_that_is_sent_while_the_service_is_away_is_carried_out",
     ),
@@ -196,9 +196,21 @@ PROTECTIONS = (
     ),
     Protection(
         "2 two clients with one id do not fight",
-        "mediarip_mqtt.mqtt.session:Session.run",
-        never("WAR"),
-        "tests/mqtt/test_session.py::test_a_second_service_with_the_same_id_does_not_start_a_war",
+        "mediarip_mqtt.mqtt.contention:Contention._give_way",
+        body("return 0.0"),
+        "tests/mqtt/test_presence.py::test_of_two_services_with_one_client_id_the_first_goes_on",
+    ),
+    Protection(
+        "2 a service looks for another one before it connects",
+        "mediarip_mqtt.mqtt.session:Session._look",
+        body("return"),
+        "tests/mqtt/test_presence.py::test_a_second_service_on_the_base_topic_says_so_and_the_first_goes_on_undisturbed",
+    ),
+    Protection(
+        "2 a broker that has spoken MQTT 5 is not asked for 3.1.1 because it is silent",
+        "mediarip_mqtt.mqtt.protocol_choice:ProtocolChoice.failed",
+        never("self._has_spoken_5"),
+        "tests/mqtt/test_protocol_choice.py::test_a_broker_that_has_spoken_mqtt_5_is_not_asked_for_3_1_1_because_it_is_silent",
     ),
     Protection(
         "2 refused credentials are tried again slowly",

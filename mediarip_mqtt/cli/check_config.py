@@ -16,7 +16,7 @@ from mediarip_mqtt.service import load_settings, redaction, supervisor
 
 def check_config(*, config: Config = None, as_json: AsJson = False) -> None:
     """Print the effective settings and their sources; exit code 2 if one is invalid."""
-    loaded = load(config)
+    loaded = load(config, service=True)
     try:
         ytdlp_options.check_options(loaded.downloads)
     except ConfigError as error:

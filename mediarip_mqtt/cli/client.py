@@ -11,9 +11,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from mediarip_mqtt.contract.errors import BrokerError, LinkError, MediaripError
 from mediarip_mqtt.contract.models import TERMINAL, JobStatus
 from mediarip_mqtt.contract.settings import MqttSettings, Settings
+from mediarip_mqtt.contract.topic_payloads import Presence
 from mediarip_mqtt.contract.topics import ONLINE, Topics, dumps
 from mediarip_mqtt.mqtt.connection import Link, Message, connect
 from mediarip_mqtt.mqtt.embedded_broker import running_broker
@@ -126,6 +129,28 @@ class Client:
         """Return the payload of `info`; empty if there is none."""
         payload = await self.retained(self.topics.info)
         return decode(payload) if payload else {}
+
+    async def services(self, seconds: float) -> list[Presence]:
+        """Return the services below the base topic, which answer within ``seconds``."""
+        topic, question = self.topics.presence, uuid.uuid4().hex
+        await self._link.subscribe(topic, qos=0)
+        asked = Presence(
+            kind="question", instance=question, to=None, node_id="", host="", storage_root=""
+        )
+        await self._link.publish(topic, asked.model_dump_json())
+        answers: dict[str, Presence] = {}
+        deadline = asyncio.get_running_loop().time() + seconds
+        with contextlib.suppress(TimeoutError):
+            while True:
+                message = await self.receive(deadline - asyncio.get_running_loop().time())
+                if message.topic != topic or message.retain:
+                    continue
+                with contextlib.suppress(ValidationError):
+                    answer = Presence.model_validate_json(message.payload)
+                    if answer.kind == "answer" and answer.to == question:
+                        answers[answer.instance] = answer
+        await self._link.unsubscribe(topic)
+        return list(answers.values())
 
     async def send(self, name: str, arguments: Mapping[str, Any]) -> str:
         """Publish a command without waiting for its reply; return its request id."""

@@ -43,7 +43,7 @@ def run(
     ] = None,
 ) -> None:
     """Run the service."""
-    loaded = load(config)
+    loaded = load(config, service=True)
     fetched = files.fetched_folder(loaded)
     ytdlp_version.use(fetched)
     coroutine: Coroutine[Any, Any, int]

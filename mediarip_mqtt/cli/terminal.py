@@ -40,14 +40,19 @@ Config = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
-def load(config: Path | None, *, quiet: bool = False, broker: bool = True) -> Settings:
+def load(
+    config: Path | None, *, quiet: bool = False, broker: bool = True, service: bool = False
+) -> Settings:
     """Load the settings and configure the log; exit with code 2 if they are invalid.
 
-    ``broker``: ask Home Assistant's Supervisor, if there is one, for the broker.
+    ``broker``: ask Home Assistant's Supervisor, if there is one, for the broker. ``service``: also
+    check what only the service must not use.
     """
     try:
         loaded = load_settings.load(config)
         presets.check_presets(loaded.downloads)
+        if service:
+            load_settings.check_topics(loaded, config)
         _configure_log(loaded, quiet=quiet)
         if broker:
             loaded = supervisor.with_broker(loaded)

@@ -32,13 +32,13 @@ from pydantic_settings import (
 
 from mediarip_mqtt.contract.media_options import Language
 from mediarip_mqtt.contract.sizes import ByteSize, parse_size
+from mediarip_mqtt.contract.topic_names import TopicName
 
 ENV_PREFIX: Final = "MEDIARIP__"
 # Home Assistant's Supervisor sets this variable for each app, and writes its options to a file.
 SUPERVISOR_TOKEN: Final = "SUPERVISOR_TOKEN"  # noqa: S105 - the name of a variable
 # Prefixes of variables that child programs must not inherit.
 SECRET_VARIABLES: Final = ("MEDIARIP", SUPERVISOR_TOKEN, "HASSIO_TOKEN")
-TOPIC_LEVEL: Final = r"^[^+#\x00/]+(/[^+#\x00/]+)*$"
 
 
 def parse_list(value: object) -> object:
@@ -83,19 +83,30 @@ class MqttSettings(Section):
     )
     tls: bool = Field(default=False, description="Encrypt the connection.")
     tls_insecure: bool = Field(
-        default=False, description="Do not check the host name of the certificate."
+        default=False,
+        description="Accept any certificate of the broker, also a self-signed one; with "
+        "`ca_file`: check it, but not its host name.",
     )
     ca_file: Path | None = Field(
         None, description="Trusted CA certificates (PEM); default: the system's."
     )
     cert_file: Path | None = Field(None, description="Client certificate (PEM).")
     key_file: Path | None = Field(None, description="Private key of the client certificate (PEM).")
+    key_password: SecretStr | None = Field(
+        None, description="Password of the private key, if that is encrypted."
+    )
+    key_password_file: Path | None = Field(
+        None, description="File whose first line is the password of the private key."
+    )
     transport: Literal["tcp", "websockets"] = Field(
         "tcp", description="Transport of the MQTT connection."
     )
     websocket_path: str = Field("/mqtt", description="Path of the WebSocket URL.")
-    base_topic: str = Field(
-        "mediarip", pattern=TOPIC_LEVEL, max_length=128, description="Prefix of all topics."
+    base_topic: TopicName = Field(
+        "mediarip",
+        max_length=128,
+        description="Prefix of all topics; not the one of Home Assistant's discovery. After a "
+        "change, what is retained below the former one is cleared.",
     )
     node_id: str = Field(
         "mediarip",
@@ -369,11 +380,11 @@ class HomeAssistantSettings(Section):
     """Discovery by Home Assistant."""
 
     enabled: bool = Field(default=True, description="Publish the device with MQTT discovery.")
-    discovery_prefix: str = Field(
-        "homeassistant", pattern=TOPIC_LEVEL, description="Home Assistant's discovery prefix."
+    discovery_prefix: TopicName = Field(
+        "homeassistant", description="Home Assistant's discovery prefix."
     )
-    birth_topic: str = Field(
-        "homeassistant/status", pattern=TOPIC_LEVEL, description="Home Assistant's birth topic."
+    birth_topic: TopicName = Field(
+        "homeassistant/status", description="Home Assistant's birth topic."
     )
 
 

@@ -126,6 +126,24 @@ class Info(Frozen):
     settings: dict[str, SettingDetail]
 
 
+class Presence(Frozen):
+    """Services that share a base topic by mistake find each other by it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    kind: Literal["question", "online", "answer"] = Field(
+        description="`question`: who is there? `online`: this service now is, and asks the same; "
+        "`answer`: to either."
+    )
+    instance: str = Field(
+        max_length=64, description="Id of the process that says it; a later start sorts behind."
+    )
+    to: str | None = Field(None, max_length=64, description="Whose question this answers.")
+    node_id: str = Field(max_length=64)
+    host: str = Field(max_length=255)
+    storage_root: str = Field(max_length=4096)
+
+
 class Ytdlp(Frozen):
     """The state of Home Assistant's update entity."""
 

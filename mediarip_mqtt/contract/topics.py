@@ -96,6 +96,11 @@ class Topics:
         """The installed and the latest version of yt-dlp, and a running update."""
         return f"{self.base}/ytdlp"
 
+    @property
+    def presence(self) -> str:
+        """Questions and answers between services that share the base topic."""
+        return f"{self.root}/presence"
+
     def command_for(self, name: str) -> str:
         """Return the topic that takes one command."""
         return f"{self.base}/command/{name}"
@@ -150,6 +155,23 @@ class Topics:
             case ["job", job_id, ("state" | "progress") as kind]:
                 return job_id, kind
         return None
+
+    @property
+    def retained(self) -> tuple[str, ...]:
+        """The topic filters of everything that a service retains below its base topic."""
+        single = (self.status, self.info, self.state, self.jobs, self.thumbnail, self.ytdlp)
+        return (*single, self.setting("+"), *self.retained_jobs)
+
+    def is_of_jobs(self, topic: str) -> bool:
+        """Whether a topic is one of this service's `retained_jobs`."""
+        if not topic.startswith(f"{self.base}/"):
+            return False
+        match topic[len(self.base) + 1 :].split("/"):
+            case ["job", _, "state" | "progress"]:
+                return True
+            case ["session", _, "jobs"] | ["session", _, "job", _, "state" | "progress"]:
+                return True
+        return False
 
     @property
     def retained_jobs(self) -> tuple[str, ...]:

@@ -10,11 +10,11 @@ import asyncio
 import json
 import logging
 import random
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from mediarip_mqtt.contract.errors import BrokerError, StoreError, SubscriptionError
+from mediarip_mqtt.contract.errors import StoreError, SubscriptionError
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import Topics, dumps
 from mediarip_mqtt.homeassistant.discovery_payload import ORIGIN, device_config
@@ -30,13 +30,16 @@ logger = logging.getLogger(__name__)
 class Broker(Protocol):
     """An open connection to the broker."""
 
-    protocol: str
-
     async def subscribe(self, *topics: str) -> None:
         """Subscribe; raise `SubscriptionError` if the broker refuses."""
 
     async def publish(self, topic: str, payload: str, *, retain: bool) -> None:
         """Publish and wait for the acknowledgement; raise `LinkError` if the connection is lost."""
+
+    async def read_retained(
+        self, filters: Collection[str], keep: Callable[[bytes], dict[str, Any]]
+    ) -> dict[str, dict[str, Any]]:
+        """Return ``keep(payload)`` by topic; raise `SubscriptionError` or another `LinkError`."""
 
 
 class Incoming(Protocol):
@@ -55,15 +58,6 @@ class Incoming(Protocol):
         """The retain flag: the message was sent before this subscription."""
 
 
-class ReadRetained(Protocol):
-    """Reads retained messages on a separate connection."""
-
-    def __call__(
-        self, protocol: str, filters: Iterable[str], keep: Callable[[bytes], dict[str, Any]]
-    ) -> Awaitable[dict[str, dict[str, Any]]]:
-        """Return ``keep(payload)`` by topic; raise `BrokerError`."""
-
-
 class Discovery:
     """Keeps the discovery messages up to date."""
 
@@ -75,7 +69,6 @@ class Discovery:
         *,
         commands: Collection[str],
         extras: Callable[[], Mapping[str, Mapping[str, Any]]],
-        read_retained: ReadRetained,
         clock: Callable[[], datetime],
     ) -> None:
         self._settings = settings.homeassistant
@@ -84,7 +77,6 @@ class Discovery:
         self._store = store
         self._commands = commands
         self._extras = extras
-        self._read_retained = read_retained
         self._clock = clock
         self._born = asyncio.Event()
 
@@ -153,10 +145,8 @@ class Discovery:
         prefix, node = self._settings.discovery_prefix, self._mqtt.node_id
         filters = {self.topic, f"{prefix}/+/{node}/config", f"{prefix}/+/{node}/+/config"}
         try:
-            retained = await self._read_retained(
-                link.protocol, sorted(filters | remembered), _parse
-            )
-        except BrokerError as error:
+            retained = await link.read_retained(sorted(filters | remembered), _parse)
+        except SubscriptionError as error:
             logger.warning("homeassistant: could not look for outdated entities: %s", error.message)
             return {}
         return {

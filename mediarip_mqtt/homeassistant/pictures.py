@@ -40,6 +40,11 @@ class Pictures:
         self._wake = asyncio.Event()
         self.picture: str | None = None  # base64: readers of all topics expect text
 
+    @property
+    def shows_job(self) -> bool:
+        """Whether there is a job whose thumbnail is to be shown, fetched or not."""
+        return self._wanted is not None and self._wanted[0] is not None
+
     def follow(self, state: State) -> None:
         """Choose the job from the payload of `state`."""
         job = state.current if state.current.id else state.last_completed
@@ -50,7 +55,7 @@ class Pictures:
 
     async def run(self) -> None:
         """Fetch thumbnails until cancelled."""
-        shown: tuple[bool, str | None] | None = None
+        shown: tuple[bool, str | None] = (False, None)
         while True:
             await self._wake.wait()
             self._wake.clear()

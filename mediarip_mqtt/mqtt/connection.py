@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import ssl
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import aiomqtt
-from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, topic_matches_sub
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -24,8 +26,11 @@ from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import LinkError, SubscriptionError
 from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.mqtt.connection_errors import ProtocolVersionError, connect_error, lost_error
+from mediarip_mqtt.mqtt.retained_scan import SCAN_QUIET, RetainedScan
 from mediarip_mqtt.mqtt.transport import socket_options, tls_context
 
+T = TypeVar("T")
+Take = Callable[[str, bytes, bool], None]  # called with topic, payload and retain flag
 RECEIVE_MAXIMUM: Final = 16  # commands that the broker may send before the first is acknowledged
 CLIENT_RECEIVE_MAXIMUM: Final = 1000  # the same with automatic acknowledgement
 MAXIMUM_PACKET: Final = 16 * 2**20  # bytes; the broker drops larger messages
@@ -68,11 +73,11 @@ class Link:
     def __init__(self, client: aiomqtt.Client, protocol: str) -> None:
         self.protocol = protocol
         self.session_present = False
-        # If set, called with (topic, payload) of retained messages; `messages` then yields nothing.
-        self.on_retained: Callable[[str, bytes], None] | None = None
         self._client = client
         self._paho: Any = client._client  # noqa: SLF001 - aiomqtt offers no manual acknowledgement (its issue 345)
         self._duplicates: set[int] = set()  # packet ids
+        self._diversions: list[tuple[Collection[str], Take]] = []
+        self._scanning = asyncio.Lock()
         self._disconnect_reason: Any = None
         self._maximum_packet: int | None = None
 
@@ -95,9 +100,9 @@ class Link:
         inner_disconnect = self._paho.on_disconnect
 
         def on_message(client: Any, userdata: Any, message: Any) -> None:
-            if self.on_retained is not None:
-                if message.retain:
-                    self.on_retained(message.topic, message.payload)
+            if take := self._diversion(message.topic):
+                take(message.topic, message.payload, message.retain)
+                client.ack(message.mid, message.qos)
                 return
             if message.dup:
                 self._duplicates.add(message.mid)
@@ -151,15 +156,62 @@ class Link:
         """
         threads.leave(self._disconnected)
 
-    async def subscribe(self, *topics: str, qos: int = 1, as_published: bool = True) -> None:
+    @contextmanager
+    def diverted(self, filters: Collection[str], take: Take) -> Iterator[None]:
+        """Pass messages of these topics to ``take``, at once; `messages` does not yield them."""
+        diversion = (filters, take)
+        self._diversions.append(diversion)
+        try:
+            yield
+        finally:
+            self._diversions.remove(diversion)
+
+    def _diversion(self, topic: str) -> Take | None:
+        for filters, take in self._diversions:
+            if any(topic_matches_sub(wanted, topic) for wanted in filters):
+                return take
+        return None
+
+    async def read_retained(
+        self,
+        filters: Collection[str],
+        keep: Callable[[bytes], T],
+        *,
+        quiet: float = SCAN_QUIET,
+        enough: int | None = None,
+    ) -> dict[str, T]:
+        """Return the retained messages that match the filters: topic to ``keep(payload)``.
+
+        `messages` yields none of these topics meanwhile. Some brokers also deliver what matches the
+        subscriptions of other clients (amqtt 0.12): that is left out. ``quiet``: seconds without a
+        retained message that end the scan; ``enough``: number of messages that do. Raises
+        `SubscriptionError` or another `LinkError`.
+        """
+        scan = RetainedScan(keep, quiet, enough)
+        async with self._scanning:
+            with self.diverted(filters, scan.take):
+                try:
+                    # QoS 0: Mosquitto drops QoS 1 messages beyond max_queued_messages (1000).
+                    await self.subscribe(*filters, qos=0, as_published=False, own=False)
+                except SubscriptionError:
+                    await self.unsubscribe(*filters)  # those that were not refused
+                    raise
+                await scan.end()
+                await self.unsubscribe(*filters)
+        return scan.kept
+
+    async def subscribe(
+        self, *topics: str, qos: int = 1, as_published: bool = True, own: bool = True
+    ) -> None:
         """Subscribe; raise `SubscriptionError` if the broker refuses.
 
         ``as_published`` (MQTT 5): messages keep the retain flag they were published with. Otherwise
-        the flag marks messages that were retained before the subscription.
+        the flag marks messages that were retained before the subscription. ``own`` (MQTT 5):
+        also receive what this connection publishes.
         """
         options: Any = qos
         if self.protocol == "5":
-            options = SubscribeOptions(qos=qos, retainAsPublished=as_published)
+            options = SubscribeOptions(qos=qos, noLocal=not own, retainAsPublished=as_published)
         codes = await self._call(self._client.subscribe([(topic, options) for topic in topics]))
         refused = [
             topic
@@ -232,6 +284,12 @@ class Link:
         """Acknowledge a message to the broker; no effect for QoS 0 or a lost connection."""
         if message.qos:
             self._paho.ack(message.mid, message.qos)
+
+    def end_session(self) -> None:
+        """Have the broker drop the MQTT session at the end of this connection (MQTT 5)."""
+        properties = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call] # paho's
+        properties.SessionExpiryInterval = 0
+        self._paho.disconnect = partial(self._paho.disconnect, properties=properties)
 
     async def watch(self) -> None:
         """Raise `LinkError` once the connection is lost, even if aiomqtt does not notice."""
@@ -309,7 +367,9 @@ async def open_link(
     ``persistent`` keeps the MQTT session at the broker, for ``settings.session_expiry`` seconds.
     Each connection has a new client: a used one may hold packet ids and messages of the last one.
     """
-    client = _client(settings, protocol, identifier, will, persistent=persistent)
+    # In a thread: the files may be on a volume that hangs.
+    tls = await threads.call(tls_context, settings) if settings.tls else None
+    client = _client(settings, protocol, identifier, will, tls, persistent=persistent)
     link = Link(client, protocol)
     link.prepare(manual_ack=persistent)
     entering = asyncio.ensure_future(client.__aenter__())
@@ -339,11 +399,12 @@ async def _end_of(task: asyncio.Future[Any]) -> None:
     task.result()
 
 
-def _client(
+def _client(  # noqa: PLR0913 - the parts of a connection
     settings: MqttSettings,
     protocol: str,
     identifier: str | None,
     will: Will | None,
+    tls: ssl.SSLContext | None,
     *,
     persistent: bool,
 ) -> aiomqtt.Client:
@@ -372,6 +433,6 @@ def _client(
         will=aiomqtt.Will(will.topic, will.payload, qos=1, retain=True) if will else None,
         transport=settings.transport,
         websocket_path=settings.websocket_path if settings.transport == "websockets" else None,
-        tls_context=tls_context(settings),
+        tls_context=tls,
         socket_options=socket_options(),
     )

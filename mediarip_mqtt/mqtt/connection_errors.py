@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any, Final
 
 from mediarip_mqtt.contract.errors import LinkError
 from mediarip_mqtt.contract.settings import MqttSettings
+from mediarip_mqtt.mqtt.transport import reason_of
 
 _TIMED_OUT: Final = "Operation timed out"  # aiomqtt's message
 _WRONG_VERSION: Final = {1, 132}  # CONNACK: unacceptable (3.1.1), unsupported (5) protocol version
@@ -23,6 +25,14 @@ class ProtocolVersionError(LinkError):
 
 class SilentError(ProtocolVersionError):
     """The broker did not answer: it doesn't support this version of MQTT, or it is slow."""
+
+
+class UnprovenError(ProtocolVersionError):
+    """The broker answers to 3.1.1; whether also to MQTT 5 is to be found out first."""
+
+
+class RivalError(LinkError):
+    """Another service is at work on the same base topic."""
 
 
 class TakenOverError(LinkError):
@@ -43,9 +53,24 @@ def connect_error(error: Exception, settings: MqttSettings, protocol: str) -> Li
             f"The broker at {broker} refused the user name or password. Check mqtt.username and "
             "mqtt.password (or mqtt.password_file)."
         )
+    if isinstance(error.__context__, ssl.SSLError):
+        return LinkError(_tls_text(error.__context__, broker))
     return LinkError(
         f"The broker at {broker} can't be reached ({error}). Check that it runs, and mqtt.host, "
         "mqtt.port and mqtt.tls."
+    )
+
+
+def _tls_text(error: ssl.SSLError, broker: str) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"The certificate of the broker at {broker} is not accepted ({reason_of(error)}). "
+            "Set mqtt.ca_file to the certificate of its authority, or mqtt.tls_insecure to true to "
+            "accept any; mqtt.host must be a name in the certificate."
+        )
+    return (
+        f"The broker at {broker} does not accept the TLS connection ({reason_of(error)}). Check "
+        "mqtt.port: the usual port for TLS is 8883, and 1883 is without."
     )
 
 

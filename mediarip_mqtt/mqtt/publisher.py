@@ -93,6 +93,8 @@ class Publisher:
 
     async def reconcile(self, retained: Mapping[str, str]) -> None:
         """Mark the topics of jobs that differ from what is retained; see `outdated`."""
+        if self._sources.topics.thumbnail in retained and not self._sources.service.shows_job():
+            self.mark(THUMBNAIL)
         async for topic in outdated(retained, self._sources):
             self.mark(topic)
 

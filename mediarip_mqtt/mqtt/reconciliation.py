@@ -48,7 +48,8 @@ async def outdated(retained: Mapping[str, str], sources: Sources) -> AsyncIterat
             if job_id not in sources.live and known != digest(progress):
                 yield JobProgressTopic(job_id, session)
         await asyncio.sleep(0)
-    orphans = set(retained) - expected
+    jobs = {address for address in retained if sources.topics.is_of_jobs(address)}
+    orphans = jobs - expected
     for address in orphans:
         kind = ClearedProgressTopic if address.endswith("/progress") else ClearedTopic
         yield kind(address)

@@ -1,56 +1,51 @@
-"""Reads the broker's retained messages on a separate connection."""
+"""Collects the retained messages that a connection receives for a subscription."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable
-from typing import Final, TypeVar
-
-from mediarip_mqtt.contract.settings import MqttSettings
-from mediarip_mqtt.mqtt.connection import Link, connect
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 SCAN_QUIET: Final = 0.5  # seconds without a retained message that end a scan
 
 
-async def read_retained(
-    settings: MqttSettings, protocol: str, filters: Iterable[str], keep: Callable[[bytes], T]
-) -> dict[str, T]:
-    """Read retained messages on a separate connection; see `retained`.
+class RetainedScan(Generic[T]):
+    """The retained messages of one subscription: topic to ``keep(payload)``.
 
-    On the session's connection the messages would reach the intake. Raises `BrokerError`.
+    ``enough`` messages end the scan at once. Messages published meanwhile do not prolong it, so
+    that it ends even while a service is busy.
     """
-    async with connect(settings, prefer=protocol) as link:
-        return await retained(link, *filters, keep=keep)
 
+    def __init__(self, keep: Callable[[bytes], T], quiet: float, enough: int | None) -> None:
+        self.kept: dict[str, T] = {}
+        self._keep = keep
+        self._quiet = quiet
+        self._enough = enough
+        self._arrived = asyncio.Event()
 
-async def retained(link: Link, *filters: str, keep: Callable[[bytes], T]) -> dict[str, T]:
-    """Return the retained messages that match the filters: topic to ``keep(payload)``.
+    def take(self, topic: str, payload: bytes, retain: bool) -> None:  # noqa: FBT001 - the flag of the packet
+        """Keep a message if it is a retained one.
 
-    It takes all messages of the connection, which must not be used for anything else. Messages
-    published meanwhile are ignored, so that the scan ends even while a service is busy. Raises
-    `LinkError`.
-    """
-    kept: dict[str, T] = {}
-    arrived = asyncio.Event()
-
-    def take(topic: str, payload: bytes) -> None:
+        Called for each packet, without a queue: thousands of payloads arrive faster than they are
+        read, and take megabytes.
+        """
+        if not retain:
+            return
         if payload:
-            kept[topic] = keep(payload)
-        arrived.set()
+            self.kept[topic] = self._keep(payload)
+        self._arrived.set()
 
-    # No queue: thousands of payloads arrive faster than they are read, and take megabytes.
-    link.on_retained = take
-    # QoS 0: Mosquitto drops QoS 1 messages beyond max_queued_messages (1000).
-    await link.subscribe(*filters, qos=0, as_published=False)
-    while True:
-        arrived.clear()
-        try:
-            async with asyncio.timeout(SCAN_QUIET):
-                await arrived.wait()
-        except TimeoutError:
-            return kept
+    async def end(self) -> None:
+        """Return once no retained message has arrived for a while."""
+        while self._enough is None or len(self.kept) < self._enough:
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout(self._quiet):
+                    await self._arrived.wait()
+            except TimeoutError:
+                return
 
 
 def digest(payload: str | bytes) -> str:

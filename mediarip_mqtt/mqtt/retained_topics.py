@@ -43,6 +43,7 @@ class ServicePayloads:
     info: Callable[[], Info]
     ytdlp: Callable[[], Ytdlp]
     picture: Callable[[], str | None]  # base64
+    shows_job: Callable[[], bool]  # whether there is, or will be, a picture
     on_state: Callable[[State], None]  # called with each `state` that is published
 
 

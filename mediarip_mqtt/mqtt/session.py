@@ -10,11 +10,12 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final, Protocol
 
-from mediarip_mqtt.contract.errors import BrokerError, LinkError
+from mediarip_mqtt.contract.errors import BrokerError, LinkError, SubscriptionError
 from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.contract.topics import OFFLINE, ONLINE, Topics
 from mediarip_mqtt.fault_points import fault
@@ -22,20 +23,25 @@ from mediarip_mqtt.mqtt.connection import Link, Message, Will, open_link
 from mediarip_mqtt.mqtt.connection_errors import (
     CredentialsError,
     ProtocolVersionError,
-    SilentError,
+    RivalError,
     TakenOverError,
+    UnprovenError,
 )
+from mediarip_mqtt.mqtt.contention import STABLE, Contention
+from mediarip_mqtt.mqtt.former_topics import FormerTopics
+from mediarip_mqtt.mqtt.outage_log import OutageLog
 from mediarip_mqtt.mqtt.outbox import Outbox
+from mediarip_mqtt.mqtt.presence import PresenceWatch
+from mediarip_mqtt.mqtt.protocol_choice import ProtocolChoice
 from mediarip_mqtt.mqtt.publisher import INFO, JOBS, STATE, Publisher
-from mediarip_mqtt.mqtt.retained_scan import digest, read_retained
+from mediarip_mqtt.mqtt.retained_scan import digest
 from mediarip_mqtt.mqtt.store_retry import until_store_answers
 
 # Seconds between two attempts to connect.
 BACKOFF_FIRST: Final = 0.2
 BACKOFF_LIMIT: Final = 30.0
-BACKOFF_REFUSED: Final = 60.0  # after refused credentials, or when another client took over
-WAR: Final = 3  # short connections in a row: probably two clients with the same id
-STABLE: Final = 10.0  # seconds; a connection that lasts longer resets the backoff
+BACKOFF_REFUSED: Final = 60.0  # after refused credentials
+REPAIR: Final = 1.0  # seconds for another service to give way, before its changes are undone
 DRAIN_TIME: Final = 3.0  # seconds for the last publications at shutdown
 
 logger = logging.getLogger(__name__)
@@ -74,6 +80,8 @@ class Session:
         publisher: Publisher,
         outbox: Outbox,
         announcer: Announcer,
+        presence: PresenceWatch,
+        former: FormerTopics,
         handle: Callable[[Message], Awaitable[None]],
         new_session: Callable[[], Awaitable[None]],
     ) -> None:
@@ -82,17 +90,27 @@ class Session:
         self._publisher = publisher
         self._outbox = outbox
         self._announcer = announcer
+        self._presence = presence
+        self._former = former
         self._handle = handle
         self._new_session = new_session
-        self._protocol: str = settings.protocol
-        self._silent = False  # whether the broker did not answer the last CONNECT of MQTT 5
+        self._choice = ProtocolChoice(settings.protocol)
+        self._contention = Contention()
+        self._outage = OutageLog()
+        self._has_looked = False  # whether no other service was on the base topic
         self._link: Link | None = None
         self._intake_open = True
         self._intake_task: asyncio.Task[None] | None = None
         self._finish = asyncio.Event()
         self._stale = asyncio.Event()
+        self._contested = asyncio.Event()
         self.online = asyncio.Event()
         self.lost_at: float | None = time.monotonic()  # None while there is a connection
+
+    @property
+    def rival(self) -> str | None:
+        """Why this service gives way to another one; None if it does not."""
+        return self._contention.problem
 
     async def respond(self, topic: str, payload: str, correlation: bytes | None) -> None:
         """Publish a reply; return once the broker has acknowledged it; raise `LinkError`."""
@@ -102,59 +120,33 @@ class Session:
 
     async def run(self) -> None:
         """Connect, and reconnect after each loss, until `finish`."""
-        backoff, was_lost, short = BACKOFF_FIRST, False, 0
+        backoff, was_lost = BACKOFF_FIRST, False
         while not self._finish.is_set():
             began = time.monotonic()
-            floor = 0.0
             try:
                 await self._connection(returned=was_lost)
-            except ProtocolVersionError as error:
-                if self._other_version(error):
-                    continue
-                self._log(error, again=was_lost)
-            except (CredentialsError, TakenOverError) as error:
-                self._log(error, again=was_lost and not self.online.is_set())
-                floor = BACKOFF_REFUSED
             except BrokerError as error:
-                self._log(error, again=was_lost and not self.online.is_set())
-                if not self.online.is_set():
-                    self._protocol = self._settings.protocol  # the version was not the reason
+                if not isinstance(error, UnprovenError):
+                    self._outage.report(error)
+                if self._choice.failed(error, was_online=self.online.is_set()):
+                    continue
+                lasted = time.monotonic() - began
+                floor = self._contention.lost(error, lasted=lasted, was_online=self.online.is_set())
+                if isinstance(error, CredentialsError):
+                    floor = BACKOFF_REFUSED
             else:
                 return
             finally:
                 self._link = None
                 self.lost_at = self.lost_at or time.monotonic()
-            # The broker may only have been slow: try MQTT 5 again.
-            self._protocol = self._settings.protocol if self._silent else self._protocol
             was_lost = True
-            brief = self.online.is_set() and time.monotonic() - began < STABLE
-            short = short + 1 if brief else 0
             self.online.clear()
-            if short >= WAR:
-                # Mosquitto 2.0 closes without the reason code "session taken over".
-                logger.error(
-                    "mqtt: the broker closed %d connections right after they were opened. Probably "
-                    "another client with the same id connected: give each service its own "
-                    "mqtt.node_id. Trying again in a minute.",
-                    short,
-                )
-                floor, short = BACKOFF_REFUSED, 0
-            if time.monotonic() - began > STABLE:
+            if self.rival:
+                self._has_looked = False
+            if lasted > STABLE:
                 backoff = BACKOFF_FIRST
-            await self._sleep(max(floor, backoff) * random.uniform(0.5, 1))  # noqa: S311 - jitter
+            await self._sleep(max(floor, backoff * random.uniform(0.5, 1)))  # noqa: S311 - jitter
             backoff = min(backoff * 2, BACKOFF_LIMIT)
-
-    def _other_version(self, error: ProtocolVersionError) -> bool:
-        """Choose the version to try next, without a pause; return False if none is left."""
-        if self._protocol != "5":
-            return False
-        if isinstance(error, SilentError) and not self._silent:
-            self._silent = True
-            logger.warning("mqtt: %s It may be slow: trying once more.", error.message)
-        else:
-            logger.warning("mqtt: %s Trying MQTT 3.1.1.", error.message)
-            self._protocol = "3.1.1"
-        return True
 
     async def stop_intake(self) -> None:
         """Take no more commands.
@@ -175,17 +167,49 @@ class Session:
         """Have `run` publish what is left, then `offline`, and return."""
         self._finish.set()
 
-    async def _connection(self, *, returned: bool) -> None:
-        will = Will(self._topics.status, OFFLINE)
+    @asynccontextmanager
+    async def _open(self, identifier: str, will: Will | None) -> AsyncIterator[Link]:
+        """Open a connection to an MQTT session that the broker keeps; raises `LinkError`."""
         async with open_link(
-            self._settings,
-            self._protocol,
-            identifier=self._settings.node_id,
-            will=will,
-            persistent=True,
+            self._settings, self._choice.version, identifier=identifier, will=will, persistent=True
         ) as link:
-            if link.protocol == "5":
-                self._silent = False
+            is_proven = self._choice.answered()
+            if is_proven:
+                yield link
+        if not is_proven:
+            raise UnprovenError("The broker answers to MQTT 3.1.1.")
+
+    async def _look(self) -> None:
+        """Raise `RivalError` if another service is at work on the base topic.
+
+        A connection of the same client id would end the other one's. Never a clean start: some
+        brokers give all clients of a user one id, and the session may be this service's.
+        """
+        identifier = f"{self._settings.node_id}-look"
+        rival: RivalError | None = None
+        try:
+            async with self._open(identifier, None) as link:
+                is_new = not link.session_present
+                if is_new:
+                    link.end_session()
+                rival = await self._presence.look(link)
+            if is_new and link.protocol != "5":
+                async with open_link(self._settings, link.protocol, identifier=identifier):
+                    pass  # a clean session ends the one that the broker has kept
+        except ProtocolVersionError:
+            raise
+        except LinkError as error:
+            # The broker may allow no other client id, or the connection below fails as well.
+            logger.debug("mqtt: could not look for another service: %s", error.message)
+        if rival:
+            raise rival
+
+    async def _connection(self, *, returned: bool) -> None:
+        if not self._has_looked:
+            await self._look()
+        lost: BaseException | None = None
+        async with self._open(self._settings.node_id, Will(self._topics.status, OFFLINE)) as link:
+            self._has_looked = True
             if not link.session_present:
                 await self._new_session()
             # First: aiomqtt misses a disconnect right after CONNACK, but not a missing SUBACK.
@@ -199,31 +223,59 @@ class Session:
                 where,
                 link.protocol,
             )
-            lost: BaseExceptionGroup[LinkError] | None = None
-            try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(link.watch(), name="mqtt-watch")
-                    group.create_task(self._announce(link), name="mqtt-announce")
-                    group.create_task(self._say_goodbye(link), name="mqtt-goodbye")
-                    group.create_task(
-                        self._announcer.follow_births(link, self._publisher.mark_all),
-                        name="mqtt-births",
-                    )
-                    group.create_task(self._publisher.run(link), name="mqtt-publish")
-                    group.create_task(self._outbox.run(link), name="mqtt-outbox")
-                    if self._intake_open:
-                        self._intake_task = group.create_task(
-                            self._intake(link), name="mqtt-intake"
-                        )
-                    # One of the tasks ends the group. Wait here, not in the group's `__aexit__`:
-                    # there Python 3.11.2 leaves this task half cancelled, and `timeout` fails.
-                    await asyncio.Event().wait()
-            except* _Finished:
-                pass
-            except* LinkError as errors:
-                lost = errors  # Python 3.11.2 wraps what is raised here in a group again
-            if lost is not None:
-                raise _main_error(lost)
+            self._outage.over()
+            lost = await self._serve(link)
+            if lost is not None and not isinstance(lost, RivalError):
+                raise lost
+        # Disconnected without the will: `offline` would be wrong for the service that goes on.
+        if lost is not None:
+            raise lost
+
+    async def _serve(self, link: Link) -> BaseException | None:
+        """Run all tasks of a connection; return why it was lost, None after `finish`."""
+        lost: BaseException | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(link.watch(), name="mqtt-watch")
+                group.create_task(self._announce(link), name="mqtt-announce")
+                group.create_task(self._say_goodbye(link), name="mqtt-goodbye")
+                group.create_task(
+                    self._announcer.follow_births(link, self._publisher.mark_all),
+                    name="mqtt-births",
+                )
+                group.create_task(self._publisher.run(link), name="mqtt-publish")
+                group.create_task(self._outbox.run(link), name="mqtt-outbox")
+                group.create_task(self._keep_place(link), name="mqtt-presence")
+                group.create_task(self._settle(link), name="mqtt-settle")
+                if self._intake_open:
+                    self._intake_task = group.create_task(self._intake(link), name="mqtt-intake")
+                # One of the tasks ends the group. Wait here, not in the group's `__aexit__`:
+                # there Python 3.11.2 leaves this task half cancelled, and `timeout` fails.
+                await asyncio.Event().wait()
+        except* _Finished:
+            pass
+        except* LinkError as errors:
+            lost = _main_error(errors)  # Python 3.11.2 wraps what is raised here in a group again
+        return lost
+
+    async def _keep_place(self, link: Link) -> None:
+        """Answer other services on the base topic, and undo what one has changed."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._presence.serve(link, self._contested.set), name="mqtt-answers")
+            while True:
+                await self._contested.wait()
+                await asyncio.sleep(REPAIR)
+                self._contested.clear()
+                if not self._finish.is_set() and self.online.is_set():
+                    await link.publish(self._topics.status, ONLINE, retain=True)
+                    self.compare()
+
+    async def _settle(self, link: Link) -> None:
+        """Do what can wait: clear earlier topics, and note that the connection has lasted."""
+        await self.online.wait()
+        await until_store_answers(partial(self._former.clear, link), "earlier base topics")
+        await asyncio.sleep(STABLE)
+        self._contention.settled()
 
     async def _announce(self, link: Link) -> None:
         """Publish the single topics, then `online`; then compare the retained topics of jobs.
@@ -246,10 +298,10 @@ class Session:
             await until_store_answers(partial(self._compare, link), "comparison")
 
     async def _compare(self, link: Link) -> None:
-        filters = self._topics.retained_jobs
+        filters = (*self._topics.retained_jobs, self._topics.thumbnail)
         try:
-            retained = await read_retained(self._settings, link.protocol, filters, digest)
-        except BrokerError as error:
+            retained = await link.read_retained(filters, digest)
+        except SubscriptionError as error:
             logger.warning("mqtt: retained topics can't be compared: %s", error.message)
             retained = {}
         await self._publisher.reconcile(retained)
@@ -285,10 +337,6 @@ class Session:
         except TimeoutError:
             pass
 
-    def _log(self, error: BrokerError, *, again: bool) -> None:
-        log = logger.debug if again else logger.warning
-        log("mqtt: %s Trying again.", error.message)
-
 
 def _main_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return the error to report from a group that may contain groups."""
@@ -296,4 +344,6 @@ def _main_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
         _main_error(error) if isinstance(error, BaseExceptionGroup) else error
         for error in group.exceptions
     ]
-    return next((error for error in errors if isinstance(error, TakenOverError)), errors[0])
+    return next(
+        (error for error in errors if isinstance(error, TakenOverError | RivalError)), errors[0]
+    )

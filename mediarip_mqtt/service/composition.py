@@ -27,9 +27,10 @@ from mediarip_mqtt.jobs.retention import Retention
 from mediarip_mqtt.jobs.runner import Runner
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.mqtt.connection import Message
+from mediarip_mqtt.mqtt.former_topics import FormerTopics
 from mediarip_mqtt.mqtt.outbox import Outbox
+from mediarip_mqtt.mqtt.presence import PresenceWatch
 from mediarip_mqtt.mqtt.publisher import INFO, STATE, THUMBNAIL, YTDLP, Publisher
-from mediarip_mqtt.mqtt.retained_scan import read_retained
 from mediarip_mqtt.mqtt.retained_topics import ServicePayloads, Sources
 from mediarip_mqtt.mqtt.session import Session
 from mediarip_mqtt.mqtt.summaries import StateSummary
@@ -118,6 +119,7 @@ class Parts:
             info=lambda: self.facts.info(),  # noqa: PLW0108 - built later
             ytdlp=lambda: Ytdlp.model_validate(self.updates.payload()),
             picture=lambda: self.pictures.picture,
+            shows_job=lambda: self.pictures.shows_job,
             on_state=self.pictures.follow,
         )
         summary = StateSummary(
@@ -140,15 +142,17 @@ class Parts:
             self.store,
             commands=CLASSES,
             extras=self._entity_options,
-            read_retained=partial(read_retained, mqtt),
             clock=now,
         )
+        presence = PresenceWatch(self.topics, mqtt.node_id, str(self.storage.root))
         self.session = Session(
             mqtt,
             self.topics,
             self.publisher,
             self.outbox,
             discovery,
+            presence,
+            FormerTopics(self.topics, self.store, presence, now),
             self._handle,
             lambda: self.intake.new_session(),  # noqa: PLW0108 - built later
         )

@@ -43,6 +43,7 @@ class Signs(BaseModel):
     queue_at: float
     published_at: float | None = None
     lost_broker_at: float | None = None
+    rival: str = ""  # why the service gives way to another one
     store: str = "ok"  # or what is wrong with it
     volume: str = "ok"
     lost_threads: int = 0
@@ -157,9 +158,12 @@ def examine(signs: Signs, now: float) -> list[Check]:
         ),
         Check(
             name="broker",
-            ok=signs.lost_broker_at is None or signs.at - signs.lost_broker_at < BROKER_GRACE,
+            ok=signs.lost_broker_at is None
+            or bool(signs.rival)
+            or signs.at - signs.lost_broker_at < BROKER_GRACE,
             remedy="The broker can't be reached. Check that it runs, and the settings `mqtt`.",
         ),
+        Check(name="only service", ok=not signs.rival, remedy=signs.rival),
         Check(
             name="store",
             ok=signs.store == "ok",

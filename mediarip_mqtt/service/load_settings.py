@@ -13,6 +13,7 @@ from pydantic import SecretStr, ValidationError
 
 from mediarip_mqtt.contract.errors import ConfigError
 from mediarip_mqtt.contract.settings import ENV_PREFIX, SUPERVISOR_TOKEN, Settings, sections
+from mediarip_mqtt.contract.topic_names import conflicts
 
 OPTIONS_FILE: Final = "/data/options.json"  # the app's options, written by the Supervisor
 OPTIONS_VARIABLE: Final = "MEDIARIP_OPTIONS"  # overrides the path of that file
@@ -72,7 +73,23 @@ def load(
         if type(error).__name__ != "SettingsError":
             raise
         raise ConfigError(f"The environment can't be read: {error}.") from None
-    return _with_password_file(settings)
+    settings = _with_password_file(settings, "password")
+    return _with_password_file(settings, "key_password")
+
+
+def check_topics(settings: Settings, config: Path | None = None) -> None:
+    """Raise `ConfigError` if a service can't use these topics together.
+
+    Not part of `load`: the command line may use the topics of one session.
+    """
+    ha = settings.homeassistant
+    bad = conflicts(settings.mqtt.base_topic, ha.discovery_prefix, ha.birth_topic)
+    sources = origins(config)
+    problems = [
+        f"{section}.{key} ({sources[section, key]}): {problem}." for section, key, problem in bad
+    ]
+    if problems:
+        raise ConfigError("\n".join(problems))
 
 
 def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
@@ -150,15 +167,15 @@ def _describe(
     return "\n".join(problems)
 
 
-def _with_password_file(settings: Settings) -> Settings:
-    path = settings.mqtt.password_file
-    if path is None or settings.mqtt.password is not None:
+def _with_password_file(settings: Settings, key: str) -> Settings:
+    path = getattr(settings.mqtt, f"{key}_file")
+    if path is None or getattr(settings.mqtt, key) is not None:
         return settings
     try:
         password = path.read_text("utf-8").splitlines()[0]
     except (OSError, IndexError, UnicodeDecodeError):
         raise ConfigError(
-            f"mqtt.password_file: {path} can't be read, or its first line is not the password."
+            f"mqtt.{key}_file: {path} can't be read, or its first line is not the password."
         ) from None
-    mqtt = settings.mqtt.model_copy(update={"password": SecretStr(password)})
+    mqtt = settings.mqtt.model_copy(update={key: SecretStr(password)})
     return settings.model_copy(update={"mqtt": mqtt})

@@ -80,8 +80,9 @@ def secrets_of(settings: Settings) -> frozenset[str]:
     """Return the texts that must not be shown anywhere: passwords and parts of options."""
     downloads = settings.downloads
     secrets = {os.environ.get(name, "") for name in SECRET_VARIABLES}
-    if settings.mqtt.password is not None:
-        secrets.add(settings.mqtt.password.get_secret_value())
+    for password in (settings.mqtt.password, settings.mqtt.key_password):
+        if password is not None:
+            secrets.add(password.get_secret_value())
     for name, value in downloads.ytdlp_options.items():
         if not _is_plain(name, value):
             secrets |= _parts(name, value)

@@ -95,6 +95,7 @@ class ServiceFacts:
             queue_at=self._runner.looked_at,
             published_at=self._publisher.published_at,
             lost_broker_at=self._session.lost_at,
+            rival=self._session.rival or "",
             lost_threads=self._runner.lost_threads,
             volume=self._storage.problem or "ok",
         )

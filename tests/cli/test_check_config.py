@@ -49,3 +49,23 @@ def test_check_config_shows_what_is_set_for_a_site_but_not_its_secrets(lone: Cli
         assert "APIKEY0123" not in done.stdout + done.stderr
     shown = json.loads(done.stdout)["downloads.sites"]["value"]["youtube.com"]
     assert (shown["pause"], shown["extractor_args"]) == (20.0, {"youtube": {"po_token": "***"}})
+
+
+def test_a_base_topic_that_is_home_assistant_s_is_refused_by_the_service_and_shown_by_doctor(
+    lone: Cli,
+) -> None:
+    lone.environment["MEDIARIP__MQTT__BASE_TOPIC"] = "homeassistant"
+    for words in (["check-config"], ["run"], ["run", "--embedded-broker"]):
+        done = lone.run(*words)
+        assert done.returncode == 2
+        assert "MEDIARIP__MQTT__BASE_TOPIC" in done.stderr
+        assert "overlaps homeassistant.discovery_prefix" in done.stderr
+    assert "overlaps homeassistant.discovery_prefix" in lone.run("doctor").stdout
+
+
+def test_the_command_line_may_use_the_topics_of_one_session(lone: Cli) -> None:
+    lone.environment["MEDIARIP__MQTT__BASE_TOPIC"] = "mediarip/session/bob"
+    assert lone.run("run").returncode == 2
+    done = lone.run("command", "list")
+    assert done.returncode == 1
+    assert "can't be reached" in done.stderr

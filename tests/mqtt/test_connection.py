@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.homeassistant.discovery import Discovery
 from mediarip_mqtt.mqtt.connection import Link, Will, connect, open_link
 from mediarip_mqtt.mqtt.connection_errors import CredentialsError
-from mediarip_mqtt.mqtt.retained_scan import read_retained, retained
 from mediarip_mqtt.store import Store
 from tests.support.broker import Client, Mosquitto, free_port, wait_for
 from tests.support.proxy import FreezingProxy
@@ -204,7 +202,7 @@ async def test_a_cancellation_is_heard_also_where_it_comes_with_an_answer_of_the
 
     async def read() -> None:
         async with connect(MqttSettings(port=mosquitto.port)) as link:
-            await retained(link, "mediarip/#", keep=len)
+            await link.read_retained(["mediarip/#"], len)
         if moment == "on_disconnect":
             await asyncio.sleep(0.1)  # its cancellation comes here at the latest
 
@@ -299,7 +297,6 @@ async def test_a_subscription_that_the_broker_refuses_is_told_and_home_assistant
         store,
         commands=(),
         extras=dict,
-        read_retained=partial(read_retained, settings.mqtt),
         clock=lambda: datetime.now(UTC),
     )
     await discovery.subscribe(link)

@@ -7,7 +7,6 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,30 +16,8 @@ from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.mqtt.session import Session
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.faulty import kill, program
-from tests.support.proxy import FreezingProxy
 from tests.support.server import MediaServer
 from tests.support.service import Service
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("silent", "version"), [(1, "5"), (2, "3.1.1")])
-def test_a_broker_that_is_slow_once_is_asked_again_for_mqtt_5(
-    silent: int, version: str, tmp_path: Path, mosquitto: Mosquitto
-) -> None:
-    proxy = FreezingProxy(mosquitto.port).start()
-    proxy.silent = silent
-    service = Service(tmp_path, proxy.port)
-    service.program = program(constants={"mediarip_mqtt.mqtt.connection:CONNECT_TIMEOUT": 1.0})
-    try:
-        service.start()
-        assert f"(MQTT {version})" in service.log
-        mosquitto.stop()
-        mosquitto.start()
-        wait_for(lambda: service.log.count("connected to") > 1)
-        assert "(MQTT 5)" in service.log  # a guess does not last
-    finally:
-        service.stop()
-        proxy.stop()
 
 
 def test_what_was_delivered_is_forgotten_with_the_broker_s_session(
@@ -105,22 +82,8 @@ def test_a_probe_delivered_again_after_a_kill_is_answered_once(
     assert len([one for one in client.payloads("response") if '"probe"' in one]) == 1
 
 
-@pytest.mark.slow
-def test_a_second_service_with_the_same_id_does_not_start_a_war(
-    run: Callable[..., Service], mosquitto: Mosquitto, client: Client, tmp_path: Path
-) -> None:
-    first = run(mosquitto.port)
-    (tmp_path / "two").mkdir()
-    second = Service(tmp_path / "two", mosquitto.port).start()
-    try:
-        wait_for(lambda: "same id connected" in first.log + second.log, 30)
-        assert client.request("list", 30)["ok"]
-    finally:
-        second.stop()
-
-
 class SlowToAnnounce:
-    """In place of publisher, outbox and announcer: the first publications wait for the end."""
+    """In place of all parts: the first publications wait for the end."""
 
     def __init__(self) -> None:
         self.draining = asyncio.Event()
@@ -131,7 +94,7 @@ class SlowToAnnounce:
     async def drain(self, _: object) -> None:
         self.draining.set()
 
-    async def run(self, _: object) -> None:
+    async def run(self, *_: object) -> None:
         await asyncio.Event().wait()
 
     async def wait(self, *_: object) -> None:
@@ -141,7 +104,8 @@ class SlowToAnnounce:
         """Do nothing."""
 
     mark_all = restart = mark
-    send = subscribe = announce = wait
+    send = subscribe = announce = look = clear = wait
+    serve = run
     follow_births = publish
 
 
@@ -149,8 +113,8 @@ async def test_a_service_that_ends_right_after_its_connect_leaves_offline_behind
     mosquitto: Mosquitto, client: Client
 ) -> None:
     parts: Any = SlowToAnnounce()
-    settings = MqttSettings(port=mosquitto.port)
-    session = Session(settings, Topics("mediarip"), parts, parts, parts, parts.wait, parts.wait)
+    settings, topics = MqttSettings(port=mosquitto.port), Topics("mediarip")
+    session = Session(settings, topics, parts, parts, parts, parts, parts, parts.wait, parts.wait)
     running = asyncio.create_task(session.run())
     await asyncio.sleep(0)
     async with asyncio.timeout(10):

@@ -34,6 +34,8 @@ LEFT_OUT = {
     ("mqtt", "ca_file"): FILES,
     ("mqtt", "cert_file"): FILES,
     ("mqtt", "key_file"): FILES,
+    ("mqtt", "key_password"): FILES,
+    ("mqtt", "key_password_file"): FILES,
     ("downloads", "cookies_file"): "a command sends cookies",
     ("storage", "temp_dir"): "the volume is the one place that outlives the app",
     ("mqtt", "protocol"): "falls back by itself",

@@ -43,7 +43,17 @@ def test_the_manifest_of_the_home_assistant_app_is_a_configuration_too(tmp_path:
         ("mqtt:\n  host: a\n  prot: 1\n", "line 3: mqtt.prot: unknown setting"),
         ("mqqt:\n  host: a\n", "mqqt"),
         ("downloads:\n  max_concurrent: 99\n", "line 2: downloads.max_concurrent"),
-        ("mqtt:\n  base_topic: a/#\n", "mqtt.base_topic"),
+        ("mqtt:\n  base_topic: a/#\n", "mqtt.base_topic: Value error, must not contain `+` or `#`"),
+        (
+            "mqtt:\n  base_topic: /a\n",
+            "line 2: mqtt.base_topic: Value error, must not begin or end",
+        ),
+        ("mqtt:\n  base_topic: a/\n", "mqtt.base_topic: Value error, must not begin or end"),
+        ("mqtt:\n  base_topic: a//b\n", "contain `//`"),
+        ("mqtt:\n  base_topic: $SYS/a\n", "must not begin with `$`"),
+        ('mqtt:\n  base_topic: "a\\tb"\n', "control characters"),
+        ('mqtt:\n  base_topic: "a "\n', "a space"),
+        ("homeassistant:\n  discovery_prefix: ha/+\n", "homeassistant.discovery_prefix"),
         ("mqtt: [1\n", "not valid YAML"),
         ("- a\n", "sections"),
     ],
@@ -133,3 +143,37 @@ def test_a_password_in_the_search_prefix_is_refused_as_it_would_be_published(
     assert "hunter22" not in refused.value.message
     good = "downloads:\n  search_prefix: https://searx.example.org/?mail=a@b.example&q=\n"
     assert load_settings.load(written(tmp_path, good)).downloads.search_prefix.endswith("&q=")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("mqtt:\n  base_topic: homeassistant\n", "line 2): `homeassistant` overlaps"),
+        # Public report: Koenkk/zigbee2mqtt#23109, devices can't be controlled since both are one.
+        ("mqtt:\n  base_topic: homeassistant/media\n", "overlaps homeassistant.discovery_prefix"),
+        (
+            "mqtt:\n  base_topic: home\nhomeassistant:\n  discovery_prefix: home/ha\n",
+            "overlaps homeassistant.discovery_prefix `home/ha`",
+        ),
+        ("mqtt:\n  base_topic: homeassistant\nhomeassistant:\n  enabled: false\n", "overlaps"),
+        ("mqtt:\n  base_topic: home/session/media\n", "below a level `session`"),
+        ("mqtt:\n  base_topic: home/session/media/a\n", "below a level `session`"),
+        (
+            "mqtt:\n  base_topic: nas\nhomeassistant:\n  birth_topic: nas/status\n",
+            "homeassistant.birth_topic",
+        ),
+    ],
+)
+def test_topics_that_can_not_be_used_together_are_refused_with_their_place(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        load_settings.check_topics(load_settings.load(path), path)
+    assert problem in caught.value.message
+
+
+@pytest.mark.parametrize("base", ["home/media", "homeassistant2", "home/session", "sessions/a"])
+def test_other_base_topics_are_accepted(tmp_path: Path, base: str) -> None:
+    path = written(tmp_path, f"mqtt:\n  base_topic: {base}\n")
+    load_settings.check_topics(load_settings.load(path), path)

@@ -41,7 +41,7 @@ def sources(store: Store, limit: ProgressLimit) -> Sources:
         topics,
         store,
         Preferences(Settings()),
-        ServicePayloads(missing, missing, lambda: None, lambda _: None),
+        ServicePayloads(missing, missing, lambda: None, lambda: False, lambda _: None),
         StateSummary(topics, store, lambda: status, live, lambda: NOW),
         live,
         limit,

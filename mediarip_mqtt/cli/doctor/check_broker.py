@@ -14,6 +14,7 @@ from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.mqtt.connection_errors import CredentialsError
 
 ROUND_TRIP: Final = 3.0  # seconds until a message must come back
+ANSWER_TIME: Final = 1.0  # seconds for all services below the base topic to answer
 
 
 def look(settings: MqttSettings) -> list[Finding]:
@@ -83,10 +84,21 @@ async def _arrives(client: Client, topic: str) -> bool:
         return False
 
 
+async def _single(client: Client) -> Finding:
+    """Check that only one service answers below the base topic."""
+    instances = await client.services(ANSWER_TIME)
+    if len(instances) < 2:  # noqa: PLR2004 - versions without the topic `presence` don't answer
+        return ok("service", "online")
+    where = "; ".join(f"host {one.host}, storage {one.storage_root}" for one in instances)
+    remedy = "Stop all but one, or give each its own mqtt.base_topic and mqtt.node_id."
+    base = client.topics.base
+    return problem("service", f"{len(instances)} are online below {base}/: {where}", remedy)
+
+
 async def _service(client: Client) -> Finding:
     status = await client.retained(client.topics.status)
     if status == topics.ONLINE.encode():
-        return ok("service", "online")
+        return await _single(client)
     text = "never was online" if status is None else "is offline"
     remedy = "Start it: `mediarip-mqtt run`. If it runs, compare its mqtt.base_topic."
     return warning("service", f"{text} (topic {client.topics.status})", remedy)

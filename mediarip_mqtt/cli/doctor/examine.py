@@ -21,10 +21,12 @@ from mediarip_mqtt.cli.doctor.findings import (
     Finding,
     HangingError,
     Severity,
+    from_error,
     ok,
     run_checks,
     with_time_limit,
 )
+from mediarip_mqtt.contract.errors import ConfigError
 from mediarip_mqtt.contract.settings import MqttSettings, Settings
 from mediarip_mqtt.service import load_settings
 from mediarip_mqtt.volume import files
@@ -63,10 +65,14 @@ async def examine(loaded: Settings, config: Path | None) -> list[Finding]:
         DoctorCheck("PO tokens", partial(check_pot_provider.look, loaded)),
         DoctorCheck("clock", check_machine.clock),
     )
-    return [_configuration(config), *presence, *others]
+    return [_configuration(loaded, config), *presence, *others]
 
 
-def _configuration(config: Path | None) -> Finding:
+def _configuration(loaded: Settings, config: Path | None) -> Finding:
+    try:
+        load_settings.check_topics(loaded, config)
+    except ConfigError as error:
+        return from_error("configuration", error)
     origins = load_settings.origins(config).values()
     count = sum(origin != "default" for origin in origins)
     return ok("configuration", f"valid; {count} settings differ from their default")

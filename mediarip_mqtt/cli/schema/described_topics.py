@@ -20,7 +20,7 @@ from mediarip_mqtt.commands.setting_commands import ChangeSettings
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.models import Job, Progress
 from mediarip_mqtt.contract.settings import HomeAssistantSettings, MqttSettings, runtime_fields
-from mediarip_mqtt.contract.topic_payloads import Info, JobList, State, Ytdlp
+from mediarip_mqtt.contract.topic_payloads import Info, JobList, Presence, State, Ytdlp
 from mediarip_mqtt.contract.topics import OFFLINE, ONLINE, Topics
 
 Schema: TypeAlias = dict[str, Any]
@@ -84,6 +84,7 @@ def topics(
         *_of_jobs(session, "session.", "isolated"),
         *_intake(root, session),
         *_settings(root),
+        _presence(root),
         *_homeassistant(node_id),
     ]
 
@@ -287,6 +288,16 @@ def _settings(root: Topics) -> list[Topic]:
     ]
 
 
+def _presence(root: Topics) -> Topic:
+    return Topic(
+        "presence",
+        root.presence,
+        "send",
+        "Says that this service is online, and answers another one, or `doctor`, that asks here.",
+        (_message("presence", Presence),),
+    )
+
+
 def _homeassistant(node_id: str) -> list[Topic]:
     fields = HomeAssistantSettings.model_fields
     device = TopicMessage(
@@ -328,7 +339,7 @@ def definitions() -> dict[str, Schema]:
 
     What is sent may get more keys in later versions, so objects are open; commands are closed.
     """
-    sent: list[type[BaseModel]] = [Info, State, Ytdlp, JobList, Job, Progress, Refused]
+    sent: list[type[BaseModel]] = [Info, State, Ytdlp, JobList, Job, Progress, Presence, Refused]
     sent += [reply for cls in CLASSES.values() for reply in cls.replies()]
     sent += events.classes().values()
     taken = [cls for cls in CLASSES.values() if cls is not ChangeSettings]
