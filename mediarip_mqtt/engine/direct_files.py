@@ -51,7 +51,7 @@ _HEADS: Final[tuple[tuple[re.Pattern[bytes], str], ...]] = tuple(
 
 
 @dataclass
-class Answer:
+class ServerAnswer:
     """A response: its headers, and the beginning of its body as far as it was read."""
 
     headers: Any
@@ -63,7 +63,7 @@ class Answer:
             self.head = data[:HEAD_BYTES]
 
 
-def describe(info: dict[str, Any], answers: Mapping[str, Answer]) -> None:
+def describe(info: dict[str, Any], answers: Mapping[str, ServerAnswer]) -> None:
     """Complete the title and extension of a file without a page, in place."""
     if not info.get("direct") or info.get("extractor_key") != "Generic":
         return
@@ -85,7 +85,7 @@ def _entitle(info: dict[str, Any], url: str, name: str) -> None:
     info["title"] = title if extension in _MEDIA else name
 
 
-def _type(part: dict[str, Any], name: str, answer: Answer) -> None:
+def _type(part: dict[str, Any], name: str, answer: ServerAnswer) -> None:
     """Take the extension from the header's name, the type, or the content, if it is unknown."""
     if str(part.get("ext") or "").lower() in _MEDIA:
         return
@@ -97,7 +97,7 @@ def _type(part: dict[str, Any], name: str, answer: Answer) -> None:
             return
 
 
-def _extensions(name: str, answer: Answer) -> Iterator[str]:
+def _extensions(name: str, answer: ServerAnswer) -> Iterator[str]:
     yield _split(name)[1]
     yield str(mimetype2ext(answer.headers.get("Content-Type"), default=None) or "")
     yield next((extension for head, extension in _HEADS if head.match(answer.head)), "")

@@ -119,7 +119,9 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         self._security = security
         self.made: dict[str, Any] = {}  # the info dict of the last finished file
         self.warnings: list[str] = []  # requested extras that were unavailable
-        self.answers: OrderedDict[str, direct_files.Answer] = OrderedDict()  # the latest, by URL
+        self.answers: OrderedDict[str, direct_files.ServerAnswer] = (
+            OrderedDict()
+        )  # the latest, by URL
         self.title: str | None = None  # of the page as it was read before; see `process_info`
         self.page: tuple[str | None, Mapping[str, Any]] = (
             None,
@@ -161,7 +163,9 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         if self._recording is not None:
             self._recording.saw_response(response.headers)
         if hasattr(response, "answer"):
-            self.answers[response.url] = response.answer = direct_files.Answer(response.headers)
+            self.answers[response.url] = response.answer = direct_files.ServerAnswer(
+                response.headers
+            )
             while len(self.answers) > ANSWER_LIMIT:
                 self.answers.popitem(last=False)
         return response
@@ -376,7 +380,7 @@ class _Bounded:
     arrived, which may be before everything is decompressed.
     """
 
-    answer: direct_files.Answer | None = None
+    answer: direct_files.ServerAnswer | None = None
 
     def _real_read(self, amt: int | None = None) -> bytes:
         original: Callable[[int], bytes] = super()._real_read  # type: ignore[misc] # the response's

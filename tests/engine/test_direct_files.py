@@ -135,5 +135,5 @@ def test_the_content_tells_the_type_where_nothing_else_does(head: bytes, extensi
         "title": "x",
         "ext": "unknown_video",
     }
-    direct_files.describe(info, {"https://e.com/x": direct_files.Answer(headers, head)})
+    direct_files.describe(info, {"https://e.com/x": direct_files.ServerAnswer(headers, head)})
     assert info["ext"] == extension
