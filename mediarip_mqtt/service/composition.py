@@ -181,6 +181,7 @@ class Parts:
             put_back=self.jobs.put_all_back,
             send_event=self._send_event,
             compare_retained=self.session.compare,
+            state_changed=partial(self.publisher.mark, STATE),
         )
         self.space = FreeSpace(self.storage, self.holds, settings.min_free, now)
         self.upkeep = Upkeep(
@@ -242,7 +243,7 @@ class Parts:
         self.health = Health(
             signs_path(self.settings),
             self.facts.signs,
-            lambda: self.store.read(lambda tx: tx.config()),
+            self.store.probe,
         )
 
     def _changed(self, changes: Changes) -> None:

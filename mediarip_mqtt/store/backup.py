@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import sqlite3
@@ -64,6 +65,11 @@ def copy(path: Path, source: sqlite3.Connection, name: str) -> Path:
         half.unlink(missing_ok=True)
 
 
+def put_back(path: Path, source: sqlite3.Connection) -> None:
+    """Write a store whose file was deleted again, from a connection that has it open."""
+    copy(path, source, "store-deleted.db").replace(path)
+
+
 def copies(path: Path) -> list[Path]:
     """Return the regular copies of a store, the newest first."""
     regular = (path.parent / FOLDER).glob("store-2*.db")
@@ -107,11 +113,36 @@ def _time_limit() -> Callable[[int, int, int], None]:
     return check
 
 
-def recover(path: Path, problem: str) -> str:
-    """Set a damaged store aside and restore the newest sound copy; return what was done."""
+def recover(path: Path, problem: str) -> str | None:
+    """Set a damaged store aside and restore the newest sound copy; return what was done.
+
+    A note beside the store says so until it is done: a start after a kill goes on from it
+    (`finish_recovery`). Without the note it would find no store, and begin an empty one.
+    """
+    note = _note(path)
     moment = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    aside = path.with_name(f"{path.name}.damaged-{moment}")
-    for suffix in ("-wal", "-shm", "-journal", ""):
+    with note.open("w", encoding="utf-8") as file:
+        json.dump({"aside": f"{path.name}.damaged-{moment}", "problem": problem}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    return finish_recovery(path)
+
+
+def finish_recovery(path: Path) -> str | None:
+    """Carry out a recovery that was begun; return what was done, or None if none was begun."""
+    note = _note(path)
+    try:
+        begun = json.loads(note.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError:  # cut off by a kill: nothing was done yet
+        note.unlink()
+        return None
+    aside = path.with_name(begun["aside"])
+    if not aside.exists():  # else the file at the path is the restored copy
+        with contextlib.suppress(FileNotFoundError):
+            path.replace(aside)
+    for suffix in ("-wal", "-shm", "-journal"):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).replace(aside.with_name(aside.name + suffix))
     newest = next((file for file in copies(path) if sound(file)), None)
@@ -119,9 +150,17 @@ def recover(path: Path, problem: str) -> str:
         done = "There was no sound copy: a new, empty store was begun."
     else:
         half = path.with_suffix(".half")
-        half.write_bytes(newest.read_bytes())
+        with half.open("wb") as file:
+            file.write(newest.read_bytes())
+            file.flush()
+            os.fsync(file.fileno())
         half.replace(path)
         done = f"The copy {newest.name} was restored: what happened since then is forgotten."
-    text = f"The store was damaged ({problem}) and is kept as {aside.name}. {done}"
+    note.unlink()
+    text = f"The store was damaged ({begun['problem']}) and is kept as {aside.name}. {done}"
     logger.error("store: %s Media files are untouched.", text)
     return text
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(f"{path.name}.recovery")

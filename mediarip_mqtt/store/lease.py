@@ -8,6 +8,7 @@ machines that mount the same volume.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import time
@@ -38,7 +39,7 @@ class Lease:
         self, store: Store, folder: Path, *, network: bool, patience: float = PATIENCE
     ) -> None:
         self._store = store
-        self._network = network
+        self.network = network
         self._patience = patience
         # Not thread-local: the volume may hang, so other threads take and release the lock.
         self._lock = FileLock(folder / "lock", thread_local=False)
@@ -72,7 +73,7 @@ class Lease:
         """
         boot_id = _boot_id()
         held = await self._store.read(Tx.lease)
-        if held is not None and held["boot_id"] != boot_id and self._network:
+        if held is not None and held["boot_id"] != boot_id and self.network:
             await self._wait_for_end(held)
             logger.warning("store: took over the lease of %s, which has ended", held["host"])
         await self._store.write(lambda tx: tx.take_lease(self._owner, self._host, boot_id, now))
@@ -111,8 +112,9 @@ class Lease:
         await self._store.write(lambda tx: tx.drop_lease(self._owner))
 
     def unlock(self) -> None:
-        """Release the file lock."""
-        self._lock.release()
+        """Release the file lock; a volume that is gone may refuse even that."""
+        with contextlib.suppress(OSError):
+            self._lock.release()
 
 
 def _boot_id() -> str:
