@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.errors import LinkError, StoreError, StoreProblem
-from mediarip_mqtt.contract.models import PauseReason
+from mediarip_mqtt.contract.models import PauseReason, now
 from mediarip_mqtt.service.holds import Holds
 from mediarip_mqtt.service.kept_settings import KeptSettings
 from mediarip_mqtt.service.storage import Storage
 from mediarip_mqtt.store import Tx
-from mediarip_mqtt.volume.marker import STORE_MOVED
+from mediarip_mqtt.volume.marker import HANGING, STORE_MOVED, TIME_LIMIT
 
 INTERVAL: Final = 3.0  # seconds between two checks of the volume
 
@@ -70,7 +70,7 @@ class VolumeWatch:
         lost_for = self._storage.problem
         if lost_for is None:
             if problem is None:
-                problem = self._failure()
+                problem = await self._failure()
             if problem is not None:
                 await self._lose(problem)
         elif problem in {None, STORE_MOVED}:
@@ -79,12 +79,25 @@ class VolumeWatch:
             self._trouble = self._storage.trouble
             self._state_changed()
 
-    def _failure(self) -> str | None:
+    async def _failure(self) -> str | None:
         """Return the error of the store's newest operation if the store must be opened again."""
         failure = self._storage.store.failure
+        if failure is not None and failure.kind is StoreProblem.LOST:
+            failure = await self._write_error()  # perhaps only that one operation failed
         if failure is None or failure.kind not in {StoreProblem.LOST, StoreProblem.DAMAGED}:
             return None
         return failure.message
+
+    async def _write_error(self) -> StoreError | None:
+        """Return the error of a small write; None if it succeeds."""
+        try:
+            async with asyncio.timeout(TIME_LIMIT):
+                await self._storage.lease.renew(now())
+        except TimeoutError:
+            return StoreError(HANGING, kind=StoreProblem.LOST)
+        except StoreError as error:
+            return error
+        return None
 
     async def _try_regain(self, lost_for: str) -> None:
         try:

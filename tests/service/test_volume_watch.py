@@ -300,3 +300,30 @@ async def test_a_store_that_another_program_locks_is_shown_but_not_lost(
     await volume.watch.check()
     await store.probe()
     assert volume.shown == ["database is locked", None]
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+async def test_one_failed_write_is_not_a_lost_volume_but_if_all_fail_the_store_is_opened_again(
+    persistent: bool,  # noqa: FBT001 - a parameter of the test
+    volume: Volume,
+    runner: RecordingRunner,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A handle that became stale: the marker can be read, what is open can't be written."""
+    store = volume.storage.store
+
+    def refuse(_: Tx) -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+        raise error
+
+    with pytest.raises(StoreError):
+        await store.write(refuse)
+    if persistent:
+        monkeypatch.setattr(Tx, "lease", refuse)
+    await volume.watch.check()
+    assert volume.storage.lost is persistent
+    assert volume.storage.trouble == ("disk I/O error" if persistent else None)
+    monkeypatch.undo()
+    await volume.watch.check()
+    assert runner.hold is None
