@@ -92,7 +92,12 @@ class Parts:
             upcoming_wait=downloads.upcoming_wait,
         )
         self.retention = Retention(
-            self.store, self.jobs, self.settings.purge, root=self.storage.root, clock=now
+            self.store,
+            self.jobs,
+            self.settings.purge,
+            root=self.storage.root,
+            clock=now,
+            check_clock=lambda: self.clock_watch.check(),  # noqa: PLW0108 - built later
         )
         self.pictures = Pictures(engine, lambda: self.publisher.mark(THUMBNAIL))
         self.publisher = Publisher(self._sources())

@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from urllib.parse import quote
 from mediarip_mqtt.contract.errors import StoreError, StoreProblem
 
 FOLDER: Final = "backups"
+NAME: Final = "store-%Y%m%dT%H%M%S%fZ.db"  # sorts by time
 PAGES: Final = 512  # copied in one step; transactions can run between the steps
 LONGEST: Final = 900.0  # seconds that a copy may take
 UPGRADES: Final = 3  # number of copies made before upgrades to keep
@@ -27,10 +28,21 @@ logger = logging.getLogger(__name__)
 
 def save(path: Path, source: sqlite3.Connection, keep: int) -> Path:
     """Copy a store that is in use; keep the newest ``keep`` copies. Blocks."""
-    target = copy(path, source, f"store-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.db")
+    target = copy(path, source, _next_name(path))
     for old in copies(path)[keep:]:
         old.unlink(missing_ok=True)
     return target
+
+
+def _next_name(path: Path) -> str:
+    """Return a name after all earlier ones, also if the clock was set back since."""
+    moment = datetime.now(UTC)
+    newest = next(iter(copies(path)), None)
+    if newest is not None:
+        with contextlib.suppress(ValueError):
+            last = datetime.strptime(newest.name, NAME).replace(tzinfo=UTC)
+            moment = max(moment, last + timedelta(seconds=1))
+    return f"{moment:{NAME}}"
 
 
 def before_upgrade(path: Path, source: sqlite3.Connection, version: int) -> None:

@@ -108,6 +108,18 @@ async def test_copies_are_whole_and_only_the_newest_are_kept(
     assert 0 <= age < 60
 
 
+async def test_a_copy_made_while_the_clock_is_behind_is_still_the_newest(
+    tmp_path: Path, open_store: OpenStore
+) -> None:
+    """Else it is the first to be removed, and an older one would be restored."""
+    store = await open_store()
+    copy = await store.backup(keep=2)
+    ahead = copy.rename(copy.with_name("store-20990101T000000000000Z.db"))
+    made = [await store.backup(keep=2) for _ in range(2)]
+    assert backup.copies(tmp_path / "s.db") == made[::-1]
+    assert not ahead.exists()
+
+
 async def test_a_copy_that_fails_is_a_store_error_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, open_store: OpenStore
 ) -> None:
