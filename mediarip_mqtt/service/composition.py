@@ -35,7 +35,7 @@ from mediarip_mqtt.mqtt.session import Session
 from mediarip_mqtt.mqtt.summaries import StateSummary
 from mediarip_mqtt.service.clock_watch import ClockWatch
 from mediarip_mqtt.service.free_space import FreeSpace
-from mediarip_mqtt.service.health import Health, signs_path
+from mediarip_mqtt.service.health import Health, signs_paths
 from mediarip_mqtt.service.holds import Holds
 from mediarip_mqtt.service.kept_settings import KeptSettings
 from mediarip_mqtt.service.quiet_hours import QuietHours
@@ -246,7 +246,7 @@ class Parts:
             self.session,
         )
         self.health = Health(
-            signs_path(self.settings),
+            signs_paths(self.settings),
             self.facts.signs,
             self.store.probe,
         )
