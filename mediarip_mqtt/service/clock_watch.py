@@ -87,15 +87,16 @@ class ClockWatch:
     async def check(self) -> None:
         """Check the clock once; after a jump, correct times and call ``jumped``."""
         jump = self._wall() - self._monotonic() - self._offset
+        to_call: tuple[Callable[[float], None], ...] = ()
         if abs(jump) > CLOCK_JUMP:
             logger.warning("the clock was set by %+.0f s", jump)
             self._offset += jump
+            to_call = self._jumped
         # Before `jumped`. If the store can't be written, the next check tries again.
         with warn_instead(logger, "store: times keep the old clock for now", StoreError):
             await self._correct()
-        if abs(jump) > CLOCK_JUMP:
-            for jumped in self._jumped:
-                jumped(jump)
+        for jumped in to_call:
+            jumped(jump)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._wall(), UTC)
