@@ -31,7 +31,7 @@ from mediarip_mqtt.store.store_errors import (
     store_error,
 )
 from mediarip_mqtt.store.tx import Tx
-from mediarip_mqtt.volume.mounts import refuses_data
+from mediarip_mqtt.volume.space import is_full
 
 T = TypeVar("T")
 BUSY_TIMEOUT: Final = 5.0  # seconds to wait for another process's lock
@@ -346,7 +346,7 @@ class Store:
         if kind_of(error) is StoreProblem.FULL:
             return True
         code = getattr(error, "sqlite_errorcode", None)
-        return code in WRITE_ERRORS and refuses_data(self.path.parent)
+        return code in WRITE_ERRORS and is_full(self.path.parent)
 
     def _refuse_lost_file(self) -> None:
         """Raise if the paths no longer lead to the open files: a write would be lost."""

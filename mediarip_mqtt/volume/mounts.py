@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, cast
 
-from mediarip_mqtt.volume.space import FULL
-
 JournalMode = Literal["wal", "truncate", "delete"]
 UNKNOWN: Final = "unknown"
-PROBE_SIZE: Final = 64 * 1024  # bytes; a transaction writes less
 
 _LOCAL: Final = frozenset(
     (
@@ -101,22 +96,6 @@ def disk_usage(path: Path) -> tuple[int, int]:
     """Return the free and the total bytes of a path's filesystem."""
     usage = shutil.disk_usage(path)
     return usage.free, usage.total
-
-
-def refuses_data(folder: Path) -> bool:
-    """Whether a folder's volume takes no data, as it is full or a quota is used up; blocks."""
-    probe = folder / ".space"
-    try:
-        with probe.open("wb") as file:
-            file.write(os.urandom(PROBE_SIZE))
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        return error.errno in FULL
-    finally:
-        with contextlib.suppress(OSError):
-            probe.unlink(missing_ok=True)
-    return False
 
 
 def _read(*paths: str) -> str:
