@@ -21,7 +21,7 @@ RUN /opt/mediarip/bin/pip install --no-cache-dir --quiet --no-deps . \
 
 FROM ${BASE}
 RUN apt-get update \
- && apt-get install -y --no-install-recommends python3 ffmpeg tini ca-certificates \
+ && apt-get install -y --no-install-recommends python3 ffmpeg tini ca-certificates tzdata \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/mediarip /opt/mediarip
 COPY docker/entrypoint /usr/local/bin/entrypoint

@@ -15,8 +15,8 @@ HEAD: Final = """# Configuration
 <!-- Written by `make docs` from mediarip_mqtt/contract/settings.py. -->
 
 Environment variables take precedence over the YAML file (`--config FILE`, or `MEDIARIP_CONFIG`),
-and the file over the defaults below. If a key is unknown or a value is invalid, the service names
-it and where it was set, and exits with code 2.
+and the file over the defaults below. If a key is unknown or there twice, or a value is invalid, the
+service names it and where it was set, and exits with code 2. An empty variable counts as not set.
 [config.yaml](../config.yaml) has the settings that people most often change, with their defaults.
 As a [Home Assistant app](homeassistant-app.md) the service reads the app's options instead.
 `mediarip-mqtt check-config` prints each value in use and its source, without secrets.

@@ -18,7 +18,7 @@ from mediarip_mqtt.service import health, supervisor
 def healthcheck(*, config: Config = None) -> None:
     """Check that the service works, for containers; exit code 1 if it does not."""
     loaded = load(config, quiet=True, broker=False)
-    signs = health.read(health.signs_path(loaded))
+    signs = health.read(health.signs_paths(loaded))
     if signs is None:  # no service on this machine: ask over the broker
         carry_out(_check_online(loaded))
     checks = health.examine(signs, time.monotonic())

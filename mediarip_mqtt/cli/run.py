@@ -19,10 +19,11 @@ from mediarip_mqtt.cli.client import reachable
 from mediarip_mqtt.cli.display import ProgressBar, print_line
 from mediarip_mqtt.cli.terminal import Config, Exit, carry_out, err, load
 from mediarip_mqtt.contract.errors import BrokerError, ConfigError, StoreInUseError
-from mediarip_mqtt.contract.settings import MqttSettings, Settings
+from mediarip_mqtt.contract.settings import LogSettings, MqttSettings, Settings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.mqtt.embedded_broker import EmbeddedBrokerInUseError, embedded_broker
-from mediarip_mqtt.service import ytdlp_version
+from mediarip_mqtt.service import load_settings, logs, ytdlp_version
+from mediarip_mqtt.service.json_output import json_alone
 from mediarip_mqtt.volume import files
 
 READY_TIME: Final = 30.0  # seconds that `--download` waits for the service to be online
@@ -43,6 +44,14 @@ def run(
     ] = None,
 ) -> None:
     """Run the service."""
+    if load_settings.log_format(config) == "json":
+        logs.configure(LogSettings(format="json"))
+        with json_alone(stdout=download_url is None):
+            _run_command(config, download_url, embedded=embedded)
+    _run_command(config, download_url, embedded=embedded)
+
+
+def _run_command(config: Path | None, download_url: str | None, *, embedded: bool) -> None:
     loaded = load(config, service=True)
     fetched = files.fetched_folder(loaded)
     ytdlp_version.use(fetched)
@@ -79,7 +88,7 @@ async def _run(settings: Settings, *, embedded: bool) -> int:
         try:
             await _first(service, asyncio.create_task(ready.wait(), name="ready"))
             if not service.done():
-                print_line(sys.stdout, welcome(serving))
+                _say_ready(serving)
             return Exit.RESTART if await service else Exit.OK
         finally:
             service.cancel()
@@ -187,6 +196,14 @@ def _allow_host(settings: Settings, url: str) -> Settings:
     security = settings.security
     allowed = security.model_copy(update={"allowed_hosts": (*security.allowed_hosts, host)})
     return settings.model_copy(update={"security": allowed})
+
+
+def _say_ready(settings: Settings) -> None:
+    if logs.is_only_output():
+        root = settings.storage.root.expanduser().absolute()
+        logger.info("mediarip-mqtt is up; files go to %s", root)
+    else:
+        print_line(sys.stdout, welcome(settings))
 
 
 def welcome(settings: Settings) -> str:

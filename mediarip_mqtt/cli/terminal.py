@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 from collections.abc import Coroutine
 from enum import IntEnum
@@ -14,11 +15,12 @@ import typer
 from rich.console import Console
 
 from mediarip_mqtt.cli.display import print_line
-from mediarip_mqtt.contract import presets
+from mediarip_mqtt.contract import local_time, presets
 from mediarip_mqtt.contract.errors import ConfigError, MediaripError
 from mediarip_mqtt.contract.settings import LogSettings, Settings
-from mediarip_mqtt.service import load_settings, logs, redaction, supervisor
+from mediarip_mqtt.service import environment, load_settings, logs, redaction, supervisor
 
+logger = logging.getLogger(__name__)
 out = Console()
 err = Console(stderr=True)
 
@@ -48,12 +50,17 @@ def load(
     ``broker``: ask Home Assistant's Supervisor, if there is one, for the broker. ``service``: also
     check what only the service must not use.
     """
+    wrong_zone = local_time.use_time_zone()
     try:
         loaded = load_settings.load(config)
         presets.check_presets(loaded.downloads)
         if service:
             load_settings.check_topics(loaded, config)
         _configure_log(loaded, quiet=quiet)
+        if wrong_zone:
+            logger.warning("TZ is %r, which is no time zone: times are in UTC", wrong_zone)
+        for warning in environment.check_names():
+            logger.warning("%s", warning)
         if broker:
             loaded = supervisor.with_broker(loaded)
             _configure_log(loaded, quiet=quiet)  # now also redacts the broker's password
@@ -88,6 +95,9 @@ def carry_out(coroutine: Coroutine[Any, Any, int]) -> NoReturn:
 def fail(message: str, code: Exit) -> NoReturn:
     """Print an error without secrets and control characters, and exit."""
     for line in logs.redact(message).split("\n"):
+        if logs.is_only_output():
+            logger.error("%s", line)
+            continue
         print_line(sys.stderr, logs.visible(line))
     raise typer.Exit(code)
 

@@ -98,7 +98,8 @@ class Preferences:
     def _source(self, key: str, section_name: str, section: type[Section]) -> str:
         if key in self._kept:
             return "runtime"
-        if f"{ENV_PREFIX}{section_name}__{key}".upper() in {name.upper() for name in os.environ}:
+        variables = {name.upper() for name, value in os.environ.items() if value}
+        if f"{ENV_PREFIX}{section_name}__{key}".upper() in variables:
             return "environment"
         default = section.model_fields[key].get_default(call_default_factory=True)
         return "default" if self._configured(key) == default else "file"

@@ -30,6 +30,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from mediarip_mqtt.contract.local_time import local_zone
 from mediarip_mqtt.contract.media_options import Language
 from mediarip_mqtt.contract.sizes import ByteSize, parse_size
 from mediarip_mqtt.contract.topic_names import TopicName
@@ -366,7 +367,7 @@ class PurgeSettings(Section):
     @field_validator("cron")
     @classmethod
     def _is_cron(cls, value: str) -> str:
-        CronTrigger.from_crontab(value)  # raises ValueError with the reason
+        CronTrigger.from_crontab(value, local_zone())  # raises ValueError with the reason
         return value
 
     @model_validator(mode="after")
@@ -432,7 +433,11 @@ class Settings(BaseSettings):
     """All settings of the service."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
     )
 
     mqtt: MqttSettings = Field(default_factory=MqttSettings)

@@ -47,7 +47,7 @@ class State(Frozen):
     speed: int = Field(ge=0, description="Bytes per second, of all downloads.")
     paused: bool = Field(description="Whether no new download starts.")
     pause_reason: PauseReason | None
-    storage: str = Field(description="`ok`, or the problem with the volume.")
+    storage: str = Field(description="`ok`, or the problem with the volume or the store.")
     disk_free: int | None = Field(description="Bytes.")
     disk_total: int | None = Field(description="Bytes.")
     lost_threads: int = Field(ge=0, description="Threads that did not end when asked to.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -97,9 +97,12 @@ class PurgeRun:
 
 
 class Retention:
-    """Removes the jobs that a rule chooses: by the settings in `purge`, or on command."""
+    """Removes the jobs that a rule chooses: by the settings in `purge`, or on command.
 
-    def __init__(
+    ``check_clock`` corrects the jobs' times if the clock was set.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it needs, and when to look at the clock
         self,
         store: Store,
         jobs: Jobs,
@@ -107,12 +110,14 @@ class Retention:
         *,
         root: Path,
         clock: Callable[[], datetime],
+        check_clock: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.settings = settings
         self._store = store
         self._jobs = jobs
         self._root = root
         self._clock = clock
+        self._check_clock = check_clock
 
     async def purge(self) -> None:
         """Apply the settings; report it in an event and in the log."""
@@ -147,7 +152,7 @@ class Retention:
         leave jobs without their files: the same purge, repeated, removes them.
         """
         purge = PurgeRun(rule, files)
-        ids = await self._store.read(rule.choose)
+        ids = await self._choose(rule)
         planned = await self._store.read(Tx.planned_jobs)
         while True:
             chunk, ids = ids[:CHUNK], ids[CHUNK:]
@@ -158,9 +163,15 @@ class Retention:
                 return purge
             purge.removed += await self._store.write(partial(self._delete, job_ids=chunk))
 
+    async def _choose(self, rule: Rule) -> list[str]:
+        """Return the ids of the jobs to remove; first, times of a clock just set are corrected."""
+        if self._check_clock is not None:
+            await self._check_clock()
+        return await self._store.read(rule.choose)
+
     async def preview(self, rule: Rule, *, files: bool) -> PurgeRun:
         """Return the purge that `begin` would make, without removing anything."""
-        ids = await self._store.read(rule.choose)
+        ids = await self._choose(rule)
         purge = PurgeRun(rule, files, dry_run=True, removed=ids)
         if files:
             owned = await self._store.read(lambda tx: tx.owned_files(ids))

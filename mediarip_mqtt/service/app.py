@@ -122,6 +122,7 @@ def _ytdlp_engine(settings: Settings, cookies: Cookies) -> Engine:
 
 async def _prepare(parts: Parts) -> None:
     """Restore what the store keeps and set all holds, before anything starts."""
+    await parts.clock_watch.begin()
     await parts.holds.restore()
     await parts.kept_settings.restore()
     await parts.runner.recover()

@@ -36,7 +36,7 @@ from mediarip_mqtt.mqtt.session import Session
 from mediarip_mqtt.mqtt.summaries import StateSummary
 from mediarip_mqtt.service.clock_watch import ClockWatch
 from mediarip_mqtt.service.free_space import FreeSpace
-from mediarip_mqtt.service.health import Health, signs_path
+from mediarip_mqtt.service.health import Health, signs_paths
 from mediarip_mqtt.service.holds import Holds
 from mediarip_mqtt.service.kept_settings import KeptSettings
 from mediarip_mqtt.service.quiet_hours import QuietHours
@@ -93,7 +93,12 @@ class Parts:
             upcoming_wait=downloads.upcoming_wait,
         )
         self.retention = Retention(
-            self.store, self.jobs, self.settings.purge, root=self.storage.root, clock=now
+            self.store,
+            self.jobs,
+            self.settings.purge,
+            root=self.storage.root,
+            clock=now,
+            check_clock=lambda: self.clock_watch.check(),  # noqa: PLW0108 - built later
         )
         self.pictures = Pictures(engine, lambda: self.publisher.mark(THUMBNAIL))
         self.publisher = Publisher(self._sources())
@@ -185,6 +190,7 @@ class Parts:
             put_back=self.jobs.put_all_back,
             send_event=self._send_event,
             compare_retained=self.session.compare,
+            state_changed=partial(self.publisher.mark, STATE),
         )
         self.space = FreeSpace(self.storage, self.holds, settings.min_free, now)
         self.upkeep = Upkeep(
@@ -244,9 +250,9 @@ class Parts:
             self.session,
         )
         self.health = Health(
-            signs_path(self.settings),
+            signs_paths(self.settings),
             self.facts.signs,
-            lambda: self.store.read(lambda tx: tx.config()),
+            self.store.probe,
         )
 
     def _changed(self, changes: Changes) -> None:

@@ -12,9 +12,7 @@ import faulthandler
 import hashlib
 import logging
 import os
-import sys
-import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +20,8 @@ from pydantic import BaseModel, ValidationError
 
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.service import logs
+from mediarip_mqtt.volume.files import own_folder
 
 INTERVAL: Final = 5.0
 STALE: Final = 20.0  # seconds without a sign after which the event loop counts as stuck
@@ -30,6 +30,7 @@ WORKER_STALE: Final = (
 )
 FROZEN: Final = 90.0  # seconds for which the event loop may be blocked; then the process ends
 BROKER_GRACE: Final = 30.0  # seconds without the broker that count as a normal restart of it
+TEMPORARY: Final = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - in a folder of this user
 STORE_TIME: Final = 5.0  # seconds for the store to answer
 
 logger = logging.getLogger(__name__)
@@ -57,11 +58,18 @@ class Check(BaseModel):
     remedy: str = ""
 
 
-def signs_path(settings: Settings) -> Path:
-    """Return the file into which the service with these settings writes its signs of life."""
+def signs_paths(settings: Settings) -> list[Path]:
+    """Return the files into which the service with these settings may write its signs of life.
+
+    The first that can be written is used: a container may have a read-only root without /tmp. The
+    volume comes last, as it may be what failed.
+    """
     root = settings.storage.root.expanduser().absolute()
     name = hashlib.blake2b(f"{settings.mqtt.node_id}\0{root}".encode(), digest_size=8).hexdigest()
-    return Path(tempfile.gettempdir()) / f"mediarip-mqtt-{os.getuid()}" / f"{name}.json"
+    chosen = os.environ.get("TMPDIR")
+    folders = [Path(folder) for folder in (chosen, *TEMPORARY) if folder]
+    folders.append(own_folder(settings))
+    return [folder / f"mediarip-mqtt-{os.getuid()}" / f"{name}.json" for folder in folders]
 
 
 async def end_when_frozen() -> None:
@@ -72,7 +80,7 @@ async def end_when_frozen() -> None:
     """
     try:
         while True:
-            faulthandler.dump_traceback_later(FROZEN, exit=True, file=sys.__stderr__ or 2)
+            faulthandler.dump_traceback_later(FROZEN, exit=True, file=logs.raw_stderr())
             await asyncio.sleep(INTERVAL)
     finally:
         faulthandler.cancel_dump_traceback_later()
@@ -85,9 +93,14 @@ class Health:
     """
 
     def __init__(
-        self, path: Path, signs: Callable[[], Signs], probe: Callable[[], Awaitable[object]]
+        self,
+        paths: Sequence[Path],
+        signs: Callable[[], Signs],
+        probe: Callable[[], Awaitable[object]],
     ) -> None:
-        self._path = path
+        self._paths = paths
+        self._written: Path | None = None
+        self._warned = False
         self._signs = signs
         self._probe = probe
 
@@ -97,14 +110,26 @@ class Health:
             while True:
                 store = await self._examine_store()
                 signs = self._signs().model_copy(update={"store": store})
-                try:
-                    await threads.call(_write, self._path, signs.model_dump_json())
-                except OSError as error:
-                    logger.debug("health: %s can't be written: %s", self._path, error)
+                await threads.call(self._write, signs.model_dump_json())
                 await asyncio.sleep(INTERVAL)
         finally:
-            with contextlib.suppress(OSError):
-                self._path.unlink(missing_ok=True)
+            if self._written is not None:
+                with contextlib.suppress(OSError):
+                    self._written.unlink(missing_ok=True)
+
+    def _write(self, text: str) -> None:
+        problems = []
+        for path in self._paths if self._written is None else (self._written,):
+            try:
+                _write(path, text)
+            except OSError as error:
+                problems.append(f"{path.parent}: {error.strerror or error}")
+            else:
+                self._written = path
+                return
+        if self._written is None and not self._warned:
+            self._warned = True
+            logger.warning("health: `healthcheck` can't work, %s", "; ".join(problems))
 
     async def _examine_store(self) -> str:
         try:
@@ -117,7 +142,12 @@ class Health:
         return "ok"
 
 
-def read(path: Path) -> Signs | None:
+def read(paths: Iterable[Path]) -> Signs | None:
+    """Return the signs of life in the first file that has any; None without one."""
+    return next((signs for path in paths if (signs := _read(path)) is not None), None)
+
+
+def _read(path: Path) -> Signs | None:
     """Return the signs of life in a file; None if it is missing, foreign or unreadable."""
     try:
         if path.stat().st_uid != os.getuid():

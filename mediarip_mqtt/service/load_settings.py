@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import yaml
 from pydantic import SecretStr, ValidationError
@@ -14,16 +16,18 @@ from pydantic import SecretStr, ValidationError
 from mediarip_mqtt.contract.errors import ConfigError
 from mediarip_mqtt.contract.settings import ENV_PREFIX, SUPERVISOR_TOKEN, Settings, sections
 from mediarip_mqtt.contract.topic_names import conflicts
+from mediarip_mqtt.service import environment
 
 OPTIONS_FILE: Final = "/data/options.json"  # the app's options, written by the Supervisor
+LOG_FORMAT: Final = f"{ENV_PREFIX}LOG__FORMAT"
 OPTIONS_VARIABLE: Final = "MEDIARIP_OPTIONS"  # overrides the path of that file
 
 
 def configuration_file(config: Path | None) -> Path | None:
     """Return the file to read: ``config``, else the app's options if this is the app, else None."""
-    if config is not None or SUPERVISOR_TOKEN not in os.environ:
+    if config is not None or not os.environ.get(SUPERVISOR_TOKEN):
         return config
-    options = Path(os.environ.get(OPTIONS_VARIABLE, OPTIONS_FILE))
+    options = Path(os.environ.get(OPTIONS_VARIABLE) or OPTIONS_FILE)
     return options if options.exists() else None
 
 
@@ -31,7 +35,7 @@ def origins(config: Path | None = None) -> dict[tuple[str, str], str]:
     """Return each setting's source (variable, line of the file, default), by section and key."""
     config = configuration_file(config)
     lines = _read_yaml(config)[1] if config else {}
-    variables = {name.upper(): name for name in os.environ}
+    variables = environment.given()
     sources = {}
     for section, cls in sections():
         for key in cls.model_fields:
@@ -57,7 +61,7 @@ def load(
     content, lines = _read_yaml(config) if config else ({}, {})
     if explicit is None:
         content = {key: _without_empty(section) for key, section in content.items()}
-    _refuse_unknown_environment()
+    environment.check_names()
     try:
         settings = Settings(**content)
         if overrides:
@@ -95,7 +99,7 @@ def check_topics(settings: Settings, config: Path | None = None) -> None:
 def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
     """Return the file's content and the line of each key."""
     try:
-        text = path.read_text("utf-8")
+        text = decode(path.read_bytes())
         # JSON is YAML except for surrogate pairs.
         content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -111,7 +115,10 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
     if content is None:
         return {}, {}
     lines: dict[tuple[str, ...], int] = {}
-    _index_lines(node, (), lines)
+    doubled: list[str] = []
+    _index_lines(node, (), lines, doubled)
+    if doubled:
+        raise ConfigError("\n".join(f"{path}, {problem}" for problem in doubled))
     if isinstance(content, dict) and isinstance(content.get("options"), dict):
         # The Home Assistant app's manifest carries the settings as its options.
         content = content["options"]
@@ -128,25 +135,47 @@ def _without_empty(section: Any) -> Any:
     return {key: value for key, value in section.items() if value is not None and value != ""}
 
 
-def _index_lines(node: Any, parent: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:
+def _index_lines(
+    node: Any, parent: tuple[str, ...], lines: dict[tuple[str, ...], int], doubled: list[str]
+) -> None:
+    """Note the line of each key; YAML would silently use the last of equal keys."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             path = (*parent, str(key.value))
-            lines[path] = key.start_mark.line + 1
-            _index_lines(value, path, lines)
+            line = key.start_mark.line + 1
+            if path in lines and str(key.value) != "<<":  # a merge
+                name = ".".join(path)
+                doubled.append(
+                    f"lines {lines[path]} and {line}: `{name}` is there twice. Put it together "
+                    "in one place."
+                )
+            lines[path] = line
+            _index_lines(value, path, lines, doubled)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            _index_lines(item, (*parent, str(number)), lines, doubled)
 
 
-def _refuse_unknown_environment() -> None:
-    known = dict(sections())
-    for name in os.environ:
-        if not name.upper().startswith(ENV_PREFIX):
-            continue
-        section, _, key = name[len(ENV_PREFIX) :].lower().partition("__")
-        if section not in known:
-            raise ConfigError(f"Environment variable {name}: there is no section `{section}`.")
-        field = key.partition("__")[0]
-        if field and field not in known[section].model_fields:
-            raise ConfigError(f"Environment variable {name}: unknown setting `{section}.{field}`.")
+def decode(content: bytes) -> str:
+    """Decode a text file; editors of Windows begin it with a byte order mark.
+
+    Raises `UnicodeDecodeError`.
+    """
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if wide else "utf-8-sig")
+
+
+def log_format(config: Path | None) -> Literal["text", "json"]:
+    """Return the setting `log.format` before the settings are checked, for the errors of that."""
+    value = next(
+        (os.environ[name] for key, name in environment.given().items() if key == LOG_FORMAT), None
+    )
+    if value is None:
+        with contextlib.suppress(ConfigError):
+            file = configuration_file(config)
+            section = _read_yaml(file)[0].get("log") if file else None
+            value = section.get("format") if isinstance(section, dict) else None
+    return "json" if value == "json" else "text"
 
 
 def _describe(
@@ -156,7 +185,7 @@ def _describe(
     for detail in error.errors(include_url=False, include_input=False, include_context=False):
         path = tuple(str(part) for part in detail["loc"])
         variable = ENV_PREFIX + "__".join(path).upper()
-        if variable in {name.upper() for name in os.environ}:
+        if variable in environment.given():
             where = f"Environment variable {variable}"
         elif config and (line := lines.get(path) or lines.get(path[:-1])):
             where = f"{config}, line {line}: {'.'.join(path)}"
@@ -172,7 +201,7 @@ def _with_password_file(settings: Settings, key: str) -> Settings:
     if path is None or getattr(settings.mqtt, key) is not None:
         return settings
     try:
-        password = path.read_text("utf-8").splitlines()[0]
+        password = decode(path.read_bytes()).splitlines()[0]
     except (OSError, IndexError, UnicodeDecodeError):
         raise ConfigError(
             f"mqtt.{key}_file: {path} can't be read, or its first line is not the password."

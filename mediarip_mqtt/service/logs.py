@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -30,6 +30,7 @@ _QUIET: Final = {
     "transitions": logging.CRITICAL,
 }
 _HIDDEN: Final = "***"
+_stream: TextIO | None = None  # in place of standard error
 _LEAST_SECRET: Final = 4  # characters; shorter secrets would blank out ordinary text
 # Up to the last `@`: a password may contain `@`. A key may come without a user name.
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/?#\s]+(?=@)")
@@ -116,7 +117,7 @@ def configure(
     if console is not None and console.is_terminal and settings.format == "text":
         handler = _ConsoleHandler(console)
     else:
-        handler = logging.StreamHandler(sys.stderr)
+        handler = logging.StreamHandler(_stream or sys.stderr)
     handler.setFormatter(_Formatter(secrets, as_json=settings.format == "json"))
     root = logging.getLogger()
     for old in list(root.handlers):
@@ -125,6 +126,25 @@ def configure(
     root.setLevel(settings.level.upper())
     for name, level in _QUIET.items():
         logging.getLogger(name).setLevel(level)
+
+
+def use_stream(stream: TextIO) -> None:
+    """Send the log to this stream from now on: all else that is written becomes part of the log."""
+    global _stream  # noqa: PLW0603 - of the process, as the log itself is
+    _stream = stream
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(stream)
+
+
+def is_only_output() -> bool:
+    """Whether nothing but the log may be written."""
+    return _stream is not None
+
+
+def raw_stderr() -> TextIO | int:
+    """Return where a traceback can be written while no other thread runs."""
+    return _stream or sys.__stderr__ or 2
 
 
 @contextmanager

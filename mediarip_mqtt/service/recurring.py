@@ -11,6 +11,8 @@ from typing import Final
 
 from apscheduler.triggers.cron import CronTrigger
 
+from mediarip_mqtt.contract.local_time import local_zone
+
 Work = Callable[[], Awaitable[None]]
 DAY: Final = 86400.0  # seconds
 LATEST_START: Final = timedelta(hours=1)  # work that is overdue for longer is skipped
@@ -39,7 +41,7 @@ class CronWork:
     def __init__(self, name: str, work: Work, cron: str, clock: Callable[[], datetime]) -> None:
         self._name = name
         self._work = work
-        self._trigger = CronTrigger.from_crontab(cron)
+        self._trigger = CronTrigger.from_crontab(cron, local_zone())
         self._clock = clock
         self._due: datetime | None = None
         self._clock_set = asyncio.Event()

@@ -57,7 +57,7 @@ class ServiceFacts:
         """Return the service's part of `state`."""
         return ServiceStatus(
             pause_reason=self._holds.reason,
-            storage=self._storage.problem or "ok",
+            storage=self._storage.trouble or "ok",
             disk_free=self._space.free,
             disk_total=self._space.total,
             lost_threads=self._runner.lost_threads,

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +36,7 @@ class Storage:
     marker: VolumeMarker
     store: Store
     lease: Lease
+    journal_setting: str = "auto"
     problem: str | None = None  # what is wrong with the volume, in a word or two
     usable: asyncio.Event = field(default_factory=asyncio.Event)  # set while there is no problem
 
@@ -43,6 +45,12 @@ class Storage:
         """Whether the volume can't be used right now."""
         return self.problem is not None
 
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong with the volume, or why the store's newest write failed."""
+        failure = self.store.failure
+        return self.problem or (failure.message if failure else None)
+
     def lose(self, problem: str) -> None:
         """Refuse all use of the store until `recovered`."""
         self.problem = problem
@@ -50,7 +58,16 @@ class Storage:
         self.store.suspend(problem)
 
     async def reopen(self) -> None:
-        """Lock and open the store again; raise `OSError` or `StoreError` if that fails."""
+        """Lock and open the store again; raise `OSError` or `StoreError` if that fails.
+
+        The volume may have come back with another filesystem.
+        """
+        mount = await threads.start(partial(mounts.mount_of, self.root), "mounts")
+        network = mounts.is_network(mount.fstype)
+        self.filesystem = mount.fstype
+        self.journal_mode = mounts.journal_mode(self.journal_setting, mount.fstype)
+        self.store.use(journal_mode=self.journal_mode, exclusive=network)
+        self.lease.network = network
         await threads.start(self._lock_again, "lock")
         await self.store.reopen()
         await self.lease.take(now())
@@ -78,14 +95,16 @@ async def open_storage(settings: StorageSettings, topics: Topics) -> AsyncIterat
     journal_mode = mounts.journal_mode(settings.journal_mode, mount.fstype)
     store = Store(own / "store.db", journal_mode=journal_mode, exclusive=network, topics=topics)
     lease = Lease(store, own, network=network)
-    marker = VolumeMarker(own)
+    marker = VolumeMarker(own, store.in_place)
     await threads.start(lease.lock, "lock")
     try:
         await threads.call(ensure_marker, marker, create=settings.create)
         await store.open()
         try:
             await lease.take(now())
-            storage = Storage(root, mount.fstype, journal_mode, marker, store, lease)
+            storage = Storage(
+                root, mount.fstype, journal_mode, marker, store, lease, settings.journal_mode
+            )
             storage.usable.set()
             yield storage
         finally:

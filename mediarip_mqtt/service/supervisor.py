@@ -36,7 +36,7 @@ class _NoBrokerError(Exception):
 
 def names_broker(settings: Settings) -> bool:
     """Whether to ask the Supervisor: this runs as its app, and the settings name no broker."""
-    return SUPERVISOR_TOKEN in os.environ and "host" not in settings.mqtt.model_fields_set
+    return bool(os.environ.get(SUPERVISOR_TOKEN)) and "host" not in settings.mqtt.model_fields_set
 
 
 def with_broker(settings: Settings, patience: float = PATIENCE) -> Settings:

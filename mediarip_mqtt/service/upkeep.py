@@ -102,7 +102,7 @@ class Upkeep:
     async def first_backup(self) -> None:
         """Make a backup if the newest one is older than the interval."""
         age = await threads.start(partial(backup.age, self._store.path), "store-copies")
-        if age is None or age > self._settings.backup_interval:
+        if age is None or not 0 <= age <= self._settings.backup_interval:  # below 0: a wrong clock
             await self.make_backup()
 
     async def make_backup(self) -> None:

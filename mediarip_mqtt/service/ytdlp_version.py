@@ -244,4 +244,7 @@ def _restart(path: Path | None) -> NoReturn:
     environment: dict[str, Any] = {**os.environ, VARIABLE: str(path or "")}
     sys.stdout.flush()
     sys.stderr.flush()
+    from mediarip_mqtt.service import json_output  # noqa: PLC0415 - the entry point needs no log
+
+    json_output.restore()
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606 - itself

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from urllib.parse import quote
 from mediarip_mqtt.contract.errors import StoreError, StoreProblem
 
 FOLDER: Final = "backups"
+NAME: Final = "store-%Y%m%dT%H%M%S%fZ.db"  # sorts by time
 PAGES: Final = 512  # copied in one step; transactions can run between the steps
 LONGEST: Final = 900.0  # seconds that a copy may take
 UPGRADES: Final = 3  # number of copies made before upgrades to keep
@@ -26,10 +28,21 @@ logger = logging.getLogger(__name__)
 
 def save(path: Path, source: sqlite3.Connection, keep: int) -> Path:
     """Copy a store that is in use; keep the newest ``keep`` copies. Blocks."""
-    target = copy(path, source, f"store-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.db")
+    target = copy(path, source, _next_name(path))
     for old in copies(path)[keep:]:
         old.unlink(missing_ok=True)
     return target
+
+
+def _next_name(path: Path) -> str:
+    """Return a name after all earlier ones, also if the clock was set back since."""
+    moment = datetime.now(UTC)
+    newest = next(iter(copies(path)), None)
+    if newest is not None:
+        with contextlib.suppress(ValueError):
+            last = datetime.strptime(newest.name, NAME).replace(tzinfo=UTC)
+            moment = max(moment, last + timedelta(seconds=1))
+    return f"{moment:{NAME}}"
 
 
 def before_upgrade(path: Path, source: sqlite3.Connection, version: int) -> None:
@@ -62,6 +75,11 @@ def copy(path: Path, source: sqlite3.Connection, name: str) -> Path:
         return half.replace(folder / name)
     finally:
         half.unlink(missing_ok=True)
+
+
+def put_back(path: Path, source: sqlite3.Connection) -> None:
+    """Write a store whose file was deleted again, from a connection that has it open."""
+    copy(path, source, "store-deleted.db").replace(path)
 
 
 def copies(path: Path) -> list[Path]:
@@ -107,11 +125,36 @@ def _time_limit() -> Callable[[int, int, int], None]:
     return check
 
 
-def recover(path: Path, problem: str) -> str:
-    """Set a damaged store aside and restore the newest sound copy; return what was done."""
+def recover(path: Path, problem: str) -> str | None:
+    """Set a damaged store aside and restore the newest sound copy; return what was done.
+
+    A note beside the store says so until it is done: a start after a kill goes on from it
+    (`finish_recovery`). Without the note it would find no store, and begin an empty one.
+    """
+    note = _note(path)
     moment = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    aside = path.with_name(f"{path.name}.damaged-{moment}")
-    for suffix in ("-wal", "-shm", "-journal", ""):
+    with note.open("w", encoding="utf-8") as file:
+        json.dump({"aside": f"{path.name}.damaged-{moment}", "problem": problem}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    return finish_recovery(path)
+
+
+def finish_recovery(path: Path) -> str | None:
+    """Carry out a recovery that was begun; return what was done, or None if none was begun."""
+    note = _note(path)
+    try:
+        begun = json.loads(note.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError:  # cut off by a kill: nothing was done yet
+        note.unlink()
+        return None
+    aside = path.with_name(begun["aside"])
+    if not aside.exists():  # else the file at the path is the restored copy
+        with contextlib.suppress(FileNotFoundError):
+            path.replace(aside)
+    for suffix in ("-wal", "-shm", "-journal"):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).replace(aside.with_name(aside.name + suffix))
     newest = next((file for file in copies(path) if sound(file)), None)
@@ -119,9 +162,17 @@ def recover(path: Path, problem: str) -> str:
         done = "There was no sound copy: a new, empty store was begun."
     else:
         half = path.with_suffix(".half")
-        half.write_bytes(newest.read_bytes())
+        with half.open("wb") as file:
+            file.write(newest.read_bytes())
+            file.flush()
+            os.fsync(file.fileno())
         half.replace(path)
         done = f"The copy {newest.name} was restored: what happened since then is forgotten."
-    text = f"The store was damaged ({problem}) and is kept as {aside.name}. {done}"
+    note.unlink()
+    text = f"The store was damaged ({begun['problem']}) and is kept as {aside.name}. {done}"
     logger.error("store: %s Media files are untouched.", text)
     return text
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(f"{path.name}.recovery")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -23,8 +24,14 @@ from mediarip_mqtt.store import backup
 from mediarip_mqtt.store.changes import Changes
 from mediarip_mqtt.store.migrations import migrations
 from mediarip_mqtt.store.reserve import Reserve
-from mediarip_mqtt.store.store_errors import kind_of, raises_store_errors, store_error
+from mediarip_mqtt.store.store_errors import (
+    WRITE_ERRORS,
+    kind_of,
+    raises_store_errors,
+    store_error,
+)
 from mediarip_mqtt.store.tx import Tx
+from mediarip_mqtt.volume.space import is_full
 
 T = TypeVar("T")
 BUSY_TIMEOUT: Final = 5.0  # seconds to wait for another process's lock
@@ -59,7 +66,11 @@ class Store:
         self._topics = topics or Topics(MqttSettings().base_topic)
         self._committed = committed
         self._database: aiosqlite.Connection | None = None
-        self._identity: tuple[int, int] | None = None  # of the file that is open
+        # Device and inode of each file that is open: of the database, and of its write-ahead log.
+        self._open_files: dict[Path, tuple[int, int]] = {}
+        # Why the newest operation failed, if that was not the fault of its statement; None again
+        # after the next write.
+        self.failure: StoreError | None = None
         self._lost = asyncio.Event()
         self._lost_reason = ""
         self.recovered: str | None = (
@@ -70,6 +81,11 @@ class Store:
     def has_log(self) -> bool:
         """Whether there is a write-ahead log: commits need not wait for the disk."""
         return self.journal_mode == "wal"
+
+    def use(self, *, journal_mode: str, exclusive: bool) -> None:
+        """Change how the next `open` or `reopen` opens the file."""
+        self.journal_mode = journal_mode
+        self._exclusive = exclusive
 
     @property
     def _address(self) -> str:
@@ -88,20 +104,23 @@ class Store:
         `StoreInUseError` if another process has locked it, and `StoreError` if it is of a newer
         version or can't be opened.
         """
+        recovered = await threads.call(self._recover, backup.finish_recovery, self.path)
+        self.recovered = recovered or self.recovered
         try:
             await self._open()
         except StoreError as error:
             if error.kind is not StoreProblem.DAMAGED:
                 raise
-            self.recovered = await threads.call(self._recover, error.message)
+            problem = error.message
+            self.recovered = await threads.call(self._recover, backup.recover, self.path, problem)
             await self._open_recovered()
 
-    def _recover(self, problem: str) -> str:
+    def _recover(self, work: Callable[..., str | None], *arguments: Any) -> str | None:
         try:
-            return backup.recover(self.path, problem)
+            return work(*arguments)
         except OSError as error:
             raise StoreError(
-                f"The store {self.path} is damaged ({problem}) and could not be set aside: "
+                f"The store {self.path} is damaged and could not be set aside: "
                 f"{error.strerror}. See that its volume has space and can be written, then start "
                 "again.",
                 kind=kind_of(error),
@@ -140,6 +159,7 @@ class Store:
             await database.close()
             raise
         self._database = database
+        self.failure = None
 
     def _opening_error(self, error: sqlite3.Error) -> StoreError:
         kind = kind_of(error)
@@ -171,10 +191,40 @@ class Store:
         )
 
     async def reopen(self) -> None:
-        """Open the file again once its volume is back, and allow reads and writes."""
+        """Open the file again once its volume is back, and allow reads and writes.
+
+        A file that was deleted is written again from the one that is still open. Raises
+        `StoreError` if that fails: a new, empty store would forget all jobs.
+        """
+        if not await threads.call(self.path.exists):
+            await self._write_again()
+        before = dict(self._open_files)
         await self.close()
+        await threads.call(_remove_stale_logs, self.path, before)
         await self.open()
         self._lost.clear()
+
+    async def _write_again(self) -> None:
+        if self._database is not None:
+            logger.warning("store: %s was deleted; writing it again", self.path)
+            with contextlib.suppress(StoreError, OSError, sqlite3.Error):
+                await _run(self._database, lambda source: backup.put_back(self.path, source))
+                return
+        raise StoreError(
+            f"The store {self.path} was deleted. Put it back, or restart the service to begin an "
+            "empty one.",
+            kind=StoreProblem.LOST,
+        )
+
+    async def probe(self) -> None:
+        """Raise `StoreError` if the store can't be read, or if the newest write failed."""
+        await self.read(Tx.config)
+        if self.failure is not None:
+            raise StoreError(self.failure.message, kind=self.failure.kind)
+
+    def in_place(self) -> bool:
+        """Whether the paths lead to the open files; blocks."""
+        return bool(self._open_files) and self._open_files == _identities(self._open_files)
 
     async def backup(self, keep: int) -> Path:
         """Copy the store while it is in use, and keep the newest ``keep`` copies."""
@@ -237,7 +287,17 @@ class Store:
         try:
             return await _run(database, function, *arguments)
         except sqlite3.Error as error:
-            raise store_error(error) from error
+            failure = store_error(error)
+            self._note(failure)
+            raise failure from error
+        except StoreError as error:
+            self._note(error)
+            raise
+
+    def _note(self, failure: StoreError) -> None:
+        """Keep a failure of the store or its volume; other errors concern one statement only."""
+        if failure.kind is not StoreProblem.REFUSED:
+            self.failure = failure
 
     def _quick_transaction(
         self, connection: sqlite3.Connection, function: Callable[[Tx], T]
@@ -253,8 +313,8 @@ class Store:
     ) -> tuple[T, Changes]:
         try:
             return self._try(connection, function)
-        except sqlite3.Error as error:
-            if kind_of(error) is not StoreProblem.FULL or not self.reserve.release():
+        except StoreError as error:
+            if error.kind is not StoreProblem.FULL or not self.reserve.release():
                 raise
             logger.error("store: the volume is full; the store uses its reserve")  # noqa: TRY400 - no traceback for a full volume
         return self._try(connection, function)
@@ -263,22 +323,36 @@ class Store:
         self, connection: sqlite3.Connection, function: Callable[[Tx], T]
     ) -> tuple[T, Changes]:
         tx = Tx(connection, self._topics)
+        written = connection.total_changes
         connection.execute("BEGIN IMMEDIATE")
         try:
             result = function(tx)
             self._refuse_lost_file()
             connection.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error) and self._is_full(error):
+                raise StoreError(
+                    "The volume is full, or its quota is used up.", kind=StoreProblem.FULL
+                ) from error
             raise
+        if connection.total_changes > written:
+            self.failure = None
         return result, tx.changes
 
+    def _is_full(self, error: sqlite3.Error) -> bool:
+        """Whether there is no space; SQLite reports a quota (EDQUOT) as an I/O error."""
+        if kind_of(error) is StoreProblem.FULL:
+            return True
+        code = getattr(error, "sqlite_errorcode", None)
+        return code in WRITE_ERRORS and is_full(self.path.parent)
+
     def _refuse_lost_file(self) -> None:
-        """Raise if the path no longer leads to the open file: a write would be lost."""
-        if self._identity != _file_identity(self.path):
+        """Raise if the paths no longer lead to the open files: a write would be lost."""
+        if not self.in_place():
             raise StoreError(
-                "The store's file is gone: its volume is no longer mounted.",
+                "The store's file is gone or was replaced: is its volume still mounted?",
                 kind=StoreProblem.LOST,
             )
 
@@ -293,12 +367,14 @@ class Store:
         # FULL: a commit waits for the disk, so that acknowledged commands survive a power cut.
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA temp_store=MEMORY")  # a container may have no /tmp
         answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if answer != "ok":
             text = str(answer).replace("\n", " ")[:200]
             raise StoreError(text, kind=StoreProblem.DAMAGED)
         self._migrate(connection)
-        self._identity = _file_identity(self.path)
+        logs = _logs(self.path) if self.has_log else ()
+        self._open_files = _identities((self.path, *logs))
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         steps = migrations()
@@ -345,10 +421,26 @@ async def _run(database: aiosqlite.Connection, function: Callable[..., T], *argu
     return result
 
 
-def _file_identity(path: Path) -> tuple[int, int] | None:
-    """Return device and inode of the file at a path; None if there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
+def _logs(path: Path) -> tuple[Path, Path]:
+    """Return the paths of a database's write-ahead log and of the log's index."""
+    return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
+
+
+def _identities(paths: Iterable[Path]) -> dict[Path, tuple[int, int]]:
+    """Return device and inode of each file that exists."""
+    identities = {}
+    for path in paths:
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            identities[path] = status.st_dev, status.st_ino
+    return identities
+
+
+def _remove_stale_logs(path: Path, before: Mapping[Path, tuple[int, int]]) -> None:
+    """Remove the log of a database that was replaced: SQLite would apply it to the new one."""
+    now = _identities(before)
+    if now.get(path) == before.get(path):
+        return
+    for log in _logs(path):
+        if log in now and now[log] == before[log]:
+            log.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ machines that mount the same volume.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import time
@@ -38,7 +39,7 @@ class Lease:
         self, store: Store, folder: Path, *, network: bool, patience: float = PATIENCE
     ) -> None:
         self._store = store
-        self._network = network
+        self.network = network
         self._patience = patience
         # Not thread-local: the volume may hang, so other threads take and release the lock.
         self._lock = FileLock(folder / "lock", thread_local=False)
@@ -70,12 +71,12 @@ class Lease:
         The machines' clocks may disagree, so the age of the last heartbeat says nothing: this waits
         to see whether another heartbeat follows.
         """
-        boot_id = _boot_id()
+        machine_id = _machine_id()
         held = await self._store.read(Tx.lease)
-        if held is not None and held["boot_id"] != boot_id and self._network:
+        if held is not None and held["boot_id"] != machine_id and self.network:
             await self._wait_for_end(held)
             logger.warning("store: took over the lease of %s, which has ended", held["host"])
-        await self._store.write(lambda tx: tx.take_lease(self._owner, self._host, boot_id, now))
+        await self._store.write(lambda tx: tx.take_lease(self._owner, self._host, machine_id, now))
 
     async def _wait_for_end(self, held: Mapping[str, str]) -> None:
         """Return when another machine's lease has ended; raise if its owner renews it."""
@@ -101,7 +102,7 @@ class Lease:
             held = tx.lease()
             if held is None or held["owner"] != self._owner:
                 return False
-            tx.take_lease(self._owner, self._host, _boot_id(), now)
+            tx.take_lease(self._owner, self._host, _machine_id(), now)
             return True
 
         return await self._store.write(renew)
@@ -111,13 +112,19 @@ class Lease:
         await self._store.write(lambda tx: tx.drop_lease(self._owner))
 
     def unlock(self) -> None:
-        """Release the file lock."""
-        self._lock.release()
+        """Release the file lock; a volume that is gone may refuse even that."""
+        with contextlib.suppress(OSError):
+            self._lock.release()
 
 
-def _boot_id() -> str:
-    """Return the id of this machine's current boot, or of its network card if there is none."""
+def boot_id() -> str | None:
+    """Return the id of this machine's current boot; None on systems without one."""
     try:
         return _BOOT_ID.read_text("ascii").strip()
     except OSError:
-        return f"{uuid.getnode():x}"
+        return None
+
+
+def _machine_id() -> str:
+    """Return the id of the current boot, or of the network card if there is none."""
+    return boot_id() or f"{uuid.getnode():x}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from mediarip_mqtt.contract.errors import StoreError, StoreProblem
+from mediarip_mqtt.volume.space import FULL
 
 # By primary result code, see https://sqlite.org/rescode.html.
 _KINDS: Final = {
@@ -23,13 +23,21 @@ _KINDS: Final = {
     sqlite3.SQLITE_READONLY: StoreProblem.LOST,
     sqlite3.SQLITE_PERM: StoreProblem.LOST,
 }
+# Errors by which SQLite reports a volume that takes no more data.
+WRITE_ERRORS: Final = frozenset(
+    {
+        sqlite3.SQLITE_IOERR_WRITE,
+        sqlite3.SQLITE_IOERR_FSYNC,
+        sqlite3.SQLITE_IOERR_TRUNCATE,
+        sqlite3.SQLITE_IOERR_SHMSIZE,
+    }
+)
 
 
 def kind_of(error: sqlite3.Error | OSError) -> StoreProblem:
     """Return what an error says about the store."""
     if isinstance(error, OSError):
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        return StoreProblem.FULL if full else StoreProblem.LOST
+        return StoreProblem.FULL if error.errno in FULL else StoreProblem.LOST
     # Python's own errors have no code, such as the use of a closed connection.
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     return _KINDS.get(code & 0xFF, StoreProblem.REFUSED)  # an extended code ends in its primary one

@@ -6,6 +6,7 @@ All SQL is in these parts, and in the migrations.
 from __future__ import annotations
 
 from mediarip_mqtt.store.checkpoint_rows import CheckpointRows
+from mediarip_mqtt.store.clock_rows import ClockRows
 from mediarip_mqtt.store.crash_rows import CrashRows
 from mediarip_mqtt.store.error_rows import ErrorRows
 from mediarip_mqtt.store.file_rows import FileRows
@@ -28,6 +29,7 @@ class Tx(
     RetentionRows,
     ProgressRows,
     CrashRows,
+    ClockRows,
     FileRows,
     CheckpointRows,
     OutboxRows,

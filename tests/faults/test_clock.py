@@ -135,3 +135,23 @@ def test_after_an_hour_offline_the_queue_has_worked_on_and_kept_commands_arrive(
     network.cut = False
     wait_for(lambda: len(timed.media()) == 60, 90, "what the broker kept")
     wait_for(lambda: len({one["event_id"] for one in client.events("completed")}) == 60, 30)
+
+
+@pytest.mark.parametrize("jump", [-200 * DAY, 200 * DAY])
+def test_a_purge_removes_no_fresh_file_whatever_the_clock_said_and_says(
+    jump: int, client: Client, timed: Service, media: MediaServer, clock: Clock
+) -> None:
+    clock.set(jump)
+    wait_for(lambda: "the clock was set by" in timed.log, 20)
+    job_id = client.download(media.url("/bytes/1000/a.mp4"))
+    client.wait_status(job_id, "completed")
+    clock.set(0)
+    wait_for(lambda: client.request("purge", dry_run=True)["ok"])
+    assert client.request("purge", files=True)["count"] == 0
+    assert client.request("purge", older_than=0, dry_run=True)["removed"] == [job_id]
+    assert timed.media() == ["a.mp4"]
+    today = datetime.now(UTC).date().isoformat()[:7]
+    wait_for(lambda: client.job(job_id)["completed_at"].startswith(today), what="its true time")
+    clock.set(-jump)  # wrong the other way
+    assert client.request("purge", files=True)["count"] == 0
+    assert timed.media() == ["a.mp4"]

@@ -36,9 +36,9 @@ def _write_program(program: Path) -> None:
     program.chmod(0o755)
 
 
-def run(place: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(place: Path, *before: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(ENTRYPOINT), "run"],
+        [*before, str(ENTRYPOINT), "run"],
         env={
             "PATH": f"{place / 'bin'}:{os.environ['PATH']}",
             "PUID": str(USER),
@@ -94,3 +94,42 @@ def test_without_the_supervisor_the_options_do_not_count(place: Path) -> None:
     assert done.stdout.split("\n")[:2] == [str(USER), str(volume)]
     assert not (place / "other").exists()
     assert run(place, PUID="0").returncode == 2
+
+
+ROOT_SQUASH = "-chown,-dac_override,-dac_read_search,-fowner,-fsetid"
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o700])
+def test_root_that_an_nfs_export_squashes_changes_no_owner_and_starts(
+    place: Path, mode: int
+) -> None:
+    volume = place / "volume"
+    volume.mkdir()
+    os.chown(volume, USER, USER)
+    volume.chmod(mode)
+    squashed = ("setpriv", "--bounding-set", ROOT_SQUASH, "--inh-caps", ROOT_SQUASH)
+    done = run(place, *squashed, MEDIARIP__STORAGE__ROOT=str(volume), MEDIARIP_OPTIONS="/dev/null")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (volume / "written").exists()
+    foreign = place / "foreign"
+    foreign.mkdir()
+    told = run(place, *squashed, MEDIARIP__STORAGE__ROOT=str(foreign), MEDIARIP_OPTIONS="/dev/null")
+    assert f"{USER}" in told.stdout  # it starts, and says itself what it may not
+    assert "root_squash" in told.stderr
+
+
+def test_empty_variables_count_as_not_set(place: Path) -> None:
+    volume = place / "volume"
+    volume.mkdir()
+    empty = dict.fromkeys(("PUID", "PGID", "UMASK", "SUPERVISOR_TOKEN", "TZ", "HOME"), "")
+    done = run(place, MEDIARIP__STORAGE__ROOT=str(volume), MEDIARIP_OPTIONS="/dev/null", **empty)
+    assert (done.returncode, done.stdout.split("\n")[0]) == (0, "1000")
+
+
+@pytest.mark.parametrize(("name", "value"), [("PUID", "media"), ("PGID", "-1"), ("UMASK", "rw")])
+def test_a_variable_that_can_t_be_used_is_named(place: Path, name: str, value: str) -> None:
+    done = run(place, **{name: value})
+    assert done.returncode == 2
+    assert f'{name} is "{value}"' in done.stderr
+    done = run(place, MEDIARIP__LOG__FORMAT="json", **{name: value})
+    assert name in json.loads(done.stderr)["message"]

@@ -142,6 +142,66 @@ def test_a_volume_that_becomes_read_only_is_noticed(
         check_lost_and_back(service, client, media, again("ro"), again())
 
 
+def test_a_volume_that_is_mounted_anew_between_two_looks_is_used_again(
+    tmp_path: Path, mount_point: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
+) -> None:
+    """With FUSE, as with NFS and SMB, the same path then leads to another file."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    servers = []
+
+    def bind() -> None:
+        servers.append(subprocess.Popen(["bindfs", "-f", str(disk), str(mount_point)]))
+        wait_for(lambda: os.path.ismount(mount_point), what="bindfs (is there a /dev/fuse?)")
+
+    bind()
+    try:
+        with running(tmp_path, mosquitto) as service:
+            first = client.download(media.url("/bytes/1000/a.mp4"))
+            client.wait_status(first, "completed")
+            assert umount(mount_point)
+            bind()
+            check_used_again(service, client, media)
+            assert client.job(first)["status"] == "completed"
+    finally:
+        umount(mount_point)
+        for server in servers:
+            server.kill()
+            server.wait(10)
+
+
+def test_a_filesystem_mounted_on_top_of_the_volume_is_used_instead(
+    tmp_path: Path, mount_point: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
+) -> None:
+    mount("-t", "tmpfs", "tmpfs", str(mount_point))
+    with running(tmp_path, mosquitto) as service:
+        client.wait_status(client.download(media.url("/bytes/1000/a.mp4")), "completed")
+        disk = tmp_path / "copy"
+        mount("-t", "tmpfs", "tmpfs", str(disk := _folder(disk)))
+        try:
+            shutil.copytree(mount_point, disk, dirs_exist_ok=True)
+            mount("--bind", str(disk), str(mount_point))
+            check_used_again(service, client, media)
+            assert (disk / "late.mp4").exists()
+        finally:
+            umount(disk)
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def check_used_again(service: Service, client: Client, media: MediaServer) -> None:
+    """The loss and the return are told, and then commands are taken again."""
+    wait_for(lambda: client.events("storage_lost"), 20, "the loss to be noticed")
+    wait_for(lambda: client.events("storage_restored"), 20, "the return")
+    wait_for(lambda: client.json("state")["storage"] == "ok")
+    late = client.download(media.url("/bytes/1000/late.mp4"))
+    client.wait_status(late, "completed")
+    assert "Traceback" not in service.log
+
+
 def test_a_volume_that_hangs_stops_nothing_but_itself(
     tmp_path: Path, mount_point: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
 ) -> None:

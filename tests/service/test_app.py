@@ -86,7 +86,7 @@ async def test_a_service_without_a_broker_works_on_its_queue_and_ends_in_order(
         stop.set()
         assert await serving is False
     assert time.monotonic() - began < SHUTDOWN
-    assert not health.signs_path(offline).exists()
+    assert not any(path.exists() for path in health.signs_paths(offline))
     async with opened(offline) as storage:  # its lock is free
         after = await storage.store.read(lambda tx: tx.job(job.id))
         assert after is not None
@@ -124,7 +124,7 @@ async def test_what_the_store_keeps_is_in_force_before_anything_begins(offline: 
     engine, stop = WaitingEngine(), asyncio.Event()
     serving = asyncio.create_task(App(offline, engine).serve(stop=stop), name="service")
     async with asyncio.timeout(20):
-        while health.read(health.signs_path(offline)) is None:  # noqa: ASYNC110 - a file
+        while health.read(health.signs_paths(offline)) is None:  # noqa: ASYNC110 - a file
             await asyncio.sleep(0.01)
         stop.set()
         await serving
@@ -156,7 +156,7 @@ async def test_no_task_is_left_behind(offline: Settings) -> None:
     before = asyncio.all_tasks()
     serving = asyncio.create_task(App(offline, WaitingEngine()).serve(stop=stop), name="service")
     async with asyncio.timeout(20):
-        while health.read(health.signs_path(offline)) is None:  # noqa: ASYNC110 - a file
+        while health.read(health.signs_paths(offline)) is None:  # noqa: ASYNC110 - a file
             await asyncio.sleep(0.01)
         stop.set()
         await serving

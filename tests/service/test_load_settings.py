@@ -55,6 +55,10 @@ def test_the_manifest_of_the_home_assistant_app_is_a_configuration_too(tmp_path:
         ('mqtt:\n  base_topic: "a "\n', "a space"),
         ("homeassistant:\n  discovery_prefix: ha/+\n", "homeassistant.discovery_prefix"),
         ("mqtt: [1\n", "not valid YAML"),
+        ("mqtt:\n  host: a\nlog:\n  level: info\nmqtt:\n  port: 1\n", "lines 1 and 5: `mqtt`"),
+        ("mqtt:\n  host: a\n  port: 1\n  host: b\n", "lines 2 and 4: `mqtt.host`"),
+        ("options:\n  mqtt:\n    host: a\n    host: b\n", "lines 3 and 4: `options.mqtt.host`"),
+        ("purge: {max_age: 1, max_age: 2}\n", "lines 1 and 1: `purge.max_age`"),
         ("- a\n", "sections"),
     ],
 )
@@ -86,6 +90,26 @@ def test_the_password_comes_from_a_file_and_is_shown_nowhere(tmp_path: Path) -> 
     assert found.mqtt.password.get_secret_value() == "hunter2"
     assert "hunter2" not in repr(found)
     assert "hunter2" not in found.model_dump_json()
+
+
+def test_equal_keys_that_a_merge_overrides_are_no_mistake(tmp_path: Path) -> None:
+    path = written(tmp_path, "mqtt:\n  <<: {host: base, port: 1999}\n  host: file\n")
+    found = load_settings.load(path)
+    assert (found.mqtt.host, found.mqtt.port) == ("file", 1999)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_no_part_of_a_secret_or_a_setting(
+    tmp_path: Path, encoding: str
+) -> None:
+    """As Windows' editors and PowerShell write files."""
+    secret, config = tmp_path / "secret", tmp_path / "config.yaml"
+    secret.write_text("hunter2\r\n", encoding)
+    config.write_text(f"mqtt:\n  host: nas\n  password_file: {secret}\n", encoding)
+    found = load_settings.load(config)
+    assert found.mqtt.host == "nas"
+    assert found.mqtt.password is not None
+    assert found.mqtt.password.get_secret_value() == "hunter2"
 
 
 def test_a_runtime_setting_has_bounds_and_knows_where_its_value_comes_from(

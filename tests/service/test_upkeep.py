@@ -288,6 +288,7 @@ async def test_retries_come_as_soon_as_before_the_clock_was_set(
     watch = ClockWatch(
         store, jumps.append, wall=lambda: time.wall, monotonic=lambda: time.monotonic
     )
+    await watch.begin()
     time.passes(5)
     await watch.check()
     assert jumps == []

@@ -163,3 +163,24 @@ def test_errors_of_the_volume_have_a_kind_too(number: int, kind: StoreProblem) -
     with pytest.raises(StoreError, match=r"^on purpose$") as caught, raises_store_errors():
         raise error
     assert caught.value.__cause__ is error
+
+
+async def test_a_quota_that_is_used_up_is_a_full_volume_though_sqlite_calls_it_an_io_error(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Tx) -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
+        raise error
+
+    def no_quota(_: int) -> None:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    with fails_with(StoreProblem.LOST):
+        await store.write(refuse)
+    monkeypatch.setattr("os.fsync", no_quota)
+    with fails_with(StoreProblem.FULL):
+        await store.write(refuse)
+    assert store.failure is not None
+    assert "quota" in store.failure.message
+    assert not (store.path.parent / ".space").exists()

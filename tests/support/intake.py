@@ -59,7 +59,7 @@ class Desk:
 
     async def open(self) -> Desk:
         self._own.mkdir(exist_ok=True)
-        VolumeMarker(self._own).ensure()
+        VolumeMarker(self._own, lambda: True).ensure()
         self.store = Store(
             self._own / "store.db", journal_mode="wal", exclusive=False, topics=self.topics
         )

@@ -103,7 +103,7 @@ def clock() -> list[Finding]:
 
 def service(settings: Settings) -> list[Finding]:
     """Check the signs of life of a service on this machine; no finding if there is none."""
-    signs = health.read(health.signs_path(settings))
+    signs = health.read(health.signs_paths(settings))
     if signs is None:
         return []
     failed = [check for check in health.examine(signs, time.monotonic()) if not check.ok]

@@ -57,7 +57,7 @@ def _store_path(settings: Settings) -> Path:
 def copied(settings: Settings) -> Iterator[Copied]:
     """Copy the store to a temporary folder of this machine, unless a service uses it."""
     path = _store_path(settings)
-    signs = health.read(health.signs_path(settings))
+    signs = health.read(health.signs_paths(settings))
     if signs is not None and health.runs(signs.pid):
         yield Copied(None, "in use by the service on this machine, which checks it at each start")
         return
