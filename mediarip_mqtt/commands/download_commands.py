@@ -11,7 +11,13 @@ from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, mode
 
 from mediarip_mqtt.commands.context import Context, Origin
 from mediarip_mqtt.commands.family import Command, When
-from mediarip_mqtt.commands.plain_text import MAX_TEXT, refuse_cookies, repair_url
+from mediarip_mqtt.commands.plain_text import (
+    MAX_TEXT,
+    refuse_cookies,
+    refuse_login,
+    refuse_nothing,
+    repair_url,
+)
 from mediarip_mqtt.commands.replies import Accepted, OneJob, Refused
 from mediarip_mqtt.contract import presets, texts
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode, MediaripError
@@ -26,7 +32,11 @@ MAX_PROBES: Final = 100
 SESSION_PROBES: Final = 10  # per isolated session
 # Keys that choose a format; without any of them the default preset and quality apply.
 _CHOOSING: Final = ("preset", "quality", "format_id", "media_type", "output_format")
-Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT)]
+Url = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT),
+    Field(coerce_numbers_to_str=False),
+]
 
 
 def _one_line(value: object) -> object:
@@ -34,25 +44,36 @@ def _one_line(value: object) -> object:
     return " ".join(value.split()) if isinstance(value, str) else value
 
 
+def _as_list(value: object) -> object:
+    """Take a single text or number as a list of one."""
+    return (value,) if isinstance(value, str | int | float) else value
+
+
 class AboutPage(Command):
     """A command that takes a URL."""
 
     main_argument = "url"
+    skips_empty = True
 
     @classmethod
     def from_text(cls, text: str) -> dict[str, Any]:
         """Repair the URL if only one can be meant."""
         refuse_cookies(text)
+        refuse_nothing(text)
         return {"url": repair_url(text) or text}
 
     @classmethod
     def from_object(cls, fields: dict[str, Any]) -> dict[str, Any]:
         """Repair the URL as in plain text."""
-        for key in ("url", "query"):
-            if isinstance(fields.get(key), str):
-                refuse_cookies(fields[key])
-        if isinstance(fields.get("url"), str):
-            return fields | {"url": repair_url(fields["url"]) or fields["url"]}
+        fields = super().from_object(fields)
+        url, query = fields.get("url"), fields.get("query")
+        if isinstance(query, str):
+            refuse_cookies(query)
+            refuse_login(query)
+        if isinstance(url, str):
+            refuse_cookies(url)
+            refuse_nothing(url)
+            return fields | {"url": repair_url(url, is_url=True) or url}
         return fields
 
 
@@ -84,7 +105,9 @@ class Download(AboutPage, DownloadOptions):
         None, description="ISO 8601 time before which it does not start."
     )
     category: texts.Line | None = Field(None, description="A category of your own.")
-    tags: tuple[texts.Line, ...] = Field((), max_length=20, description="Tags of your own.")
+    tags: Annotated[tuple[texts.Line, ...], BeforeValidator(_as_list)] = Field(
+        (), max_length=20, description="Tags of your own."
+    )
     keep: bool = Field(default=False, description="Protect it from retention, see `keep`.")
     on_duplicate: Literal["reuse", "again"] = Field(
         "again",
@@ -106,8 +129,12 @@ class Download(AboutPage, DownloadOptions):
     def from_text(cls, text: str) -> dict[str, Any]:
         """Treat text that can't be a URL as search words."""
         refuse_cookies(text)
+        refuse_nothing(text)
         url = repair_url(text)
-        return {"query": text} if url is None else {"url": url}
+        if url is None:
+            refuse_login(text)
+            return {"query": text}
+        return {"url": url}
 
     @classmethod
     def from_object(cls, fields: dict[str, Any]) -> dict[str, Any]:
