@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from mediarip_mqtt.commands.cookie_commands import ManageCookies
 from mediarip_mqtt.commands.family import Command, RequestId
 from mediarip_mqtt.commands.registry import CLASSES
 from mediarip_mqtt.commands.setting_commands import ChangeSettings
@@ -104,7 +105,8 @@ def parse(payload: bytes, name: str | None) -> Command:
         raise CommandError(ErrorCode.INVALID_PAYLOAD, "The payload is not UTF-8 text.") from None
     if "\x00" in text:
         raise CommandError(ErrorCode.INVALID_PAYLOAD, "The payload holds a NUL character.")
-    value = _json(text)
+    is_export = name == ManageCookies.command_name and text.startswith("[")
+    value = text if is_export else _json(text)
     return _from_object(value, name) if isinstance(value, dict) else _from_text(value, name)
 
 
