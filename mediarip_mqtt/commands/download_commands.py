@@ -24,7 +24,7 @@ from mediarip_mqtt.contract.errors import CommandError, ErrorCode, MediaripError
 from mediarip_mqtt.contract.media_options import DownloadOptions, MediaType
 from mediarip_mqtt.contract.models import MediaInfo, Priority
 from mediarip_mqtt.contract.topics import Topics
-from mediarip_mqtt.contract.urls import check_url
+from mediarip_mqtt.contract.urls import Target, read_target
 from mediarip_mqtt.store import Probe, Tx
 from mediarip_mqtt.volume import names
 
@@ -148,12 +148,13 @@ class Download(AboutPage, DownloadOptions):
         """Add the job, or return an equal one for `reuse`."""
         if self.output_template:
             names.check_template(self.output_template)
-        url, options = self._source(context), self._options(context)
+        target, options = self._source(context), self._options(context)
         presets.check(options, context.settings.downloads)
         job = context.jobs.add(
             tx,
-            url,
+            target.url,
             options,
+            login=target.login,
             session_id=origin.session_id,
             priority=self.priority,
             not_before=self.not_before,
@@ -165,13 +166,13 @@ class Download(AboutPage, DownloadOptions):
         )
         return OneJob.of(job)
 
-    def _source(self, context: Context) -> str:
+    def _source(self, context: Context) -> Target:
         if self.url is not None:
-            return check_url(self.url, context.settings.security)
+            return read_target(self.url, context.settings.security)
         prefix, words = context.settings.downloads.search_prefix, self.query or ""
         if prefix.startswith(("http://", "https://")):
-            return prefix + quote_plus(words)
-        return prefix + words
+            return Target(prefix + quote_plus(words))
+        return Target(prefix + words)
 
     def _options(self, context: Context) -> DownloadOptions:
         """Return the job's options: those of the payload, else the defaults."""
@@ -200,7 +201,7 @@ class ProbePage(AboutPage):
 
     def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> Page | None:
         """Store the probe; `answer_probe` replies once the page is read."""
-        url = check_url(self.url, context.settings.security)
+        target = read_target(self.url, context.settings.security)
         waiting = tx.probes()
         sender = (origin.session_id, origin.request_id)
         if origin.request_id and sender in {
@@ -218,7 +219,8 @@ class ProbePage(AboutPage):
             )
         probe = Probe(
             id=0,
-            url=url,
+            url=target.url,
+            login=target.login,
             session_id=origin.session_id,
             request_id=origin.request_id,
             response_topic=origin.response_topic,

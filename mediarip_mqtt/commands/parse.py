@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from dataclasses import dataclass
@@ -54,6 +55,24 @@ def read_head(payload: bytes, name: str | None) -> Head:
         texts.clean(command, NAME_LENGTH) if isinstance(command, str) else None,
         _request_id(members.get("request_id")),
     )
+
+
+def read_end(payload: bytes, head: Head) -> Head:
+    """Complete the head of a message from its end: many senders append the request id.
+
+    ``payload`` is the end of a message that is too large to be read as a whole.
+    """
+    text = payload.decode("utf-8", "surrogateescape").rstrip()
+    members: dict[str, Any] = {}
+    for key in ("request_id", "command"):
+        position = text.rfind(f'"{key}"')
+        # Only what is followed by nothing but whole members belongs to the outermost object.
+        if position > 0 and text[:position].rstrip().endswith((",", "{")):
+            with contextlib.suppress(ValueError, RecursionError):
+                members |= _LENIENT.decode("{" + text[position:])
+    command = members.get("command")
+    named = texts.clean(command, NAME_LENGTH) if isinstance(command, str) else None
+    return Head(head.command or named, head.request_id or _request_id(members.get("request_id")))
 
 
 def _members(text: str) -> tuple[dict[str, Any], bool]:

@@ -136,7 +136,8 @@ def _watched_popen_init(
         _popen_init(self, arguments, *rest, **named)
         return
     control.check()
-    proxied = (lambda url: GuardProxy.of(control).plain(url)) if control.guards else None
+    needs_proxy = control.guards or control.login is not None  # it adds the login
+    proxied = (lambda url: GuardProxy.of(control).plain(url)) if needs_proxy else None
     arguments = child_programs.checked(arguments, named, control.folder, proxied)
     named["env"] = child_programs.environment(named.get("env"))
     network = child_programs.opens_network(arguments)
