@@ -118,6 +118,8 @@ def _continues(url: str, rest: str, *, is_url: bool) -> bool:
     line = rest.lstrip(" \t\u00a0\u3000")
     if line.startswith(("\r", "\n")) or "\n" in line or _URL_IN_TEXT.search(rest):
         return False
+    if not any(map(str.isalnum, line)):  # an emoji
+        return False
     if is_url:
         return not _SHARED.match(line)
     if _FILE.search(url):
