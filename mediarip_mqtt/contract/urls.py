@@ -53,6 +53,7 @@ _QUOTED: Final = {ord(char): f"%{ord(char):02X}" for char in ' <>"^`{|}'}
 _PARTS: Final = re.compile(r"(https?)://([^/?#]*)(.*)", re.IGNORECASE)
 # Up to the last `@`: a password may contain one. A space ends it in a text.
 _LOGIN: Final = re.compile(r"(?<=://)[^/?#\s]*@")
+_STRAY_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PORTS: Final = {"http": 80, "https": 443}
 _NUMERIC: Final = re.compile(
     r"^(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*\.?$", re.IGNORECASE
@@ -102,7 +103,8 @@ def read_target(url: str, security: SecuritySettings) -> Target:
     check_host(host, security)
     bracketed = f"[{host}]" if ":" in host else host
     netloc = f"{bracketed}:{port}" if port is not None else bracketed
-    path = rest if rest.startswith("/") else f"/{rest}"
+    # A `%` that encodes nothing would make the HTTP library encode the whole URL once more.
+    path = _STRAY_PERCENT.sub("%25", rest if rest.startswith("/") else f"/{rest}")
     return Target(f"{scheme.lower()}://{netloc}{path.translate(_QUOTED)}", userinfo or None)
 
 

@@ -116,6 +116,10 @@ def test_what_is_not_a_web_url_is_refused(url: str) -> None:
             "https://example.com/my video.mp4?a=b c#d e",
             "https://example.com/my%20video.mp4?a=b%20c#d%20e",
         ),
+        (
+            "https://example.com/100% real%20%C3%BC.mp4",
+            "https://example.com/100%25%20real%20%C3%BC.mp4",
+        ),
         ("https://example.com/?", "https://example.com/?"),
         ("https://example.com?q=1", "https://example.com/?q=1"),
         ("HTTP://user:pa%20ss@example.com:80/x", "http://example.com:80/x"),
