@@ -116,6 +116,7 @@ def test_what_is_not_a_web_url_is_refused(url: str) -> None:
             "https://example.com/my video.mp4?a=b c#d e",
             "https://example.com/my%20video.mp4?a=b%20c#d%20e",
         ),
+        # amitshekhariitbhu/Fast-Android-Networking#422: a file with `%` in its name is not found
         (
             "https://example.com/100% real%20%C3%BC.mp4",
             "https://example.com/100%25%20real%20%C3%BC.mp4",
