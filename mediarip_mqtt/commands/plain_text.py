@@ -83,7 +83,7 @@ def repair_url(text: str, *, is_url: bool = False) -> str | None:
     Voice assistants and phones send ``https//host``, no scheme, or a shared "title https://…".
     ``is_url``: the text is a field for a URL, so that words after it rather belong to it. A text of
     more than `MAX_TEXT` characters is returned unchanged, and later refused as too long. Raises
-    `CommandError` if the text holds several URLs, or if it is not clear where its URL ends.
+    `CommandError` for several URLs after a title, and if it is not clear where the URL ends.
     """
     if len(text) > MAX_TEXT:
         return text
@@ -99,6 +99,8 @@ def repair_url(text: str, *, is_url: bool = False) -> str | None:
             return f"https://{single}"
     urls = list(_URL_IN_TEXT.finditer(text))
     if len({_trim(match[0], in_sentence=True) for match in urls}) > 1:
+        if text.lower().startswith(_WEB):
+            return text  # unchanged: `read_target` refuses it
         raise _unclear(f"The text holds {len(urls)} URLs. Send them one at a time.")
     return _in_text(text, urls[0], is_url=is_url) if urls else None
 

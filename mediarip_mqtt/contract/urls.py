@@ -53,6 +53,7 @@ _QUOTED: Final = {ord(char): f"%{ord(char):02X}" for char in ' <>"^`{|}'}
 _PARTS: Final = re.compile(r"(https?)://([^/?#]*)(.*)", re.IGNORECASE)
 # Up to the last `@`: a password may contain one. A space ends it in a text.
 _LOGIN: Final = re.compile(r"(?<=://)[^/?#\s]*@")
+_SECOND_URL: Final = re.compile(r"\shttps?://", re.IGNORECASE)
 _STRAY_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PORTS: Final = {"http": 80, "https": 443}
 _NUMERIC: Final = re.compile(
@@ -92,6 +93,8 @@ def read_target(url: str, security: SecuritySettings) -> Target:
     match = _PARTS.fullmatch(text)
     if match is None:
         raise _invalid("Only http and https URLs are accepted.")
+    if _SECOND_URL.search(text):
+        raise _invalid("The text holds several URLs. Send them one at a time.")
     scheme, authority, rest = match.groups()
     userinfo, _, place = authority.rpartition("@")
     try:
@@ -143,7 +146,7 @@ def origin_of(url: str) -> tuple[str, str, int | None] | None:
 def check_picture(url: object, security: SecuritySettings) -> str | None:
     """Validate and normalise the URL of a thumbnail; return None if it must not be fetched."""
     try:
-        if not url or not isinstance(url, str) or len(url) > MAX_PICTURE_URL:
+        if not isinstance(url, str) or not url or len(url) > MAX_PICTURE_URL or " " in url:
             return None
         target = read_target(url, security)
     except CommandError:

@@ -95,10 +95,16 @@ def test_another_scheme_stays_a_url_so_that_its_check_refuses_it(text: str) -> N
     assert repair_url(text) == text
 
 
+def test_two_urls_in_one_text_are_not_guessed_at() -> None:
+    text = "https://a.example/1 https://a.example/2"
+    command = parse(text.encode(), None)
+    assert isinstance(command, Download)
+    assert command.url == text  # refused by the check of URLs
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        "https://a.example/1 https://a.example/2",
         "Two films: https://a.example/1, https://a.example/2",
         "https://a.example/My Show/Season One",
     ],

@@ -86,6 +86,7 @@ def test_every_spelling_of_an_inside_address_is_refused(host: str) -> None:
         "https://user:secret@example.com:99999/x",
         "https://example.com:99999/x",
         "https://exa mple.com/x",
+        "https://a.example/1 https://a.example/2",
         "https://example.com/\nx",
         "https://example.com\\@127.0.0.1/",
         "https://[::1/x",
