@@ -316,6 +316,12 @@ PROTECTIONS = (
         "tests/engine/test_hostile_pages.py::test_a_name_is_connected_to_at_the_address_that_was_checked",
     ),
     Protection(
+        "6 the password of a URL goes to its host only",
+        "mediarip_mqtt.engine.site_login:SiteLogin.belongs_to",
+        body("return True"),
+        "tests/commands/test_url_logins.py::test_another_host_does_not_get_the_password_of_a_redirect",
+    ),
+    Protection(
         "6 ffmpeg opens no playlist from a file",
         "mediarip_mqtt.engine.child_programs:_only",
         body("return []"),

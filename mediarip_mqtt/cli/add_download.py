@@ -16,6 +16,7 @@ from mediarip_mqtt.cli.client import Snapshot, accepted_job, follow, open_client
 from mediarip_mqtt.cli.display import ProgressBar, clean, print_line, title_of
 from mediarip_mqtt.cli.terminal import AsJson, Config, Exit, carry_out, err, load, print_json
 from mediarip_mqtt.commands.plain_text import repair_url
+from mediarip_mqtt.contract.errors import CommandError
 from mediarip_mqtt.contract.media_options import MediaType
 from mediarip_mqtt.contract.models import JobStatus, Priority
 from mediarip_mqtt.contract.settings import MqttSettings, Settings
@@ -69,7 +70,7 @@ def download(  # noqa: PLR0913 - one parameter per option
     """Download with the running service; exit code 0 only if the download completed."""
     loaded = load(config, quiet=True)
     options = {
-        ("url" if repair_url(url) else "query"): url,
+        ("url" if _means_url(url) else "query"): url,
         "preset": preset,
         "quality": quality,
         "format_id": format_id,
@@ -88,6 +89,13 @@ def download(  # noqa: PLR0913 - one parameter per option
     }
     arguments = {key: value for key, value in options.items() if value is not None}
     carry_out(_download(loaded, arguments, as_json=as_json, wait=wait))
+
+
+def _means_url(text: str) -> bool:
+    try:
+        return repair_url(text) is not None
+    except CommandError:
+        return True  # the service's reply says what is wrong with it
 
 
 async def _download(

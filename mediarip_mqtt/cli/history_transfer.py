@@ -12,6 +12,7 @@ from mediarip_mqtt.cli.client import Client, ServiceError, refusal
 from mediarip_mqtt.cli.import_sources import Found, Pending, Unreadable
 from mediarip_mqtt.contract import topics
 from mediarip_mqtt.contract.errors import ErrorCode
+from mediarip_mqtt.contract.urls import hide_logins
 from mediarip_mqtt.jobs.history_records import NAMESPACE, Record
 
 PAGE: Final = 100  # jobs per `list`
@@ -122,7 +123,9 @@ def _chunks(records: Iterable[Record], room: int, totals: Totals) -> Iterator[li
         value = record.model_dump(mode="json", exclude_defaults=True)
         length = len(topics.dumps(value).encode()) + 1
         if length > room:
-            totals.refuse(record.url[:80], "is too large for a command (mqtt.max_payload)")
+            totals.refuse(
+                hide_logins(record.url)[:80], "is too large for a command (mqtt.max_payload)"
+            )
             continue
         if size + length > room or len(chunk) >= CHUNK:
             yield chunk
@@ -144,7 +147,8 @@ async def _send(
     totals.imported += reply["imported"]
     totals.skipped += reply["skipped"]
     for entry in reply["refused"]:
-        totals.refuse(chunk[entry["index"]]["url"][:80], f"{entry['message']} ({entry['code']})")
+        url = hide_logins(chunk[entry["index"]]["url"])
+        totals.refuse(url[:80], f"{entry['message']} ({entry['code']})")
 
 
 async def _queue(client: Client, pending: Pending, totals: Totals, *, dry_run: bool) -> None:
@@ -160,7 +164,7 @@ async def _queue(client: Client, pending: Pending, totals: Totals, *, dry_run: b
     elif _code(reply) == ErrorCode.QUEUE_FULL:
         raise ServiceError(refusal(reply))
     else:
-        totals.refuse(pending.wanted.url[:80], refusal(reply))
+        totals.refuse(hide_logins(pending.wanted.url)[:80], refusal(reply))
 
 
 async def _ask(

@@ -29,7 +29,10 @@ class ManageCookies(Command):
 
     command: Literal["cookies"] = "cookies"
     content: SecretStr | None = Field(
-        None, min_length=1, description="A cookies.txt in Netscape format; replaces the stored one."
+        None,
+        min_length=1,
+        description="A cookies.txt in Netscape format, or a JSON export of a browser extension; "
+        "replaces the stored one.",
     )
     delete: bool = Field(default=False, description="Delete them.")
 

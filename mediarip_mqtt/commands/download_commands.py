@@ -11,14 +11,20 @@ from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, mode
 
 from mediarip_mqtt.commands.context import Context, Origin
 from mediarip_mqtt.commands.family import Command, When
-from mediarip_mqtt.commands.plain_text import MAX_TEXT, refuse_cookies, repair_url
+from mediarip_mqtt.commands.plain_text import (
+    MAX_TEXT,
+    refuse_cookies,
+    refuse_login,
+    refuse_nothing,
+    repair_url,
+)
 from mediarip_mqtt.commands.replies import Accepted, OneJob, Refused
 from mediarip_mqtt.contract import presets, texts
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode, MediaripError
 from mediarip_mqtt.contract.media_options import DownloadOptions, MediaType
 from mediarip_mqtt.contract.models import MediaInfo, Priority
 from mediarip_mqtt.contract.topics import Topics
-from mediarip_mqtt.contract.urls import check_url
+from mediarip_mqtt.contract.urls import Target, read_target
 from mediarip_mqtt.store import Probe, Tx
 from mediarip_mqtt.volume import names
 
@@ -26,7 +32,11 @@ MAX_PROBES: Final = 100
 SESSION_PROBES: Final = 10  # per isolated session
 # Keys that choose a format; without any of them the default preset and quality apply.
 _CHOOSING: Final = ("preset", "quality", "format_id", "media_type", "output_format")
-Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT)]
+Url = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT),
+    Field(coerce_numbers_to_str=False),
+]
 
 
 def _one_line(value: object) -> object:
@@ -34,25 +44,36 @@ def _one_line(value: object) -> object:
     return " ".join(value.split()) if isinstance(value, str) else value
 
 
+def _as_list(value: object) -> object:
+    """Take a single text or number as a list of one."""
+    return (value,) if isinstance(value, str | int | float) else value
+
+
 class AboutPage(Command):
     """A command that takes a URL."""
 
     main_argument = "url"
+    skips_empty = True
 
     @classmethod
     def from_text(cls, text: str) -> dict[str, Any]:
         """Repair the URL if only one can be meant."""
         refuse_cookies(text)
+        refuse_nothing(text)
         return {"url": repair_url(text) or text}
 
     @classmethod
     def from_object(cls, fields: dict[str, Any]) -> dict[str, Any]:
         """Repair the URL as in plain text."""
-        for key in ("url", "query"):
-            if isinstance(fields.get(key), str):
-                refuse_cookies(fields[key])
-        if isinstance(fields.get("url"), str):
-            return fields | {"url": repair_url(fields["url"]) or fields["url"]}
+        fields = super().from_object(fields)
+        url, query = fields.get("url"), fields.get("query")
+        if isinstance(query, str):
+            refuse_cookies(query)
+            refuse_login(query)
+        if isinstance(url, str):
+            refuse_cookies(url)
+            refuse_nothing(url)
+            return fields | {"url": repair_url(url, is_url=True) or url}
         return fields
 
 
@@ -84,7 +105,9 @@ class Download(AboutPage, DownloadOptions):
         None, description="ISO 8601 time before which it does not start."
     )
     category: texts.Line | None = Field(None, description="A category of your own.")
-    tags: tuple[texts.Line, ...] = Field((), max_length=20, description="Tags of your own.")
+    tags: Annotated[tuple[texts.Line, ...], BeforeValidator(_as_list)] = Field(
+        (), max_length=20, description="Tags of your own."
+    )
     keep: bool = Field(default=False, description="Protect it from retention, see `keep`.")
     on_duplicate: Literal["reuse", "again"] = Field(
         "again",
@@ -106,8 +129,12 @@ class Download(AboutPage, DownloadOptions):
     def from_text(cls, text: str) -> dict[str, Any]:
         """Treat text that can't be a URL as search words."""
         refuse_cookies(text)
+        refuse_nothing(text)
         url = repair_url(text)
-        return {"query": text} if url is None else {"url": url}
+        if url is None:
+            refuse_login(text)
+            return {"query": text}
+        return {"url": url}
 
     @classmethod
     def from_object(cls, fields: dict[str, Any]) -> dict[str, Any]:
@@ -121,12 +148,13 @@ class Download(AboutPage, DownloadOptions):
         """Add the job, or return an equal one for `reuse`."""
         if self.output_template:
             names.check_template(self.output_template)
-        url, options = self._source(context), self._options(context)
+        target, options = self._source(context), self._options(context)
         presets.check(options, context.settings.downloads)
         job = context.jobs.add(
             tx,
-            url,
+            target.url,
             options,
+            login=target.login,
             session_id=origin.session_id,
             priority=self.priority,
             not_before=self.not_before,
@@ -138,13 +166,13 @@ class Download(AboutPage, DownloadOptions):
         )
         return OneJob.of(job)
 
-    def _source(self, context: Context) -> str:
+    def _source(self, context: Context) -> Target:
         if self.url is not None:
-            return check_url(self.url, context.settings.security)
+            return read_target(self.url, context.settings.security)
         prefix, words = context.settings.downloads.search_prefix, self.query or ""
         if prefix.startswith(("http://", "https://")):
-            return prefix + quote_plus(words)
-        return prefix + words
+            return Target(prefix + quote_plus(words))
+        return Target(prefix + words)
 
     def _options(self, context: Context) -> DownloadOptions:
         """Return the job's options: those of the payload, else the defaults."""
@@ -173,7 +201,7 @@ class ProbePage(AboutPage):
 
     def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> Page | None:
         """Store the probe; `answer_probe` replies once the page is read."""
-        url = check_url(self.url, context.settings.security)
+        target = read_target(self.url, context.settings.security)
         waiting = tx.probes()
         sender = (origin.session_id, origin.request_id)
         if origin.request_id and sender in {
@@ -191,7 +219,8 @@ class ProbePage(AboutPage):
             )
         probe = Probe(
             id=0,
-            url=url,
+            url=target.url,
+            login=target.login,
             session_id=origin.session_id,
             request_id=origin.request_id,
             response_topic=origin.response_topic,

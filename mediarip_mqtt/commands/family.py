@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 from types import NoneType
 from typing import Annotated, Any, ClassVar, get_args, get_type_hints
 
-from pydantic import AfterValidator, AliasChoices, AwareDatetime, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AwareDatetime,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 from mediarip_mqtt.commands.context import Context, Origin
 from mediarip_mqtt.commands.replies import Accepted
@@ -40,10 +47,15 @@ class Command(Frozen):
     return annotation lists its replies.
     """
 
+    # Templates make numbers of texts that look like one: `"folder": 2024`.
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
     command_name: ClassVar[str] = ""  # set for each class with the field `command`
     example: ClassVar[Mapping[str, Any]] = {}  # a payload, for the generated docs
     main_argument: ClassVar[str | None] = None  # the field that plain text sets
     reads: ClassVar[bool] = False  # changes nothing: needs no write transaction
+    # Empty optional values are as if left out; not where that would concern more jobs.
+    skips_empty: ClassVar[bool] = False
     prepares: ClassVar[bool] = False  # set for each class with a `prepare` of its own
 
     request_id: RequestId | None = Field(
@@ -78,7 +90,16 @@ class Command(Frozen):
     @classmethod
     def from_object(cls, fields: dict[str, Any]) -> dict[str, Any]:
         """Convert a JSON object to fields; raises `CommandError`."""
-        return fields
+        return {key: value for key, value in fields.items() if not cls._is_left_out(key, value)}
+
+    @classmethod
+    def _is_left_out(cls, key: str, value: object) -> bool:
+        """Whether a value is an empty slot, as automations and forms send it."""
+        if key != "request_id" and not cls.skips_empty:
+            return False
+        field = cls.model_fields.get(key)
+        empty = value is None or (isinstance(value, str) and not value.strip())
+        return empty and field is not None and not field.is_required()
 
     def concerns_all(self) -> bool:
         """Whether it affects all sessions: isolated sessions may not send it."""

@@ -38,7 +38,9 @@ from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.mqtt.connection import Message
 from mediarip_mqtt.store import Tx
 
-HEAD_SIZE: Final = 8192  # bytes of a payload that is too large, searched for the command's name
+HEAD_SIZE: Final = (
+    8192  # bytes of a payload that is too large, searched at each end for the command's name
+)
 MAX_RESPONSE_TOPIC: Final = 512
 MAX_RESPONSE_LEVELS: Final = 30  # Mosquitto allows 200, other brokers fewer
 LATER: Final = ""  # stored as the reply of a command that is answered later
@@ -108,8 +110,10 @@ class Intake:
         if isinstance(target, SettingTopic):
             return Head(ChangeSettings.command_name, None)
         payload = message.payload
-        return parse.read_head(
-            payload[:HEAD_SIZE] if self._is_too_large(payload) else payload, target.name
+        if not self._is_too_large(payload):
+            return parse.read_head(payload, target.name)
+        return parse.read_end(
+            payload[-HEAD_SIZE:], parse.read_head(payload[:HEAD_SIZE], target.name)
         )
 
     def _is_too_large(self, payload: bytes) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from mediarip_mqtt import threads
 from mediarip_mqtt.commands.context import Context, Origin
-from mediarip_mqtt.commands.family import Command, JobRef, MaybeReferring, Referring, When
+from mediarip_mqtt.commands.family import Command, MaybeReferring, Referring, When
 from mediarip_mqtt.commands.replies import Accepted, ManyJobs, OneJob
 from mediarip_mqtt.contract import texts
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
@@ -25,6 +25,13 @@ from mediarip_mqtt.jobs.use_cases import MANY
 from mediarip_mqtt.store import Tx
 from mediarip_mqtt.volume.files import remove_owned
 
+# A `JobRef`, but not a number: that is a bad time.
+_Before = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
+    Field(coerce_numbers_to_str=False),
+    AfterValidator(texts.printable),
+]
 RETRIED: Final = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 MAX_LISTED: Final = 200
 
@@ -206,6 +213,7 @@ class List(Command):
 
     example: ClassVar = {"status": ["queued", "downloading"], "limit": 10}
     reads = True
+    skips_empty = True
 
     command: Literal["list"] = "list"
     status: tuple[JobStatus, ...] | JobStatus | None = Field(
@@ -213,7 +221,7 @@ class List(Command):
     )
     session_id: texts.Line | None = Field(None, description="Only jobs of this session.")
     limit: int = Field(50, ge=1, le=MAX_LISTED, description="How many jobs.")
-    before: When | JobRef | None = Field(
+    before: When | _Before | None = Field(
         None, description="Only jobs older than this: a time, or a job's id (for the next page)."
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from mediarip_mqtt.commands.cookie_commands import ManageCookies
 from mediarip_mqtt.commands.family import Command, RequestId
 from mediarip_mqtt.commands.registry import CLASSES
 from mediarip_mqtt.commands.setting_commands import ChangeSettings
@@ -53,6 +55,24 @@ def read_head(payload: bytes, name: str | None) -> Head:
         texts.clean(command, NAME_LENGTH) if isinstance(command, str) else None,
         _request_id(members.get("request_id")),
     )
+
+
+def read_end(payload: bytes, head: Head) -> Head:
+    """Complete the head of a message from its end: many senders append the request id.
+
+    ``payload`` is the end of a message that is too large to be read as a whole.
+    """
+    text = payload.decode("utf-8", "surrogateescape").rstrip()
+    members: dict[str, Any] = {}
+    for key in ("request_id", "command"):
+        position = text.rfind(f'"{key}"')
+        # Only what is followed by nothing but whole members belongs to the outermost object.
+        if position > 0 and text[:position].rstrip().endswith((",", "{")):
+            with contextlib.suppress(ValueError, RecursionError):
+                members |= _LENIENT.decode("{" + text[position:])
+    command = members.get("command")
+    named = texts.clean(command, NAME_LENGTH) if isinstance(command, str) else None
+    return Head(head.command or named, head.request_id or _request_id(members.get("request_id")))
 
 
 def _members(text: str) -> tuple[dict[str, Any], bool]:
@@ -104,7 +124,8 @@ def parse(payload: bytes, name: str | None) -> Command:
         raise CommandError(ErrorCode.INVALID_PAYLOAD, "The payload is not UTF-8 text.") from None
     if "\x00" in text:
         raise CommandError(ErrorCode.INVALID_PAYLOAD, "The payload holds a NUL character.")
-    value = _json(text)
+    is_export = name == ManageCookies.command_name and text.startswith("[")
+    value = text if is_export else _json(text)
     return _from_object(value, name) if isinstance(value, dict) else _from_text(value, name)
 
 

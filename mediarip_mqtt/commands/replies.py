@@ -9,6 +9,7 @@ from pydantic import Field
 from mediarip_mqtt.contract.errors import ErrorCode, MediaripError
 from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import Job
+from mediarip_mqtt.contract.urls import hide_logins
 
 
 class Accepted(Frozen):
@@ -65,5 +66,8 @@ class Refused(Frozen):
     @classmethod
     def of(cls, error: MediaripError, command: str | None, request_id: str | None) -> Self:
         """Return the reply for an error."""
-        reason = Reason(code=error.code, message=error.message, field=error.field)
-        return cls(command=command, request_id=request_id, error=reason)
+        # A message, or a name that does not exist, may repeat what was sent.
+        message, place = hide_logins(error.message), error.field and hide_logins(error.field)
+        reason = Reason(code=error.code, message=message, field=place)
+        named = command and hide_logins(command)
+        return cls(command=named, request_id=request_id, error=reason)

@@ -79,7 +79,7 @@ class ErrorCode(StrEnum):
         "invalid_url",
         ErrorScope.BOTH,
         "The text is not an http or https URL, or a page led to something that is not one.",
-        "Send the full address of the page, with `https://`.",
+        "Send the full address of the page, with `https://`, and one address at a time.",
     )
     BLOCKED_ADDRESS = (
         "blocked_address",
@@ -190,7 +190,11 @@ class ErrorCode(StrEnum):
         "login_required",
         ErrorScope.JOB,
         "The site requires a login (401, or its message says so).",
-        "Send the site's cookies with the command `cookies`, then `retry`.",
+        (
+            "Send the site's cookies with the command `cookies`, then `retry`. If the server asks "
+            "for a user name and password (as for `https://user:password@host/file`), send the URL "
+            "again with them."
+        ),
     )
     AGE_RESTRICTED = (
         "age_restricted",

@@ -6,13 +6,15 @@ checks the address of a connection, which covers DNS answers and redirects (`eng
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 import socket
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from mediarip_mqtt.contract import texts
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
@@ -45,47 +47,112 @@ _RESERVED: Final[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]] = (
 )
 _LOCAL_NAMES: Final = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
 _LOCAL_SUFFIXES: Final = (".localhost", ".local", ".internal", ".home.arpa", ".lan", ".intranet")
-_FORBIDDEN: Final = re.compile(rf"{texts.UNFIT.pattern}|[ \\]")
-_QUOTED: Final = {ord(char): f"%{ord(char):02X}" for char in '<>"^`{|}'}
+_FORBIDDEN: Final = re.compile(rf"{texts.UNFIT.pattern}|\\")
+_NOT_IN_HOST: Final = re.compile(rf"{_FORBIDDEN.pattern}|\s")
+_QUOTED: Final = {ord(char): f"%{ord(char):02X}" for char in ' <>"^`{|}'}
+_PARTS: Final = re.compile(r"(https?)://([^/?#]*)(.*)", re.IGNORECASE)
+# Up to the last `@`: a password may contain one. A space ends it in a text.
+_LOGIN: Final = re.compile(r"(?<=://)[^/?#\s]*@")
+_SECOND_URL: Final = re.compile(r"\shttps?://", re.IGNORECASE)
+_STRAY_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_PORTS: Final = {"http": 80, "https": 443}
 _NUMERIC: Final = re.compile(
     r"^(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*\.?$", re.IGNORECASE
 )
 
 
-def check_url(url: str, security: SecuritySettings) -> str:
-    """Validate and normalise a URL.
+@dataclass(frozen=True)
+class Target:
+    """A checked URL without user name and password, and these by themselves.
 
-    Raises `CommandError`: `invalid_url` if it is not an http or https URL with a host,
-    `blocked_address` if its host is an internal address in any notation.
+    ``login`` is ``user:password`` as it was written, percent-encoded. It is a secret: it is kept
+    out of the URL so that the URL may be published.
     """
-    text = unicodedata.normalize("NFC", url.strip())
+
+    url: str
+    login: str | None = field(default=None, repr=False)
+
+
+def check_url(url: str, security: SecuritySettings) -> str:
+    """Return what `read_target` does, without user name and password."""
+    return read_target(url, security).url
+
+
+def read_target(url: str, security: SecuritySettings) -> Target:
+    """Validate a URL; normalise its host, and leave the rest as it was written.
+
+    Only what no URL may contain is percent-encoded; Unicode is not normalised, as a server compares
+    the bytes of a name. Raises `CommandError`: `invalid_url` if it is not an http or https URL with
+    a host, `blocked_address` if its host is an internal address in any notation.
+    """
+    text = url.strip()
     if len(text) > MAX_URL:
         raise _invalid(f"The URL is longer than {MAX_URL} characters.")
     if _FORBIDDEN.search(text):
-        raise _invalid("The URL holds a space, a control character or a backslash.")
+        raise _invalid("The URL holds a control character or a backslash.")
+    match = _PARTS.fullmatch(text)
+    if match is None:
+        raise _invalid("Only http and https URLs are accepted.")
+    if _SECOND_URL.search(text):
+        raise _invalid("The text holds several URLs. Send them one at a time.")
+    scheme, authority, rest = match.groups()
+    userinfo, _, place = authority.rpartition("@")
     try:
-        parts = urlsplit(text.translate(_QUOTED))
-        port = parts.port
+        parts = urlsplit(f"//{place.translate(_QUOTED)}")
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         raise _invalid("The URL is malformed: its host or port is invalid.") from None
-    if parts.scheme not in {"http", "https"}:
-        raise _invalid("Only http and https URLs are accepted.")
-    if parts.username is not None or parts.password is not None:
-        raise _invalid("A URL with a user name or password is not accepted: it would be published.")
-    host = normal_host(parts.hostname or "")
+    host = normal_host(host)
     check_host(host, security)
     bracketed = f"[{host}]" if ":" in host else host
     netloc = f"{bracketed}:{port}" if port is not None else bracketed
-    return urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, parts.fragment))
+    # A `%` that encodes nothing would make the HTTP library encode the whole URL once more.
+    path = _STRAY_PERCENT.sub("%25", rest if rest.startswith("/") else f"/{rest}")
+    return Target(f"{scheme.lower()}://{netloc}{path.translate(_QUOTED)}", userinfo or None)
+
+
+def split_login(url: str) -> tuple[str, str | None]:
+    """Return any URL without user name and password, and these."""
+    match = _PARTS.fullmatch(url.strip())
+    if match is None or "@" not in match[2]:
+        return url, None
+    login, _, place = match[2].rpartition("@")
+    return f"{match[1]}://{place}{match[3]}", login
+
+
+def hide_logins(text: str) -> str:
+    """Remove user names and passwords from the URLs in a text."""
+    return _LOGIN.sub("", text)
+
+
+def basic_authorization(login: str) -> str:
+    """Return the value of the header ``Authorization`` for a login."""
+    user, _, password = login.partition(":")
+    pair = f"{unquote(user)}:{unquote(password)}".encode()
+    return f"Basic {base64.b64encode(pair).decode()}"
+
+
+def origin_of(url: str) -> tuple[str, str, int | None] | None:
+    """Return scheme, host and port of an http or https URL; None for other texts."""
+    try:
+        parts = urlsplit(url)
+        scheme = parts.scheme.lower()
+        port = parts.port or _PORTS.get(scheme)
+        return (scheme, normal_host(parts.hostname or ""), port) if scheme in _PORTS else None
+    except (ValueError, CommandError):
+        return None
 
 
 def check_picture(url: object, security: SecuritySettings) -> str | None:
     """Validate and normalise the URL of a thumbnail; return None if it must not be fetched."""
     try:
-        short = isinstance(url, str) and len(url) <= MAX_PICTURE_URL
-        return check_url(str(url), security) if url and short else None
+        if not isinstance(url, str) or not url or len(url) > MAX_PICTURE_URL or " " in url:
+            return None
+        target = read_target(url, security)
     except CommandError:
         return None
+    # A thumbnail's URL is published; without its password it would lead nowhere.
+    return target.url if target.login is None else None
 
 
 def host_of(url: str) -> str | None:
@@ -122,7 +189,7 @@ def normal_host(host: str) -> str:
     decoded = unicodedata.normalize("NFKC", unquote(host)).lower().rstrip(".")
     for dot in "\u3002\uff0e\uff61":
         decoded = decoded.replace(dot, ".")
-    if not decoded or _FORBIDDEN.search(decoded) or set(decoded) & set("/?#@"):
+    if not decoded or _NOT_IN_HOST.search(decoded) or set(decoded) & set("/?#@"):
         raise _invalid("The URL has no valid host.")
     if ":" in decoded:
         return decoded.strip("[]")

@@ -41,7 +41,7 @@ _BEGINS: Final = re.compile(r"(?:begin|premieres?|starts?|live) in (\d{1,4}) (mi
 _SECONDS: Final = {"minute": 60.0, "hour": 3600.0, "day": 86400.0}
 UPCOMING_LEAST: Final = 60.0  # seconds between two checks of a stream that is late
 UPCOMING_POLL: Final = 600.0  # seconds between two checks if the site gives no time
-_URL: Final = re.compile(r"(https?://)(?:[^/\s@]*@)?([^\s?#'\"<>]*)(?:[?#][^\s'\"<>]*)?")
+_URL: Final = re.compile(r"(https?://)(?:[^/?#\s]*@)?([^\s?#'\"<>]*)(?:[?#][^\s'\"<>]*)?")
 _TAIL: Final = re.compile(
     r";?\s*(?:please report this issue on|Confirm you are on the latest).*", re.DOTALL
 )

@@ -30,6 +30,7 @@ from urllib.parse import SplitResult, urlsplit
 import certifi
 
 from mediarip_mqtt.engine.live_lists import Lists
+from mediarip_mqtt.engine.site_login import SiteLogin
 from mediarip_mqtt.engine.work_control import BlockedAddressError, WorkControl, attach
 
 CONNECT_TIME: Final = 15.0  # seconds
@@ -62,6 +63,7 @@ class GuardProxy:
         self._control = weakref.ref(control)
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.verified = control.verify_tls
+        self._server.login = control.login
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.2,), daemon=True, name="ffmpeg-proxy"
         )
@@ -113,6 +115,7 @@ class GuardProxy:
 class _Server(ThreadingMixIn, TCPServer):
     request_queue_size = 32
     verified = True
+    login: SiteLogin | None = None
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -241,9 +244,11 @@ class _Handler(BaseHTTPRequestHandler):
         connection.putrequest(self.command, path, skip_host=True, skip_accept_encoding=True)
         host = parts.netloc.rpartition("@")[2]
         connection.putheader("Host", host.removesuffix(f":{_TLS_PORT}") if secure else host)
-        for key, value in self.headers.items():
-            if key.lower() not in _HOP:
-                connection.putheader(key, value)
+        headers = {key: value for key, value in self.headers.items() if key.lower() not in _HOP}
+        if self.server.login is not None:
+            self.server.login.apply(f"http{'s' if secure else ''}://{host}", headers)
+        for key, value in headers.items():
+            connection.putheader(key, value)
         # One request per connection: the next one may be for another host, which must be checked.
         connection.putheader("Connection", "close")
         connection.endheaders()

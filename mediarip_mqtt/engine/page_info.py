@@ -95,6 +95,17 @@ def _left_out(info: dict[str, Any], task: Task) -> str | None:
     )
 
 
+def entry_logins(task: Task, info: dict[str, Any]) -> dict[int, str]:
+    """Return the user names and passwords in the URLs of a playlist's entries, by index."""
+    if not playlist_entries.is_list(info):
+        return {}
+    logins = {
+        playlist_entries.index_of(item, number): playlist_entries.login_of(item)
+        for number, item in enumerate(items_of(info, task), start=1)
+    }
+    return {index: login for index, login in logins.items() if login}
+
+
 def only_entry(info: dict[str, Any] | None, task: Task) -> dict[str, Any] | None:
     """Return the entry to use instead of a search, or of a page with a single medium."""
     if not info or not playlist_entries.is_list(info):

@@ -147,8 +147,10 @@ def _watched_popen_init(
         _popen_init(self, arguments, *rest, **named)
         return
     control.check()
-    # Behind the proxy also for its patience: it asks again where a server fails for seconds.
-    through_proxy = control.guards or not _has_proxy(named.get("env") or os.environ)
+    # Behind the proxy also for the URL's login, and for its patience: it asks again where a server
+    # fails for seconds.
+    needs_proxy = control.guards or control.login is not None
+    through_proxy = needs_proxy or not _has_proxy(named.get("env") or os.environ)
     proxied = (lambda url: GuardProxy.of(control).plain(url)) if through_proxy else None
     arguments = child_programs.checked(arguments, named, control.folder, proxied)
     named["env"] = child_programs.environment(named.get("env"))

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from yt_dlp.utils import unsmuggle_url
 
+from mediarip_mqtt.contract.urls import split_login
 from mediarip_mqtt.engine.protocol import Listed, Task
 
 LINKS: Final = frozenset({"url", "url_transparent"})
@@ -64,7 +65,19 @@ def index_of(item: Mapping[str, Any], number: int) -> int:
 
 
 def public_url(item: Mapping[str, Any]) -> str:
-    """Return an item's URL as its page states it, without what yt-dlp adds; "" if it has none."""
+    """Return an item's URL as its page states it, or "" if it has none.
+
+    It is without what yt-dlp adds, and without a user name and password.
+    """
+    return split_login(_stated_url(item))[0]
+
+
+def login_of(item: Mapping[str, Any]) -> str | None:
+    """Return the user name and password in an item's URL."""
+    return split_login(_stated_url(item))[1]
+
+
+def _stated_url(item: Mapping[str, Any]) -> str:
     if _is_link(item):
         url = _plain(str(item.get("url") or ""))
         named = bool(item.get("ie_key")) and not _WEB.match(url)
@@ -107,7 +120,7 @@ def listed(item: Mapping[str, Any], fields: Mapping[str, Any], of_list: Listed) 
     details = {}
     if str(item.get("_type")) == "url_transparent":
         details = {key: item[key] for key in _DETAILS & item.keys()}
-    url = str(item.get("url") or "") if _is_link(item) else ""
+    url = split_login(str(item.get("url") or ""))[0] if _is_link(item) else ""
     return Listed(
         url=url if url and url != public_url(item) else None,
         extractor=str(item["ie_key"]) if _is_link(item) and item.get("ie_key") else None,

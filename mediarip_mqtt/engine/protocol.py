@@ -50,6 +50,7 @@ class Task:
     playlist_limit: int = 1000
     session_id: str = "default"
     listed: Listed = field(default_factory=Listed)
+    login: str | None = field(default=None, repr=False)  # `user:password`, for the URL's host only
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,14 @@ class Extraction:
     ``host`` is the page's host, which selects the site's output template. ``handle`` belongs to the
     engine and is passed back to `download`; it holds signed URLs and is never stored.
     ``expires_at`` is when those URLs may have expired, by `time.monotonic`. ``listed`` belongs to
-    the entries of ``info``, in their order.
+    the entries of ``info``, in their order; ``logins`` are those in their URLs, by index.
     """
 
     info: MediaInfo
     fields: Mapping[str, Any] = field(default_factory=dict)
     host: str | None = None
     handle: Any = None
+    logins: Mapping[int, str] = field(default_factory=dict, repr=False)
     expires_at: float = math.inf
     listed: tuple[Listed, ...] = ()
 

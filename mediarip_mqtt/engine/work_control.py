@@ -30,6 +30,7 @@ from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 from mediarip_mqtt.contract.settings import SecuritySettings
 from mediarip_mqtt.contract.urls import check_address, matches
 from mediarip_mqtt.engine.rate_limiter import Pace
+from mediarip_mqtt.engine.site_login import SiteLogin
 
 _ATTRIBUTE: Final = "_mediarip_control"
 _IP: Final = frozenset((socket.AF_INET, socket.AF_INET6))
@@ -74,6 +75,7 @@ class WorkControl:
         self.provider: str | None = None  # the URL that its plugin may ask
         self._provider_addresses: set[str] = set()
         self._asking: int | None = None  # the thread that asks the provider
+        self.login: SiteLogin | None = None  # from the job's URL
         self.proxied = False  # all requests use the administrator's proxy
         self.blocked: str | None = None  # why a connection was refused
         self.touched = time.monotonic()

@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from yt_dlp.extractor import gen_extractor_classes
 from yt_dlp.extractor.common import UnsupportedURLIE
+from yt_dlp.networking.exceptions import HTTPError
 from yt_dlp.version import __version__ as ytdlp_version
 
 from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode, Stopped
@@ -36,12 +38,13 @@ from mediarip_mqtt.engine import (
     ytdlp_plugins,
 )
 from mediarip_mqtt.engine.cookie_files import Cookies
-from mediarip_mqtt.engine.error_classes import classify
+from mediarip_mqtt.engine.error_classes import chain, classify
 from mediarip_mqtt.engine.kept_recording import beside, salvage
 from mediarip_mqtt.engine.made_files import collect
 from mediarip_mqtt.engine.progress_meter import ProgressMeter
 from mediarip_mqtt.engine.protocol import Control, Extraction, Made, Recorded, Report, Task
 from mediarip_mqtt.engine.recorded_parts import FOLDER, RecordedParts
+from mediarip_mqtt.engine.site_login import SiteLogin
 from mediarip_mqtt.engine.work_control import WorkControl
 from mediarip_mqtt.engine.ytdlp_session import YtdlpSession
 from mediarip_mqtt.volume.space import is_full
@@ -58,6 +61,10 @@ _MAYBE_BLOCKED: Final = frozenset(
         ErrorCode.UNAVAILABLE,
         ErrorCode.INTERNAL,
     }
+)
+_LOGIN_REFUSED: Final = (
+    "The site does not accept the user name and password of the URL (401). Send the URL again with "
+    "the right ones."
 )
 
 # The codes of a failed ffmpeg.
@@ -186,6 +193,7 @@ class YtdlpEngine:
                 fields=template_fields.harmless(handle.info),
                 host=host_of(str(info.get("webpage_url") or task.url)),
                 handle=handle,
+                logins=page_info.entry_logins(task, info),
                 expires_at=time.monotonic() + HANDLE_AGE,
                 listed=page_info.listed(task, info, page.entries),
             )
@@ -290,13 +298,16 @@ class YtdlpEngine:
             if failure.code is ErrorCode.INTERNAL:
                 logger.warning("yt-dlp raised an unknown error", exc_info=error)
             if failure.code is ErrorCode.LOGIN_REQUIRED and (host := urlsplit(url).hostname):
-                failure = DownloadError(failure.code, f"{host}: {failure.message}")
+                refused = control.login is not None and _has_status(error, HTTPStatus.UNAUTHORIZED)
+                message = _LOGIN_REFUSED if refused else failure.message
+                failure = DownloadError(failure.code, f"{host}: {message}")
             raise failure from None
 
     @contextmanager
     def _session(self, task: Task, control: WorkControl) -> Iterator[YtdlpSession]:
         """Open a YoutubeDL with the task's options and the session's cookies."""
         wanted = effective(task.options, self._downloads)
+        control.login = SiteLogin.of(task.url, task.login)
         params = ytdlp_options.build(task, wanted, self._downloads, self._security, self._cache)
         if params.get("proxy"):
             control.go_through(params["proxy"])
@@ -337,6 +348,10 @@ def _followed(task: Task, item: str, info: Any, session: YtdlpSession) -> dict[s
 
 def _ran_out_of_space(control: WorkControl) -> bool:
     return control.no_space or (control.folder is not None and is_full(control.folder))
+
+
+def _has_status(error: BaseException, status: HTTPStatus) -> bool:
+    return any(isinstance(cause, HTTPError) and cause.status == status for cause in chain(error))
 
 
 def _cache_folder() -> Path | None:

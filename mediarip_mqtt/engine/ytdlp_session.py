@@ -79,12 +79,16 @@ logger = logging.getLogger(__name__)
 
 
 class _Following(RequestsSession):  # type: ignore[misc] # yt-dlp has no types
-    """Checks the host of each redirect: behind a proxy only the proxy's address is seen."""
+    """Checks the host of each redirect, and adds the login to requests for its own host.
+
+    Behind a proxy only the proxy's address is seen.
+    """
 
     security: SecuritySettings
 
     def send(self, request: Any, **named: Any) -> Any:
         _check(str(request.url), self.security)
+        _add_login(str(request.url), request.headers)
         return super().send(request, **named)
 
 
@@ -157,6 +161,8 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         url = str(request.full_url if hasattr(request, "full_url") else request.url)
         if _scheme(url) in {"http", "https", "ws", "wss"}:
             _check(url, self._security)
+        if getattr(request, "extensions", {}).get("impersonate"):  # for curl
+            _add_login(url, request.headers)
         response = partial_files.send(
             request, lambda sent: _bounded(super(YtdlpSession, self).urlopen(sent))
         )
@@ -322,6 +328,12 @@ def _check(url: str, security: SecuritySettings) -> None:
             control.blocked = error.message
         # The same error as a failed connection: an extractor may do without this request.
         raise TransportError(cause=BlockedAddressError(error.message)) from None
+
+
+def _add_login(url: str, headers: Any) -> None:
+    control = current()
+    if control is not None and control.login is not None:
+        control.login.apply(url, headers)
 
 
 def _scheme(url: str) -> str:

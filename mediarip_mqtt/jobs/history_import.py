@@ -13,7 +13,7 @@ from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import TERMINAL
 from mediarip_mqtt.contract.settings import Settings
-from mediarip_mqtt.contract.urls import check_picture, check_url
+from mediarip_mqtt.contract.urls import check_picture, read_target
 from mediarip_mqtt.jobs.history_records import Record
 from mediarip_mqtt.store import Tx
 
@@ -91,7 +91,14 @@ class Importing:
         is_search = not is_web and url.startswith(prefix or "\0")
         if is_search and not texts.UNFIT.search(url):
             return url
-        return check_url(url, self.settings.security)
+        target = read_target(url, self.settings.security)
+        if target.login is not None:
+            raise CommandError(
+                ErrorCode.INVALID_URL,
+                "A URL with a user name or password is not imported: a retry could not use it.",
+                field="url",
+            )
+        return target.url
 
     def _free_id(self, tx: Tx, record: Record) -> str | None:
         """Return the id for the job; None if the store has the job already."""

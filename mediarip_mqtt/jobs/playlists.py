@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -9,6 +10,7 @@ from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.models import Entry, Items, Job, JobStatus, MediaInfo
+from mediarip_mqtt.contract.urls import origin_of
 from mediarip_mqtt.store import Tx
 
 # Levels of nested playlists: a channel has tabs, and tabs have playlists.
@@ -35,6 +37,13 @@ def item_of(parent: Job, entry: Entry, job_id: str, created_at: datetime) -> Job
         created_at=created_at,
         **inherited,
     )
+
+
+def login_of(tx: Tx, parent: Job, entry: Entry, logins: Mapping[int, str]) -> str | None:
+    """Return an entry's login: its own, or its playlist's if it is on the same host."""
+    if entry.index in logins:
+        return logins[entry.index]
+    return tx.login(parent.id) if origin_of(entry.url) == origin_of(parent.url) else None
 
 
 def too_deep() -> DownloadError:

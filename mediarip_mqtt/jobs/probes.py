@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -121,7 +122,7 @@ class Probing:
             created_at=self._clock(),
         )
         slot = Slot(job, self._engine.control(), ahead=True)
-        task = self._task(job)
+        task = replace(self._task(job), login=probe.login)
         timer = asyncio.get_running_loop().call_later(PROBE_TIME, slot.stop)
         watcher = asyncio.ensure_future(self._stop_with_service(slot))
         try:

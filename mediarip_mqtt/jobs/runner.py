@@ -13,6 +13,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -351,9 +352,10 @@ class Runner:
     async def _run_steps(self, slot: Slot) -> None:
         """Run the steps from the first one that earlier attempts have not done."""
         folder = await threads.call(job_temp, self._temp, slot.job.id)
+        login = await self._store.read(partial(Tx.login, job_id=slot.job.id))
         work = Work(
             slot=slot,
-            task=self._task(slot.job, folder),
+            task=replace(self._task(slot.job, folder), login=login),
             report=self._progress.reporter(slot),
             take_slot=partial(self._take_slot, slot),
         )

@@ -84,8 +84,12 @@ class Jobs:
         request_id: str | None = None,
         keep: bool = False,
         reuse: bool = False,
+        login: str | None = None,
     ) -> Job:
-        """Add a job to the queue; with ``reuse`` return an equal one if there is one."""
+        """Add a job to the queue; with ``reuse`` return an equal one if there is one.
+
+        ``login`` is the URL's user name and password: a secret, and no part of the job.
+        """
         job = Job(
             id=new_id(),
             session_id=session_id,
@@ -101,10 +105,13 @@ class Jobs:
             **options.model_dump(),
         )
         scope = session_id if self._topics.isolated else None
-        if reuse and (known := tx.duplicate_of(url, job, scope)):
+        known = tx.duplicate_of(url, job, scope) if reuse else None
+        if known and (known.status in TERMINAL or tx.login(known.id) == login):
             return self.keep(tx, known, keep=True) if keep else known
         self._refuse_full_queue(tx, session_id)
         tx.insert(job)
+        if login:
+            tx.keep_login(job.id, login)
         self._emit(tx, events.JobQueued, job)
         return job
 
@@ -269,11 +276,17 @@ class Jobs:
         )
 
     def expand(
-        self, tx: Tx, job_id: str, info: MediaInfo, listed: Sequence[Listed] = ()
+        self,
+        tx: Tx,
+        job_id: str,
+        info: MediaInfo,
+        listed: Sequence[Listed] = (),
+        logins: Mapping[int, str] | None = None,
     ) -> Job | None:
         """Turn a job into a playlist with a job for each entry, up to the queue's limit.
 
-        ``listed`` belongs to the entries, in their order.
+        ``listed`` belongs to the entries, in their order; ``logins`` are those in their URLs, by
+        index.
         """
         job = self._active(tx, job_id)
         if job is None:
@@ -305,6 +318,8 @@ class Jobs:
             tx.insert(item)
             if source is not None:
                 tx.save_entry(item.id, source.model_dump_json(exclude_defaults=True))
+            if login := playlists.login_of(tx, job, entry, logins or {}):
+                tx.keep_login(item.id, login)
         parent = self._move(tx, tx.job(job.id) or job, JobStatus.DOWNLOADING)
         self._settle_parent(tx, job.id)
         return parent
@@ -337,6 +352,7 @@ class Jobs:
         main = next((file for file in files if file.main), files[0])
         tx.files_placed(job_id)
         tx.forget_checkpoints(job_id)
+        tx.forget_login(job_id)
         done = self._move(
             tx,
             job,
@@ -453,6 +469,8 @@ class Jobs:
             job = self._move(tx, job, JobStatus.DOWNLOADING)
         status, kind, why = playlists.end_of(items)
         percent = percent if why else 100.0
+        if not why:
+            tx.forget_login(job.id)
         columns = {**why, "completed_at": self._clock(), "progress_percent": percent}
         self._emit(tx, kind, self._move(tx, job, status, **columns))
 

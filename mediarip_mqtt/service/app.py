@@ -15,7 +15,7 @@ from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
 from mediarip_mqtt.service.composition import Parts
 from mediarip_mqtt.service.health import end_when_frozen
 from mediarip_mqtt.service.process_end import LastResort, stop_on_signals
-from mediarip_mqtt.service.service_facts import warn_of_missing_programs
+from mediarip_mqtt.service.service_facts import warn_of_bad_cookies, warn_of_missing_programs
 from mediarip_mqtt.service.storage import Storage, cookies_folder, open_storage
 
 GRACE: Final = 4.0  # seconds for running downloads to stop
@@ -52,6 +52,8 @@ class App:
             async with open_storage(self._settings.storage, self._topics) as storage:
                 facts = await threads.call(self._engine.facts)
                 warn_of_missing_programs(facts)
+                cookies_file = self._settings.downloads.cookies_file
+                await threads.call(warn_of_bad_cookies, cookies_file)
                 parts = Parts(
                     self._settings,
                     self._topics,

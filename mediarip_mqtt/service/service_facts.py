@@ -6,6 +6,7 @@ import logging
 import os
 import platform
 import time
+from pathlib import Path
 
 from mediarip_mqtt import __version__
 from mediarip_mqtt.commands.registry import CLASSES
@@ -15,6 +16,7 @@ from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topic_payloads import Info
 from mediarip_mqtt.contract.topics import CONTRACT_VERSION
+from mediarip_mqtt.engine.cookie_files import problem_of
 from mediarip_mqtt.jobs.runner import Runner
 from mediarip_mqtt.mqtt.publisher import Publisher
 from mediarip_mqtt.mqtt.session import Session
@@ -99,6 +101,12 @@ class ServiceFacts:
             lost_threads=self._runner.lost_threads,
             volume=self._storage.problem or "ok",
         )
+
+
+def warn_of_bad_cookies(path: Path | None) -> None:
+    """Log what is wrong with the configured cookies file; blocks."""
+    if problem := problem_of(path):
+        logger.warning("downloads.cookies_file: %s Downloads run without it.", problem)
 
 
 def warn_of_missing_programs(engine: Facts) -> None:

@@ -5,11 +5,11 @@ Tables: reads and writes `probes`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from mediarip_mqtt.contract.models import utc_iso
-from mediarip_mqtt.store.rows import Rows
+from mediarip_mqtt.store.login_rows import LoginRows
 
 
 @dataclass(frozen=True)
@@ -22,16 +22,17 @@ class Probe:
     request_id: str | None
     response_topic: str | None
     correlation: bytes | None
+    login: str | None = field(default=None, repr=False)  # `user:password` for the URL
 
 
-class ProbeRows(Rows):
+class ProbeRows(LoginRows):
     """The probes to answer."""
 
     def add_probe(self, probe: Probe, now: datetime) -> None:
         """Accept a probe; its ``id`` is ignored, the store assigns one."""
         self._connection.execute(
             "INSERT INTO probes (url, session_id, request_id, response_topic, correlation, "
-            "created_at) VALUES (?, ?, ?, ?, ?, ?)",
+            "created_at, login) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 probe.url,
                 probe.session_id,
@@ -39,6 +40,7 @@ class ProbeRows(Rows):
                 probe.response_topic,
                 probe.correlation,
                 utc_iso(now),
+                self._seal(probe.login) if probe.login else None,
             ),
         )
         self.changes.probes = True
@@ -46,10 +48,13 @@ class ProbeRows(Rows):
     def probes(self) -> list[Probe]:
         """Return the probes to answer, the oldest first."""
         rows = self._rows(
-            "SELECT id, url, session_id, request_id, response_topic, correlation FROM probes "
-            "ORDER BY id"
+            "SELECT id, url, session_id, request_id, response_topic, correlation, login FROM "
+            "probes ORDER BY id"
         )
-        return [Probe(**dict(row)) for row in rows]
+        return [
+            Probe(**{**dict(row), "login": self._unseal(row["login"]) if row["login"] else None})
+            for row in rows
+        ]
 
     def end_probe(self, probe_id: int) -> None:
         """Delete an answered probe."""

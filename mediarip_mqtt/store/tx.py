@@ -12,6 +12,7 @@ from mediarip_mqtt.store.error_rows import ErrorRows
 from mediarip_mqtt.store.file_rows import FileRows
 from mediarip_mqtt.store.history_rows import HistoryRows
 from mediarip_mqtt.store.lease_rows import LeaseRows
+from mediarip_mqtt.store.login_rows import LoginRows
 from mediarip_mqtt.store.outbox_rows import OutboxRows
 from mediarip_mqtt.store.playlist_rows import PlaylistRows
 from mediarip_mqtt.store.probe_rows import ProbeRows
@@ -35,6 +36,7 @@ class Tx(
     OutboxRows,
     RequestRows,
     ProbeRows,
+    LoginRows,
     SettingRows,
     ErrorRows,
     LeaseRows,

@@ -36,6 +36,18 @@ def test_check_config_tells_values_and_their_origin_without_secrets(lone: Cli, p
     assert as_json["mqtt.password"]["value"] == "***"
 
 
+def test_a_flaw_in_the_configured_cookies_file_is_told_with_its_line(lone: Cli) -> None:
+    cookies = lone.folder / "cookies.txt"
+    cookies.write_text("# Netscape HTTP Cookie File\n127.0.0.1 FALSE s3cr3t\n")
+    config = lone.folder / "config.yaml"
+    config.write_text(f"downloads: {{cookies_file: {cookies}}}\n")
+    done = lone.run("check-config", "--config", str(config))
+    assert done.returncode == 0
+    assert "downloads.cookies_file" in done.stderr
+    assert "Line 2" in done.stderr
+    assert "s3cr3t" not in done.stderr + done.stdout
+
+
 def test_check_config_shows_what_is_set_for_a_site_but_not_its_secrets(lone: Cli) -> None:
     config = lone.folder / "config.yaml"
     site = (

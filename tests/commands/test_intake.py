@@ -278,7 +278,13 @@ async def test_a_retained_command_is_refused_by_its_name_and_request_id(
     ("payload", "code", "command", "request_id"),
     [
         (LONG, "payload_too_large", "list", "r1"),
-        ({"x": "y" * 300_000, "request_id": "r1"}, "payload_too_large", None, None),
+        ({"x": "y" * 300_000, "request_id": "r1"}, "payload_too_large", None, "r1"),
+        (
+            {"x": "y" * 300_000, "request_id": "r1", "command": "list", "z": {"a": [1]}},
+            *("payload_too_large", "list", "r1"),
+        ),
+        ({"x": "y" * 300_000, "z": {"request_id": "r1"}}, "payload_too_large", None, None),
+        ({"x": "y" * 300_000 + ', "request_id": "r1"'}, "payload_too_large", None, None),
         ("x" * 300_000, "payload_too_large", "download", None),
         (GET.encode() + b'"\xff"}', "invalid_payload", "get", "r1"),
         (GET + '"a\x00"}', "invalid_payload", "get", "r1"),

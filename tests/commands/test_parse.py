@@ -41,6 +41,37 @@ def refusal(payload: bytes | str, name: str | None = None) -> CommandError:
         ("https://example.com/v shared from my phone", "https://example.com/v"),
         ("youtu.be/abc", "https://youtu.be/abc"),
         ("\ufeffhttps://example.com/v", "https://example.com/v"),
+        ("\u200bhttps://example.com/v\u200b\u00a0", "https://example.com/v"),
+        ("\u201chttps://example.com/v\u201d", "https://example.com/v"),
+        ("\u201ehttps://example.com/v\u201c,", "https://example.com/v"),
+        ("Look \u00bbhttps://example.com/v\u00ab toll", "https://example.com/v"),
+        ("A film\u2026 https://example.com/v\u2026", "https://example.com/v"),
+        ("https://example.com/v\u2026", "https://example.com/v"),
+        ("A film https://example.com/v...", "https://example.com/v"),
+        ("(https://example.com/v)", "https://example.com/v"),
+        ("[A film](https://example.com/v)", "https://example.com/v"),
+        ("\u3010A film\u3011https://example.com/v/?a=1", "https://example.com/v/?a=1"),
+        ("\u300chttps://example.com/v\u300d", "https://example.com/v"),
+        ('<a href="https://example.com/v">A film</a>', "https://example.com/v"),
+        ("Look at this: https://example.com/v via App", "https://example.com/v"),
+        # alexta69/metube#1068: what Douyin's "copy link" puts on the clipboard
+        (
+            "uFu:/ :0pm \u7b49\u4e86 # x  https://example.com/J0/ \u590d\u5236\uff01",
+            "https://example.com/J0/",
+        ),
+        ("Research: https://example.com/v", "https://example.com/v"),
+        ("A film\nhttps://example.com/v\n\nSent from my phone", "https://example.com/v"),
+        ("https://example.com/v\nhttps://example.com/v", "https://example.com/v"),
+        ("\u201cyoutu.be/abc\u201d", "https://youtu.be/abc"),
+        ("See https://example.com/A_(film)", "https://example.com/A_(film)"),
+        ("https://example.com/A_(film)", "https://example.com/A_(film)"),
+        ("https://example.com/what?", "https://example.com/what?"),
+        ("https://example.com/u\u0308ber.mp4", "https://example.com/u\u0308ber.mp4"),
+        ("https://example.com/my film.mp4", "https://example.com/my film.mp4"),
+        ("Here: https://example.com/my film.mp4?a=1 ", "https://example.com/my film.mp4?a=1"),
+        ("https://example.com/my films/", "https://example.com/my films/"),
+        ("https://example.com/a.mp4 and b.mp4", "https://example.com/a.mp4"),
+        ("a.example/web/https://b.example/v", "https://a.example/web/https://b.example/v"),
     ],
 )
 def test_text_that_can_only_mean_one_url_is_repaired(text: str, url: str) -> None:
@@ -69,6 +100,110 @@ def test_two_urls_in_one_text_are_not_guessed_at() -> None:
     command = parse(text.encode(), None)
     assert isinstance(command, Download)
     assert command.url == text  # refused by the check of URLs
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Two films: https://a.example/1, https://a.example/2",
+        "https://a.example/My Show/Season One",
+    ],
+)
+def test_a_text_with_several_urls_or_an_unclear_end_is_not_guessed_at(text: str) -> None:
+    assert refusal(text).code == "invalid_url"
+
+
+@pytest.mark.parametrize(
+    ("url", "taken"),
+    [
+        ("http://a.example/my film", "http://a.example/my film"),
+        ("http://a.example/My Show/Season One", "http://a.example/My Show/Season One"),
+        # MotooriKashin/ef2#15: a file's address was cut at its space
+        (
+            "https://a.example/m.php?media=scan(German Mod)",
+            "https://a.example/m.php?media=scan(German Mod)",
+        ),
+        ("\u201chttp://a.example/my film.mp4\u201d", "http://a.example/my film.mp4"),
+        ("https://a.example/v via App", "https://a.example/v"),
+        ("https://a.example/v\n\nshared by me", "https://a.example/v"),
+        ("Look: https://a.example/v shared by me", "https://a.example/v"),
+    ],
+)
+def test_the_url_of_an_object_is_one_address_with_its_spaces(url: str, taken: str) -> None:
+    command = parse(json.dumps({"url": url}).encode(), None)
+    assert isinstance(command, Download)
+    assert command.url == taken
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "unknown",
+            "unavailable",
+            "None",
+            "null",
+            "undefined",
+            "NaN",
+            "[object Object]",
+            "offline",
+        ),
+        *('"unknown"', "'None'", "\u200b", " UNKNOWN\n", "N/A", "[object Undefined]", "(null)"),
+        *("false", "<x object at 0x7f00>"),
+    ],
+)
+def test_what_an_automation_sends_for_nothing_is_not_searched_for(text: str) -> None:
+    assert refusal(text).code == "invalid_payload"
+    assert refusal(text, "probe").code == "invalid_payload"
+    assert refusal(json.dumps({"url": text.strip()})).code == "invalid_payload"
+
+
+def test_such_a_word_can_be_searched_for_as_a_query() -> None:
+    command = parse(b'{"query": "Unknown"}', None)
+    assert isinstance(command, Download)
+    assert command.query == "Unknown"
+
+
+def test_empty_slots_of_an_object_are_as_if_left_out() -> None:
+    slots = {key: "" for key in Download.model_fields if key not in {"command", "url"}}
+    sent = {"url": "https://a.example/v", "request_id": "", **slots}
+    assert parse(json.dumps(sent).encode(), None) == Download(url="https://a.example/v")
+    nulls = dict.fromkeys(slots)
+    assert parse(json.dumps({"url": "https://a.example/v", **nulls}).encode(), None) == Download(
+        url="https://a.example/v"
+    )
+    assert isinstance(parse(b'{"url": "", "query": "cats"}', None), Download)
+    assert parse(b'{"status": "", "before": ""}', "list") == List()
+
+
+@pytest.mark.parametrize(
+    ("payload", "name"),
+    [(b'{"id": ""}', "pause"), (b'{"status": ""}', "purge"), (b'{"id": ""}', "cancel")],
+)
+def test_an_empty_slot_never_makes_a_command_concern_more_jobs(payload: bytes, name: str) -> None:
+    assert refusal(payload, name).code == "invalid_payload"
+
+
+def test_numbers_and_single_texts_are_taken_for_texts_and_lists() -> None:
+    sent = {"query": 1984, "folder": 2024, "tags": "a", "category": 5, "quality": 720}
+    command = parse(json.dumps({**sent, "format_id": 22, "playlist_items": 3}).encode(), None)
+    assert isinstance(command, Download)
+    assert (command.query, command.folder, command.tags) == ("1984", "2024", ("a",))
+    assert (command.category, command.quality) == ("5", "720")
+    assert (command.format_id, command.playlist_items) == ("22", "3")
+    tagged = parse(b'{"query": "x", "tags": [1, "b"]}', None)
+    assert isinstance(tagged, Download)
+    assert tagged.tags == ("1", "b")
+    cancel = parse(b'{"id": 12345}', "cancel")
+    assert isinstance(cancel, Cancel)
+    assert cancel.id == "12345"
+
+
+def test_search_words_with_a_password_are_refused_as_they_would_be_published() -> None:
+    for payload in (b'{"query": "film ftp://me:pa55@host/x"}', b"see ftp://me:pa55@host/x"):
+        error = refusal(payload)
+        assert error.code == "invalid_payload"
+        assert "pa55" not in error.message
 
 
 def test_an_object_names_its_command_and_is_a_download_where_it_does_not() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +13,13 @@ from hypothesis import strategies as st
 
 from mediarip_mqtt.contract.errors import CommandError
 from mediarip_mqtt.contract.settings import SecuritySettings
-from mediarip_mqtt.contract.urls import check_address, check_url
+from mediarip_mqtt.contract.urls import (
+    basic_authorization,
+    check_address,
+    check_url,
+    hide_logins,
+    read_target,
+)
 
 CLOSED = SecuritySettings()
 OPEN = SecuritySettings(allow_private_addresses=True)
@@ -74,9 +81,12 @@ def test_every_spelling_of_an_inside_address_is_refused(host: str) -> None:
         "ftp://example.com/x",
         "file:///etc/passwd",
         "//example.com/x",
-        "https://user:secret@example.com/x",
+        "https://user:secret@exa mple.com/x",
+        "https://user:secret@/x",
+        "https://user:secret@example.com:99999/x",
         "https://example.com:99999/x",
         "https://exa mple.com/x",
+        "https://a.example/1 https://a.example/2",
         "https://example.com/\nx",
         "https://example.com\\@127.0.0.1/",
         "https://[::1/x",
@@ -103,10 +113,56 @@ def test_what_is_not_a_web_url_is_refused(url: str) -> None:
         ("https://93.184.216.34/x", "https://93.184.216.34/x"),
         ("https://[2606:2800:220:1::1]/x", "https://[2606:2800:220:1::1]/x"),
         ('https://example.com/a"b|c', "https://example.com/a%22b%7Cc"),
+        (
+            "https://example.com/my video.mp4?a=b c#d e",
+            "https://example.com/my%20video.mp4?a=b%20c#d%20e",
+        ),
+        # amitshekhariitbhu/Fast-Android-Networking#422: a file with `%` in its name is not found
+        (
+            "https://example.com/100% real%20%C3%BC.mp4",
+            "https://example.com/100%25%20real%20%C3%BC.mp4",
+        ),
+        ("https://example.com/?", "https://example.com/?"),
+        ("https://example.com?q=1", "https://example.com/?q=1"),
+        ("HTTP://user:pa%20ss@example.com:80/x", "http://example.com:80/x"),
+        ("http://a:b@c@example.com/x", "http://example.com/x"),
     ],
 )
 def test_outside_urls_are_accepted_in_their_normal_form(url: str, normal: str) -> None:
     assert check_url(url, CLOSED) == normal
+
+
+@pytest.mark.parametrize("name", ["\u00fcber", "u\u0308ber", "\ufb01n", "\u212b", "\u1e9b\u0323"])
+def test_unicode_is_normalised_in_the_host_only(name: str) -> None:
+    # A server compares the bytes of a name; browsers and curl send what is written.
+    assert check_url(f"https://example.com/{name}?q={name}", CLOSED).count(name) == 2
+    assert check_url(f"https://{name}.example/", CLOSED).isascii()
+
+
+def test_user_name_and_password_are_kept_apart_from_the_url() -> None:
+    target = read_target("https://a%40b:p@ss:w%C3%B6rd@example.com/x", CLOSED)
+    assert target.url == "https://example.com/x"
+    assert target.login == "a%40b:p@ss:w%C3%B6rd"
+    assert "ss" not in repr(target)
+    assert (
+        base64.b64decode(basic_authorization(target.login).split()[1]).decode()
+        == "a@b:p@ss:w\u00f6rd"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "Not at http://me:pa55@host/x or https://k3y@host",
+            "Not at http://host/x or https://host",
+        ),
+        ("http://me:p@55@host/a@b", "http://host/a@b"),
+        ("write to me@host", "write to me@host"),
+    ],
+)
+def test_a_text_is_shown_without_the_passwords_of_its_urls(text: str, shown: str) -> None:
+    assert hide_logins(text) == shown
 
 
 def test_an_allowed_host_or_network_may_be_inside() -> None:

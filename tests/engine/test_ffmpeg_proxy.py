@@ -18,6 +18,7 @@ from tests.support.server import MediaServer, SilentListener
 from tests.support.work import Work
 
 GUARDED = SecuritySettings(allowed_hosts=("127.0.0.1",))
+OPEN = SecuritySettings(allow_private_addresses=True)
 
 
 @pytest.fixture
@@ -72,6 +73,25 @@ def test_a_live_stream_that_ends_leaves_no_thread(
     work.thread.join(20)
     assert isinstance(work.outcome, Made), work.outcome
     assert work.outcome.files[0].size > 10_000
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_ffmpeg_s_requests_get_the_login_of_the_url_on_its_host_only(
+    guarded: bool,  # noqa: FBT001 - a parameter of the test
+    media: MediaServer,
+    tmp_path: Path,
+    leaves_nothing: None,
+) -> None:
+    media.login = "me:pa55"
+    away = media.url("/media/hls/s001.ts", "localhost")
+    url = media.text("ends.m3u8", live_playlist("/media/hls/s000.ts", away))
+    both = SecuritySettings(allowed_hosts=("127.0.0.1", "localhost"))
+    work = Work(url, tmp_path, both if guarded else OPEN, login="me:pa55")
+    wait_for(asked(media, "s001"), 20, "a segment")
+    media.text("ends.m3u8", live_playlist("/media/hls/s000.ts", away, end=True))
+    work.thread.join(20)
+    assert isinstance(work.outcome, Made), work.outcome
+    assert {one.authorization for one in media.requests if "localhost" in str(one.host)} == {None}
 
 
 def test_a_live_stream_whose_server_falls_silent_leaves_no_thread(

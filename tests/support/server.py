@@ -14,6 +14,7 @@ Standalone: ``python -m tests.support.server --port 18080``.
 from __future__ import annotations
 
 import argparse
+import base64
 import random
 import re
 import socket
@@ -60,6 +61,9 @@ class Request:
     path: str
     range: str | None
     cookie: str | None = None
+    host: str | None = None
+    authorization: str | None = None
+    referer: str | None = None
 
 
 class MediaServer:
@@ -71,6 +75,7 @@ class MediaServer:
         self.texts: dict[str, tuple[str, bytes]] = {}
         self.files: dict[str, tuple[str, dict[str, str]]] = {}
         self.failures: Counter[str] = Counter()
+        self.login: str | None = None  # `user:password`, which 127.0.0.1 wants and localhost not
         self.open: set[object] = set()
         self.closing = threading.Event()
         self.began = time.monotonic()
@@ -191,14 +196,32 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         owner = self.server.media_server
         owner.requests.append(
-            Request(self.command, self.path, self.headers.get("Range"), self.headers.get("Cookie"))
+            Request(
+                self.command,
+                self.path,
+                self.headers.get("Range"),
+                self.headers.get("Cookie"),
+                self.headers.get("Host"),
+                self.headers.get("Authorization"),
+                self.headers.get("Referer"),
+            )
         )
         with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLError):
+            if self._lacks_login():
+                self._status(401)
+                return
             self._route(urlsplit(self.path).path.lstrip("/").split("/"), {})
             return
         self.close_connection = True
 
     do_HEAD = do_GET  # noqa: N815 - http.server's name
+
+    def _lacks_login(self) -> bool:
+        login, host = self.server.media_server.login, self.headers.get("Host") or ""
+        if login is None or not host.startswith("127.0.0.1"):
+            return False
+        right = base64.b64encode(login.encode()).decode()
+        return self.headers.get("Authorization") != f"Basic {right}"
 
     def _route(  # noqa: C901, PLR0912 - one case for each behaviour
         self, parts: list[str], how: dict[str, float]

@@ -16,12 +16,18 @@ class Work:
     """Starts at construction; ``outcome`` is the produced files, or the error."""
 
     def __init__(
-        self, url: str, folder: Path, security: SecuritySettings, **options: object
+        self,
+        url: str,
+        folder: Path,
+        security: SecuritySettings,
+        *,
+        login: str | None = None,
+        **options: object,
     ) -> None:
         engine = YtdlpEngine(DownloadSettings(ytdlp_options=options), security)
         self.control: WorkControl = engine.control()
         self.outcome: object = None
-        task = Task("job", url, folder)
+        task = Task("job", url, folder, login=login)
 
         def work() -> None:
             try:

@@ -10,7 +10,7 @@ from typing import Final
 
 from mediarip_mqtt.cli.doctor.findings import Finding, ok, problem, warning
 from mediarip_mqtt.contract.settings import Settings
-from mediarip_mqtt.engine import programs
+from mediarip_mqtt.engine import cookie_files, programs
 from mediarip_mqtt.service import health, ytdlp_version
 
 OLD: Final = 60  # days; an older yt-dlp is likely to fail on some sites
@@ -79,6 +79,22 @@ def release_date(version: str) -> date | None:
         return date(*map(int, match.groups())) if match else None
     except ValueError:
         return None
+
+
+def cookies(settings: Settings) -> list[Finding]:
+    """Check the cookies file that the configuration names; no finding if it names none."""
+    path = settings.downloads.cookies_file
+    if path is None:
+        return []
+    if text := cookie_files.problem_of(path):
+        remedy = "Export it again; downloads that need a login fail until then."
+        return [problem("cookies file", text, remedy)]
+    jar = cookie_files.read(path)
+    expired = sum(cookie.is_expired() for cookie in jar)
+    text = f"{path}: {len(jar)} cookies, {expired} of them expired"
+    if expired == len(jar):
+        return [warning("cookies file", text, "Log in at the site, and export them again.")]
+    return [ok("cookies file", text)]
 
 
 def clock() -> list[Finding]:

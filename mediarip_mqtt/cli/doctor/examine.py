@@ -63,6 +63,7 @@ async def examine(loaded: Settings, config: Path | None) -> list[Finding]:
             "yt-dlp", partial(check_machine.ytdlp, files.fetched_folder(loaded) if usable else None)
         ),
         DoctorCheck("PO tokens", partial(check_pot_provider.look, loaded)),
+        DoctorCheck("cookies file", partial(check_machine.cookies, loaded)),
         DoctorCheck("clock", check_machine.clock),
     )
     return [_configuration(loaded, config), *presence, *others]

@@ -72,7 +72,9 @@ class ExtractStep:
         jobs, info = self._tools.jobs, playlist.info
         if info.warning:
             logger.warning("job %s: %s", job.id, info.warning)
-        await self._tools.commit(lambda tx: jobs.expand(tx, job.id, info, playlist.listed))
+        await self._tools.commit(
+            lambda tx: jobs.expand(tx, job.id, info, playlist.listed, playlist.logins)
+        )
 
     async def _keep(self, job: Job, extraction: Extraction) -> None:
         """Keep the page in memory and put the job back into the queue."""

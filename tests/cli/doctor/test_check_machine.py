@@ -9,12 +9,31 @@ from pathlib import Path
 
 import pytest
 
+from mediarip_mqtt.cli.doctor import check_machine
 from mediarip_mqtt.cli.doctor.check_machine import judge_age
+from mediarip_mqtt.cli.doctor.findings import Severity
+from mediarip_mqtt.contract.settings import DownloadSettings, Settings
 from tests.support.broker import Mosquitto
 from tests.support.cli import SECONDS
 from tests.support.doctor import checks, lone
 
 slow = pytest.mark.slow
+
+
+def test_the_configured_cookies_file(tmp_path: Path) -> None:
+    assert check_machine.cookies(Settings()) == []
+    file = tmp_path / "cookies.txt"
+    settings = Settings(downloads=DownloadSettings(cookies_file=file))
+    line = "a.example\tFALSE\t/\tFALSE\t{}\tn\ts3cr3t\n"
+    for content, state in (
+        ("a.example\tFALSE\ts3cr3t\n", Severity.PROBLEM),
+        (line.format(1), Severity.WARNING),  # expired
+        (line.format(4_000_000_000), Severity.OK),
+    ):
+        file.write_text(f"# Netscape HTTP Cookie File\n{content}")
+        (finding,) = check_machine.cookies(settings)
+        assert finding.state is state
+        assert "s3cr3t" not in finding.found + finding.remedy
 
 
 @slow

@@ -114,6 +114,7 @@ def fill(connection: sqlite3.Connection) -> None:
     insert(connection, "lease", id=1, owner="me", host="nas", boot_id="boot", heartbeat_at=MOMENT)
     insert(connection, "playlist_entries", job_id="item", data="{}")
     insert(connection, "checkpoints", job_id="item", step="extract", data="{}", created_at=MOMENT)
+    insert(connection, "logins", job_id="item", sealed="AAAA")
 
 
 def job(connection: sqlite3.Connection, job_id: str, status: str, **values: Any) -> None:
