@@ -2,14 +2,13 @@
 
 A command that changes something is one transaction: its effect, the reply by request id and packet
 id, and the messages it causes. The message is acknowledged to the broker only after the commit.
-Commands that only read are answered directly.
+Every reply leaves through the outbox; while the store can't be used, through its part in memory.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Awaitable
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -23,7 +22,6 @@ from mediarip_mqtt.commands.setting_commands import ChangeSettings
 from mediarip_mqtt.contract.errors import (
     CommandError,
     ErrorCode,
-    LinkError,
     MediaripError,
     StoreError,
     StoreProblem,
@@ -48,19 +46,19 @@ LATER: Final = ""  # stored as the reply of a command that is answered later
 logger = logging.getLogger(__name__)
 
 
-class Respond(Protocol):
-    """Publishes a reply without the outbox."""
+class PostUnstored(Protocol):
+    """Puts a reply in the part of the outbox that is in memory."""
 
-    def __call__(self, topic: str, payload: str, correlation: bytes | None) -> Awaitable[None]:
-        """Return once the broker has acknowledged the reply."""
+    def __call__(self, topic: str, payload: str, correlation: bytes | None) -> None:
+        """Return at once; the reply is lost only if the process ends before it is sent."""
 
 
 class Intake:
     """Turns messages into commands and carries them out, one at a time."""
 
-    def __init__(self, context: Context, respond: Respond) -> None:
+    def __init__(self, context: Context, post_unstored: PostUnstored) -> None:
         self._context = context
-        self._respond = respond
+        self._post_unstored = post_unstored
         self._settings = context.settings
         self._topics = context.topics
         self._store = context.store
@@ -74,10 +72,7 @@ class Intake:
             logger.warning("mqtt: old deliveries could not be forgotten: %s", error)
 
     async def handle(self, message: Message) -> None:
-        """Carry out a message's command; return once its effect and reply are committed.
-
-        A lost connection raises `LinkError`: the message must be redelivered.
-        """
+        """Carry out a message's command; return once its effect and reply are committed."""
         fault("command-received")
         target = self._topics.parse(message.topic)
         if target is None:
@@ -100,9 +95,11 @@ class Intake:
             reply = _refusal(error, head)
             if session_id is None and self._topics.isolated:
                 # Not on the message's response topic: the sender may have no right to write there.
-                await self._respond(f"{self._topics.base}/session/{sender}/response", reply, None)
+                own = f"{self._topics.base}/session/{sender}/response"
+                await self._answer([(own, None)], reply)
             else:
-                await self._answer(self._origin(message, session_id or ROOT_SESSION, head), reply)
+                origin = self._origin(message, session_id or ROOT_SESSION, head)
+                await self._answer(self._receivers(origin), reply)
             return
         await self._carry_out(command, self._origin(message, session_id, head))
 
@@ -211,19 +208,34 @@ class Intake:
         except StoreError as error:
             logger.error("%s: the store can't be used: %s", head.command, error)  # noqa: TRY400 - a lost volume needs no traceback
             reply = _refusal(_unavailable(error, begun=command.prepares), head)
-        except LinkError:
-            raise
         except Exception:
             logger.exception("%s: failed", head.command)
             failure = CommandError(ErrorCode.INTERNAL, "The service failed at this; see its log.")
             reply = _refusal(failure, head)
-        await self._answer(origin, reply)
+        await self._answer(self._receivers(origin), reply)
 
-    async def _answer(self, origin: Origin, reply: str) -> None:
-        """Publish a reply that is not in the outbox."""
-        await self._respond(self._topics.of(origin.session_id).response, reply, None)
+    def _receivers(self, origin: Origin) -> list[tuple[str, bytes | None]]:
+        """Return the topics of a reply, each with its correlation data."""
+        receivers: list[tuple[str, bytes | None]] = [
+            (self._topics.of(origin.session_id).response, None)
+        ]
         if origin.response_topic:
-            await self._respond(origin.response_topic, reply, origin.correlation)
+            receivers.append((origin.response_topic, origin.correlation))
+        return receivers
+
+    async def _answer(self, receivers: list[tuple[str, bytes | None]], reply: str) -> None:
+        """Put a reply in the outbox that no transaction of its command has put there."""
+        now = self._context.clock()
+
+        def post(tx: Tx) -> None:
+            for topic, correlation in receivers:
+                tx.reply(topic, reply, now, correlation)
+
+        try:
+            await self._store.write(post)
+        except StoreError:
+            for topic, correlation in receivers:
+                self._post_unstored(topic, reply, correlation)
 
     # Called in a transaction
 
@@ -250,9 +262,8 @@ class Intake:
         if reply == LATER:
             return
         now = self._context.clock()
-        tx.reply(self._topics.of(origin.session_id).response, reply, now)
-        if origin.response_topic:
-            tx.reply(origin.response_topic, reply, now, origin.correlation)
+        for topic, correlation in self._receivers(origin):
+            tx.reply(topic, reply, now, correlation)
 
 
 def _known_reply(tx: Tx, origin: Origin) -> str | None:

@@ -201,6 +201,10 @@ class ListedJobs(Accepted):
 
     jobs: list[Job]
     count: int
+    truncated: bool = Field(
+        default=False,
+        description="The broker does not take more jobs in one packet: the next page has the rest.",
+    )
 
     @classmethod
     def of(cls, jobs: list[Job]) -> ListedJobs:

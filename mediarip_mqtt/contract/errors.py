@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import Self
 
@@ -72,8 +73,8 @@ class ErrorCode(StrEnum):
     PAYLOAD_TOO_LARGE = (
         "payload_too_large",
         ErrorScope.COMMAND,
-        "The payload is larger than `mqtt.max_payload`.",
-        "Send a smaller payload, or raise that setting.",
+        "The payload is larger than `mqtt.max_payload`, or the reply larger than the broker takes.",
+        "Send a smaller payload, or raise that setting. For a reply: ask for less (`limit`).",
     )
     INVALID_URL = (
         "invalid_url",
@@ -392,4 +393,30 @@ class LinkError(BrokerError):
 
 
 class SubscriptionError(LinkError):
-    """The broker denies this user a subscription."""
+    """The broker denies this user a subscription; ``granted``: not all that were asked for."""
+
+    def __init__(self, message: str, *, granted: bool = False) -> None:
+        super().__init__(message)
+        self.granted = granted
+
+
+class RefusedError(BrokerError):
+    """The broker does not take a message; the connection goes on.
+
+    ``room``: a packet of at most so many bytes may be taken instead; 0 if the size is not the
+    reason. ``retry_in``: seconds until it may be sent again. ``transient``: the broker may take it
+    then.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        room: int = 0,
+        retry_in: float = math.inf,
+        transient: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.room = room
+        self.retry_in = retry_in
+        self.transient = transient

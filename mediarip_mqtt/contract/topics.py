@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -130,6 +131,17 @@ class Topics:
             f"{self.base}/session/+/command",
             f"{self.base}/session/+/command/+",
             f"{self.base}/setting/+/set",
+        )
+
+    def exact_intake(self, commands: Iterable[str], settings: Iterable[str]) -> tuple[str, ...]:
+        """Return the topics of commands and settings, for a broker without wildcards.
+
+        Those of sessions are not among them.
+        """
+        return (
+            self.command,
+            *(self.command_for(name) for name in commands),
+            *(self.setting_set(key) for key in settings),
         )
 
     def parse(self, topic: str) -> CommandTopic | SettingTopic | None:  # noqa: PLR0911 - one return for each form

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from mediarip_mqtt.contract.errors import StoreError, SubscriptionError
+from mediarip_mqtt.contract.errors import RefusedError, StoreError, SubscriptionError
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import Topics, dumps
 from mediarip_mqtt.homeassistant.discovery_payload import ORIGIN, device_config
@@ -34,7 +34,7 @@ class Broker(Protocol):
         """Subscribe; raise `SubscriptionError` if the broker refuses."""
 
     async def publish(self, topic: str, payload: str, *, retain: bool) -> None:
-        """Publish and wait for the acknowledgement; raise `LinkError` if the connection is lost."""
+        """Return once the broker has the message; raise `RefusedError` or `LinkError`."""
 
     async def read_retained(
         self, filters: Collection[str], keep: Callable[[bytes], dict[str, Any]]
@@ -118,13 +118,13 @@ class Discovery:
         previous = retained.pop(self.topic, {})
         for topic in {*retained, *remembered} - {self.topic}:
             logger.info("homeassistant: clearing the outdated discovery topic %s", topic)
-            await link.publish(topic, "", retain=True)
+            await self._publish(link, topic, "")
         if config:
             if removal := _removal(previous, config):
-                await self._publish(link, removal)
-            await self._publish(link, config)
+                await self._publish(link, self.topic, dumps(removal))
+            await self._publish(link, self.topic, dumps(config))
         elif previous or self.topic in remembered:
-            await link.publish(self.topic, "", retain=True)
+            await self._publish(link, self.topic, "")
         await self._remember({self.topic} if config else set())
 
     async def follow_births(self, link: Broker, announced: Callable[[], None]) -> None:
@@ -134,11 +134,14 @@ class Discovery:
             self._born.clear()
             await asyncio.sleep(random.uniform(*BIRTH_DELAY))  # noqa: S311 - jitter, not a secret
             if self._settings.enabled:
-                await self._publish(link, self.config())
+                await self._publish(link, self.topic, dumps(self.config()))
                 announced()
 
-    async def _publish(self, link: Broker, config: dict[str, Any]) -> None:
-        await link.publish(self.topic, dumps(config), retain=True)
+    async def _publish(self, link: Broker, topic: str, payload: str) -> None:
+        try:
+            await link.publish(topic, payload, retain=True)
+        except RefusedError as error:  # logged once by the link; the service works without
+            logger.debug("homeassistant: %s", error.message)
 
     async def _own_messages(self, link: Broker, remembered: set[str]) -> dict[str, dict[str, Any]]:
         """Return this device's retained discovery messages by topic."""

@@ -1,7 +1,8 @@
 """One connection to a broker: the only module that imports aiomqtt and paho.
 
-It works around limits of aiomqtt 2.5: manual acknowledgement goes through paho, a disconnect right
-after CONNACK goes unnoticed, and a lost connection does not wake a pending publish.
+It works around limits of aiomqtt 2.5: manual acknowledgement goes through paho, the reason code of
+a PUBACK is ignored, a disconnect right after CONNACK goes unnoticed, and a lost connection does not
+wake a pending publish.
 """
 
 from __future__ import annotations
@@ -17,30 +18,42 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 import aiomqtt
-from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, topic_matches_sub
+from paho.mqtt.client import (
+    MQTT_CLEAN_START_FIRST_ONLY,
+    MQTT_ERR_SUCCESS,
+    topic_matches_sub,
+)
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from mediarip_mqtt import threads
-from mediarip_mqtt.contract.errors import LinkError, SubscriptionError
+from mediarip_mqtt.contract.errors import RefusedError, SubscriptionError
 from mediarip_mqtt.contract.settings import MqttSettings
-from mediarip_mqtt.mqtt.connection_errors import ProtocolVersionError, connect_error, lost_error
+from mediarip_mqtt.mqtt import reason_codes
+from mediarip_mqtt.mqtt.broker_limits import BrokerLimits, packet_size
+from mediarip_mqtt.mqtt.connection_errors import (
+    TIMED_OUT,
+    LostError,
+    ProtocolVersionError,
+    connect_error,
+    lost_error,
+)
+from mediarip_mqtt.mqtt.refusals import Flow, Refusals
 from mediarip_mqtt.mqtt.retained_scan import SCAN_QUIET, RetainedScan
 from mediarip_mqtt.mqtt.transport import socket_options, tls_context
+from mediarip_mqtt.mqtt.unreadable_packets import discard_unreadable
 
 T = TypeVar("T")
 Take = Callable[[str, bytes, bool], None]  # called with topic, payload and retain flag
 RECEIVE_MAXIMUM: Final = 16  # commands that the broker may send before the first is acknowledged
 CLIENT_RECEIVE_MAXIMUM: Final = 1000  # the same with automatic acknowledgement
 MAXIMUM_PACKET: Final = 16 * 2**20  # bytes; the broker drops larger messages
-PACKET_OVERHEAD: Final = 1024  # bytes of header and properties, a generous estimate
 INFLIGHT: Final = 50  # publications that may wait for the broker's acknowledgement
 PENDING_CALLS: Final = 10_000  # above it aiomqtt warns
 CONNECT_TIMEOUT: Final = 10.0  # seconds
 PUBLISH_TIMEOUT: Final = 20.0  # seconds
 WATCH_INTERVAL: Final = 1.0  # seconds
-_FAILURE: Final = 128  # SUBACK: reason codes from here on are errors
 
 logger = logging.getLogger(__name__)
 
@@ -65,21 +78,29 @@ class Will:
 
     topic: str
     payload: str
+    qos: int = 1
+    retain: bool = True
 
 
 class Link:
     """An open connection; made by `connect` or `open_link`."""
 
-    def __init__(self, client: aiomqtt.Client, protocol: str) -> None:
+    def __init__(
+        self, client: aiomqtt.Client, protocol: str, refusals: Refusals | None = None
+    ) -> None:
         self.protocol = protocol
+        self.limits = BrokerLimits()
         self.session_present = False
         self._client = client
         self._paho: Any = client._client  # noqa: SLF001 - aiomqtt offers no manual acknowledgement (its issue 345)
         self._duplicates: set[int] = set()  # packet ids
         self._diversions: list[tuple[Collection[str], Take]] = []
         self._scanning = asyncio.Lock()
+        self._refusals = refusals or Refusals()
+        self._flow = Flow(self._refusals)
+        self._answers: dict[int, asyncio.Future[Any]] = {}  # to publications, by packet id
         self._disconnect_reason: Any = None
-        self._maximum_packet: int | None = None
+        self._disconnect_properties: Any = None
 
     @property
     def connected(self) -> bool:
@@ -96,6 +117,7 @@ class Link:
         self.detach_loss()
         self._paho.manual_ack_set(manual_ack)
         self._client.pending_calls_threshold = PENDING_CALLS
+        discard_unreadable(self._paho)
         inner_message, inner_connect = self._paho.on_message, self._paho.on_connect
         inner_disconnect = self._paho.on_disconnect
 
@@ -113,19 +135,24 @@ class Link:
             self.session_present = bool(
                 flags.get("session present") if present is None else present
             )
-            self._maximum_packet = getattr(rest[-1], "MaximumPacketSize", None)
+            self.limits = BrokerLimits.from_connack(rest[-1])
+            self._flow.open(min(INFLIGHT, self.limits.receive_maximum))
             inner_connect(client, userdata, flags, *rest)
 
-        def on_disconnect(*arguments: Any) -> None:
-            self._disconnect_reason = next(
-                (argument for argument in arguments if hasattr(argument, "packetType")), None
-            )
+        def on_disconnect(client: Any, userdata: Any, flags: Any, *rest: Any) -> None:
+            if flags.is_disconnect_packet_from_server:
+                self._disconnect_reason, self._disconnect_properties = rest
             # After a cancelled connect, aiomqtt asks a cancelled future for its exception.
             with contextlib.suppress(asyncio.CancelledError):
-                inner_disconnect(*arguments)
+                inner_disconnect(client, userdata, flags, *rest)
+
+        def on_publish(_: Any, __: Any, mid: int, code: Any, properties: Any) -> None:
+            answer = self._answers.get(mid)
+            if answer is not None and not answer.done():
+                answer.set_result((code, properties))
 
         self._paho.on_message, self._paho.on_connect = on_message, on_connect
-        self._paho.on_disconnect = on_disconnect
+        self._paho.on_disconnect, self._paho.on_publish = on_disconnect, on_publish
         self._paho.on_socket_register_write = self._on_writable(asyncio.get_running_loop())
 
     def _on_writable(self, loop: asyncio.AbstractEventLoop) -> Callable[[Any, Any, Any], None]:
@@ -212,17 +239,32 @@ class Link:
         options: Any = qos
         if self.protocol == "5":
             options = SubscribeOptions(qos=qos, noLocal=not own, retainAsPublished=as_published)
-        codes = await self._call(self._client.subscribe([(topic, options) for topic in topics]))
-        refused = [
-            topic
-            for topic, code in zip(topics, codes, strict=False)
-            if getattr(code, "value", code) >= _FAILURE
-        ]
+        results = await asyncio.gather(
+            *(self._subscribe(topic, options) for topic in topics), return_exceptions=True
+        )
+        refused = {}
+        for topic, result in zip(topics, results, strict=True):
+            if isinstance(result, RefusedError):
+                refused[topic] = "left out"
+            elif isinstance(result, BaseException):
+                raise result
+            elif (reason_codes.number(result) or 0) >= reason_codes.FAILURE:
+                refused[topic] = reason_codes.describe(result)
         if refused:
+            names = ", ".join(f"{topic} ({reason})" for topic, reason in refused.items())
             raise SubscriptionError(
-                f"The broker does not let this user subscribe to {', '.join(refused)}. Allow it in "
-                "the broker's access list."
+                f"The broker does not let this user subscribe to {names}. Allow it in the broker's "
+                "access list.",
+                granted=len(refused) < len(topics),
             )
+
+    async def _subscribe(self, topic: str, options: Any) -> Any:
+        """Subscribe to one filter; return the broker's reason code."""
+        # Some brokers close the connection for a filter: it is left out like a publication.
+        async with self._flow.flight(f"SUBSCRIBE {topic}", 1) as flight:
+            (code,) = await self._call(self._client.subscribe([(topic, options)]))
+            self._refusals.taken(flight)
+        return code
 
     async def unsubscribe(self, *topics: str) -> None:
         """Unsubscribe; raise `LinkError` if the connection is lost."""
@@ -238,22 +280,15 @@ class Link:
         response_topic: str | None = None,
         correlation: bytes | None = None,
     ) -> None:
-        """Return once the broker has acknowledged (QoS 0: once it is sent); raise `LinkError`.
+        """Return once the broker has acknowledged (QoS 0: once it is sent).
 
-        A message larger than the broker's limit is logged and dropped: the broker would close the
-        connection at each attempt.
+        Raises `RefusedError` if the broker does not take the message, `LinkError` if the connection
+        is lost. Retain flag and QoS are lowered to what the broker allows.
         """
-        size = len((payload or "").encode() if not isinstance(payload, bytes) else payload)
-        size += len(topic.encode()) + len(correlation or b"") + len((response_topic or "").encode())
-        if self._maximum_packet and size + PACKET_OVERHEAD > self._maximum_packet:
-            logger.error(
-                "mqtt: dropped a message of %d bytes for %s: the broker's limit is %d. Raise it "
-                "(Mosquitto: max_packet_size).",
-                size,
-                topic,
-                self._maximum_packet,
-            )
-            return
+        data = (payload or "").encode() if not isinstance(payload, bytes) else payload
+        size = packet_size(topic, data, response_topic, correlation)
+        if self.limits.maximum_packet and size > self.limits.maximum_packet:
+            raise self._refusals.too_large(topic, size, self.limits.maximum_packet)
         properties = None
         if self.protocol == "5" and (response_topic or correlation):
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho's
@@ -261,16 +296,45 @@ class Link:
                 properties.ResponseTopic = response_topic
             if correlation:
                 properties.CorrelationData = correlation
-        await self._call(
-            self._client.publish(
-                topic,
-                payload,
-                qos=qos,
-                retain=retain,
-                properties=properties,
-                timeout=PUBLISH_TIMEOUT,
-            )
-        )
+        async with self._flow.flight(topic, size) as flight:
+            # QoS 1 where it is not known whether the broker takes it: the answer tells.
+            qos = min(qos if flight.known else 1, self.limits.maximum_qos)
+            flags = (qos, retain and self.limits.retain)
+            try:
+                code, said = await self._call(self._send(topic, data, *flags, properties))
+            except ValueError as error:
+                raise self._refusals.refused(flight, None, str(error)) from None
+            if (reason_codes.number(code) or 0) >= reason_codes.FAILURE:
+                reason = reason_codes.describe(code, said)
+                raise self._refusals.refused(flight, code, reason)
+            if qos:
+                self._refusals.taken(flight)
+            else:
+                self._refusals.written(flight)
+
+    async def offer(self, topic: str, payload: str, *, retain: bool = False) -> bool:
+        """Publish what the service can do without; return whether the broker has taken it."""
+        try:
+            await self.publish(topic, payload, retain=retain)
+        except RefusedError as error:  # logged once
+            logger.debug("mqtt: %s", error.message)
+            return False
+        return True
+
+    async def _send(self, *publication: Any) -> tuple[Any, Any]:
+        """Publish; return reason code and properties of the broker's PUBACK."""
+        info = self._paho.publish(*publication)
+        if info.rc != MQTT_ERR_SUCCESS:
+            raise aiomqtt.MqttCodeError(info.rc, "Could not publish message")
+        answer = self._answers[info.mid] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(PUBLISH_TIMEOUT):
+                code, properties = await answer
+                return code, properties
+        except TimeoutError:
+            raise aiomqtt.MqttError(TIMED_OUT) from None
+        finally:
+            del self._answers[info.mid]
 
     async def messages(self) -> AsyncIterator[Message]:
         """Yield messages as they arrive; raise `LinkError` when the connection is lost."""
@@ -307,15 +371,15 @@ class Link:
             if not task.done():
                 raise self._lost(None)
             return task.result()
-        except (aiomqtt.MqttError, ValueError) as error:
+        except aiomqtt.MqttError as error:
             raise self._lost(error) from None
         finally:
             if not task.done():
                 task.cancel()
                 await asyncio.wait({task})
 
-    def _lost(self, error: Exception | None) -> LinkError:
-        return lost_error(error, self._disconnect_reason)
+    def _lost(self, error: Exception | None) -> LostError:
+        return lost_error(error, self._disconnect_reason, self._disconnect_properties)
 
     def _convert(self, message: aiomqtt.Message) -> Message:
         properties = message.properties
@@ -354,13 +418,14 @@ async def connect(
 
 
 @asynccontextmanager
-async def open_link(
+async def open_link(  # noqa: PLR0913 - the parts of a connection
     settings: MqttSettings,
     protocol: str,
     *,
     identifier: str | None = None,
     will: Will | None = None,
     persistent: bool = False,
+    refusals: Refusals | None = None,
 ) -> AsyncIterator[Link]:
     """Open a connection with one version of MQTT; raise `LinkError`.
 
@@ -370,7 +435,7 @@ async def open_link(
     # In a thread: the files may be on a volume that hangs.
     tls = await threads.call(tls_context, settings) if settings.tls else None
     client = _client(settings, protocol, identifier, will, tls, persistent=persistent)
-    link = Link(client, protocol)
+    link = Link(client, protocol, refusals)
     link.prepare(manual_ack=persistent)
     entering = asyncio.ensure_future(client.__aenter__())
     try:
@@ -430,7 +495,7 @@ def _client(  # noqa: PLR0913 - the parts of a connection
         keepalive=settings.keepalive,
         timeout=CONNECT_TIMEOUT,
         max_inflight_messages=INFLIGHT,
-        will=aiomqtt.Will(will.topic, will.payload, qos=1, retain=True) if will else None,
+        will=aiomqtt.Will(will.topic, will.payload, will.qos, will.retain) if will else None,
         transport=settings.transport,
         websocket_path=settings.websocket_path if settings.transport == "websockets" else None,
         tls_context=tls,

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import ssl
-from typing import Any, Final
+from typing import Final
 
 from mediarip_mqtt.contract.errors import LinkError
 from mediarip_mqtt.contract.settings import MqttSettings
+from mediarip_mqtt.mqtt import reason_codes
 from mediarip_mqtt.mqtt.transport import reason_of
 
-_TIMED_OUT: Final = "Operation timed out"  # aiomqtt's message
-_WRONG_VERSION: Final = {1, 132}  # CONNACK: unacceptable (3.1.1), unsupported (5) protocol version
-_REFUSED: Final = {4, 5, 134, 135}  # CONNACK: bad user name or password, not authorised
-_TAKEN_OVER: Final = 142  # DISCONNECT of MQTT 5: session taken over
+TIMED_OUT: Final = "Operation timed out"  # aiomqtt's message
 
 
 class CredentialsError(LinkError):
@@ -35,24 +33,51 @@ class RivalError(LinkError):
     """Another service is at work on the same base topic."""
 
 
-class TakenOverError(LinkError):
+class WillError(LinkError):
+    """The broker does not take the will, for the ``reason`` of its retain flag or its QoS."""
+
+    def __init__(self, message: str, reason: int) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class BusyError(LinkError):
+    """The broker wants no connection now."""
+
+
+class LostError(LinkError):
+    """An open connection was lost.
+
+    ``reason`` is the code in the broker's DISCONNECT. ``silent``: the broker no longer answered.
+    """
+
+    def __init__(self, message: str, reason: int | None = None, *, silent: bool = False) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.silent = silent
+
+
+class TakenOverError(LostError):
     """Another client with the same id connected, and the broker dropped this one."""
 
 
 def connect_error(error: Exception, settings: MqttSettings, protocol: str) -> LinkError:
     """Return the error for a failed attempt to connect; ``error`` is aiomqtt's."""
     broker = f"{settings.host}:{settings.port}"
-    code = _number(getattr(error, "rc", None))
+    reason = getattr(error, "rc", None)
+    code = reason_codes.number(reason)
     # Some brokers that support only 3.1.1 do not answer a CONNECT of MQTT 5.
-    if protocol == "5" and str(error) == _TIMED_OUT:
+    if protocol == "5" and str(error) == TIMED_OUT:
         return SilentError(f"The broker at {broker} does not answer to MQTT 5.")
-    if code in _WRONG_VERSION:
+    if code in reason_codes.WRONG_VERSION:
         return ProtocolVersionError(f"The broker at {broker} does not speak MQTT 5.")
-    if code in _REFUSED:
+    if code in reason_codes.BAD_CREDENTIALS:
         return CredentialsError(
             f"The broker at {broker} refused the user name or password. Check mqtt.username and "
             "mqtt.password (or mqtt.password_file)."
         )
+    if code is not None and hasattr(reason, "packetType"):  # else an error of paho's own
+        return _refused_connection(reason, code, broker)
     if isinstance(error.__context__, ssl.SSLError):
         return LinkError(_tls_text(error.__context__, broker))
     return LinkError(
@@ -74,16 +99,32 @@ def _tls_text(error: ssl.SSLError, broker: str) -> str:
     )
 
 
-def lost_error(error: Exception | None, reason: object) -> LinkError:
+def _refused_connection(reason: object, code: int, broker: str) -> LinkError:
+    text = (
+        f"The broker at {broker} refuses the connection: {reason_codes.describe(reason)}."
+        f"{reason_codes.advice(reason)}"
+    )
+    if code in {reason_codes.RETAIN_NOT_SUPPORTED, reason_codes.QOS_NOT_SUPPORTED}:
+        return WillError(text, code)
+    return BusyError(text) if code in reason_codes.PATIENCE else LinkError(text)
+
+
+def lost_error(error: Exception | None, reason: object, properties: object = None) -> LostError:
     """Return the error for a lost connection; ``reason`` is the code of the broker's DISCONNECT."""
-    if _number(reason) == _TAKEN_OVER:
+    code = reason_codes.number(reason) or None  # 0 says nothing
+    if code == reason_codes.TAKEN_OVER:
         return TakenOverError(
             "Another MQTT client with the same id connected. Give each service its own "
-            "mqtt.node_id."
+            "mqtt.node_id.",
+            code,
         )
-    return LinkError(f"The connection to the broker was lost ({error or 'no answer'}).")
-
-
-def _number(code: Any) -> Any:
-    """Return a reason code as a number; paho gives an object or the number itself."""
-    return getattr(code, "value", code)
+    if code is not None:
+        return LostError(
+            f"The broker closed the connection: {reason_codes.describe(reason, properties)}."
+            f"{reason_codes.advice(reason)}",
+            code,
+        )
+    silent = str(error) == TIMED_OUT or "Keep alive timeout" in str(error)
+    return LostError(
+        f"The connection to the broker was lost ({error or 'no answer'}).", silent=silent
+    )

@@ -73,7 +73,7 @@ class FormerTopics:
             )
         for begin in range(0, len(addresses), _AT_ONCE):
             batch = addresses[begin : begin + _AT_ONCE]
-            await asyncio.gather(*(link.publish(one, "", retain=True) for one in batch))
+            await asyncio.gather(*(link.offer(one, "", retain=True) for one in batch))
 
     async def _remember(self, bases: set[str], known: str | None) -> None:
         value = json.dumps(sorted(bases))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from mediarip_mqtt.contract.errors import BrokerError
+from mediarip_mqtt.contract.errors import BrokerError, LinkError
+from mediarip_mqtt.mqtt.connection_errors import LostError
 
 logger = logging.getLogger(__name__)
 
@@ -13,12 +14,15 @@ class OutageLog:
     """The reasons that were logged since the last connection."""
 
     def __init__(self) -> None:
-        self._logged: set[type[BrokerError]] = set()
+        self._logged: set[tuple[type[BrokerError], int | None]] = set()
 
     def report(self, error: BrokerError) -> None:
         """Log an error as a warning, or for debugging if its kind was already logged."""
-        log = logger.debug if type(error) in self._logged else logger.warning
-        self._logged.add(type(error))
+        # After a loss, that the broker can't be reached is no news.
+        kind = LinkError if type(error) is LostError else type(error)
+        reason = kind, getattr(error, "reason", None)
+        log = logger.debug if reason in self._logged else logger.warning
+        self._logged.add(reason)
         log("mqtt: %s Trying again.", error.message)
 
     def over(self) -> None:

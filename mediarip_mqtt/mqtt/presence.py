@@ -58,7 +58,7 @@ class PresenceWatch:
 
         with link.diverted([topics.presence], hear):
             await _subscribe(link, topics)
-            await link.publish(topics.presence, self._say("question"))
+            await link.offer(topics.presence, self._say("question"))
             try:
                 async with asyncio.timeout(ANSWER_TIME):
                     await answered.wait()
@@ -85,7 +85,7 @@ class PresenceWatch:
             except SubscriptionError as error:
                 logger.debug("mqtt: another service would go unnoticed: %s", error.message)
                 return
-            await link.publish(self._topics.presence, self._say("online"))
+            await link.offer(self._topics.presence, self._say("online"))
             while True:
                 await self._react(link, await heard.get(), contested)
 
@@ -93,7 +93,7 @@ class PresenceWatch:
         is_older = said.instance < self._instance
         if said.kind != "answer":
             answer = self._say("answer", to=said.instance)
-            await link.publish(self._topics.presence, answer)
+            await link.offer(self._topics.presence, answer)
         elif said.to != self._instance:
             return
         if said.kind == "question":

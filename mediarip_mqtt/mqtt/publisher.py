@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from mediarip_mqtt.contract.errors import LinkError, StoreError
+from mediarip_mqtt.contract.errors import LinkError, RefusedError, StoreError
 from mediarip_mqtt.contract.models import Progress
 from mediarip_mqtt.mqtt.connection import Link
 from mediarip_mqtt.mqtt.reconciliation import outdated
@@ -53,6 +54,7 @@ class Publisher:
         self._publishing: set[RetainedTopic] = set()  # one worker per topic keeps the order
         self._timers: dict[RetainedTopic, asyncio.TimerHandle] = {}
         self._marked_at: dict[RetainedTopic, float] = {}  # of topics that have an interval
+        self._retries: dict[RetainedTopic, asyncio.TimerHandle] = {}  # of refused topics
         self._wake = asyncio.Event()
         self.published_at: float | None = None  # by time.monotonic
 
@@ -147,6 +149,8 @@ class Publisher:
         except StoreError as error:
             self.mark(topic)
             logger.debug("mqtt: %s: the store can't be read (%s); trying again", topic, error)
+        except RefusedError as error:
+            self._retry_later(topic, error)
 
     async def drain(self, link: Link) -> None:
         """Publish all marked topics, including those that wait for their interval; then return."""
@@ -190,9 +194,22 @@ class Publisher:
             self.mark(topic)
             logger.debug("mqtt: %s: the store can't be read (%s); trying again", topic, error)
             await asyncio.sleep(STORE_RETRY)
+        except RefusedError as error:
+            self._retry_later(topic, error)
         except Exception:
             # Skipped, not tried again: one bad row must not stop all other topics.
             logger.exception("mqtt: %s can't be published", topic)
+
+    def _retry_later(self, topic: RetainedTopic, error: RefusedError) -> None:
+        """Publish a topic that the broker refused once it may take it."""
+        logger.debug("mqtt: %s", error.message)
+        if error.retry_in < math.inf and topic not in self._retries:
+            loop = asyncio.get_running_loop()
+            self._retries[topic] = loop.call_later(error.retry_in, self._retry, topic)
+
+    def _retry(self, topic: RetainedTopic) -> None:
+        del self._retries[topic]
+        self.mark(topic)
 
     async def _send(self, link: Link, topic: RetainedTopic) -> None:
         self._publishing.add(topic)

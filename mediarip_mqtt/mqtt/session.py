@@ -10,8 +10,9 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Final, Protocol
 
@@ -19,13 +20,17 @@ from mediarip_mqtt.contract.errors import BrokerError, LinkError, SubscriptionEr
 from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.contract.topics import OFFLINE, ONLINE, Topics
 from mediarip_mqtt.fault_points import fault
+from mediarip_mqtt.mqtt import reason_codes
 from mediarip_mqtt.mqtt.connection import Link, Message, Will, open_link
 from mediarip_mqtt.mqtt.connection_errors import (
+    BusyError,
     CredentialsError,
+    LostError,
     ProtocolVersionError,
     RivalError,
     TakenOverError,
     UnprovenError,
+    WillError,
 )
 from mediarip_mqtt.mqtt.contention import STABLE, Contention
 from mediarip_mqtt.mqtt.former_topics import FormerTopics
@@ -34,13 +39,15 @@ from mediarip_mqtt.mqtt.outbox import Outbox
 from mediarip_mqtt.mqtt.presence import PresenceWatch
 from mediarip_mqtt.mqtt.protocol_choice import ProtocolChoice
 from mediarip_mqtt.mqtt.publisher import INFO, JOBS, STATE, Publisher
+from mediarip_mqtt.mqtt.refusals import Refusals
 from mediarip_mqtt.mqtt.retained_scan import digest
 from mediarip_mqtt.mqtt.store_retry import until_store_answers
 
 # Seconds between two attempts to connect.
 BACKOFF_FIRST: Final = 0.2
 BACKOFF_LIMIT: Final = 30.0
-BACKOFF_REFUSED: Final = 60.0  # after refused credentials
+BACKOFF_REFUSED: Final = 60.0  # where an attempt at once would be refused, too
+AT_ONCE: Final = 5.0  # seconds from a loss to a connection: the broker was there all the time
 REPAIR: Final = 1.0  # seconds for another service to give way, before its changes are undone
 DRAIN_TIME: Final = 3.0  # seconds for the last publications at shutdown
 
@@ -71,6 +78,7 @@ class Session:
     """Keeps a connection open and runs intake and publication on it.
 
     ``new_session`` is called if the broker has no MQTT session, before messages arrive.
+    ``exact_intake`` replaces the filters of the intake where a broker allows no wildcards.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - its dependencies
@@ -79,11 +87,13 @@ class Session:
         topics: Topics,
         publisher: Publisher,
         outbox: Outbox,
+        refusals: Refusals,
         announcer: Announcer,
         presence: PresenceWatch,
         former: FormerTopics,
         handle: Callable[[Message], Awaitable[None]],
         new_session: Callable[[], Awaitable[None]],
+        exact_intake: Collection[str] = (),
     ) -> None:
         self._settings = settings
         self._topics = topics
@@ -94,11 +104,18 @@ class Session:
         self._former = former
         self._handle = handle
         self._new_session = new_session
+        self._exact_intake = exact_intake
+        self._refusals = refusals
+        self._will = Will(topics.status, OFFLINE)
+        self._identifier = settings.node_id
+        self._said: set[str] = set()  # warnings about the broker's limits
+        self._attempts = 0  # since the last connection
+        self._link_lost_at = 0.0
+        self._suspected = False  # whether a message was the reason of the last loss
         self._choice = ProtocolChoice(settings.protocol)
         self._contention = Contention()
         self._outage = OutageLog()
         self._has_looked = False  # whether no other service was on the base topic
-        self._link: Link | None = None
         self._intake_open = True
         self._intake_task: asyncio.Task[None] | None = None
         self._finish = asyncio.Event()
@@ -112,12 +129,6 @@ class Session:
         """Why this service gives way to another one; None if it does not."""
         return self._contention.problem
 
-    async def respond(self, topic: str, payload: str, correlation: bytes | None) -> None:
-        """Publish a reply; return once the broker has acknowledged it; raise `LinkError`."""
-        if self._link is None:
-            raise LinkError("There is no connection to the broker.")
-        await self._link.publish(topic, payload, correlation=correlation)
-
     async def run(self) -> None:
         """Connect, and reconnect after each loss, until `finish`."""
         backoff, was_lost = BACKOFF_FIRST, False
@@ -128,16 +139,18 @@ class Session:
             except BrokerError as error:
                 if not isinstance(error, UnprovenError):
                     self._outage.report(error)
+                if isinstance(error, WillError) and self._lower_will(error):
+                    continue
                 if self._choice.failed(error, was_online=self.online.is_set()):
                     continue
                 lasted = time.monotonic() - began
-                floor = self._contention.lost(error, lasted=lasted, was_online=self.online.is_set())
-                if isinstance(error, CredentialsError):
+                was_online = self.online.is_set() and not self._suspected
+                floor = self._contention.lost(error, lasted=lasted, was_online=was_online)
+                if _asks_for_patience(error):
                     floor = BACKOFF_REFUSED
             else:
                 return
             finally:
-                self._link = None
                 self.lost_at = self.lost_at or time.monotonic()
             was_lost = True
             self.online.clear()
@@ -170,12 +183,27 @@ class Session:
     @asynccontextmanager
     async def _open(self, identifier: str, will: Will | None) -> AsyncIterator[Link]:
         """Open a connection to an MQTT session that the broker keeps; raises `LinkError`."""
-        async with open_link(
-            self._settings, self._choice.version, identifier=identifier, will=will, persistent=True
-        ) as link:
-            is_proven = self._choice.answered()
-            if is_proven:
-                yield link
+        self._attempts += 1
+        self._suspected = False
+        try:
+            async with open_link(
+                self._settings,
+                self._choice.version,
+                identifier=identifier,
+                will=will,
+                persistent=True,
+                refusals=self._refusals,
+            ) as link:
+                is_proven = self._choice.answered()
+                if is_proven:
+                    lost_for = time.monotonic() - self._link_lost_at
+                    self._refusals.connected(at_once=self._attempts == 1 and lost_for < AT_ONCE)
+                    self._attempts = 0
+                    yield link
+        except LostError as error:
+            self._link_lost_at = time.monotonic()
+            self._suspected = self._refusals.lost(error.reason, silent=error.silent)
+            raise
         if not is_proven:
             raise UnprovenError("The broker answers to MQTT 3.1.1.")
 
@@ -208,14 +236,15 @@ class Session:
         if not self._has_looked:
             await self._look()
         lost: BaseException | None = None
-        async with self._open(self._settings.node_id, Will(self._topics.status, OFFLINE)) as link:
+        async with self._open(self._identifier, self._will) as link:
             self._has_looked = True
+            self._obey(link)
             if not link.session_present:
                 await self._new_session()
             # First: aiomqtt misses a disconnect right after CONNACK, but not a missing SUBACK.
-            await link.subscribe(*self._topics.intake)
+            await self._subscribe(link)
             await self._announcer.subscribe(link)
-            self._link, self.lost_at = link, None
+            self.lost_at = None
             where = f"{self._settings.host}:{self._settings.port}"
             logger.info(
                 "mqtt: %s %s (MQTT %s)",
@@ -267,7 +296,7 @@ class Session:
                 await asyncio.sleep(REPAIR)
                 self._contested.clear()
                 if not self._finish.is_set() and self.online.is_set():
-                    await link.publish(self._topics.status, ONLINE, retain=True)
+                    await link.offer(self._topics.status, ONLINE, retain=True)
                     self.compare()
 
     async def _settle(self, link: Link) -> None:
@@ -276,6 +305,40 @@ class Session:
         await until_store_answers(partial(self._former.clear, link), "earlier base topics")
         await asyncio.sleep(STABLE)
         self._contention.settled()
+
+    def _lower_will(self, error: WillError) -> bool:
+        """Make a will that the broker takes; return False if there is nothing to lower."""
+        before = self._will
+        if error.reason == reason_codes.RETAIN_NOT_SUPPORTED:
+            self._will = replace(before, retain=False)
+        else:
+            self._will = replace(before, qos=0)
+        return self._will != before
+
+    def _obey(self, link: Link) -> None:
+        """Follow the broker's limits; log once what does not work because of them."""
+        limits = link.limits
+        qos = min(self._will.qos, limits.maximum_qos)
+        self._will = replace(self._will, qos=qos, retain=self._will.retain and limits.retain)
+        self._identifier = limits.identifier or self._identifier
+        for loss in limits.losses(self._settings.session_expiry):
+            self._say_once(f"the broker's limits: {loss}")
+
+    def _say_once(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            logger.warning("mqtt: %s", text)
+
+    async def _subscribe(self, link: Link) -> None:
+        """Subscribe to the commands; go on if the broker allows a part of them."""
+        try:
+            await link.subscribe(
+                *(self._topics.intake if link.limits.wildcards else self._exact_intake)
+            )
+        except SubscriptionError as error:
+            if not error.granted:
+                raise
+            self._say_once(error.message)
 
     async def _announce(self, link: Link) -> None:
         """Publish the single topics, then `online`; then compare the retained topics of jobs.
@@ -288,7 +351,7 @@ class Session:
             await self._publisher.publish(link, topic)
         if self._finish.is_set():
             return  # `offline` may be on its way, and must be the last word
-        await link.publish(self._topics.status, ONLINE, retain=True)
+        await link.offer(self._topics.status, ONLINE, retain=True)
         self.online.set()
         await self._announcer.announce(link)
         self._stale.set()
@@ -327,7 +390,7 @@ class Session:
                 await self._outbox.send(link)
         except TimeoutError:
             logger.warning("mqtt: the broker is too slow; the next start publishes the rest")
-        await link.publish(self._topics.status, OFFLINE, retain=True)
+        await link.offer(self._topics.status, OFFLINE, retain=True)
         raise _Finished
 
     async def _sleep(self, seconds: float) -> None:
@@ -336,6 +399,12 @@ class Session:
                 await self._finish.wait()
         except TimeoutError:
             pass
+
+
+def _asks_for_patience(error: BrokerError) -> bool:
+    if isinstance(error, LostError):
+        return error.reason in reason_codes.PATIENCE
+    return isinstance(error, CredentialsError | BusyError)
 
 
 def _main_error(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -10,6 +10,7 @@ from mediarip_mqtt.commands.context import Context
 from mediarip_mqtt.commands.download_commands import answer_probe
 from mediarip_mqtt.commands.intake import Intake
 from mediarip_mqtt.commands.registry import CLASSES
+from mediarip_mqtt.commands.reply_size import shortened
 from mediarip_mqtt.contract import presets
 from mediarip_mqtt.contract.events import Event
 from mediarip_mqtt.contract.models import Facts, Progress, now
@@ -30,7 +31,8 @@ from mediarip_mqtt.mqtt.connection import Message
 from mediarip_mqtt.mqtt.former_topics import FormerTopics
 from mediarip_mqtt.mqtt.outbox import Outbox
 from mediarip_mqtt.mqtt.presence import PresenceWatch
-from mediarip_mqtt.mqtt.publisher import INFO, STATE, THUMBNAIL, YTDLP, Publisher
+from mediarip_mqtt.mqtt.publisher import INFO, THUMBNAIL, YTDLP, Publisher
+from mediarip_mqtt.mqtt.refusals import Refusals
 from mediarip_mqtt.mqtt.retained_topics import ServicePayloads, Sources
 from mediarip_mqtt.mqtt.session import Session
 from mediarip_mqtt.mqtt.summaries import StateSummary
@@ -140,7 +142,7 @@ class Parts:
 
     def _build_mqtt(self) -> None:
         mqtt = self.settings.mqtt
-        self.outbox = Outbox(self.store, lambda link: self.publisher.publish(link, STATE))
+        self.outbox = Outbox(self.store, shortened)
         discovery = Discovery(
             self.settings,
             self.topics,
@@ -155,11 +157,13 @@ class Parts:
             self.topics,
             self.publisher,
             self.outbox,
+            Refusals(),
             discovery,
             presence,
             FormerTopics(self.topics, self.store, presence, now),
             self._handle,
             lambda: self.intake.new_session(),  # noqa: PLW0108 - built later
+            exact_intake=self.topics.exact_intake(CLASSES, self.preferences.values()),
         )
 
     async def _handle(self, message: Message) -> None:
@@ -205,8 +209,8 @@ class Parts:
             self.store, self.upkeep.clock_was_set, lambda _: self.runner.wake()
         )
 
-    async def _send_event(self, event: Event) -> None:
-        await self.session.respond(self.topics.event, event.model_dump_json(), None)
+    def _send_event(self, event: Event) -> None:
+        self.outbox.post_unstored(self.topics.event, event.model_dump_json())
 
     def _build_updates(self, engine_facts: Facts, stop: asyncio.Event, *, restarts: bool) -> None:
         self.switch = YtdlpSwitch(self.storage, self.holds, self.runner.drain, stop)
@@ -235,7 +239,7 @@ class Parts:
             ytdlp_versions=self.updates.versions,
             settings_changed=self.kept_settings.apply,
         )
-        self.intake = Intake(context, self.session.respond)
+        self.intake = Intake(context, self.outbox.post_unstored)
 
     def _build_facts(self, engine_facts: Facts) -> None:
         self.facts = ServiceFacts(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final
 
 from mediarip_mqtt.contract import events
-from mediarip_mqtt.contract.errors import LinkError, StoreError, StoreProblem
+from mediarip_mqtt.contract.errors import StoreError, StoreProblem
 from mediarip_mqtt.contract.models import PauseReason, now
 from mediarip_mqtt.service.holds import Holds
 from mediarip_mqtt.service.kept_settings import KeptSettings
@@ -28,10 +27,9 @@ class VolumeWatch:
     A store whose file was replaced, or whose newest operation failed because the volume was gone or
     the file damaged, is lost and opened again at the next check, as after the return of a volume.
 
-    ``send_event`` publishes an event without the store, and raises `LinkError`. ``put_back``
-    returns running jobs to the queue. ``compare_retained`` compares what the broker retains with
-    the store, which may be an older copy. ``state_changed`` is called when `Storage.trouble`
-    changed.
+    ``send_event`` sends an event without the store. ``put_back`` returns running jobs to the
+    queue. ``compare_retained`` compares what the broker retains with the store, which may be an
+    older copy. ``state_changed`` is called when `Storage.trouble` changed.
     """
 
     def __init__(  # noqa: PLR0913 - the parts that a lost volume affects
@@ -42,7 +40,7 @@ class VolumeWatch:
         *,
         interrupt: Callable[[], None],
         put_back: Callable[[Tx], Any],
-        send_event: Callable[[events.Event], Awaitable[None]],
+        send_event: Callable[[events.Event], None],
         compare_retained: Callable[[], None],
         state_changed: Callable[[], None],
     ) -> None:
@@ -122,8 +120,7 @@ class VolumeWatch:
         self._unsaved.append(event)
         self._holds.set(PauseReason.STORAGE_LOST, active=True)
         self._interrupt()
-        with contextlib.suppress(LinkError):
-            await self._send_event(event)
+        self._send_event(event)
 
     async def _regain(self) -> None:
         await self._storage.reopen()
