@@ -25,6 +25,7 @@ from paho.mqtt.client import (
 )
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from mediarip_mqtt import threads
@@ -55,6 +56,16 @@ CONNECT_TIMEOUT: Final = 10.0  # seconds
 PUBLISH_TIMEOUT: Final = 20.0  # seconds
 WATCH_INTERVAL: Final = 1.0  # seconds
 
+ReasonCode.names = reason_codes.for_all_packets(
+    ReasonCode.names,
+    (
+        PacketTypes.CONNACK,
+        PacketTypes.PUBACK,
+        PacketTypes.SUBACK,
+        PacketTypes.UNSUBACK,
+        PacketTypes.DISCONNECT,
+    ),
+)
 logger = logging.getLogger(__name__)
 
 
@@ -105,7 +116,8 @@ class Link:
     @property
     def connected(self) -> bool:
         """Whether paho still has the connection."""
-        return bool(self._paho.is_connected())
+        # paho's state does not change at a DISCONNECT of the broker, only the socket is closed.
+        return bool(self._paho.is_connected()) and self._paho.socket() is not None
 
     @property
     def _disconnected(self) -> asyncio.Future[None]:
@@ -297,8 +309,7 @@ class Link:
             if correlation:
                 properties.CorrelationData = correlation
         async with self._flow.flight(topic, size) as flight:
-            # QoS 1 where it is not known whether the broker takes it: the answer tells.
-            qos = min(qos if flight.known else 1, self.limits.maximum_qos)
+            qos = min(qos, self.limits.maximum_qos)
             flags = (qos, retain and self.limits.retain)
             try:
                 code, said = await self._call(self._send(topic, data, *flags, properties))
@@ -307,10 +318,13 @@ class Link:
             if (reason_codes.number(code) or 0) >= reason_codes.FAILURE:
                 reason = reason_codes.describe(code, said)
                 raise self._refusals.refused(flight, code, reason)
-            if qos:
-                self._refusals.taken(flight)
-            else:
+            if not qos and flight.known:
                 self._refusals.written(flight)
+                return
+            if not qos:
+                # Brokers keep the order: with an answer to whatever follows, it has been taken.
+                await self.unsubscribe(topic)
+            self._refusals.taken(flight)
 
     async def offer(self, topic: str, payload: str, *, retain: bool = False) -> bool:
         """Publish what the service can do without; return whether the broker has taken it."""

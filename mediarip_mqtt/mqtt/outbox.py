@@ -129,13 +129,13 @@ class Outbox:
         try:
             await link.publish(row.topic, row.payload, correlation=row.correlation)
         except RefusedError as error:
+            frame = packet_size(row.topic, b"", None, row.correlation)
+            if error.room > frame and (shorter := self._shorten(row.payload, error.room - frame)):
+                return shorter
             tries = self._tries.get(row.id, 0) + 1
             if error.transient and tries < TRIES:
                 self._tries[row.id] = tries
                 return None
-            frame = packet_size(row.topic, b"", None, row.correlation)
-            if error.room > frame and (shorter := self._shorten(row.payload, error.room - frame)):
-                return shorter
             logger.debug("mqtt: dropped a reply or event: %s", error.message)
         self._tries.pop(row.id, None)
         self._sent.add(row.id)

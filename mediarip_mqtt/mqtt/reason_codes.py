@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 FAILURE: Final = 0x80  # reason codes from here on are errors
@@ -12,6 +13,8 @@ RETAIN_NOT_SUPPORTED: Final = 0x9A
 QOS_NOT_SUPPORTED: Final = 0x9B
 # PUBACK: another attempt may succeed.
 TRANSIENT: Final = frozenset({0x80, 0x83, 0x89, 0x91, 0x97})
+# PUBACK: the reason may be the size. Mosquitto's message_size_limit gives 0x83 or 0x95.
+ABOUT_THE_SIZE: Final = frozenset({0x80, 0x83, 0x95})
 # The broker asks for patience: an immediate attempt to connect would only be refused again.
 PATIENCE: Final = frozenset({0x85, 0x88, 0x89, 0x8A, 0x96, 0x97, 0x98, 0x9C, 0x9D, 0x9F})
 # DISCONNECT: the reason may be a message that the service had just sent.
@@ -38,6 +41,24 @@ ADVICE: Final[dict[int, str]] = {
     0x9F: "Raise the broker's limit for connections per second.",
     0xA2: "Allow subscriptions with wildcards.",
 }
+
+
+def for_all_packets(
+    names: Mapping[int, Mapping[str, Sequence[int]]], packets: Sequence[int]
+) -> dict[int, dict[str, list[int]]]:
+    """Return paho's table of names with every error code for each kind of packet.
+
+    paho closes the connection for a code that MQTT does not list for the packet, and brokers send
+    such: Mosquitto 2.0 a PUBACK with 0x95, EMQX 4 a PUBREC with 0x93 (emqx/emqx#6447).
+    """
+    completed = {
+        code: {name: list(kinds) for name, kinds in row.items()} for code, row in names.items()
+    }
+    for code in range(FAILURE, 256):
+        row = completed.setdefault(code, {f"Reason {code}": []})
+        known = {kind for kinds in row.values() for kind in kinds}
+        next(iter(row.values())).extend(kind for kind in packets if kind not in known)
+    return completed
 
 
 def number(code: object) -> int | None:

@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from mediarip_mqtt.contract.errors import RefusedError
+from mediarip_mqtt.contract.errors import LinkError, RefusedError
 from mediarip_mqtt.mqtt import reason_codes
 
 # Seconds until what was refused is tried again; after the last one it is left out for good.
@@ -50,6 +50,7 @@ class _Record:
     taken: int = -1  # bytes of the largest one
     refused: float = math.inf  # bytes of the smallest one
     closed: bool = False  # refused by an end of the connection, not by an answer
+    sized: bool = False  # the reason may be the size
     refusals: int = 0  # in a row
     doubts: int = 0  # ends of connections in a row
     retry_at: float = 0.0
@@ -70,7 +71,10 @@ class Flight:
 
 
 class Refusals:
-    """Remembers, over connections to one broker, what it takes and what it does not."""
+    """Remembers, over connections to one broker, what it takes and what it does not.
+
+    A subscription counts as a message of one byte for `SUBSCRIBE <filter>`.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -81,6 +85,7 @@ class Refusals:
         self._number = 0
         self._suspects: list[Flight] = []  # of the connection that ended last
         self._closed = False  # whether the broker ended it
+        self._code: int | None = None  # of its DISCONNECT
 
     def is_known(self, topic: str, size: int) -> bool:
         """Whether the broker takes messages of this kind and size."""
@@ -128,6 +133,7 @@ class Refusals:
         transient = reason_codes.number(code) in reason_codes.TRANSIENT
         record = self._record(flight.kind)
         record.closed = False
+        record.sized = reason_codes.number(code) in reason_codes.ABOUT_THE_SIZE
         self._note_refused(record, flight.size, TRANSIENT_DELAYS if transient else DELAYS)
         said = f"the broker refuses it: {reason}"
         self._say(record, flight.topic, flight.size, said, reason_codes.advice(code))
@@ -141,7 +147,7 @@ class Refusals:
         connection, but no longer answered.
         """
         flights, self._flights = list(self._flights.values()), {}
-        self._suspects, self._closed = [], not silent
+        self._suspects, self._closed, self._code = [], not silent, code
         if code is not None and code not in reason_codes.ABOUT_A_MESSAGE:
             return False
         recent = self._clock() - SETTLED
@@ -166,10 +172,13 @@ class Refusals:
         for suspect in self._suspects:
             record = self._record(suspect.kind)
             if certain or record.doubts >= DOUBTFUL:
-                record.closed = True
+                record.closed = record.sized = True
                 self._note_refused(record, suspect.size, DELAYS)
                 reason = "the broker closes the connection when it is sent"
-                self._say(record, suspect.topic, suspect.size, reason, _CLOSED_HINT)
+                if self._code is not None:
+                    reason += f" (reason 0x{self._code:02X})"
+                hint = reason_codes.advice(self._code) or _CLOSED_HINT
+                self._say(record, suspect.topic, suspect.size, reason, hint)
         self._suspects = []
         for record in self._records.values():
             if not record.closed:  # the access list may have been changed: an answer costs nothing
@@ -195,7 +204,7 @@ class Refusals:
         if flight.size >= record.refused:
             logger.info("mqtt: the broker now takes %s", flight.topic[:SHOWN])
             record.refused, record.refusals, record.said, record.retry_at = math.inf, 0, "", 0.0
-        elif record.closed and record.refused > self._largest:
+        elif record.sized and record.refused > self._largest:
             self._too_large = min(self._too_large, record.refused)  # the size was the reason
         record.taken = max(record.taken, flight.size)
         self._largest = max(self._largest, flight.size)
@@ -214,7 +223,7 @@ class Refusals:
     def _room(self, record: _Record) -> int:
         """Return the bytes that the broker may take where the size was the reason."""
         limit = min(record.refused, self._too_large)
-        if not record.closed or limit <= self._largest:
+        if not record.sized or limit <= self._largest:
             return 0
         return max(self._largest, int(limit) // 2)
 
@@ -222,7 +231,8 @@ class Refusals:
         """Log once per kind and reason that a message is left out."""
         if record.said != reason:
             record.said = reason
-            logger.error("mqtt: left out: %s (%d bytes): %s.%s", topic[:SHOWN], size, reason, hint)
+            shown = topic[:SHOWN] if size <= 1 else f"{topic[:SHOWN]} ({size} bytes)"
+            logger.error("mqtt: left out: %s: %s.%s", shown, reason, hint)
 
     def _error(
         self, topic: str, size: int, record: _Record, wait: float, *, transient: bool = False
@@ -247,6 +257,7 @@ class Flow:
         self._entry = asyncio.Lock()  # keeps the order of the calls
         self._alone = asyncio.Lock()  # held by a message of a kind that is not known
         self._window = asyncio.Semaphore()
+        self._lost: LinkError | None = None
 
     def open(self, receive_maximum: int) -> None:
         """Set how many messages may wait for an acknowledgement; call it once connected."""
@@ -254,12 +265,14 @@ class Flow:
 
     @asynccontextmanager
     async def flight(self, topic: str, size: int) -> AsyncIterator[Flight]:
-        """Wait for the message's turn; raise `RefusedError` if it is left out."""
+        """Wait for the message's turn; raise `RefusedError` if it is left out, or `LinkError`."""
         async with self._entry:
             known = self._refusals.is_known(topic, size)
             if not known:
                 await self._alone.acquire()
             try:
+                if self._lost is not None:
+                    raise self._lost  # nothing more is sent that could be suspected
                 self._refusals.check(topic, size)
                 await self._window.acquire()
             except BaseException:
@@ -269,6 +282,9 @@ class Flow:
             flight = self._refusals.sent(topic, size, known=known)
         try:
             yield flight
+        except LinkError as error:
+            self._lost = error
+            raise
         finally:
             self._window.release()
             if not known:

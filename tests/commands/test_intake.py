@@ -19,7 +19,6 @@ from mediarip_mqtt.commands.registry import CLASSES
 from mediarip_mqtt.contract.errors import (
     DownloadError,
     ErrorCode,
-    LinkError,
     StoreError,
     StoreProblem,
 )
@@ -128,11 +127,11 @@ async def test_what_asks_for_nothing_gets_no_reply(desk: Desk) -> None:
     assert await desk.send("command/a/b", b"{}") == []
 
 
-async def test_without_a_connection_a_message_has_to_come_again(desk: Desk) -> None:
-    desk.connected = False
-    with pytest.raises(LinkError):
-        await desk.send("command/list")
-    assert len(await desk.send("command/download", PAGE)) == 1  # kept in the outbox
+async def test_every_reply_waits_in_the_outbox_for_the_broker(desk: Desk) -> None:
+    for name, payload in (("list", b""), ("download", PAGE), ("cancel", b"{"), ("none", b"")):
+        await desk.intake.handle(desk.message(f"command/{name}", payload))
+    assert desk.responded == []  # none only in memory
+    assert len(await desk.replies()) == 4
 
 
 async def test_a_failure_of_the_service_is_answered_and_the_next_command_too(

@@ -284,8 +284,8 @@ async def test_a_subscription_that_the_broker_refuses_is_told_and_home_assistant
     inner = aiomqtt.Client("127.0.0.1")
     link = Link(inner, "3.1.1")
 
-    async def subscribe(topics: list[object]) -> tuple[int, ...]:
-        return (*[1] * (len(topics) - 1), 128)
+    async def subscribe(topics: list[tuple[str, object]]) -> tuple[int, ...]:
+        return tuple(1 if topic == "mediarip/a" else 128 for topic, _ in topics)
 
     inner.subscribe = subscribe  # type: ignore[method-assign, assignment] # Mosquitto 2.0 refuses none
     with pytest.raises(LinkError, match=r"subscribe to mediarip/b.*access list"):

@@ -9,32 +9,49 @@ from typing import Any
 
 import pytest
 
-from mediarip_mqtt.contract.errors import LinkError, StoreError
+from mediarip_mqtt.contract.errors import LinkError, RefusedError, StoreError
 from mediarip_mqtt.mqtt.connection import Link
 from mediarip_mqtt.mqtt.outbox import TRIES, Outbox
 from mediarip_mqtt.store import Changes, Store, Tx
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
-PROBE = "probe"
+
+
+def nothing(_: str, __: str) -> RefusedError | None:
+    return None
+
+
+def half(payload: str, limit: int) -> str | None:
+    """Shorten a payload that is no object to what fits."""
+    return payload[: min(limit, len(payload) // 2)] or None
 
 
 class Wire(Link):
     """A connection whose broker takes what a test lets it take."""
 
-    def __init__(self, takes: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        takes: Callable[[str], bool],
+        refuses: Callable[[str, str], RefusedError | None] = nothing,
+    ) -> None:
         self._takes = takes
+        self._refuses = refuses
         self.taken: list[str] = []
+        self.payloads: list[str] = []
 
-    async def publish(self, topic: str, *_: Any, **__: Any) -> None:
+    async def publish(self, topic: str, payload: Any, *_: Any, **__: Any) -> None:
         await asyncio.sleep(0)
+        if error := self._refuses(topic, payload):
+            raise error
         if not self._takes(topic):
             raise LinkError("The connection was lost.")
         self.taken.append(topic)
+        self.payloads.append(payload)
 
 
 @pytest.fixture
 def outbox(store: Store) -> Outbox:
-    return Outbox(store, lambda link: link.publish(PROBE, ""))
+    return Outbox(store, half)
 
 
 def post(*topics: str) -> Callable[[Tx], None]:
@@ -57,21 +74,71 @@ async def test_a_broker_that_never_answers_loses_no_event(outbox: Outbox, store:
     assert await rest(store) == ["one", "two"]
     link = Wire(lambda _: True)
     await outbox.send(link)
-    assert [topic for topic in link.taken if topic != PROBE] == ["one", "two"]
+    assert link.taken == ["one", "two"]
     assert await rest(store) == []
 
 
-async def test_a_message_that_ends_each_connection_is_dropped_and_no_other(
+async def test_what_the_broker_refuses_is_dropped_and_no_other(
     outbox: Outbox, store: Store
 ) -> None:
     await store.write(post("before", "poison", "after"))
-    link = Wire(lambda topic: topic != "poison")
-    for _ in range(TRIES + 1):
-        with pytest.raises(LinkError):
-            await outbox.send(link)
+    error = RefusedError("not authorized")
+    link = Wire(lambda _: True, lambda topic, _: error if topic == "poison" else None)
     await outbox.send(link)
     assert await rest(store) == []
-    assert {"before", "after"} <= set(link.taken)
+    assert link.taken == ["before", "after"]
+
+
+async def test_what_the_broker_may_take_later_is_tried_some_times(
+    outbox: Outbox, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mediarip_mqtt.mqtt.outbox.TRY_INTERVAL", 0.01)
+    await store.write(post("busy", "full", "free"))
+    refused = {"busy": TRIES - 1, "full": 10 * TRIES}
+
+    def refuse(topic: str, _: str) -> RefusedError | None:
+        refused[topic] = refused.get(topic, 0) - 1
+        return RefusedError("quota exceeded", transient=True) if refused[topic] >= 0 else None
+
+    link = Wire(lambda _: True, refuse)
+    outbox.post_unstored("busy", "in memory")
+    await outbox.send(link)
+    assert await rest(store) == []
+    assert sorted(link.taken) == ["busy", "busy", "free"]  # `full` was dropped
+
+
+@pytest.mark.parametrize("stored", [True, False])
+async def test_what_is_too_large_is_replaced_until_it_fits(
+    stored: bool,  # noqa: FBT001 - a parameter of the test
+    outbox: Outbox,
+    store: Store,
+) -> None:
+    if stored:
+        await store.write(lambda tx: tx.reply("reply", "x" * 1000, NOW))
+    else:
+        outbox.post_unstored("reply", "x" * 1000)
+
+    def refuse(_: str, payload: str) -> RefusedError | None:
+        return RefusedError("too large", room=400) if len(payload) > 300 else None
+
+    link = Wire(lambda _: True, refuse)
+    await outbox.send(link)
+    assert link.taken == ["reply"]
+    assert 0 < len(link.payloads[0]) <= 300
+    assert await rest(store) == []
+
+
+async def test_replies_are_sent_while_the_store_can_t_be_used(outbox: Outbox, store: Store) -> None:
+    store.suspend("not mounted")
+    link = Wire(lambda _: True)
+    async with asyncio.timeout(10):
+        running = asyncio.create_task(outbox.run(link))
+        for topic in ("one", "two"):
+            outbox.post_unstored(topic, "{}")
+            while topic not in link.taken:  # noqa: ASYNC110 - `run` sends it
+                await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.wait({running})
 
 
 async def test_what_the_broker_has_is_not_sent_again_where_the_store_can_t_be_written(

@@ -13,6 +13,7 @@ import pytest
 
 from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.contract.topics import Topics
+from mediarip_mqtt.mqtt.refusals import Refusals
 from mediarip_mqtt.mqtt.session import Session
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.faulty import kill, program
@@ -114,7 +115,9 @@ async def test_a_service_that_ends_right_after_its_connect_leaves_offline_behind
 ) -> None:
     parts: Any = SlowToAnnounce()
     settings, topics = MqttSettings(port=mosquitto.port), Topics("mediarip")
-    session = Session(settings, topics, parts, parts, parts, parts, parts, parts.wait, parts.wait)
+    session = Session(
+        settings, topics, parts, parts, Refusals(), parts, parts, parts, parts.wait, parts.wait
+    )
     running = asyncio.create_task(session.run())
     await asyncio.sleep(0)
     async with asyncio.timeout(10):

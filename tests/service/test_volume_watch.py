@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from mediarip_mqtt.commands.queue_commands import PAUSED_KEY
 from mediarip_mqtt.contract import events
-from mediarip_mqtt.contract.errors import LinkError, StoreError
+from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.contract.models import PauseReason
 from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
 from mediarip_mqtt.contract.settings import Settings
@@ -36,7 +36,6 @@ class Volume:
     def __init__(self, storage: Storage, holds: Holds, runner: RecordingRunner) -> None:
         self.storage = storage
         self.preferences = Preferences(Settings())
-        self.online = True
         self.sent: list[events.Event] = []
         self.put_back = 0
         self.compared = 0
@@ -56,9 +55,7 @@ class Volume:
     def _put_back(self, _: Tx) -> None:
         self.put_back += 1
 
-    async def _send(self, event: events.Event) -> None:
-        if not self.online:
-            raise LinkError("There is no connection to the broker.")
+    def _send(self, event: events.Event) -> None:
         self.sent.append(event)
 
     def _compare(self) -> None:
@@ -118,16 +115,6 @@ async def test_when_it_is_back_the_queue_goes_on_and_the_store_sends_both_events
     posted = await volume.posted()
     assert [event["event_type"] for event in posted] == ["storage_lost", "storage_restored"]
     assert posted[0]["event_id"] == volume.sent[0].event_id  # the same event, not a second one
-
-
-async def test_a_loss_without_a_broker_is_reported_by_the_store_later(volume: Volume) -> None:
-    volume.online = False
-    await volume.go_away()
-    await volume.come_back()
-    assert [event["event_type"] for event in await volume.posted()] == [
-        "storage_lost",
-        "storage_restored",
-    ]
 
 
 def change_config(**values: str | None) -> Callable[[Tx], None]:

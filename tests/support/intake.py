@@ -10,7 +10,7 @@ from typing import Any
 
 from mediarip_mqtt.commands.context import Context
 from mediarip_mqtt.commands.intake import Intake
-from mediarip_mqtt.contract.errors import LinkError, StoreError
+from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.contract.models import Job, JobFile, JobStatus, new_id, now
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
@@ -52,10 +52,9 @@ class Desk:
         self.preferences = Preferences(self.settings)
         self.changes: list[Changes] = []
         self.settings_changed = 0
-        self.connected = True
         self._own = root / ".mediarip"
         self._packet_ids = itertools.count(1)
-        self.responded: list[Sent] = []
+        self.responded: list[Sent] = []  # while the store can't be used
 
     async def open(self) -> Desk:
         self._own.mkdir(exist_ok=True)
@@ -78,7 +77,7 @@ class Desk:
             ytdlp_versions=lambda: {"installed": "2026.01.01", "latest": None},
             settings_changed=self._settings_changed,
         )
-        self.intake = Intake(self.context, self._respond)
+        self.intake = Intake(self.context, self._post_unstored)
         return self
 
     async def close(self) -> None:
@@ -133,9 +132,7 @@ class Desk:
     def files(self) -> list[str]:
         return sorted(path.name for path in self.root.iterdir() if path.is_file())
 
-    async def _respond(self, topic: str, payload: str, correlation: bytes | None) -> None:
-        if not self.connected:
-            raise LinkError("There is no connection to the broker.")
+    def _post_unstored(self, topic: str, payload: str, correlation: bytes | None) -> None:
         self.responded.append(Sent(topic, payload, correlation))
 
     async def replies(self) -> list[Sent]:
