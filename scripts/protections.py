@@ -190,9 +190,34 @@ PROTECTIONS = (
     ),
     Protection(
         "2 events wait for a broker that acknowledges nothing",
-        "mediarip_mqtt.mqtt.outbox:Outbox._send_rows",
-        without("self._probe"),
+        "mediarip_mqtt.mqtt.outbox:Outbox._send",
+        before("link.publish", "self._sent.add(row.id)"),
         "tests/mqtt/test_outbox.py::test_a_broker_that_never_answers_loses_no_event",
+    ),
+    Protection(
+        "2 what ends connections is left out",
+        "mediarip_mqtt.mqtt.session:Session._connection",
+        without("self._refusals.connected"),
+        "tests/mqtt/test_refused_publications.py::test_what_the_broker_does_not_allow_is_told_once_and_everything_else_is_published",
+        "close",
+    ),
+    Protection(
+        "2 a refused publication is no success",
+        "mediarip_mqtt.mqtt.connection:Link.publish",
+        never("reason_codes.FAILURE"),
+        "tests/mqtt/test_refused_publications.py::test_no_refused_publication_is_a_success",
+    ),
+    Protection(
+        "2 a message that can't be read does not come again",
+        "mediarip_mqtt.mqtt.connection:Link.prepare",
+        without("discard_unreadable"),
+        "tests/mqtt/test_refused_publications.py::test_a_message_that_can_t_be_read_is_discarded_and_ends_no_connection",
+    ),
+    Protection(
+        "2 a reply fits the broker's packets",
+        "mediarip_mqtt.mqtt.outbox:Outbox._send",
+        never("self._shorten"),
+        "tests/mqtt/test_outbox.py::test_what_is_too_large_is_replaced_until_it_fits",
     ),
     Protection(
         "2 two clients with one id do not fight",

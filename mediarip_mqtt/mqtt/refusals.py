@@ -271,8 +271,7 @@ class Flow:
             if not known:
                 await self._alone.acquire()
             try:
-                if self._lost is not None:
-                    raise self._lost  # nothing more is sent that could be suspected
+                self._require_connection()
                 self._refusals.check(topic, size)
                 await self._window.acquire()
             except BaseException:
@@ -289,3 +288,8 @@ class Flow:
             self._window.release()
             if not known:
                 self._alone.release()
+
+    def _require_connection(self) -> None:
+        """Raise the error of a lost connection: nothing more is sent that could be suspected."""
+        if self._lost is not None:
+            raise self._lost

@@ -210,7 +210,8 @@ async def test_quality_of_service_and_retain_flag_are_what_the_broker_allows(
     async with open_link(link_to(scripted), "5") as link:
         for _ in range(2):
             await link.publish("a", "b", qos=1, retain=True)
-        assert [(one.qos, one.retain) for one in scripted.published] == [(0, False)] * 2
+        await threads.call(wait_for, lambda: len(scripted.published) == 2)
+    assert [(one.qos, one.retain) for one in scripted.published] == [(0, False)] * 2
 
 
 async def test_a_packet_larger_than_the_broker_takes_is_not_sent(
