@@ -39,9 +39,11 @@ from mediarip_mqtt.mqtt.connection_errors import (
     ProtocolVersionError,
     connect_error,
     lost_error,
+    refused_subscription,
 )
 from mediarip_mqtt.mqtt.refusals import Flow, Refusals
 from mediarip_mqtt.mqtt.retained_scan import SCAN_QUIET, RetainedScan
+from mediarip_mqtt.mqtt.socket_writes import write_when_possible
 from mediarip_mqtt.mqtt.transport import socket_options, tls_context
 from mediarip_mqtt.mqtt.unreadable_packets import discard_unreadable
 
@@ -165,27 +167,9 @@ class Link:
 
         self._paho.on_message, self._paho.on_connect = on_message, on_connect
         self._paho.on_disconnect, self._paho.on_publish = on_disconnect, on_publish
-        self._paho.on_socket_register_write = self._on_writable(asyncio.get_running_loop())
-
-    def _on_writable(self, loop: asyncio.AbstractEventLoop) -> Callable[[Any, Any, Any], None]:
-        """Return paho's callback for data to be written; paho calls it in any thread."""
-
-        def on_writable(client: Any, _: Any, socket: Any) -> None:
-            loop.call_soon_threadsafe(register, client, socket)
-
-        def register(client: Any, socket: Any) -> None:
-            # aiomqtt's own callback also registers a socket that was closed meanwhile, and raises.
-            if socket.fileno() >= 0:
-                loop.add_writer(socket.fileno(), write, client)
-
-        def write(client: Any) -> None:
-            try:
-                client.loop_write()
-            except Exception as error:  # noqa: BLE001 - as aiomqtt does: the connection broke
-                if not self._disconnected.done():
-                    self._disconnected.set_exception(error)
-
-        return on_writable
+        self._paho.on_socket_register_write = write_when_possible(
+            asyncio.get_running_loop(), lambda: self._disconnected
+        )
 
     def detach_loss(self) -> None:
         """Suppress asyncio's "exception was never retrieved" for the loss of the connection.
@@ -251,32 +235,24 @@ class Link:
         options: Any = qos
         if self.protocol == "5":
             options = SubscribeOptions(qos=qos, noLocal=not own, retainAsPublished=as_published)
-        results = await asyncio.gather(
-            *(self._subscribe(topic, options) for topic in topics), return_exceptions=True
-        )
-        refused = {}
-        for topic, result in zip(topics, results, strict=True):
-            if isinstance(result, RefusedError):
-                refused[topic] = "left out"
-            elif isinstance(result, BaseException):
-                raise result
-            elif (reason_codes.number(result) or 0) >= reason_codes.FAILURE:
-                refused[topic] = reason_codes.describe(result)
+        reasons = await asyncio.gather(*(self._subscribe(topic, options) for topic in topics))
+        refused = {topic: why for topic, why in zip(topics, reasons, strict=True) if why}
         if refused:
-            names = ", ".join(f"{topic} ({reason})" for topic, reason in refused.items())
-            raise SubscriptionError(
-                f"The broker does not let this user subscribe to {names}. Allow it in the broker's "
-                "access list.",
-                granted=len(refused) < len(topics),
-            )
+            raise refused_subscription(refused, granted=len(refused) < len(topics))
 
-    async def _subscribe(self, topic: str, options: Any) -> Any:
-        """Subscribe to one filter; return the broker's reason code."""
-        # Some brokers close the connection for a filter: it is left out like a publication.
-        async with self._flow.flight(f"SUBSCRIBE {topic}", 1) as flight:
-            (code,) = await self._call(self._client.subscribe([(topic, options)]))
-            self._refusals.taken(flight)
-        return code
+    async def _subscribe(self, topic: str, options: Any) -> str | None:
+        """Subscribe to one filter; return why the broker refuses it."""
+        if not self.limits.wildcards and set(topic) & set("+#"):
+            return "it allows no wildcards"
+        try:
+            # Some brokers close the connection for a filter: it is left out like a publication.
+            async with self._flow.flight(f"SUBSCRIBE {topic}", 1) as flight:
+                (code,) = await self._call(self._client.subscribe([(topic, options)]))
+                self._refusals.taken(flight)
+        except RefusedError:
+            return "left out"
+        failed = (reason_codes.number(code) or 0) >= reason_codes.FAILURE
+        return reason_codes.describe(code) if failed else None
 
     async def unsubscribe(self, *topics: str) -> None:
         """Unsubscribe; raise `LinkError` if the connection is lost."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from typing import Final
 
-from mediarip_mqtt.contract.errors import LinkError
+from mediarip_mqtt.contract.errors import LinkError, SubscriptionError
 from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.mqtt import reason_codes
 from mediarip_mqtt.mqtt.transport import reason_of
@@ -127,4 +128,14 @@ def lost_error(error: Exception | None, reason: object, properties: object = Non
     silent = str(error) == TIMED_OUT or "Keep alive timeout" in str(error)
     return LostError(
         f"The connection to the broker was lost ({error or 'no answer'}).", silent=silent
+    )
+
+
+def refused_subscription(reasons: Mapping[str, str], *, granted: bool) -> SubscriptionError:
+    """Return the error for refused topic filters; ``granted``: others were not refused."""
+    names = ", ".join(f"{topic} ({reason})" for topic, reason in reasons.items())
+    return SubscriptionError(
+        f"The broker does not let this user subscribe to {names}. Allow it in the broker's access "
+        "list.",
+        granted=granted,
     )
