@@ -196,7 +196,7 @@ PROTECTIONS = (
     ),
     Protection(
         "2 what ends connections is left out",
-        "mediarip_mqtt.mqtt.session:Session._connection",
+        "mediarip_mqtt.mqtt.session:Session._open",
         without("self._refusals.connected"),
         "tests/mqtt/test_refused_publications.py::test_what_the_broker_does_not_allow_is_told_once_and_everything_else_is_published",
         "close",

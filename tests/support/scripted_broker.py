@@ -49,7 +49,7 @@ class ScriptedBroker:
         self.acknowledged: set[int] = set()  # ids of messages that were sent
         self.most_unanswered = 0
         self.holds_answers = False
-        self.connections = 0  # of clients with an id
+        self.connections = 0  # of clients with a will
         self._open: list[socket.socket] = []
         self._services: list[socket.socket] = []
         self._held: list[bytes] = []
@@ -71,7 +71,7 @@ class ScriptedBroker:
         return [one.topic for one in self.published]
 
     def send(self, topic: bytes | str, payload: bytes | str, packet_id: int = 1) -> None:
-        """Send a message with QoS 1 to the newest connection of MQTT 5."""
+        """Send a message with QoS 1 to the client that connected last, rather one with a will."""
         name = topic.encode() if isinstance(topic, str) else topic
         data = payload.encode() if isinstance(payload, str) else payload
         body = struct.pack(">H", len(name)) + name + struct.pack(">H", packet_id) + b"\0" + data
@@ -127,8 +127,10 @@ class ScriptedBroker:
         if flags & 4:
             self.wills.append((flags >> 3 & 3, bool(flags & 0x20)))
         code = self.refused.pop(0) if self.refused else 0
+        if flags & 0x20 and self.connack.get("RetainAvailable") == 0:
+            code = 0x9A  # the will is retained
         packed = _pack(PacketTypes.CONNACK, {} if code else self.connack)
-        if body[11 + body[10] : 13 + body[10]] != b"\0\0":
+        if flags & 4:
             self.connections += 1
             self._services.append(connection)
         else:
