@@ -31,7 +31,7 @@ from mediarip_mqtt.mqtt.connection import Message
 from mediarip_mqtt.mqtt.former_topics import FormerTopics
 from mediarip_mqtt.mqtt.outbox import Outbox
 from mediarip_mqtt.mqtt.presence import PresenceWatch
-from mediarip_mqtt.mqtt.publisher import INFO, THUMBNAIL, YTDLP, Publisher
+from mediarip_mqtt.mqtt.publisher import INFO, STATE, THUMBNAIL, YTDLP, Publisher
 from mediarip_mqtt.mqtt.refusals import Refusals
 from mediarip_mqtt.mqtt.retained_topics import ServicePayloads, Sources
 from mediarip_mqtt.mqtt.session import Session
