@@ -176,8 +176,8 @@ class ErrorCode(StrEnum):
         "unavailable",
         ErrorScope.JOB,
         (
-            "The site failed, no longer offers the media, or does not offer it in the requested "
-            "format."
+            "The site failed, sent a page instead of the media, no longer offers it, or does not "
+            "offer it in the requested format (audio of a film without sound)."
         ),
         "Try again later (`retry`), or without a format: `probe` shows what the page offers.",
     )
@@ -252,8 +252,8 @@ class ErrorCode(StrEnum):
         "network",
         ErrorScope.JOB,
         (
-            "The connection was refused or reset, TLS failed, or the host name could not be "
-            "resolved."
+            "The connection was refused or reset, TLS failed, the host name could not be resolved, "
+            "or only a part of the file arrived that can't be played."
         ),
         "Open the URL from the service's machine: `curl -I URL`. In a container, check its DNS.",
     )
@@ -275,7 +275,7 @@ class ErrorCode(StrEnum):
     POSTPROCESSING = (
         "postprocessing",
         ErrorScope.JOB,
-        "ffmpeg is missing, or could not merge or convert the file, which may be broken.",
+        "ffmpeg is missing, or could not merge or convert the file, which is broken.",
         "`info` shows the version of ffmpeg. Try `preset: best`, which converts nothing.",
     )
     JS_RUNTIME_MISSING = (

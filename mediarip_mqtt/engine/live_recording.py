@@ -19,7 +19,7 @@ from typing import Any, Final
 from yt_dlp.utils import ReExtractInfo
 
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
-from mediarip_mqtt.engine import recorded_parts
+from mediarip_mqtt.engine import finished_lists, recorded_parts
 from mediarip_mqtt.engine.error_classes import classify
 from mediarip_mqtt.engine.ffmpeg_proxy import GuardProxy
 from mediarip_mqtt.engine.kept_recording import put_together
@@ -78,6 +78,8 @@ class LiveRecording:
     def run(self, download: Callable[[], Any]) -> Any:
         """Record with ``download``; return its result once the files have their names."""
         if self._info.get("is_live"):
+            if self._parts.exist:
+                finished_lists.record_from_now(self._info)
             self._begin(live=True)
         self._control.keep_part = self._keep
         try:
@@ -131,6 +133,7 @@ class LiveRecording:
                 raise failure
             logger.info("recording: %s; it goes on in a new file", failure.message)
             self._parts.set_aside()
+            finished_lists.record_from_now(self._info)
             self._session.to_screen("recording again")  # resets the stall's clock
             try:
                 self._control.sleep(PAUSE * 2 ** (tries - 1))

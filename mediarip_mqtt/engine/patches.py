@@ -22,7 +22,15 @@ from yt_dlp.downloader.http import HttpFD
 from yt_dlp.extractor.common import InfoExtractor
 from yt_dlp.utils import NO_DEFAULT, DownloadError
 
-from mediarip_mqtt.engine import child_programs, hls_streams, page_guard, partial_files, programs
+from mediarip_mqtt.engine import (
+    child_programs,
+    finished_lists,
+    hls_streams,
+    page_guard,
+    partial_files,
+    programs,
+    subtitle_choice,
+)
 from mediarip_mqtt.engine.ffmpeg_proxy import GuardProxy
 from mediarip_mqtt.engine.work_control import attach, current
 
@@ -48,6 +56,10 @@ _report_retry = FileDownloader.report_retry
 _BLOCK_TIME: Final = 0.15  # seconds
 _LEAST_BLOCK: Final = 16 * 1024
 _read_page = InfoExtractor._webpage_read_content  # noqa: SLF001 - decodes all pages
+_read_hls = InfoExtractor._parse_m3u8_formats_and_subtitles  # noqa: SLF001 - every HLS master list
+_read_dash = InfoExtractor._parse_mpd_periods  # noqa: SLF001 - every DASH manifest
+_read_html5 = InfoExtractor._parse_html5_media_entries  # noqa: SLF001 - every page's video elements
+_vod_duration = InfoExtractor._parse_m3u8_vod_duration  # noqa: SLF001 - whether a list is live
 _COUNTED: Final = "_mediarip_counted"
 
 
@@ -75,6 +87,10 @@ def install() -> None:
         HttpFD.real_download = partial_files.download
         HlsFD.real_download = hls_streams.download
         InfoExtractor._webpage_read_content = _checked_page  # noqa: SLF001 - the same
+        InfoExtractor._parse_m3u8_formats_and_subtitles = _noted_hls  # noqa: SLF001 - the same
+        InfoExtractor._parse_m3u8_vod_duration = _whole_duration  # noqa: SLF001 - the same
+        InfoExtractor._parse_mpd_periods = _noted_dash  # noqa: SLF001 - the same
+        InfoExtractor._parse_html5_media_entries = _noted_html5  # noqa: SLF001 - the same
 
 
 def _block_size(elapsed: float, count: int) -> int:
@@ -246,6 +262,37 @@ def _has_ffmpeg(_path: str | None = None) -> bool:
     # yt-dlp looks on the PATH only, and by a program that work may not start. Without ffmpeg it
     # records a live stream's video and, when that has ended, its audio.
     return programs.ffmpeg() is not None
+
+
+# yt-dlp drops what tells a language's subtitles apart: that they are forced, or for the hard of
+# hearing.
+
+
+def _noted_hls(
+    self: Any, m3u8_doc: str, m3u8_url: str | None = None, *arguments: Any, **named: Any
+) -> Any:
+    formats, subtitles = _read_hls(self, m3u8_doc, m3u8_url, *arguments, **named)
+    subtitle_choice.note_hls(m3u8_doc, m3u8_url, subtitles)
+    return formats, subtitles
+
+
+def _noted_dash(self: Any, mpd_doc: Any, *arguments: Any, **named: Any) -> Any:
+    periods = list(_read_dash(self, mpd_doc, *arguments, **named))
+    for period in periods:
+        if isinstance(period, dict):
+            subtitle_choice.note_dash(mpd_doc, period["subtitles"])
+    return periods
+
+
+def _noted_html5(self: Any, base_url: str, webpage: str, *arguments: Any, **named: Any) -> Any:
+    entries = _read_html5(self, base_url, webpage, *arguments, **named)
+    subtitle_choice.note_html5(webpage, base_url, entries)
+    return entries
+
+
+def _whole_duration(self: Any, m3u8_vod: str, video_id: str) -> Any:
+    self._downloader.list_holds_first = finished_lists.holds_first(m3u8_vod)
+    return _vod_duration(self, finished_lists.ended(m3u8_vod), video_id)
 
 
 def _harmless_kill(pid: int, number: int) -> None:

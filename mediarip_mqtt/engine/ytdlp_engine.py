@@ -26,6 +26,8 @@ from mediarip_mqtt.contract.presets import check_presets, effective
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.contract.urls import check_link, check_url, host_of
 from mediarip_mqtt.engine import (
+    finished_lists,
+    made_check,
     page_info,
     page_items,
     partial_files,
@@ -46,7 +48,7 @@ from mediarip_mqtt.engine.protocol import Control, Extraction, Made, Recorded, R
 from mediarip_mqtt.engine.recorded_parts import FOLDER, RecordedParts
 from mediarip_mqtt.engine.site_login import SiteLogin
 from mediarip_mqtt.engine.work_control import WorkControl
-from mediarip_mqtt.engine.ytdlp_session import YtdlpSession
+from mediarip_mqtt.engine.ytdlp_session import OPTIONAL, YtdlpSession
 from mediarip_mqtt.volume.space import is_full
 from mediarip_mqtt.volume.storage_errors import disk_full
 
@@ -186,6 +188,9 @@ class YtdlpEngine:
                 )
             if not playlist_entries.is_list(info):
                 info |= task.listed.fields
+            made_check.expect_silence(info)
+            if session.list_holds_first:
+                finished_lists.record_from_first(info)
             handle = _Handle(session.sanitize_info(info))
             page = page_info.media_info(task, info, self._security)
             return Extraction(
@@ -267,10 +272,11 @@ class YtdlpEngine:
         """Describe requested extras that were unavailable."""
         info = session.made
         wanted, warnings = effective(task.options, self._downloads), list(session.warnings)
-        if wanted.subtitles and not warnings and not info.get("requested_subtitles"):
-            warnings.append("The page has no subtitles in these languages.")
-        if wanted.sponsorblock and info.get("sponsorblock_chapters") is None and not warnings:
-            warnings.append("SponsorBlock does not support this site.")
+        if wanted.subtitles:
+            warnings += session.missing_subtitles(wanted.subtitles.languages)
+        if wanted.sponsorblock and info.get("sponsorblock_chapters") is None:
+            unsupported = "SponsorBlock does not support this site."
+            warnings += [] if OPTIONAL["SponsorBlock"] in warnings else [unsupported]
         if wanted.split_chapters and not info.get("chapters"):
             warnings.append("The media has no chapters to split at.")
         return " ".join(warnings) or None

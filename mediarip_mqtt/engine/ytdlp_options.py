@@ -11,10 +11,11 @@ from mediarip_mqtt.contract.media_options import Embed, MediaType
 from mediarip_mqtt.contract.presets import AUDIO_FORMATS, Preset, height
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings, SiteSettings
 from mediarip_mqtt.contract.urls import host_of, site_of
-from mediarip_mqtt.engine import programs, ytdlp_plugins
+from mediarip_mqtt.engine import programs, subtitle_choice, ytdlp_plugins
 from mediarip_mqtt.engine.protocol import Task
 
 CHAPTER_NAME: Final = "media - %(section_number)03d.%(ext)s"
+VIDEO_FORMAT: Final = "bv*+ba/b"
 TEMP_NAME: Final = "media.%(ext)s"  # pages must not control the names of temporary files
 
 # Options that an administrator may set: none that runs programs, accesses other files, or disables
@@ -171,7 +172,7 @@ def picture_proxy(url: str, downloads: DownloadSettings) -> str | None:
 def _formats(wanted: Preset, format_id: str | None) -> dict[str, Any]:
     if wanted.media_type is MediaType.AUDIO:
         return {"format": format_id or wanted.format or "ba/b"}
-    options: dict[str, Any] = {"format": format_id or wanted.format or "bv*+ba/b"}
+    options: dict[str, Any] = {"format": format_id or wanted.format or VIDEO_FORMAT}
     limit = height(wanted.quality)
     if limit is not None:
         # Sort, don't filter: the best up to the limit, else the smallest above it.
@@ -192,9 +193,8 @@ def _beside(wanted: Preset, downloads: DownloadSettings) -> dict[str, Any]:
             # Regular expressions; a sender may only use a star at the end.
             "subtitleslangs": [
                 *(language.replace("*", ".*") for language in languages),
-                "-live_chat",
-                "-rechat",
             ],
+            "subtitlesformat": subtitle_choice.preference(wanted.subtitles.format),
         }
     if Embed.THUMBNAIL in wanted.embed:
         options["writethumbnail"] = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +22,15 @@ from yt_dlp.utils import DownloadCancelled, PostProcessingError, determine_proto
 from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
 from mediarip_mqtt.contract.settings import SecuritySettings
 from mediarip_mqtt.contract.urls import check_link
-from mediarip_mqtt.engine import direct_files, partial_files, playlist_entries
+from mediarip_mqtt.engine import (
+    containers,
+    direct_files,
+    made_check,
+    partial_files,
+    playlist_entries,
+    subtitle_choice,
+    subtitle_steps,
+)
 from mediarip_mqtt.engine.kept_recording import is_cramped, playable, with_true_suffix
 from mediarip_mqtt.engine.live_recording import LiveRecording, live_options
 from mediarip_mqtt.engine.progress_meter import SUBTITLES
@@ -59,6 +67,8 @@ CHAPTER_LIMIT: Final = 200  # a page may claim any number; each costs a run of f
 METADATA: Final = "Metadata"
 SPLIT_CHAPTERS: Final = "SplitChapters"
 SPONSORBLOCK: Final = "SponsorBlock"
+CONVERT_SUBTITLES: Final = "SubtitlesConvertor"
+EMBED_SUBTITLES: Final = "EmbedSubtitle"
 METADATA_LIMIT: Final = 8000  # characters of a page's text that are written into a file
 # Subtitle languages that may become part of a file name.
 _LANGUAGE: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,38}[A-Za-z0-9])?")
@@ -122,10 +132,9 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
     ) -> None:
         self._security = security
         self.made: dict[str, Any] = {}  # the info dict of the last finished file
-        self.warnings: list[str] = []  # requested extras that were unavailable
-        self.answers: OrderedDict[str, direct_files.ServerAnswer] = (
-            OrderedDict()
-        )  # the latest, by URL
+        self.warnings: list[str] = []  # what is missing, or is not as it was wanted
+        # The latest, by URL.
+        self.answers: OrderedDict[str, direct_files.ServerAnswer] = OrderedDict()
         self.title: str | None = None  # of the page as it was read before; see `process_info`
         self.page: tuple[str | None, Mapping[str, Any]] = (
             None,
@@ -134,6 +143,9 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         self.min_free = 0  # bytes
         self._recording: LiveRecording | None = None  # while something is downloaded
         self._cramped = False  # there is no space for a second copy of a recording
+        self.list_holds_first = False  # of the last HLS list without an end; see finished_lists
+        self._only_forced: list[str] = []  # languages
+        self._chosen_subtitles: list[str] = []  # languages
         super().__init__(params, auto_init=auto_init)
 
     def prepare_filename(self, *arguments: Any, **named: Any) -> Any:
@@ -196,25 +208,60 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         return super().process_info(info_dict)
 
     def process_subtitles(self, video_id: str, normal: Any, automatic: Any) -> Any:
-        """Offer only subtitles whose language may become part of a file name."""
-        return super().process_subtitles(video_id, _safe(normal), _safe(automatic))
+        """Choose the subtitles; a language with forced ones only is saved as such."""
+        normal, automatic = (
+            subtitle_choice.arranged(_safe(tracks)) for tracks in (normal, automatic)
+        )
+        wanted = self.params.get("subtitleslangs") or ()
+        offered = {**(automatic if self.params.get("writeautomaticsub") else {}), **normal}
+        forced = [name for name in wanted if subtitle_choice.only_forced(name, offered)]
+        self._only_forced = forced
+        for name in forced:
+            normal[name] = offered[name + subtitle_choice.FORCED]
+        chosen = super().process_subtitles(video_id, normal, automatic) or {}
+        for name in forced:
+            chosen[name + subtitle_choice.FORCED] = chosen.pop(name)
+        self._chosen_subtitles = [*chosen, *forced]
+        return chosen or None
+
+    def missing_subtitles(self, languages: Sequence[str]) -> list[str]:
+        """Return a warning if the page lacks subtitles in languages that the sender named."""
+        if not self._chosen_subtitles:
+            return ["The page has no subtitles in these languages."]
+        missing = subtitle_choice.missing(languages, self._chosen_subtitles)
+        return [f"The page has no subtitles in {', '.join(missing)}."] if missing else []
 
     def _write_subtitles(self, info_dict: dict[str, Any], filename: str) -> Any:
         """Write each language by itself: missing subtitles must not fail the download."""
         wanted = info_dict.get("requested_subtitles") or {}
         written: list[Any] = []
+        for name in self._only_forced:
+            self.warnings.append(f"The page has only forced subtitles in {name}.")
         for language, subtitles in list(wanted.items())[:SUBTITLE_LIMIT]:
             single = {**info_dict, "requested_subtitles": {language: subtitles}}
             try:
-                written += super()._write_subtitles(single, filename) or []
+                files = super()._write_subtitles(single, filename) or []
+                written += [subtitle_steps.renamed(subtitles, *pair) for pair in files]
             except (yt_dlp.utils.YoutubeDLError, DownloadError, OSError, *_BROKEN) as error:
-                self._check_stop(error)
+                self.check_stop(error)
                 self.warnings.append(f"The subtitles in {language} could not be downloaded.")
                 del wanted[language]
         return written
 
+    def _write_thumbnails(self, label: str, info_dict: dict[str, Any], *arguments: Any) -> Any:
+        """Write the thumbnail; one that can't be had must not fail the download."""
+        offered = bool(info_dict.get("thumbnails"))
+        written: list[Any] = []
+        try:
+            written = super()._write_thumbnails(label, info_dict, *arguments) or []
+        except (yt_dlp.utils.YoutubeDLError, DownloadError, OSError, *_BROKEN) as error:
+            self.check_stop(error)
+        if offered and not written and self.params.get("writethumbnail"):
+            self.warnings.append("The thumbnail could not be downloaded.")
+        return written
+
     def run_pp(self, pp: Any, infodict: dict[str, Any]) -> Any:
-        """Run a post-processor; turn the failure of an optional one into a warning."""
+        """Run a post-processor; where it fails, go on with what can be had, and a warning."""
         kind = pp.pp_key()
         if self._cramped and isinstance(pp, FFmpegPostProcessor):
             return infodict
@@ -225,19 +272,47 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
             return infodict
         if kind == SPONSORBLOCK and infodict.get("sponsorblock_chapters") is not None:
             return infodict  # asked when the page was read
+        if kind == CONVERT_SUBTITLES:
+            self.warnings += subtitle_steps.convert(pp, infodict, self._run_or_ignore)
+            return infodict
+        if kind == EMBED_SUBTITLES:
+            self.warnings += subtitle_steps.embed(pp, infodict, self._run_or_ignore)
+            return infodict
+        return self._run_or_recover(pp, infodict)
+
+    def _run_or_recover(self, pp: Any, infodict: dict[str, Any]) -> Any:
+        kind = pp.pp_key()
+        before = {key: infodict.get(key) for key in ("chapters", "duration")}
         try:
             return super().run_pp(pp, infodict)
         except (PostProcessingError, *_BROKEN) as error:
-            if kind not in OPTIONAL:
+            self.check_stop(error)
+            if kind == "ModifyChapters":
+                infodict.update(before)  # it changes them before it cuts
+            warning = OPTIONAL.get(kind)
+            if warning is None:
+                warning = containers.recover(pp, kind, infodict)
+                self.check_stop(error)
+            if warning is None:
                 raise
-            self._check_stop(error)
-            self.warnings.append(OPTIONAL[kind])
+            if warning and warning not in self.warnings:
+                self.warnings.append(warning)
+            return infodict
+
+    def _run_or_ignore(self, pp: Any, infodict: dict[str, Any]) -> Any:
+        try:
+            return super().run_pp(pp, infodict)
+        except (PostProcessingError, *_BROKEN) as error:
+            self.check_stop(error)
             return infodict
 
     def post_process(
         self, filename: str, info: dict[str, Any], *arguments: Any, **named: Any
     ) -> Any:
-        """Run the post-processors; keep the resulting info dict in `made`."""
+        """Check the downloaded files, run the post-processors, and check the result.
+
+        Keeps the resulting info dict in `made`.
+        """
         path = Path(filename)
         if is_cramped(path):
             self._cramped = True
@@ -247,11 +322,14 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         elif info.get("is_live") and info.get("requested_formats") and path.is_file():
             path = playable(self, path)  # yt-dlp leaves MPEG-TS in a file named .mp4
             filename, info["ext"] = str(path), path.suffix[1:]
+        self.warnings += made_check.check_downloads(self, filename, info)
         info = super().post_process(filename, info, *arguments, **named)
         self.made = dict(info)  # a copy: yt-dlp removes keys from its own
+        self.warnings += made_check.check_result(self, info)
         return info
 
-    def _check_stop(self, error: BaseException) -> None:
+    def check_stop(self, error: BaseException) -> None:
+        """Raise `Stopped` if the error was caused by a stop; else log it."""
         control = current()
         logger.info("continuing without an optional part: %s", error)
         if control is not None:
