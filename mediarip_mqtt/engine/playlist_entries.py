@@ -20,9 +20,10 @@ LINKS: Final = frozenset({"url", "url_transparent"})
 LISTS: Final = frozenset({"playlist", "multi_video"})
 TEXT_LIMIT: Final = 2000  # characters of a text that is kept; a template gets fewer
 _WEB: Final = re.compile(r"https?://[^/\s]", re.IGNORECASE)
-# `kaltura:1:2`, `ytsearch:words`: understood by yt-dlp only.
+# `kaltura:1:2`: understood by yt-dlp only. A search is shown: jobs of a `query` have one, too.
 _INTERNAL: Final = re.compile(
-    r"(?!(?:about|blob|data|file|javascript|mailto|tel):)[\w.+-]+:(?!//)", re.IGNORECASE
+    r"(?!(?:about|blob|data|file|javascript|mailto|tel|\w*search\w*):)[\w.+-]+:(?!//)",
+    re.IGNORECASE,
 )
 _INDEX: Final = "playlist_index"
 _AUTONUMBER: Final = "playlist_autonumber"
