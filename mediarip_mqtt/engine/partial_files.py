@@ -126,9 +126,9 @@ class _Part:
     def forget(self) -> None:
         """Remove the partial file and what is known about it."""
         self._origin = None
-        keep = getattr(work_control.current(), "keep_part", None)
-        if keep is not None:
-            keep(str(self._path))  # what was recorded of a stream can't be had again
+        control = work_control.current()
+        if control is not None and control.keep_part:
+            control.keep_part(str(self._path))  # what was recorded of a stream can't be had again
         self._path.unlink(missing_ok=True)
         if not self._is_brief:
             self._record.unlink(missing_ok=True)
