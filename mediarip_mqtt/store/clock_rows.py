@@ -13,7 +13,7 @@ from mediarip_mqtt.contract.models import utc_iso
 from mediarip_mqtt.store.rows import Rows
 
 SLACK: Final = timedelta(minutes=1)  # by which a right clock may be set back
-_STAMPS: Final = {
+STAMPS: Final = {
     "jobs": ("created_at", "started_at", "progress_at", "completed_at", "cleared_at"),
     "requests": ("created_at",),
     "sessions": ("created_at", "last_seen"),
@@ -29,19 +29,19 @@ class ClockRows(Rows):
     def shift_times(self, since: datetime, until: datetime, difference: timedelta) -> None:
         """Move all times from ``since`` to ``until``, which a wrong clock stamped."""
         window = (utc_iso(since), utc_iso(until))
-        for table, columns in _STAMPS.items():
+        for table, columns in STAMPS.items():
             for column in columns:
-                # S608: fixed names, values are bound.
                 rows = self._rows(
-                    f"SELECT rowid, {column} AS at FROM {table} WHERE {column} BETWEEN ? AND ?",  # noqa: S608
+                    f"SELECT rowid AS number, {column} AS at FROM {table} "  # noqa: S608 - fixed names
+                    f"WHERE {column} BETWEEN ? AND ?",
                     *window,
                 )
                 self._connection.executemany(
-                    f"UPDATE {table} SET {column} = ? WHERE rowid = ?",  # noqa: S608
-                    [(_moved(row["at"], difference), row["rowid"]) for row in rows],
+                    f"UPDATE {table} SET {column} = ? WHERE rowid = ?",  # noqa: S608 - the same
+                    [(_moved(row["at"], difference), row["number"]) for row in rows],
                 )
                 if table == "jobs" and rows:
-                    self._mark([row["rowid"] for row in rows])
+                    self._mark([row["number"] for row in rows])
 
     def correct_ends(self, now: datetime) -> int:
         """Move ends that are before an earlier job's creation to ``now``; return their number.

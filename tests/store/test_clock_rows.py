@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from mediarip_mqtt.contract.models import Job
+from mediarip_mqtt.contract.models import Job, utc_iso
 from mediarip_mqtt.store import Store, Tx
+from mediarip_mqtt.store.clock_rows import STAMPS
 from tests.support.stores import NOW, insert, job
 
 YEAR = timedelta(days=365)
@@ -46,6 +47,29 @@ async def test_what_was_stamped_while_the_clock_was_wrong_moves_and_is_published
     moved = await store.read(lambda tx: tx.job(job(2).id))
     assert moved is not None
     assert moved.created_at == moved.started_at == NOW - timedelta(minutes=1)
+
+
+async def test_every_table_s_times_move(store: Store) -> None:
+    def fill(tx: Tx) -> None:
+        for table, columns in STAMPS.items():
+            if table != "jobs":
+                given = {row["name"]: row for row in tx._rows(f"PRAGMA table_info({table})")}  # noqa: SLF001 - any table
+                needed = [name for name, row in given.items() if row["notnull"]]
+                values = [utc_iso(NOW) if name in columns else name for name in needed]
+                names, places = ", ".join(needed), ", ".join("?" * len(needed))
+                tx._rows(f"INSERT INTO {table} ({names}) VALUES ({places})", *values)  # noqa: SLF001, S608 - the same
+
+    def times(tx: Tx) -> set[str]:
+        return {
+            row[0]
+            for table, columns in STAMPS.items()
+            for column in columns
+            for row in tx._rows(f"SELECT {column} FROM {table}")  # noqa: SLF001, S608 - the same
+        }
+
+    await store.write(fill)
+    await store.write(lambda tx: tx.shift_times(NOW, NOW, YEAR))
+    assert await store.read(times) == {utc_iso(NOW + YEAR)}
 
 
 async def test_an_end_before_an_earlier_job_s_creation_is_not_believed(store: Store) -> None:
