@@ -232,6 +232,7 @@ def test_a_full_volume_is_not_taken_for_a_refused_codec(
     program = tmp_path / "ffmpeg"
     program.write_text("#!/bin/sh\necho 'x.mkv: No space left on device' >&2\nexit 1\n")
     program.chmod(0o755)
+    programs.programs()  # cached for the whole process
     monkeypatch.setattr(programs, "ffmpeg", lambda: str(program))
     with pytest.raises(OSError, match="No space left"):
         containers._run(["a.mp4"], str(tmp_path / "b.mkv"), [])  # noqa: SLF001 - no other way to fill it

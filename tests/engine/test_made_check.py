@@ -45,6 +45,11 @@ def get(tmp_path: Path) -> Get:
     return get
 
 
+def take_ffmpeg_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    programs.programs()  # cached for the whole process: not without ffmpeg
+    monkeypatch.setattr(programs, "ffmpeg", lambda: None)
+
+
 def streams(path: str) -> list[str]:
     shown = ["-v", "error", "-show_entries", "stream=codec_type", "-of", "csv=p=0", path]
     return subprocess.run(
@@ -170,7 +175,7 @@ def test_a_page_in_place_of_the_film_is_a_failure_with_the_reason(
 ) -> None:
     """ytdl-org/youtube-dl#30735: picture and sound of 463 bytes, both of them pages of HTML."""
     if not with_ffmpeg:
-        monkeypatch.setattr(programs, "ffmpeg", lambda: None)
+        take_ffmpeg_away(monkeypatch)
     url = media.text("film.mp4", b"\0" * 8000, "video/mp4")
 
     def replaced(_: dict[str, Any]) -> None:
@@ -210,7 +215,7 @@ def test_a_film_without_its_index_is_a_failure_with_the_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if not with_ffmpeg:
-        monkeypatch.setattr(programs, "ffmpeg", lambda: None)
+        take_ffmpeg_away(monkeypatch)
     # The index is at the end, as ffmpeg writes it by default.
     content = (media.media / "video.mp4").read_bytes()
     url = media.text("half.mp4", content[: len(content) // 2], "video/mp4")
@@ -290,7 +295,7 @@ def test_sound_that_ends_long_before_the_picture_has_a_warning(
 def test_without_ffmpeg_a_size_far_below_the_page_s_is_said(
     get: Get, media: MediaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(programs, "ffmpeg", lambda: None)
+    take_ffmpeg_away(monkeypatch)
 
     def told(info: dict[str, Any]) -> None:
         info["formats"][0]["filesize"] = 10**8
