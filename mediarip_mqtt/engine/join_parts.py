@@ -42,6 +42,7 @@ def join(session: Any, paths: Sequence[Path], result: Path) -> bool:
         control = current()
         if control is not None:
             control.check()
+            control.no_space = False  # the parts are kept as they are
         logger.info("the parts of a recording can't be joined: %s", error)
         return False
     finally:

@@ -31,6 +31,7 @@ from mediarip_mqtt.contract.settings import SecuritySettings
 from mediarip_mqtt.contract.urls import check_address, matches
 from mediarip_mqtt.engine.rate_limiter import Pace
 from mediarip_mqtt.engine.site_login import SiteLogin
+from mediarip_mqtt.volume.space import is_full
 
 _ATTRIBUTE: Final = "_mediarip_control"
 _IP: Final = frozenset((socket.AF_INET, socket.AF_INET6))
@@ -171,6 +172,10 @@ class WorkControl:
             raise WorkStoppedError("stopped")
         if self.recording and self.finishing is not None:
             raise RecordingEndedError(self.finishing)
+
+    def ran_out_of_space(self) -> bool:
+        """Whether a full volume is why ffmpeg failed; blocks."""
+        return self.no_space or (self.folder is not None and is_full(self.folder))
 
     def sleep(self, seconds: float) -> None:
         """Sleep; raise `WorkStoppedError` as soon as the work is stopped."""

@@ -49,7 +49,6 @@ from mediarip_mqtt.engine.recorded_parts import FOLDER, RecordedParts
 from mediarip_mqtt.engine.site_login import SiteLogin
 from mediarip_mqtt.engine.work_control import WorkControl
 from mediarip_mqtt.engine.ytdlp_session import OPTIONAL, YtdlpSession
-from mediarip_mqtt.volume.space import is_full
 from mediarip_mqtt.volume.storage_errors import disk_full
 
 HANDLE_AGE: Final = 600.0  # seconds; a page's URLs may expire after that
@@ -299,7 +298,7 @@ class YtdlpEngine:
             failure = classify(error)
             if control.blocked and failure.code in _MAYBE_BLOCKED:
                 failure = DownloadError(ErrorCode.BLOCKED_ADDRESS, control.blocked)
-            if failure.code in _MAYBE_FULL and _ran_out_of_space(control):
+            if failure.code in _MAYBE_FULL and control.ran_out_of_space():
                 failure = disk_full()
             if failure.code is ErrorCode.INTERNAL:
                 logger.warning("yt-dlp raised an unknown error", exc_info=error)
@@ -350,10 +349,6 @@ def _followed(task: Task, item: str, info: Any, session: YtdlpSession) -> dict[s
 
     number = int(str(task.options.playlist_items))
     return page_items.follow(item, number, next(iter(entries(info)), None), whole_page)
-
-
-def _ran_out_of_space(control: WorkControl) -> bool:
-    return control.no_space or (control.folder is not None and is_full(control.folder))
 
 
 def _has_status(error: BaseException, status: HTTPStatus) -> bool:

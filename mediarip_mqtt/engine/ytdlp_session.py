@@ -35,6 +35,7 @@ from mediarip_mqtt.engine.kept_recording import is_cramped, playable, with_true_
 from mediarip_mqtt.engine.live_recording import LiveRecording, live_options
 from mediarip_mqtt.engine.progress_meter import SUBTITLES
 from mediarip_mqtt.engine.work_control import BlockedAddressError, current
+from mediarip_mqtt.volume.storage_errors import disk_full
 
 PAGE_LIMIT = 64 * 2**20  # bytes of a response that is read as a whole
 _CHUNK: Final = 2**20
@@ -329,11 +330,13 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         return info
 
     def check_stop(self, error: BaseException) -> None:
-        """Raise `Stopped` if the error was caused by a stop; else log it."""
+        """Raise if a stop or a full volume caused the error; else log it."""
         control = current()
-        logger.info("continuing without an optional part: %s", error)
         if control is not None:
             control.check()
+            if control.ran_out_of_space():
+                raise disk_full() from None
+        logger.info("continuing without an optional part: %s", error)
 
     def dl(self, name: str, info: dict[str, Any], *arguments: Any, **named: Any) -> Any:
         """Download; refuse protocols that are not in `PROTOCOLS`."""
