@@ -158,7 +158,9 @@ class Job(DownloadOptions, JobHead):
     max_attempts: int = 3
     next_retry_at: Timestamp | None = Field(None, description="Only while `retrying`.")
     not_before: Timestamp | None = Field(None, description="As in the request.")
-    error_code: str | None = Field(None, description="Why it failed, or is retried.")
+    error_code: str | None = Field(
+        None, description="Why it failed, is retried, or ended a recording early."
+    )
     error_message: str | None = Field(None, description="The reason for people.")
     warning: str | None = Field(
         None,

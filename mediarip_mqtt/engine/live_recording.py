@@ -74,6 +74,7 @@ class LiveRecording:
         self._lock = threading.Lock()
         self._began = False
         self.warnings: list[str] = []
+        self.ended_by: ErrorCode | None = None  # what ended it before the stream
 
     def run(self, download: Callable[[], Any]) -> Any:
         """Record with ``download``; return its result once the files have their names."""
@@ -193,6 +194,7 @@ class LiveRecording:
                 "Nothing came of the stream (downloads.stall_timeout). Retry the job later.",
                 transient=True,
             )
+        self.ended_by = ErrorCode.DISK_FULL if why == LOW_SPACE else None
         self.warnings.append(
             "The recording was ended early: the volume has no more space than storage.min_free."
             if why == LOW_SPACE
@@ -209,6 +211,7 @@ class LiveRecording:
         with largest.open("r+b") as file:
             file.truncate(size - ROOM)
         self._control.end_recording()
+        self.ended_by = ErrorCode.DISK_FULL
         self.warnings.append("The recording was ended early: the volume is full.")
         return True, True
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field
 
+from mediarip_mqtt.contract.errors import ErrorCode
 from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.models import Facts, MediaInfo, Phase
@@ -123,10 +124,12 @@ class Made(Frozen):
     """The files that a download made, media first; all of them exist and none is empty.
 
     ``warning`` lists requested extras that were unavailable; the media themselves are fine.
+    ``ended_by`` is why a recording ended before its stream.
     """
 
     files: tuple[MadeFile, ...]
     warning: str | None = None
+    ended_by: ErrorCode | None = None
 
 
 @dataclass(frozen=True)

@@ -263,6 +263,7 @@ class YtdlpEngine:
             work.check()
             made = collect(paths, session.made, self._warning(task, session))
             made = beside(made, RecordedParts(task.temp_dir))
+            made = made.model_copy(update={"ended_by": session.ended_by})
             if self._cookies and session.cookiejar.get_cookies_for_url(task.url):
                 self._cookies.succeeded(task.session_id)
             return made

@@ -143,6 +143,7 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         )  # of the download: host, fields
         self.min_free = 0  # bytes
         self._recording: LiveRecording | None = None  # while something is downloaded
+        self.ended_by: ErrorCode | None = None  # what ended a recording before its stream
         self._cramped = False  # there is no space for a second copy of a recording
         self.list_holds_first = False  # of the last HLS list without an end; see finished_lists
         self._only_forced: list[str] = []  # languages
@@ -361,6 +362,7 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
             result = self._recording.run(partial(super().dl, name, info, *arguments, **named))
         finally:
             self.warnings += self._recording.warnings
+            self.ended_by = self._recording.ended_by or self.ended_by
             self._recording = None
         if resumable:
             partial_files.note(Path(name), info)

@@ -33,7 +33,7 @@ from mediarip_mqtt.contract.models import (
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.contract.urls import host_of
-from mediarip_mqtt.engine.protocol import Listed
+from mediarip_mqtt.engine.protocol import Listed, Made
 from mediarip_mqtt.jobs import playlists
 from mediarip_mqtt.jobs.crash_suspects import CRASHES, crashed, suspects
 from mediarip_mqtt.jobs.fair_queue import Turns
@@ -333,14 +333,19 @@ class Jobs:
         return job if job.status in ACTIVE else None
 
     def placing(
-        self, tx: Tx, job_id: str, files: Sequence[JobFile], warning: str | None = None
+        self, tx: Tx, job_id: str, files: Sequence[JobFile], made: Made | None = None
     ) -> Job | None:
-        """Commit the names of a job's files before they are moved; None if it isn't active."""
+        """Commit the names of a job's files before they are moved; None if it isn't active.
+
+        ``made`` has the warning, and why a recording ended early.
+        """
         job = self._active(tx, job_id)
         if job is None:
             return None
         tx.plan_files(job_id, files)
-        columns: dict[str, Any] = {"warning": warning} if warning else {}
+        columns: dict[str, Any] = {"error_code": made.ended_by if made else None}
+        if made and made.warning:
+            columns["warning"] = made.warning
         return self._move(tx, job, JobStatus.PROCESSING, phase=Phase.MOVING, crashes=0, **columns)
 
     def complete(self, tx: Tx, job_id: str) -> Job | None:
@@ -364,7 +369,6 @@ class Jobs:
             progress_percent=100.0,
             completed_at=self._clock(),
             progress_at=self._clock(),
-            error_code=None,
             error_message=None,
         )
         self._emit(tx, events.JobCompleted, done)

@@ -55,6 +55,7 @@ def test_a_recording_ends_well_at_the_floor_of_free_space(
         job = client.wait_status(job_id, "completed", "failed", timeout=30)
         assert job["status"] == "completed", job
         assert "storage.min_free" in job["warning"]
+        assert job["error_code"] == "disk_full"
         assert (service.root / job["filename"]).stat().st_size > 40_000
 
 

@@ -78,12 +78,11 @@ class PlaceStep:
         named = bool(files) and not await self._renamable(left)
         if not named:
             files = await self._name(work, left)
-        warning = left.made.warning if left.made else None
         for _ in range(NAME_TRIES):
             async with self._naming:
                 if not named:
                     files = await self._choose_names(files)
-                await self._commit_names(job_id, files, warning)
+                await self._commit_names(job_id, files, left.made)
             try:
                 await threads.call(move, self._tools.root, files)
             except FileExistsError:
@@ -165,11 +164,9 @@ class PlaceStep:
             for file in files
         ]
 
-    async def _commit_names(
-        self, job_id: str, files: Sequence[JobFile], warning: str | None
-    ) -> None:
+    async def _commit_names(self, job_id: str, files: Sequence[JobFile], made: Made | None) -> None:
         jobs = self._tools.jobs
-        job = await self._tools.commit(lambda tx: jobs.placing(tx, job_id, files, warning))
+        job = await self._tools.commit(lambda tx: jobs.placing(tx, job_id, files, made))
         fault("place-committed")
         if job is None:
             waiting = await _not_moved(files)
