@@ -10,8 +10,7 @@ from rich.table import Table
 from mediarip_mqtt.cli.display import print_line
 from mediarip_mqtt.cli.terminal import AsJson, Config, Exit, fail, load, out, print_json
 from mediarip_mqtt.contract.errors import ConfigError
-from mediarip_mqtt.engine import ytdlp_options
-from mediarip_mqtt.engine.cookie_files import problem_of
+from mediarip_mqtt.engine import cookie_files
 from mediarip_mqtt.service import load_settings, redaction, supervisor
 
 
@@ -20,6 +19,8 @@ def check_config(*, config: Config = None, as_json: AsJson = False) -> None:
 
     A flaw in the cookies file is a warning: the service starts without its cookies.
     """
+    from mediarip_mqtt.engine import ytdlp_options  # noqa: PLC0415 - imports yt-dlp, which takes a second
+
     loaded = load(config, service=True)
     try:
         ytdlp_options.check_options(loaded.downloads)
@@ -28,7 +29,7 @@ def check_config(*, config: Config = None, as_json: AsJson = False) -> None:
     origins = load_settings.origins(config)
     if supervisor.names_broker(load_settings.load(config)):
         origins |= {("mqtt", key): "the Supervisor" for key in supervisor.GIVEN}
-    if problem := problem_of(loaded.downloads.cookies_file):
+    if problem := cookie_files.problem_of(loaded.downloads.cookies_file):
         print_line(sys.stderr, f"downloads.cookies_file: {problem}")
     rows = [
         (".".join(place), value, origins[place])

@@ -15,11 +15,9 @@ from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.cookiejar import Cookie
+from http.cookiejar import Cookie, CookieJar
 from pathlib import Path
 from typing import Final
-
-from yt_dlp.cookies import YoutubeDLCookieJar
 
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 from mediarip_mqtt.contract.models import CookieReport
@@ -125,7 +123,7 @@ def parse(content: str) -> list[Cookie]:
     """
     content = content.removeprefix("\ufeff")
     is_json = content.lstrip().startswith(("[", "{"))
-    jar = YoutubeDLCookieJar()  # of several cookies of one name the last one counts
+    jar = CookieJar()  # of several cookies of one name the last one counts
     count = 0
     for place, entry in _json_entries(content) if is_json else _entries(content):
         cookie = _cookie(entry)

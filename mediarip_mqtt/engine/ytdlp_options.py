@@ -11,7 +11,7 @@ from mediarip_mqtt.contract.media_options import Embed, MediaType
 from mediarip_mqtt.contract.presets import AUDIO_FORMATS, Preset, height
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings, SiteSettings
 from mediarip_mqtt.contract.urls import host_of, site_of
-from mediarip_mqtt.engine import programs, subtitle_choice, ytdlp_plugins
+from mediarip_mqtt.engine import plugin_settings, programs, subtitle_choice
 from mediarip_mqtt.engine.protocol import Task
 
 CHAPTER_NAME: Final = "media - %(section_number)03d.%(ext)s"
@@ -68,7 +68,7 @@ ALLOWED_OPTIONS: Final = frozenset(
 
 def check_options(downloads: DownloadSettings) -> None:
     """Raise `ConfigError` for an option that isn't allowed, and for a plugin that is missing."""
-    ytdlp_plugins.check(downloads)
+    plugin_settings.check(downloads)
     for key in downloads.ytdlp_options:
         if key not in ALLOWED_OPTIONS:
             raise ConfigError(
@@ -118,7 +118,7 @@ def build(
         "playlistend": task.playlist_limit + 1,  # one more shows whether any are left out
         **downloads.ytdlp_options,
     }
-    if plugin_arguments := ytdlp_plugins.arguments(downloads):
+    if plugin_arguments := plugin_settings.arguments(downloads):
         options["extractor_args"] = {**(options.get("extractor_args") or {}), **plugin_arguments}
     if task.options.playlist_items and (task.listed.numbered or not task.listed.url):
         options["playlist_items"] = task.options.playlist_items

@@ -20,10 +20,9 @@ from yt_dlp import plugins as ytdlp_loader
 
 from mediarip_mqtt.contract.errors import ConfigError
 from mediarip_mqtt.contract.settings import DownloadSettings
+from mediarip_mqtt.engine.plugin_settings import POT_PACKAGE
 from mediarip_mqtt.engine.work_control import current
 
-POT_PACKAGE: Final = "bgutil-ytdlp-pot-provider"
-POT_ARGUMENTS: Final = "youtubepot-bgutilhttp"  # the plugin's key in yt-dlp's extractor arguments
 # The package has a third module, which starts a program for each token; it is not loaded.
 _POT_MODULES: Final = ("getpot_bgutil", "getpot_bgutil_http")
 _PREFIX: Final = f"{ytdlp_loader.PACKAGE_NAME}.extractor."
@@ -36,26 +35,6 @@ logger = logging.getLogger(__name__)
 ytdlp_globals.plugin_dirs.value = []  # before the first YoutubeDL, which loads what is named here
 
 
-def check(downloads: DownloadSettings) -> None:
-    """Raise `ConfigError` if a configured plugin can't be loaded."""
-    if downloads.pot_provider_url and pot_version() is None:
-        raise ConfigError(
-            "downloads.pot_provider_url: the plugin for it is not installed. Install it with "
-            "`pip install 'mediarip-mqtt[pot]'`, or remove the setting."
-        )
-    folder = downloads.plugin_dir
-    if folder is not None and not folder.is_dir():
-        raise ConfigError(f"downloads.plugin_dir: {folder} is not a folder.")
-
-
-def pot_version() -> str | None:
-    """Return the version of the installed plugin for PO tokens; None if it isn't installed."""
-    try:
-        return metadata.version(POT_PACKAGE)
-    except metadata.PackageNotFoundError:
-        return None
-
-
 def load(downloads: DownloadSettings) -> tuple[str, ...]:
     """Load the configured plugins, once per process, and return their names."""
     with _lock:
@@ -64,12 +43,6 @@ def load(downloads: DownloadSettings) -> tuple[str, ...]:
         if downloads.plugin_dir is not None and not ytdlp_globals.plugin_dirs.value:
             _loaded.extend(_load_folder(downloads.plugin_dir))
         return tuple(_loaded)
-
-
-def arguments(downloads: DownloadSettings) -> dict[str, dict[str, list[str]]]:
-    """Return yt-dlp's extractor arguments for the plugins."""
-    url = downloads.pot_provider_url
-    return {POT_ARGUMENTS: {"base_url": [url.rstrip("/")]}} if url else {}
 
 
 def _load_pot() -> str:

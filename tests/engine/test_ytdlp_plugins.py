@@ -13,7 +13,7 @@ import pytest
 
 from mediarip_mqtt.contract.errors import ConfigError
 from mediarip_mqtt.contract.settings import DownloadSettings
-from mediarip_mqtt.engine import ytdlp_plugins
+from mediarip_mqtt.engine import plugin_settings
 from mediarip_mqtt.engine.ytdlp_options import check_options
 from tests.support.pot_provider import TOKEN, pot_provider
 
@@ -61,7 +61,7 @@ def test_youtube_gets_a_token_from_the_configured_provider() -> None:
     assert found["token"] == TOKEN
     assert [path for path, _ in provider.asked] == ["/ping", "/get_pot"]
     assert provider.asked[1][1]["content_binding"] == "visitor"
-    assert found["plugins"] == [f"bgutil-ytdlp-pot-provider {ytdlp_plugins.pot_version()}"]
+    assert found["plugins"] == [f"bgutil-ytdlp-pot-provider {plugin_settings.pot_version()}"]
 
 
 def test_only_the_plugin_may_ask_the_provider_and_no_other_inside_address() -> None:
@@ -122,6 +122,6 @@ def test_a_plugin_that_is_missing_is_told_at_the_start(
 ) -> None:
     with pytest.raises(ConfigError, match=r"plugin_dir: .*/none is not a folder"):
         check_options(DownloadSettings(plugin_dir=tmp_path / "none"))
-    monkeypatch.setattr(ytdlp_plugins, "POT_PACKAGE", "not-installed")
+    monkeypatch.setattr(plugin_settings, "POT_PACKAGE", "not-installed")
     with pytest.raises(ConfigError, match=r"pip install 'mediarip-mqtt\[pot\]'"):
         check_options(DownloadSettings(pot_provider_url="http://127.0.0.1:4416"))

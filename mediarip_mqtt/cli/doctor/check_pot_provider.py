@@ -9,7 +9,7 @@ import requests
 
 from mediarip_mqtt.cli.doctor.findings import Finding, ok, warning
 from mediarip_mqtt.contract.settings import Settings
-from mediarip_mqtt.engine import ytdlp_plugins
+from mediarip_mqtt.engine import plugin_settings
 
 NAME: Final = "PO tokens"
 ANSWER_TIME: Final = 5.0  # seconds, as the plugin's
@@ -19,7 +19,7 @@ ANSWER_SIZE: Final = 64 * 1024  # bytes
 def look(settings: Settings) -> list[Finding]:
     """Ask the provider for its version, which must fit the plugin's."""
     url = settings.downloads.pot_provider_url
-    plugin = ytdlp_plugins.pot_version()
+    plugin = plugin_settings.pot_version()
     if not url or plugin is None:  # the configuration is refused if the plugin is missing
         return [ok(NAME, "disabled: downloads.pot_provider_url is not set")]
     try:

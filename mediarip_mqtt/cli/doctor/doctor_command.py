@@ -22,7 +22,6 @@ from mediarip_mqtt.cli.terminal import AsJson, Config, Exit, carry_out, err, fai
 from mediarip_mqtt.contract import presets
 from mediarip_mqtt.contract.errors import ConfigError, MediaripError
 from mediarip_mqtt.contract.settings import LogSettings, Settings
-from mediarip_mqtt.engine import ytdlp_options
 from mediarip_mqtt.service import load_settings, logs, redaction, supervisor
 
 WIDTH: Final = 18  # characters, for the names of checks
@@ -75,6 +74,8 @@ async def _doctor(
 
 
 def _load(config: Path | None) -> Settings:
+    from mediarip_mqtt.engine import ytdlp_options  # noqa: PLC0415 - imports yt-dlp, which takes a second
+
     loaded = load_settings.load(config)
     presets.check_presets(loaded.downloads)
     ytdlp_options.check_options(loaded.downloads)

@@ -6,7 +6,7 @@ import pytest
 
 from mediarip_mqtt.cli.doctor.check_pot_provider import look
 from mediarip_mqtt.contract.settings import Settings
-from mediarip_mqtt.engine.ytdlp_plugins import pot_version
+from mediarip_mqtt.engine.plugin_settings import pot_version
 from tests.support.pot_provider import pot_provider
 from tests.support.server import MediaServer
 

@@ -32,6 +32,7 @@ async def test_what_was_made_is_committed_with_sizes_kinds_and_warning(bench: Be
             },
         ],
         "warning": "Some subtitles are missing.",
+        "ended_by": None,
     }
     assert [report.percent for report in bench.reports] == [50.0]
 
