@@ -202,8 +202,8 @@ def test_a_topic_that_is_cleared_waits_for_no_progress_message(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
-    ["/silent/page.html", "/stall/100000/bytes/9000000/x.mp4", "/live/i.m3u8"],
-    ids=["extraction", "transfer", "live stream"],
+    ["/silent/page.html", "/stall/100000/bytes/9000000/x.mp4"],
+    ids=["extraction", "transfer"],
 )
 def test_an_attempt_without_progress_is_ended_retried_and_failed_with_a_reason(
     path: str, impatient: Service, client: Client, media: MediaServer

@@ -340,7 +340,7 @@ def test_a_message_for_which_the_broker_ends_the_connection_is_left_out_in_the_e
         )
         store.commit()
     service.start()
-    wait_for(lambda: "dropped a message" in service.log, 90, "the message to be dropped")
+    wait_for(lambda: "left out: a/a/" in service.log, 90, "the message to be left out")
     assert client.request("list", timeout=60)["ok"]
     client.wait_status(client.download(media.url("/bytes/1000/a.mp4")), "completed")
     wait_for(lambda: client.events("completed"))

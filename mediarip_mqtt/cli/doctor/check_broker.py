@@ -9,7 +9,7 @@ from typing import Final
 from mediarip_mqtt.cli.client import Client, open_client
 from mediarip_mqtt.cli.doctor.findings import Finding, from_error, ok, problem, warning
 from mediarip_mqtt.contract import topics
-from mediarip_mqtt.contract.errors import BrokerError, LinkError
+from mediarip_mqtt.contract.errors import BrokerError, LinkError, RefusedError
 from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.mqtt.connection_errors import CredentialsError
 
@@ -69,7 +69,7 @@ async def _topics(client: Client, base: str) -> list[Finding]:
         await client.unsubscribe(topic)
         await client.publish(topic, None, retain=True)
         return [*findings, await _service(client)]
-    except LinkError as error:  # some brokers disconnect a client without permission
+    except (LinkError, RefusedError) as error:  # some brokers disconnect the client
         return [problem("permissions", f"below {base}/: {error.message}", remedy)]
 
 
