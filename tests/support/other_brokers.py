@@ -77,11 +77,7 @@ class OtherBroker(ABC):
     def _answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, (self.folder / "broker.log").read_text()[-3000:]
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-        except OSError:
-            return False
-        return True
+        return _listens(self.port)
 
 
 class UsualMosquitto(OtherBroker):
@@ -145,11 +141,12 @@ class Amqtt(OtherBroker):
 
 
 class _Erlang(OtherBroker):
-    """Two services of Erlang find each other by epmd, here on a port of this broker's own."""
+    """A node of Erlang, which registers with epmd: here one of this broker's own."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._epmd_port = free_port()
+        self._epmd: subprocess.Popen[bytes] | None = None
         self._node = f"{self.name.lower()}-{self.port}@localhost"
 
     @property
@@ -160,10 +157,19 @@ class _Erlang(OtherBroker):
             "ERL_EPMD_ADDRESS": "127.0.0.1",
         }
 
+    def start(self) -> OtherBroker:
+        # A node that finds no epmd starts one that outlives it.
+        command = ["epmd", "-address", "127.0.0.1", "-port", str(self._epmd_port)]
+        self._epmd = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        wait_for(lambda: _listens(self._epmd_port), what="epmd")
+        return super().start()
+
     def stop(self) -> None:
         super().stop()
-        environment = {**os.environ, **self._environment}
-        subprocess.run(["epmd", "-kill"], env=environment, capture_output=True, check=False)
+        if self._epmd is not None:
+            self._epmd.kill()
+            self._epmd.wait(10)
+            self._epmd = None
 
 
 class RabbitMq(_Erlang):
@@ -305,3 +311,11 @@ def _package(name: str) -> str:
 
 def _ejabberd_libraries() -> list[Path]:
     return [path.parent for path in Path("/usr/lib").glob("*/ejabberd-*")]
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
