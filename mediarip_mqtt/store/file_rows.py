@@ -77,9 +77,11 @@ class FileRows(Rows):
         rows = self._rows("SELECT DISTINCT job_id FROM files WHERE temp_path IS NOT NULL")
         return {row["job_id"] for row in rows}
 
-    def planned_names(self) -> set[str]:
-        """Return the names that planned files will get."""
-        rows = self._rows("SELECT filename FROM files WHERE temp_path IS NOT NULL")
+    def planned_names(self, job_id: str) -> set[str]:
+        """Return the names that the planned files of other jobs will get."""
+        rows = self._rows(
+            "SELECT filename FROM files WHERE temp_path IS NOT NULL AND job_id != ?", job_id
+        )
         return {row["filename"] for row in rows}
 
 

@@ -81,7 +81,7 @@ class PlaceStep:
         for _ in range(NAME_TRIES):
             async with self._naming:
                 if not named:
-                    files = await self._choose_names(files)
+                    files = await self._choose_names(job_id, files)
                 await self._commit_names(job_id, files, left.made)
             try:
                 await threads.call(move, self._tools.root, files)
@@ -176,9 +176,9 @@ class PlaceStep:
     async def _remove(self, files: Sequence[JobFile]) -> None:
         await threads.call(_remove_placed, self._tools.root, files)
 
-    async def _choose_names(self, files: Sequence[JobFile]) -> tuple[JobFile, ...]:
+    async def _choose_names(self, job_id: str, files: Sequence[JobFile]) -> tuple[JobFile, ...]:
         """Give free names to the files that are not moved yet."""
-        taken = await self._tools.store.read(Tx.planned_names)
+        taken = await self._tools.store.read(partial(Tx.planned_names, job_id=job_id))
         waiting = await _not_moved(files)
         wanted = [file.filename for file in waiting]
         free = await threads.call(names.free_names, self._tools.root, wanted, taken)

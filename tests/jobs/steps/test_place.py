@@ -455,3 +455,21 @@ async def test_a_retry_names_the_files_anew_unless_one_was_moved(bench: Bench) -
     os.link(temp / "media.mp4", bench.root / "old.mp4")  # a move that a kill interrupted
     assert await bench.run(work, "place")
     assert bench.media() == ["film.mp4"]
+
+
+async def test_an_attempt_that_moved_nothing_gets_the_same_names_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = await bench.begin()
+    await bench.run(work, "extract", "download")
+
+    def lost(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(place, "move", lost)
+        with pytest.raises(OSError, match="Input"):
+            await bench.run(work, "place")
+    planned = [file.filename for file in await bench.files(work.job.id)]
+    await bench.run(work, "place")
+    assert bench.media() == sorted(planned)
