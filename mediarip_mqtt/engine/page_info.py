@@ -21,6 +21,8 @@ from mediarip_mqtt.engine.protocol import Listed, Task
 TEXT_LIMIT: Final = 300
 FORMAT_LIMIT: Final = 200
 
+# Protocols of yt-dlp whose downloads threads of the service do.
+_PLAIN: Final = frozenset({"http", "https", "http_dash_segments", "m3u8", "m3u8_native"})
 _UNFIT_IN_URL: Final = re.compile(rf"{texts.UNFIT.pattern}| ")
 
 
@@ -119,6 +121,18 @@ def only_entry(info: dict[str, Any] | None, task: Task) -> dict[str, Any] | None
         return None
     flat = entries[0].get("_type") in playlist_entries.LINKS
     return entries[0] if search or not flat else None
+
+
+def is_whole(info: dict[str, Any]) -> bool:
+    """Whether only the process that read the page can download the medium.
+
+    Its fragments are a generator, or its protocol keeps lists of them that a page can make endless.
+    """
+    parts = [part for part in info.get("requested_formats") or [info] if isinstance(part, dict)]
+    protocols = {str(part.get("protocol") or "http") for part in parts}
+    return any(not _PLAIN.issuperset(protocol.split("+")) for protocol in protocols) or any(
+        callable(part.get("fragments")) for part in parts
+    )
 
 
 def refuse_upcoming(info: dict[str, Any]) -> None:

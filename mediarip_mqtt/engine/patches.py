@@ -12,7 +12,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from yt_dlp.downloader.common import FileDownloader
@@ -61,6 +61,8 @@ _read_dash = InfoExtractor._parse_mpd_periods  # noqa: SLF001 - every DASH manif
 _read_html5 = InfoExtractor._parse_html5_media_entries  # noqa: SLF001 - every page's video elements
 _vod_duration = InfoExtractor._parse_m3u8_vod_duration  # noqa: SLF001 - whether a list is live
 _COUNTED: Final = "_mediarip_counted"
+# Set in a reader: called in each program before it begins. The program stays in the reader's group.
+before_program: Callable[[], None] | None = None
 
 
 def install() -> None:
@@ -177,7 +179,10 @@ def _watched_popen_init(
         )
     if proxied and network:
         named["env"] = _behind_proxy(named["env"], GuardProxy.of(control).url)
-    named["start_new_session"] = True  # a process group of its own, so that all of it can be killed
+    if before_program is not None:
+        named["preexec_fn"] = before_program
+    else:
+        named["start_new_session"] = True  # its own process group, so that all of it can be killed
     named["stdin"] = named.get("stdin") or subprocess.DEVNULL
     _popen_init(self, arguments, *rest, **named)
     control.add_child(self)

@@ -87,6 +87,8 @@ class WorkControl:
         self.keep_part: Callable[[str], None] | None = (
             None  # called before a file is cut to nothing
         )
+        self.on_touch: Callable[[], None] | None = None
+        self.out_of_memory = False  # why the work failed
 
     @property
     def stopped(self) -> bool:
@@ -166,6 +168,12 @@ class WorkControl:
         for child in children:
             _kill(child, number)
 
+    def touch(self) -> None:
+        """Note that the work goes on."""
+        self.touched = time.monotonic()
+        if self.on_touch is not None:
+            self.on_touch()
+
     def check(self, *_: object) -> None:
         """Raise if the work was stopped or its recording ended; usable as any hook of yt-dlp."""
         if self._flag.is_set():
@@ -194,6 +202,11 @@ class WorkControl:
             self._children = running | {child}
         if self._flag.is_set():
             _kill(child)
+
+    def forget_child(self, child: subprocess.Popen[bytes]) -> None:
+        """Let a child process live on after the work."""
+        with self._lock:
+            self._children.discard(child)
 
     def add_file(self, file: Any) -> None:
         """Track a file that the work writes (weakly)."""
@@ -326,4 +339,7 @@ def _shut_down(tracked: socket.socket) -> None:
 def _kill(child: subprocess.Popen[bytes], number: signal.Signals = signal.SIGKILL) -> None:
     if child.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, number)
+            if os.getpgid(child.pid) == child.pid:
+                os.killpg(child.pid, number)
+            else:  # in a reader, which is killed with its whole group
+                child.send_signal(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -11,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from http.cookiejar import Cookie
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from yt_dlp.extractor import gen_extractor_classes
@@ -39,10 +41,10 @@ from mediarip_mqtt.engine import (
     ytdlp_options,
     ytdlp_plugins,
 )
-from mediarip_mqtt.engine.cookie_files import Cookies
 from mediarip_mqtt.engine.error_classes import chain, classify
 from mediarip_mqtt.engine.kept_recording import beside, salvage
 from mediarip_mqtt.engine.made_files import collect
+from mediarip_mqtt.engine.page_readers import PageReaders
 from mediarip_mqtt.engine.progress_meter import ProgressMeter
 from mediarip_mqtt.engine.protocol import Control, Extraction, Made, Recorded, Report, Task
 from mediarip_mqtt.engine.recorded_parts import FOLDER, RecordedParts
@@ -75,10 +77,18 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Handle:
-    """An extraction's info dict, kept for the download."""
+class Handle:
+    """An extraction's info dict, kept for the download; None if ``whole``.
 
-    info: dict[str, Any]
+    ``whole``: only the process that reads the page can download it, both at once.
+    """
+
+    info: dict[str, Any] | None
+    whole: bool = False
+
+    def to_json(self) -> str | None:
+        """Return the info dict as JSON."""
+        return None if self.info is None else json.dumps(self.info, default=str)
 
 
 class _Log:
@@ -89,7 +99,7 @@ class _Log:
 
     def debug(self, _: str) -> None:
         self._control.check()
-        self._control.touched = time.monotonic()
+        self._control.touch()
 
     info = warning = debug
 
@@ -97,22 +107,38 @@ class _Log:
         """Do nothing: yt-dlp raises the error as well."""
 
 
+class CookieSource(Protocol):
+    """The cookies of sessions; see `engine.cookie_files.Cookies`."""
+
+    def load(self, session_id: str) -> list[Cookie]:
+        """Return the cookies for a session's downloads."""
+
+    def succeeded(self, session_id: str) -> None:
+        """Record a successful download for which cookies were sent."""
+
+
 class YtdlpEngine:
-    """Implements `engine.protocol.Engine`."""
+    """Implements `engine.protocol.Engine`.
+
+    ``readers`` are the processes that read pages; without them, pages are read in this process, as
+    a reader itself does.
+    """
 
     def __init__(
         self,
         downloads: DownloadSettings,
         security: SecuritySettings,
-        cookies: Cookies | None = None,
+        cookies: CookieSource | None = None,
+        readers: PageReaders | None = None,
         *,
         min_free: int = 0,
     ) -> None:
         self._downloads = downloads
         self._security = security
         self._cookies = cookies
+        self._readers = readers
         self._min_free = min_free  # bytes at which a recording ends
-        self._cache = _cache_folder()
+        self._cache = cache_folder()
         self._extractors: list[Any] = []
         self._lock = threading.Lock()
 
@@ -162,6 +188,24 @@ class YtdlpEngine:
 
     def extract(self, task: Task, control: Control) -> Extraction:
         """Read the page; see `engine.protocol.Engine.extract`."""
+        if self._readers is None:
+            return self.read_here(task, control)
+        work = _own(control)
+        page = self._readers.read(task, self._load_cookies(task), work)
+        whole = page.handle is None
+        return Extraction(
+            info=page.info,
+            fields=page.fields,
+            host=page.host,
+            handle=Handle(None if page.handle is None else json.loads(page.handle), whole=whole),
+            expires_at=time.monotonic() + min(page.lasts, HANDLE_AGE),
+        )
+
+    def read_here(self, task: Task, control: Control, *, whole: bool = False) -> Extraction:
+        """Read the page in this process; ``whole``: the handle is for a download in this process.
+
+        Such a handle may hold generators; others are data.
+        """
         with self._at_work(control, task.url) as work, self._session(task, work) as session:
             if task.url.lower().startswith(("http:", "https:")):
                 # A playlist's item: its URL was not checked yet.
@@ -190,13 +234,13 @@ class YtdlpEngine:
             made_check.expect_silence(info)
             if session.list_holds_first:
                 finished_lists.record_from_first(info)
-            handle = _Handle(session.sanitize_info(info))
+            plain = session.sanitize_info(info)
             page = page_info.media_info(task, info, self._security)
             return Extraction(
                 info=page,
-                fields=template_fields.harmless(handle.info),
+                fields=template_fields.harmless(plain),
                 host=host_of(str(info.get("webpage_url") or task.url)),
-                handle=handle,
+                handle=Handle(info if whole else plain, whole=page_info.is_whole(info)),
                 logins=page_info.entry_logins(task, info),
                 expires_at=time.monotonic() + HANDLE_AGE,
                 listed=page_info.listed(task, info, page.entries),
@@ -212,6 +256,8 @@ class YtdlpEngine:
         """Download; see `engine.protocol.Engine.download`."""
         RecordedParts(task.temp_dir).set_aside()
         prepare_temp(task.temp_dir)
+        if self._readers is not None and extraction.handle == Handle(None, whole=True):
+            return self._download_in_reader(self._readers, task, _own(control), report)
         return self._download(task, extraction, control, report)
 
     def recorded(self, task: Task, control: Control) -> Recorded | None:
@@ -219,7 +265,10 @@ class YtdlpEngine:
         parts = RecordedParts(task.temp_dir)
         if not parts.exist:
             return None
-        with self._at_work(control, task.url) as work, self._session(task, work) as session:
+        with (
+            self._at_work(control, task.url) as work,
+            self._session(task, work) as session,
+        ):
             work.folder = task.temp_dir
             made = salvage(session, parts, task.temp_dir)
             host, fields = parts.page()
@@ -243,7 +292,7 @@ class YtdlpEngine:
         report: Callable[[Report], None],
     ) -> Made:
         handle = extraction.handle
-        if not isinstance(handle, _Handle):
+        if not isinstance(handle, Handle) or handle.info is None:
             raise TypeError("an extraction of another engine")
         meter = ProgressMeter(report)
         paths: list[str] = []
@@ -268,6 +317,24 @@ class YtdlpEngine:
                 self._cookies.succeeded(task.session_id)
             return made
 
+    def _download_in_reader(
+        self,
+        readers: PageReaders,
+        task: Task,
+        control: WorkControl,
+        report: Callable[[Report], None],
+    ) -> Made:
+        done = readers.download(task, self._load_cookies(task), control, report)
+        for made in done.made.files:
+            if not Path(made.path).resolve().is_relative_to(task.temp_dir.resolve()):
+                raise DownloadError(ErrorCode.UNSAFE_PATH, "The reader named a file elsewhere.")
+        if self._cookies and done.used_cookies:
+            self._cookies.succeeded(task.session_id)
+        return done.made
+
+    def _load_cookies(self, task: Task) -> list[Cookie]:
+        return self._cookies.load(task.session_id) if self._cookies else []
+
     def _warning(self, task: Task, session: YtdlpSession) -> str | None:
         """Describe requested extras that were unavailable."""
         info = session.made
@@ -284,8 +351,7 @@ class YtdlpEngine:
     @contextmanager
     def _at_work(self, control: Control, url: str = "") -> Iterator[WorkControl]:
         """Run as part of the control's work; raise `DownloadError` and `Stopped` only."""
-        if not isinstance(control, WorkControl):
-            raise TypeError("a control of another engine")
+        control = _own(control)
         programs.programs()  # runs them once to find them; work itself may not run them
         try:
             with control.working():
@@ -297,11 +363,12 @@ class YtdlpEngine:
             if isinstance(error, CommandError):
                 raise DownloadError(error.code, error.message) from None
             failure = classify(error)
+            control.out_of_memory = any(isinstance(cause, MemoryError) for cause in chain(error))
             if control.blocked and failure.code in _MAYBE_BLOCKED:
                 failure = DownloadError(ErrorCode.BLOCKED_ADDRESS, control.blocked)
             if failure.code in _MAYBE_FULL and control.ran_out_of_space():
                 failure = disk_full()
-            if failure.code is ErrorCode.INTERNAL:
+            if failure.code is ErrorCode.INTERNAL and not control.out_of_memory:
                 logger.warning("yt-dlp raised an unknown error", exc_info=error)
             if failure.code is ErrorCode.LOGIN_REQUIRED and (host := urlsplit(url).hostname):
                 refused = control.login is not None and _has_status(error, HTTPStatus.UNAUTHORIZED)
@@ -323,7 +390,7 @@ class YtdlpEngine:
             session.add_info_extractor(extractor)
         session.add_info_extractor(UnsupportedURLIE())
         # Set one by one: yt-dlp would write a cookie file back when it closes.
-        for cookie in self._cookies.load(task.session_id) if self._cookies else ():
+        for cookie in self._load_cookies(task):
             session.cookiejar.set_cookie(cookie)
         try:
             yield session
@@ -356,7 +423,13 @@ def _has_status(error: BaseException, status: HTTPStatus) -> bool:
     return any(isinstance(cause, HTTPError) and cause.status == status for cause in chain(error))
 
 
-def _cache_folder() -> Path | None:
+def _own(control: Control) -> WorkControl:
+    if not isinstance(control, WorkControl):
+        raise TypeError("a control of another engine")
+    return control
+
+
+def cache_folder() -> Path | None:
     """Return yt-dlp's cache folder: on this machine, not on the volume."""
     try:
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mediarip-mqtt"

@@ -10,8 +10,9 @@ from mediarip_mqtt import threads
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.cookie_files import Cookies
+from mediarip_mqtt.engine.page_readers import PageReaders
 from mediarip_mqtt.engine.protocol import Engine
-from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
+from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine, cache_folder
 from mediarip_mqtt.service.composition import Parts
 from mediarip_mqtt.service.health import end_when_frozen
 from mediarip_mqtt.service.process_end import LastResort, stop_on_signals
@@ -115,8 +116,13 @@ async def serve(
 
 
 def _ytdlp_engine(settings: Settings, cookies: Cookies) -> Engine:
+    readers = PageReaders(settings.downloads, settings.security, cache_folder())
     engine = YtdlpEngine(
-        settings.downloads, settings.security, cookies, min_free=settings.storage.min_free
+        settings.downloads,
+        settings.security,
+        cookies,
+        readers,
+        min_free=settings.storage.min_free,
     )
     engine.check()
     return engine
