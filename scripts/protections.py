@@ -372,9 +372,21 @@ PROTECTIONS = (
     ),
     Protection(
         "6 a page does not freeze the service",
-        "mediarip_mqtt.engine.patches:_checked_page",
-        never("page"),
-        "tests/engine/test_page_guard.py::test_a_hostile_page_is_answered_as_fast_as_any_of_its_size",
+        "mediarip_mqtt.engine.reader_process:_serve",
+        without("reader_limits.allow_processor_time"),
+        "tests/engine/test_page_readers.py::test_a_page_that_takes_hours_is_given_up",
+    ),
+    Protection(
+        "6 a page takes no memory without end",
+        "mediarip_mqtt.engine.reader_process:main",
+        without("reader_limits.confine"),
+        "tests/engine/test_page_readers.py::test_a_manifest_with_a_billion_fragments_takes_no_memory_of_the_service",
+    ),
+    Protection(
+        "6 a reader that is busy is killed by a stop",
+        "mediarip_mqtt.engine.page_readers:_Reader.run",
+        without("control.add_child"),
+        "tests/engine/test_page_readers.py::test_a_stop_kills_a_reader_that_is_busy",
     ),
     Protection(
         "6 a redirect behind a proxy does not lead inside",

@@ -26,7 +26,6 @@ from mediarip_mqtt.engine import (
     child_programs,
     finished_lists,
     hls_streams,
-    page_guard,
     partial_files,
     programs,
     subtitle_choice,
@@ -55,7 +54,6 @@ _best_block_size = FileDownloader.best_block_size
 _report_retry = FileDownloader.report_retry
 _BLOCK_TIME: Final = 0.15  # seconds
 _LEAST_BLOCK: Final = 16 * 1024
-_read_page = InfoExtractor._webpage_read_content  # noqa: SLF001 - decodes all pages
 _read_hls = InfoExtractor._parse_m3u8_formats_and_subtitles  # noqa: SLF001 - every HLS master list
 _read_dash = InfoExtractor._parse_mpd_periods  # noqa: SLF001 - every DASH manifest
 _read_html5 = InfoExtractor._parse_html5_media_entries  # noqa: SLF001 - every page's video elements
@@ -88,7 +86,6 @@ def install() -> None:
         FileDownloader.report_retry = _retried
         HttpFD.real_download = partial_files.download
         HlsFD.real_download = hls_streams.download
-        InfoExtractor._webpage_read_content = _checked_page  # noqa: SLF001 - the same
         InfoExtractor._parse_m3u8_formats_and_subtitles = _noted_hls  # noqa: SLF001 - the same
         InfoExtractor._parse_m3u8_vod_duration = _whole_duration  # noqa: SLF001 - the same
         InfoExtractor._parse_mpd_periods = _noted_dash  # noqa: SLF001 - the same
@@ -254,13 +251,6 @@ def _retried(  # noqa: PLR0913, PLR0917 - yt-dlp's signature
     if current() is not None and fatal and count > retries and isinstance(error, Exception):
         raise DownloadError(f"Got error: {error}", (type(error), error, error.__traceback__))
     _report_retry(self, error, count, retries, frag_index, fatal)
-
-
-def _checked_page(self: Any, *arguments: Any, **named: Any) -> Any:
-    page = _read_page(self, *arguments, **named)
-    if page and current() is not None:
-        page_guard.check(page)
-    return page
 
 
 def _has_ffmpeg(_path: str | None = None) -> bool:

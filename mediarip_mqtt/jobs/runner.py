@@ -157,7 +157,7 @@ class Runner:
 
     async def recover(self) -> None:
         """Put interrupted jobs back into the queue, and remove the files of unknown ones."""
-        interrupted = await self._store.write(self._jobs.recover)
+        interrupted = await self._store.write(self._jobs.put_all_back)
         if interrupted:
             logger.info("runner: put %d interrupted jobs back into the queue", len(interrupted))
         await self._leftovers.sweep()

@@ -35,7 +35,6 @@ from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.contract.urls import host_of
 from mediarip_mqtt.engine.protocol import Listed, Made
 from mediarip_mqtt.jobs import playlists
-from mediarip_mqtt.jobs.crash_suspects import CRASHES, crashed, suspects
 from mediarip_mqtt.jobs.fair_queue import Turns
 from mediarip_mqtt.jobs.queue_room import queue_full, room
 from mediarip_mqtt.store import Tx
@@ -227,11 +226,7 @@ class Jobs:
         ``extracted`` returns whether a job's page was read ahead. A ``depth`` above 1 is for
         reading ahead: claim the first of the next ``depth`` jobs whose page was not read yet.
         """
-        held, last = suspects(tx)
-        excluded = [*excluded, *held]
-        due = self._turns.due(tx, self._clock(), [*excluded, *last], depth, busy_sites)
-        if last and not due:
-            due = self._turns.due(tx, self._clock(), excluded, depth, busy_sites)
+        due = self._turns.due(tx, self._clock(), excluded, depth, busy_sites)
         job = next((item for item in due if depth == 1 or not extracted(item.id)), None)
         if job is None:
             return None
@@ -268,7 +263,6 @@ class Jobs:
             job,
             status,
             attempt=attempt,
-            crashes=0,
             title=info.title or job.title,
             thumbnail=info.thumbnail or job.thumbnail,
             duration=info.duration if info.duration is not None else job.duration,
@@ -306,7 +300,6 @@ class Jobs:
         tx.update(
             job.id,
             is_playlist=True,
-            crashes=0,
             title=info.title or job.title,
             thumbnail=info.thumbnail or job.thumbnail,
             extractor=info.extractor,
@@ -346,7 +339,7 @@ class Jobs:
         columns: dict[str, Any] = {"error_code": made.ended_by if made else None}
         if made and made.warning:
             columns["warning"] = made.warning
-        return self._move(tx, job, JobStatus.PROCESSING, phase=Phase.MOVING, crashes=0, **columns)
+        return self._move(tx, job, JobStatus.PROCESSING, phase=Phase.MOVING, **columns)
 
     def complete(self, tx: Tx, job_id: str) -> Job | None:
         """Complete a job whose files were moved; return None if it has ended or has no files."""
@@ -412,16 +405,6 @@ class Jobs:
         """Put all active jobs back into the queue."""
         running = [job for job in tx.running() if job.items is None]
         return [queued for job in running if (queued := self.put_back(tx, job.id))]
-
-    def recover(self, tx: Tx) -> list[Job]:
-        """Put the jobs that a crash or kill interrupted back into the queue.
-
-        A job fails if the process has died `CRASHES` times while it read the job's page.
-        """
-        for job in tx.running():
-            if job.status is JobStatus.EXTRACTING and tx.count_crash(job.id) >= CRASHES:
-                self.fail(tx, job.id, crashed())
-        return self.put_all_back(tx)
 
     # Internal
 
@@ -513,7 +496,6 @@ _UNBEGUN: Final[dict[str, Any]] = {
     "not_before": None,
     "warning": None,
     "is_playlist": False,
-    "crashes": 0,
 }
 _FRESH: Final[dict[str, Any]] = {
     "error_code": None,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from mediarip_mqtt.store.checkpoint_rows import CheckpointRows
 from mediarip_mqtt.store.clock_rows import ClockRows
-from mediarip_mqtt.store.crash_rows import CrashRows
 from mediarip_mqtt.store.error_rows import ErrorRows
 from mediarip_mqtt.store.file_rows import FileRows
 from mediarip_mqtt.store.history_rows import HistoryRows
@@ -29,7 +28,6 @@ class Tx(
     HistoryRows,
     RetentionRows,
     ProgressRows,
-    CrashRows,
     ClockRows,
     FileRows,
     CheckpointRows,

@@ -219,52 +219,6 @@ async def test_a_playlist_without_items_that_is_tried_again_is_read_again(
     await store.write(run)
 
 
-async def test_a_page_that_the_service_dies_of_is_given_up_and_can_be_tried_again(
-    store: Store, jobs: Jobs
-) -> None:
-    def die(tx: Tx) -> str:
-        begin(jobs, tx, "deadly")
-        assert jobs.claim(tx, [], extracted=lambda _: True)  # downloads meanwhile
-        jobs.recover(tx)
-        assert statuses(tx)["other"] == "queued"
-        return statuses(tx)["deadly"]
-
-    def run(tx: Tx) -> None:
-        for url in ("other", "deadly"):
-            jobs.add(tx, url, DownloadOptions(), session_id="default")
-        assert [die(tx) for _ in range(3)] == ["queued", "queued", "failed"]
-        failed = by_url(tx)["deadly"]
-        assert failed.error_code == "internal"
-        assert "three times" in (failed.error_message or "")
-        jobs.retry(tx, failed)
-        assert [die(tx) for _ in range(2)] == ["queued", "queued"]
-        read = begin(jobs, tx, "deadly")
-        jobs.extracted(tx, read.id, MediaInfo(url="deadly"), JobStatus.QUEUED)
-        assert [die(tx) for _ in range(3)] == ["queued", "queued", "failed"]
-
-    await store.write(run)
-
-
-@pytest.mark.slow
-def test_a_page_that_kills_the_service_is_given_up(
-    service: Service, client: Client, media: MediaServer
-) -> None:
-    job_id = client.download(media.url("/silent/x.mp4"))
-    for number in range(3):
-        wait_for(lambda wanted=number: len(media.requests) > wanted)  # type: ignore[misc] # bound in the loop
-        client.wait_status(job_id, "extracting")
-        service.kill()
-        service.start()
-    job = client.wait_status(job_id, "failed")
-    assert (job["error_code"], "crashes" in job) == ("internal", False)
-    for _ in range(4):  # an end in order is no crash
-        client.request("retry", id=job_id)
-        client.wait_status(job_id, "extracting")
-        service.stop()
-        service.start()
-    client.wait_status(job_id, "extracting")
-
-
 def limited(**downloads: int) -> Jobs:
     settings = Settings.model_validate({"downloads": downloads})
     return Jobs(Topics("mediarip"), Preferences(settings))
@@ -334,30 +288,5 @@ async def test_an_isolated_session_s_playlist_keeps_to_the_session_s_limit(store
         jobs.expand(tx, begin(jobs, tx, "list").id, page(*"abc"))
         assert "session_queue_limit" in (by_url(tx)["list"].warning or "")
         assert sum(tx.counts("ann").values()) == 3
-
-    await store.write(run)
-
-
-async def test_pages_that_were_read_beside_a_deadly_one_are_not_given_up(
-    store: Store, jobs: Jobs
-) -> None:
-    def run(tx: Tx) -> None:
-        for url in ("deadly", *"abcdefghi"):
-            jobs.add(tx, url, DownloadOptions(), session_id="default")
-        deaths = 0
-        while tx.queue(20):
-            while len(tx.running()) < 3 and jobs.claim(tx, [], extracted=lambda _: False):
-                pass
-            if "deadly" in {job.url for job in tx.running()}:
-                deaths += 1
-                jobs.recover(tx)
-            else:
-                for job in tx.running():
-                    jobs.fail(tx, job.id, GONE)
-        assert deaths == 3
-        assert by_url(tx)["deadly"].error_code == "internal"
-        assert {job.error_code for url, job in by_url(tx).items() if url != "deadly"} == {
-            "not_found"
-        }
 
     await store.write(run)
