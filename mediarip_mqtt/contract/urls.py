@@ -11,10 +11,14 @@ import ipaddress
 import re
 import socket
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote, urlsplit
+
+import idna
 
 from mediarip_mqtt.contract import texts
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
@@ -47,6 +51,7 @@ _RESERVED: Final[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]] = (
 )
 _LOCAL_NAMES: Final = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
 _LOCAL_SUFFIXES: Final = (".localhost", ".local", ".internal", ".home.arpa", ".lan", ".intranet")
+_DOTS: Final = "\u3002\uff0e\uff61"  # that IDNA takes for a full stop
 _FORBIDDEN: Final = re.compile(rf"{texts.UNFIT.pattern}|\\")
 _NOT_IN_HOST: Final = re.compile(rf"{_FORBIDDEN.pattern}|\s")
 _QUOTED: Final = {ord(char): f"%{ord(char):02X}" for char in ' <>"^`{|}'}
@@ -187,7 +192,7 @@ def check_link(url: str, security: SecuritySettings) -> None:
 def normal_host(host: str) -> str:
     """Normalise a host as a resolver would: decoded, folded, IDNA, without a trailing dot."""
     decoded = unicodedata.normalize("NFKC", unquote(host)).lower().rstrip(".")
-    for dot in "\u3002\uff0e\uff61":
+    for dot in _DOTS:
         decoded = decoded.replace(dot, ".")
     if not decoded or _NOT_IN_HOST.search(decoded) or set(decoded) & set("/?#@"):
         raise _invalid("The URL has no valid host.")
@@ -236,8 +241,18 @@ def literal(host: str) -> Address | None:
         raise _invalid("The URL's host is neither a valid name nor a valid address.") from None
 
 
-def check_address(address: str, security: SecuritySettings, *, exempt: bool = False) -> None:
-    """Reject an address that is blocked or internal; ``exempt``: its host is in allowed_hosts."""
+def check_address(
+    address: str,
+    security: SecuritySettings,
+    *,
+    exempt: bool = False,
+    is_own: Callable[[Address], bool] = lambda _: False,
+) -> None:
+    """Reject an address that is blocked or internal.
+
+    ``exempt``: its host is in allowed_hosts. ``is_own`` tells this machine's and its neighbours'
+    addresses, which are internal, too.
+    """
     outer = ipaddress.ip_address(address.partition("%")[0])
     embedded = _embedded(outer)
     for candidate in (outer, *embedded):
@@ -246,7 +261,8 @@ def check_address(address: str, security: SecuritySettings, *, exempt: bool = Fa
     if security.allow_private_addresses or exempt:
         return
     for candidate in embedded if _only_embeds(outer) else (outer, *embedded):
-        if not _is_global(candidate) and not matches(str(candidate), security.allowed_hosts):
+        inside = not _is_global(candidate) or is_own(candidate)
+        if inside and not matches(str(candidate), security.allowed_hosts):
             raise _inside(str(candidate))
 
 
@@ -257,8 +273,7 @@ def matches(host: str, entries: tuple[str, ...]) -> bool:
         try:
             network = ipaddress.ip_network(text, strict=False)
         except ValueError:
-            name = text.removeprefix("*.")
-            if name and (host == name or host.endswith(f".{name}")):
+            if any(host == name or host.endswith(f".{name}") for name in _forms(text)):
                 return True
             continue
         try:
@@ -267,6 +282,23 @@ def matches(host: str, entries: tuple[str, ...]) -> bool:
         except ValueError:
             continue
     return False
+
+
+@lru_cache(maxsize=256)
+def _forms(entry: str) -> frozenset[str]:
+    """Return the names that a host in a setting may be asked for by: IDNA of 2003 and of 2008.
+
+    They differ for a few letters: straße.example is strasse.example, or xn--strae-oqa.example.
+    """
+    name = unicodedata.normalize("NFKC", entry).lower().removeprefix("*.")
+    for dot in _DOTS:
+        name = name.replace(dot, ".")
+    names = {name}
+    with suppress(UnicodeError):
+        names.add(name.encode("idna").decode("ascii"))
+    with suppress(UnicodeError):
+        names.add(idna.encode(name, uts46=True).decode("ascii"))
+    return frozenset(names - {""})
 
 
 def _is_global(address: Address) -> bool:

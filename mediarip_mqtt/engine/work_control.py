@@ -29,6 +29,7 @@ from yt_dlp.utils import DownloadCancelled
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 from mediarip_mqtt.contract.settings import SecuritySettings
 from mediarip_mqtt.contract.urls import check_address, matches
+from mediarip_mqtt.engine import own_networks
 from mediarip_mqtt.engine.rate_limiter import Pace
 from mediarip_mqtt.engine.site_login import SiteLogin
 from mediarip_mqtt.volume.space import is_full
@@ -236,9 +237,9 @@ class WorkControl:
             results = socket.getaddrinfo(host or "0.0.0.0", address[1], family, kind)  # noqa: S104 - the meaning of an empty name
             address = results[0][4]
             host = str(address[0])
-        asked = self.asks_provider and host in self._provider_addresses
+        exempt = host in self._exempt or (self.asks_provider and host in self._provider_addresses)
         try:
-            check_address(host, self._security, exempt=asked or host in self._exempt)
+            check_address(host, self._security, exempt=exempt, is_own=own_networks.is_own)
         except CommandError as error:
             self.blocked = error.message
             raise BlockedAddressError(error.message) from None

@@ -18,6 +18,7 @@ from mediarip_mqtt.contract.urls import (
     check_address,
     check_url,
     hide_logins,
+    matches,
     read_target,
 )
 
@@ -307,3 +308,19 @@ def test_no_inside_address_gets_through_as_a_url(address: object) -> None:
     except CommandError:
         return
     check_address(str(address), CLOSED)
+
+
+@pytest.mark.parametrize(
+    "entry", ["bücher.example", "BÜCHER.example.", "*.bücher。example", "xn--bcher-kva.example"]
+)
+@pytest.mark.parametrize("host", ["bücher.example", "www.Bücher.example", "xn--bcher-kva.example"])
+def test_a_blocked_host_is_blocked_in_each_form_of_its_name(entry: str, host: str) -> None:
+    with pytest.raises(CommandError, match=r"security\.blocked_hosts"):
+        check_url(f"http://{host}/", SecuritySettings(blocked_hosts=(entry,)))
+
+
+def test_a_blocked_host_is_blocked_by_both_editions_of_idna() -> None:
+    # requests asks for straße.example by the edition of 2008, Python's codec by that of 2003.
+    for host in ("strasse.example", "xn--strae-oqa.example"):
+        assert matches(host, ("straße.example",))
+    assert not matches("strase.example", ("straße.example",))
