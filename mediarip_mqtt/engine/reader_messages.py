@@ -20,7 +20,7 @@ from mediarip_mqtt.contract.models import MediaInfo
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.engine.protocol import Made, Report, Task
 
-ANSWER_LIMIT: Final = 16 * 2**20  # bytes; a playlist of 10,000 items has 4 MB
+ANSWER_LIMIT: Final = 8 * 2**20  # bytes; a playlist of 10,000 items has 4 MB
 _LENGTH: Final = struct.Struct(">I")
 _BLOCK: Final = 2**18
 

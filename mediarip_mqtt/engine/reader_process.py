@@ -23,6 +23,7 @@ from mediarip_mqtt.contract.models import Phase
 from mediarip_mqtt.engine import patches, reader_limits
 from mediarip_mqtt.engine.protocol import Extraction, Report
 from mediarip_mqtt.engine.reader_messages import (
+    ANSWER_LIMIT,
     ORDER,
     Alive,
     Answer,
@@ -46,6 +47,9 @@ FIRST_REST: Final = 60.0  # seconds that it waits for its first assignment
 ORDER_LIMIT: Final = 8 * 2**20  # bytes
 REPORT_INTERVAL: Final = 0.1  # seconds
 ALIVE_INTERVAL: Final = 1.0  # seconds
+_OUT_OF_MEMORY: Final = (
+    f"The page took more than {reader_limits.MEMORY >> 20} MiB of memory to read."
+)
 
 
 class Output:
@@ -61,6 +65,8 @@ class Output:
     def send(self, answer: Answer) -> None:
         """Send a message; end the process if the service is gone."""
         data = frame(answer)
+        if len(data) > ANSWER_LIMIT:
+            data = frame(_too_large("The page has more data than the service takes."))
         with self._lock:
             try:
                 write_all(self._descriptor, data)
@@ -198,10 +204,10 @@ def _page_read(page: Extraction) -> PageRead:
     )
 
 
-def _too_large() -> Failed:
+def _too_large(message: str = _OUT_OF_MEMORY) -> Failed:
     return Failed(
         code=ErrorCode.UNSUPPORTED_URL,
-        message=f"The page took more than {reader_limits.MEMORY >> 20} MiB of memory to read.",
+        message=message,
         transient=False,
         begins=False,
         retry_after=None,

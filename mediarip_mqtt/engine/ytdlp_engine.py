@@ -87,8 +87,18 @@ class Handle:
     whole: bool = False
 
     def to_json(self) -> str | None:
-        """Return the info dict as JSON."""
-        return None if self.info is None else json.dumps(self.info, default=str)
+        """Return the info dict as JSON, with the fragments of the chosen formats only."""
+        if self.info is None:
+            return None
+        chosen = {part.get("format_id") for part in self.info.get("requested_formats") or ()}
+        chosen = chosen or {self.info.get("format_id")}
+        formats = [
+            item
+            if item.get("format_id") in chosen
+            else {key: value for key, value in item.items() if key != "fragments"}
+            for item in self.info.get("formats") or ()
+        ]
+        return json.dumps(self.info | ({"formats": formats} if formats else {}), default=str)
 
 
 class _Log:
@@ -206,7 +216,10 @@ class YtdlpEngine:
 
         Such a handle may hold generators; others are data.
         """
-        with self._at_work(control, task.url) as work, self._session(task, work) as session:
+        with (
+            self._at_work(control, task.url) as work,
+            self._session(task, work, reading=True) as session,
+        ):
             if task.url.lower().startswith(("http:", "https:")):
                 # A playlist's item: its URL was not checked yet.
                 check_link(task.url, self._security)
@@ -267,7 +280,7 @@ class YtdlpEngine:
             return None
         with (
             self._at_work(control, task.url) as work,
-            self._session(task, work) as session,
+            self._session(task, work, reading=False) as session,
         ):
             work.folder = task.temp_dir
             made = salvage(session, parts, task.temp_dir)
@@ -296,7 +309,10 @@ class YtdlpEngine:
             raise TypeError("an extraction of another engine")
         meter = ProgressMeter(report)
         paths: list[str] = []
-        with self._at_work(control, task.url) as work, self._session(task, work) as session:
+        with (
+            self._at_work(control, task.url) as work,
+            self._session(task, work, reading=False) as session,
+        ):
             work.folder = task.temp_dir
             session.page = (extraction.host, extraction.fields)
             session.min_free = self._min_free
@@ -377,7 +393,9 @@ class YtdlpEngine:
             raise failure from None
 
     @contextmanager
-    def _session(self, task: Task, control: WorkControl) -> Iterator[YtdlpSession]:
+    def _session(
+        self, task: Task, control: WorkControl, *, reading: bool
+    ) -> Iterator[YtdlpSession]:
         """Open a YoutubeDL with the task's options and the session's cookies."""
         wanted = effective(task.options, self._downloads)
         control.login = SiteLogin.of(task.url, task.login)
@@ -385,7 +403,9 @@ class YtdlpEngine:
         if params.get("proxy"):
             control.go_through(params["proxy"])
         # auto_init would sort 1,700 extractors in quadratic time: 43 ms holding the GIL.
-        session = YtdlpSession({**params, "logger": _Log(control)}, self._security, auto_init=False)
+        session = YtdlpSession(
+            {**params, "logger": _Log(control)}, self._security, reading=reading, auto_init=False
+        )
         for extractor in self._known_extractors():
             session.add_info_extractor(extractor)
         session.add_info_extractor(UnsupportedURLIE())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ from mediarip_mqtt.engine import (
     made_check,
     partial_files,
     playlist_entries,
+    response_limits,
     subtitle_choice,
     subtitle_steps,
 )
@@ -37,8 +39,6 @@ from mediarip_mqtt.engine.progress_meter import SUBTITLES
 from mediarip_mqtt.engine.work_control import BlockedAddressError, current
 from mediarip_mqtt.volume.storage_errors import disk_full
 
-PAGE_LIMIT = 64 * 2**20  # bytes of a response that is read as a whole
-_CHUNK: Final = 2**20
 ANSWER_LIMIT: Final = 20
 FORMAT_ID_LIMIT: Final = 80  # bytes; some filesystems take names of 143
 
@@ -102,6 +102,14 @@ class _Following(RequestsSession):  # type: ignore[misc] # yt-dlp has no types
         _add_login(str(request.url), request.headers)
         return super().send(request, **named)
 
+    def get_redirect_target(self, resp: Any) -> Any:
+        """Close a redirect's response: requests would read its body, however long it is."""
+        target = super().get_redirect_target(resp)
+        if target is not None:
+            resp.raw.close()
+            resp._content = b""  # noqa: SLF001 - requests takes it for read
+        return target
+
 
 class RequestsRH(_RequestsRH):  # type: ignore[misc] # yt-dlp has no types
     """yt-dlp's handler on requests, which follows redirects by itself."""
@@ -129,18 +137,19 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         params: dict[str, Any],
         security: SecuritySettings,
         *,
+        reading: bool = True,
         auto_init: bool = True,
     ) -> None:
         self._security = security
         self.made: dict[str, Any] = {}  # the info dict of the last finished file
+        self._whole_limit = response_limits.PAGE_LIMIT if reading else response_limits.LIST_LIMIT
+        self._total_limit: int | None = None
         self.warnings: list[str] = []  # what is missing, or is not as it was wanted
         # The latest, by URL.
         self.answers: OrderedDict[str, direct_files.ServerAnswer] = OrderedDict()
         self.title: str | None = None  # of the page as it was read before; see `process_info`
-        self.page: tuple[str | None, Mapping[str, Any]] = (
-            None,
-            {},
-        )  # of the download: host, fields
+        # Of the download: host, fields.
+        self.page: tuple[str | None, Mapping[str, Any]] = (None, {})
         self.min_free = 0  # bytes
         self._recording: LiveRecording | None = None  # while something is downloaded
         self.ended_by: ErrorCode | None = None  # what ended a recording before its stream
@@ -177,9 +186,7 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
             _check(url, self._security)
         if getattr(request, "extensions", {}).get("impersonate"):  # for curl
             _add_login(url, request.headers)
-        response = partial_files.send(
-            request, lambda sent: _bounded(super(YtdlpSession, self).urlopen(sent))
-        )
+        response = partial_files.send(request, self._send)
         if self._recording is not None:
             self._recording.saw_response(response.headers)
         if hasattr(response, "answer"):
@@ -189,6 +196,10 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
             while len(self.answers) > ANSWER_LIMIT:
                 self.answers.popitem(last=False)
         return response
+
+    def _send(self, request: Any) -> Any:
+        response = super().urlopen(request)
+        return response_limits.limit(response, self._whole_limit, self._total_limit)
 
     def process_video_result(self, info_dict: dict[str, Any], *arguments: Any, **named: Any) -> Any:
         """Offer only formats that can be downloaded over the web; name files without a page."""
@@ -242,7 +253,8 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         for language, subtitles in list(wanted.items())[:SUBTITLE_LIMIT]:
             single = {**info_dict, "requested_subtitles": {language: subtitles}}
             try:
-                files = super()._write_subtitles(single, filename) or []
+                with self._limited_extra():
+                    files = super()._write_subtitles(single, filename) or []
                 written += [subtitle_steps.renamed(subtitles, *pair) for pair in files]
             except (yt_dlp.utils.YoutubeDLError, DownloadError, OSError, *_BROKEN) as error:
                 self.check_stop(error)
@@ -255,12 +267,22 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         offered = bool(info_dict.get("thumbnails"))
         written: list[Any] = []
         try:
-            written = super()._write_thumbnails(label, info_dict, *arguments) or []
+            with self._limited_extra():
+                written = super()._write_thumbnails(label, info_dict, *arguments) or []
         except (yt_dlp.utils.YoutubeDLError, DownloadError, OSError, *_BROKEN) as error:
             self.check_stop(error)
         if offered and not written and self.params.get("writethumbnail"):
             self.warnings.append("The thumbnail could not be downloaded.")
         return written
+
+    @contextmanager
+    def _limited_extra(self) -> Iterator[None]:
+        """Limit the responses to requests for subtitles and thumbnails."""
+        self._total_limit = response_limits.EXTRA_LIMIT
+        try:
+            yield
+        finally:
+            self._total_limit = None
 
     def run_pp(self, pp: Any, infodict: dict[str, Any]) -> Any:
         """Run a post-processor; where it fails, go on with what can be had, and a warning."""
@@ -466,44 +488,3 @@ def _safe(subtitles: Any) -> dict[str, Any]:
     return {
         key: value for key, value in subtitles.items() if value and _LANGUAGE.fullmatch(str(key))
     }
-
-
-class _Bounded:
-    """A base in front of yt-dlp's response class: limits a read of the whole body.
-
-    It overrides the method below `read`, because `read` closes the response when everything has
-    arrived, which may be before everything is decompressed.
-    """
-
-    answer: direct_files.ServerAnswer | None = None
-
-    def _real_read(self, amt: int | None = None) -> bytes:
-        original: Callable[[int], bytes] = super()._real_read  # type: ignore[misc] # the response's
-        if amt is not None:
-            part = original(amt)
-            if self.answer is not None:
-                self.answer.received(part)
-            return part
-        data = bytearray()
-        while chunk := original(_CHUNK):
-            data += chunk
-            if len(data) > PAGE_LIMIT:
-                raise DownloadError(
-                    ErrorCode.UNAVAILABLE,
-                    f"The site sent a page of more than {PAGE_LIMIT >> 20} MiB.",
-                )
-        return bytes(data)
-
-
-@cache
-def _bounded_class(kind: Any) -> Any:
-    return type(kind.__name__, (_Bounded, kind), {})
-
-
-def _bounded(response: Any) -> Any:
-    # Change the class: a method set on the instance makes a reference cycle, which keeps sockets
-    # open.
-    kind: Any = type(response)
-    if hasattr(kind, "_real_read"):  # other handlers' responses are data: URLs and WebSockets
-        response.__class__ = _bounded_class(kind)
-    return response

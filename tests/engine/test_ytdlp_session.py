@@ -14,7 +14,7 @@ from yt_dlp.networking.exceptions import TransportError
 from mediarip_mqtt.contract.errors import DownloadError
 from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
-from mediarip_mqtt.engine import ytdlp_session
+from mediarip_mqtt.engine import response_limits
 from mediarip_mqtt.engine.protocol import Extraction, Task
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
 from mediarip_mqtt.engine.ytdlp_session import YtdlpSession
@@ -161,7 +161,7 @@ def test_a_redirect_leads_not_inside_even_where_a_proxy_would_connect(
 def test_a_page_without_an_end_does_not_fill_the_memory(
     path: str, media: MediaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ytdlp_session, "PAGE_LIMIT", 3_000_000)
+    monkeypatch.setattr(response_limits, "PAGE_LIMIT", 3_000_000)
     with open_session() as opened:
         assert len(opened.urlopen(media.url(path.format(3_000_000))).read()) == 3_000_000
         with pytest.raises(DownloadError, match="page"):
