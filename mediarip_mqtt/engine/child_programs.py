@@ -8,9 +8,12 @@ files in the job's own folder or over http and https.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
+import resource
+import sys
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path, PurePath
@@ -28,6 +31,9 @@ _FORMATS: Final = (
 )
 _PLAYLISTS: Final = "hls,dash"  # only over the network: there they can't refer to local files
 _SILENCE: Final = 60_000_000  # microseconds without a byte after which ffmpeg gives up
+EXTRA_TIME: Final = 60  # seconds of processor time for subtitles or a picture
+EXTRA_MEMORY: Final = 2**30  # bytes
+_EXTRAS: Final = frozenset({".ass", ".jpg", ".lrc", ".png", ".srt", ".vtt", ".webp"})
 _CUTS: Final = ".concat"
 _CUT_FILE: Final = re.compile(r"file '?file:([^'\\]+)'?")
 _CUT_TIME: Final = re.compile(r"ffconcat version 1\.0|(?:in|out)point [0-9.e+-]{1,40}")
@@ -77,6 +83,18 @@ def checked(
         url, limits = _limits(last, folder, proxied)
         return [texts[0], *limits, *texts[1:-1], url]
     return texts
+
+
+def limit_extra(pid: int, texts: list[str]) -> None:
+    """Limit a program that makes subtitles or a picture: its input may claim any size.
+
+    A medium has no limit: it may take hours, and its size is seen on the volume.
+    """
+    is_extra = bool(texts) and PurePath(texts[-1]).suffix.lower() in _EXTRAS
+    if is_extra and sys.platform == "linux":
+        with contextlib.suppress(ProcessLookupError):  # it has ended already
+            resource.prlimit(pid, resource.RLIMIT_CPU, (EXTRA_TIME, EXTRA_TIME))
+            resource.prlimit(pid, resource.RLIMIT_DATA, (EXTRA_MEMORY, EXTRA_MEMORY))
 
 
 def opens_network(texts: list[str]) -> bool:

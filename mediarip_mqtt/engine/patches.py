@@ -182,6 +182,7 @@ def _watched_popen_init(
         named["start_new_session"] = True  # its own process group, so that all of it can be killed
     named["stdin"] = named.get("stdin") or subprocess.DEVNULL
     _popen_init(self, arguments, *rest, **named)
+    child_programs.limit_extra(self.pid, arguments)
     control.add_child(self)
 
 
