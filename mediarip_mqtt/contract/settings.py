@@ -313,6 +313,12 @@ class SessionSettings(Section):
         ge=1,
         le=1_000_000,
     )
+    session_stored_limit: int = Field(
+        10_000,
+        ge=1,
+        le=1_000_000,
+        description="Stored jobs of one isolated session above which `import` adds none.",
+    )
     session_rate: int = runtime(
         120,
         "Maximum commands per minute of one isolated session; above it, `rate_limited`.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import TERMINAL
 from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.contract.topics import ROOT_SESSION
 from mediarip_mqtt.contract.urls import check_picture, read_target
 from mediarip_mqtt.jobs.history_records import Record
 from mediarip_mqtt.store import Tx
@@ -52,6 +54,7 @@ class Importing:
         """
         imported, known = 0, 0
         refused: list[NotTaken] = []
+        room = self._room(tx)
         for index, record in enumerate(records):
             try:
                 url = self._url(record.url)
@@ -62,12 +65,30 @@ class Importing:
             if job_id is None:
                 known += 1
                 continue
+            if imported >= room:
+                refused.append(self._full(index))
+                continue
             imported += 1
             if not self.dry_run:
                 self._add(tx, record, job_id, url)
         if imported and not self.dry_run:
             tx.emit(events.Imported(at=self.now, count=imported), self.session_id)
         return TakenOver(imported=imported, skipped=known, refused=refused, dry_run=self.dry_run)
+
+    def _room(self, tx: Tx) -> float:
+        """Return how many more jobs may be stored; an isolated session has a limit."""
+        if self.scope is None or self.session_id == ROOT_SESSION:
+            return math.inf
+        stored = sum(tx.counts(self.session_id).values())
+        return self.settings.session.session_stored_limit - stored
+
+    def _full(self, index: int) -> NotTaken:
+        limit = self.settings.session.session_stored_limit
+        message = (
+            f"{limit} jobs of this session are stored, which is the limit session_stored_limit. "
+            "Purge some."
+        )
+        return NotTaken(index=index, code=ErrorCode.QUEUE_FULL, message=message)
 
     def _add(self, tx: Tx, record: Record, job_id: str, url: str) -> None:
         parent = tx.job(record.parent_id) if record.parent_id else None

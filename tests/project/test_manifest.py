@@ -50,6 +50,7 @@ LEFT_OUT = {
     ("downloads", "queue_limit"): EXPERT,
     ("session", "session_queue_limit"): EXPERT,
     ("session", "session_rate"): EXPERT,
+    ("session", "session_stored_limit"): EXPERT,
     ("updates", "index_url"): EXPERT,
     ("log", "format"): "the Supervisor shows lines",
     ("downloads", "output_templates"): TABLE,
