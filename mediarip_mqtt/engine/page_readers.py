@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterable
 from http.cookiejar import Cookie
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, NamedTuple
 
 from pydantic import ValidationError
 
@@ -33,6 +33,7 @@ from mediarip_mqtt.engine.reader_messages import (
     Assignment,
     Downloaded,
     Failed,
+    Finish,
     FrameError,
     Logged,
     PageRead,
@@ -46,11 +47,16 @@ from mediarip_mqtt.engine.reader_messages import (
 from mediarip_mqtt.engine.work_control import WorkControl
 
 END_TIME: Final = 1.0  # seconds
-PROCESSOR_TIME: Final = 60  # seconds for one page
-REST: Final = 60.0  # seconds after which an idle reader ends
 IDLE: Final = 2  # readers that are kept for the next pages
 
 logger = logging.getLogger(__name__)
+
+
+class ReaderLimits(NamedTuple):
+    """``processor_time`` is for one page, ``rest`` after it; both in seconds."""
+
+    processor_time: int = 60
+    rest: float = 60.0
 
 
 class PageReaders:
@@ -65,14 +71,14 @@ class PageReaders:
         security: SecuritySettings,
         folder: Path | None,
         *,
-        processor_time: int = PROCESSOR_TIME,
-        rest: float = REST,
+        min_free: int = 0,
+        limits: ReaderLimits = ReaderLimits(),  # noqa: B008 - it is immutable
     ) -> None:
         self._downloads = downloads
         self._security = security
         self._folder = folder
-        self._processor_time = processor_time
-        self._rest = rest
+        self._min_free = min_free
+        self._limits = limits
         self._idle: list[_Reader] = []
         self._lock = threading.Lock()
 
@@ -123,8 +129,9 @@ class PageReaders:
         return Assignment(
             task=task,
             whole=whole,
-            processor_time=self._processor_time,
-            rest=self._rest,
+            processor_time=self._limits.processor_time,
+            rest=self._limits.rest,
+            min_free=self._min_free,
             downloads=self._downloads,
             security=self._security,
             cookies=tuple(map(SentCookie.of, cookies)),
@@ -203,6 +210,7 @@ class _Reader:
             raise FrameError(type(error).__name__) from None
         finally:
             control.forget_child(self._process)
+            control.recording = False
             if control.stopped:
                 self.close()
 
@@ -211,11 +219,14 @@ class _Reader:
     ) -> Answer:
         source, target = _descriptor(self._process.stdout), _descriptor(self._process.stdin)
         write_all(target, frame(assignment))
-        rate = 0
+        rate, finishing = 0, False
         while True:
             if control.pace.rate != rate:
                 rate = control.pace.rate
                 write_all(target, frame(RateLimit(rate=rate)))
+            if control.finishing is not None and not finishing:
+                finishing = True
+                write_all(target, frame(Finish(why=control.finishing)))
             answer = ANSWER.validate_json(read_frame(source, ANSWER_LIMIT))
             self.answered = True
             control.touch()
@@ -224,7 +235,8 @@ class _Reader:
                     pass
                 case Logged(level=level, text=text):
                     logger.log(level, "%s", text)
-                case Reported(report=progress):
+                case Reported(report=progress, live=live):
+                    control.recording = control.live = live
                     report(progress)
                 case _:
                     return answer

@@ -18,7 +18,7 @@ from mediarip_mqtt.contract.errors import ErrorCode
 from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import MediaInfo
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
-from mediarip_mqtt.engine.protocol import Made, Report, Task
+from mediarip_mqtt.engine.protocol import Listed, Made, Report, Task
 
 ANSWER_LIMIT: Final = 8 * 2**20  # bytes; a playlist of 10,000 items has 4 MB
 _LENGTH: Final = struct.Struct(">I")
@@ -84,6 +84,7 @@ class Assignment(Frozen):
     whole: bool = False
     processor_time: int
     rest: float
+    min_free: int
     downloads: DownloadSettings
     security: SecuritySettings
     cookies: tuple[SentCookie, ...] = ()
@@ -93,6 +94,12 @@ class RateLimit(Frozen):
     """A new rate limit in bytes per second for a running download; 0: none."""
 
     rate: int
+
+
+class Finish(Frozen):
+    """End the running recording, and keep it; ``why`` is for its warning."""
+
+    why: str
 
 
 class Alive(Frozen):
@@ -110,10 +117,11 @@ class Logged(Frozen):
 
 
 class Reported(Frozen):
-    """The progress of a download."""
+    """The progress of a download; ``live``: it records a live stream."""
 
     kind: Literal["reported"] = "reported"
     report: Report
+    live: bool
 
 
 class PageRead(Frozen):
@@ -129,6 +137,8 @@ class PageRead(Frozen):
     host: str | None
     handle: str | None
     lasts: float
+    logins: dict[int, str]
+    listed: tuple[Listed, ...]
 
 
 class Downloaded(Frozen):
@@ -154,7 +164,9 @@ Answer = Annotated[
     Alive | Logged | Reported | PageRead | Downloaded | Failed, Field(discriminator="kind")
 ]
 ANSWER: Final[TypeAdapter[Answer]] = TypeAdapter(Answer)
-ORDER: Final[TypeAdapter[Assignment | RateLimit]] = TypeAdapter(Assignment | RateLimit)
+ORDER: Final[TypeAdapter[Assignment | RateLimit | Finish]] = TypeAdapter(
+    Assignment | RateLimit | Finish
+)
 
 
 class FrameError(Exception):

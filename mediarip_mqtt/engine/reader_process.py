@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import select
+import signal
 import sys
 import threading
 import time
@@ -30,6 +31,7 @@ from mediarip_mqtt.engine.reader_messages import (
     Assignment,
     Downloaded,
     Failed,
+    Finish,
     FrameError,
     Logged,
     PageRead,
@@ -80,12 +82,12 @@ class Output:
             self._alive_at = now
             self.send(Alive())
 
-    def report(self, report: Report) -> None:
+    def report(self, report: Report, *, live: bool) -> None:
         """Send progress, at most ten times a second, and each new phase."""
         now = time.monotonic()
         if now - self._reported_at >= REPORT_INTERVAL or report.phase is not self._phase:
             self._reported_at, self._phase = now, report.phase
-            self.send(Reported(report=report))
+            self.send(Reported(report=report, live=live))
 
 
 class LogToService(logging.Handler):
@@ -119,6 +121,7 @@ class GivenCookies:
 def main() -> None:
     """Serve assignments until the input ends; arguments: the folders where it may write."""
     source, target = os.dup(0), os.dup(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for ffmpeg, which completes its file
     devnull = os.open(os.devnull, os.O_RDWR)
     os.dup2(devnull, 0)
     os.dup2(devnull, 1)  # what yt-dlp or a program prints must not get into the answers
@@ -146,7 +149,7 @@ def _serve(order: Assignment, output: Output, source: int) -> None:
     if not order.whole:
         reader_limits.allow_processor_time(order.processor_time)
     cookies = GivenCookies(order.cookies)
-    engine = YtdlpEngine(order.downloads, order.security, cookies)
+    engine = YtdlpEngine(order.downloads, order.security, cookies, min_free=order.min_free)
     control = engine.control()
     control.on_touch = output.alive
     done = threading.Event()
@@ -174,7 +177,12 @@ def _answer(
     try:
         page = engine.read_here(order.task, control, whole=order.whole)
         if order.whole:
-            made = engine.download(order.task, page, control, output.report)
+            made = engine.download(
+                order.task,
+                page,
+                control,
+                lambda report: output.report(report, live=control.live),
+            )
             return Downloaded(made=made, used_cookies=cookies.used)
         return _page_read(page)
     except DownloadError as error:
@@ -201,6 +209,8 @@ def _page_read(page: Extraction) -> PageRead:
         host=page.host,
         handle=handle.to_json() if usable else None,
         lasts=page.expires_at - time.monotonic(),
+        logins=dict(page.logins),
+        listed=page.listed,
     )
 
 
@@ -215,7 +225,7 @@ def _too_large(message: str = _OUT_OF_MEMORY) -> Failed:
 
 
 def _watch(source: int, control: WorkControl, done: threading.Event) -> None:
-    """Take new rate limits while the work runs; end the process if the service is gone."""
+    """Take orders about the running work; end the process if the service is gone."""
     while not done.is_set():
         if not select.select([source], [], [], 0.2)[0]:
             continue
@@ -225,6 +235,8 @@ def _watch(source: int, control: WorkControl, done: threading.Event) -> None:
             os._exit(0)
         if isinstance(order, RateLimit):
             control.limit(order.rate)
+        elif isinstance(order, Finish):
+            control.finish(order.why)
 
 
 if __name__ == "__main__":

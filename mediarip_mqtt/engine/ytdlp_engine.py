@@ -209,6 +209,8 @@ class YtdlpEngine:
             host=page.host,
             handle=Handle(None if page.handle is None else json.loads(page.handle), whole=whole),
             expires_at=time.monotonic() + min(page.lasts, HANDLE_AGE),
+            logins=page.logins,
+            listed=page.listed,
         )
 
     def read_here(self, task: Task, control: Control, *, whole: bool = False) -> Extraction:

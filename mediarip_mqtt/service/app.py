@@ -116,7 +116,12 @@ async def serve(
 
 
 def _ytdlp_engine(settings: Settings, cookies: Cookies) -> Engine:
-    readers = PageReaders(settings.downloads, settings.security, cache_folder())
+    readers = PageReaders(
+        settings.downloads,
+        settings.security,
+        cache_folder(),
+        min_free=settings.storage.min_free,
+    )
     engine = YtdlpEngine(
         settings.downloads,
         settings.security,

@@ -19,13 +19,14 @@ from mediarip_mqtt.contract.errors import DownloadError, Stopped
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.engine import page_info
 from mediarip_mqtt.engine.cookie_files import Cookies
-from mediarip_mqtt.engine.page_readers import PageReaders
+from mediarip_mqtt.engine.page_readers import PageReaders, ReaderLimits
 from mediarip_mqtt.engine.protocol import Extraction, Report, Task
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
 from tests.support.server import MediaServer
 
 OPEN = SecuritySettings(allow_private_addresses=True)
 SETTINGS = DownloadSettings()
+DEFAULT = ReaderLimits()
 VIDEO = b"\0\0\0\x20ftypisom" + b"x" * 999
 # Takes yt-dlp's pattern for Brightcove hours.
 ENDLESS = "<html><title>x</title>" + '<object class="BrightcoveExperience" a"' * 200
@@ -56,12 +57,12 @@ def children() -> list[psutil.Process]:
 class Desk:
     """An engine with readers, and what a test does with it."""
 
-    def __init__(self, folder: Path, **limits: Any) -> None:
+    def __init__(self, folder: Path, limits: ReaderLimits = DEFAULT) -> None:
         (folder / "cache").mkdir()
         (folder / "job").mkdir()
         self.folder = folder / "job"
         self.cookies = Cookies(folder / "cookies")
-        self.readers = PageReaders(SETTINGS, OPEN, folder / "cache", **limits)
+        self.readers = PageReaders(SETTINGS, OPEN, folder / "cache", limits=limits)
         self.engine = YtdlpEngine(SETTINGS, OPEN, self.cookies, self.readers)
         self.control = self.engine.control()
 
@@ -127,7 +128,7 @@ def test_a_manifest_with_a_billion_fragments_takes_no_memory_of_the_service(
 
 
 def test_a_page_that_takes_hours_is_given_up(tmp_path: Path, media: MediaServer) -> None:
-    desk = Desk(tmp_path, processor_time=1)
+    desk = Desk(tmp_path, ReaderLimits(processor_time=1))
     with pytest.raises(DownloadError, match="too much processor time") as caught:
         desk.read(media.text("x.html", ENDLESS, "text/html"))
     assert (caught.value.code, caught.value.transient) == ("unsupported_url", False)
@@ -157,7 +158,7 @@ def test_a_stop_kills_a_reader_that_is_busy(tmp_path: Path, media: MediaServer) 
 def test_an_idle_reader_ends_and_the_next_page_gets_another(
     tmp_path: Path, media: MediaServer
 ) -> None:
-    desk = Desk(tmp_path, rest=0.1)
+    desk = Desk(tmp_path, ReaderLimits(rest=0.1))
     url = media.text("clip.mp4", VIDEO)
     desk.read(url)
     psutil.wait_procs(children(), timeout=10)
