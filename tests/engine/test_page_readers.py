@@ -92,9 +92,9 @@ def test_what_a_reader_finds_is_what_the_page_says(desk: Desk, media: MediaServe
 
 
 def test_a_page_that_was_read_there_is_downloaded_here(desk: Desk, media: MediaServer) -> None:
-    page = desk.read(media.text("clip.mp4", VIDEO))
+    page = desk.read(media.url("/media/video.mp4"))
     made = desk.engine.download(desk.task(page.info.url), page, desk.control, lambda _: None)
-    assert Path(made.files[0].path).read_bytes() == VIDEO
+    assert Path(made.files[0].path).read_bytes() == (media.media / "video.mp4").read_bytes()
 
 
 def test_one_process_reads_many_pages(desk: Desk, media: MediaServer) -> None:
@@ -204,9 +204,10 @@ def test_an_inside_address_is_refused_there(tmp_path: Path, media: MediaServer) 
 
 def test_a_reader_can_also_download(desk: Desk, media: MediaServer) -> None:
     reports: list[Report] = []
-    url = media.text("clip.mp4", VIDEO)
+    url = media.url("/media/video.mp4")
     done = desk.readers.download(desk.task(url), [], desk.control, reports.append)
-    assert Path(done.made.files[0].path).read_bytes() == VIDEO
+    made = Path(done.made.files[0].path)
+    assert made.read_bytes() == (media.media / "video.mp4").read_bytes()
     assert reports[-1].percent > 0
     assert children() == []
 

@@ -20,6 +20,7 @@ from mediarip_mqtt.engine import response_limits
 from mediarip_mqtt.engine.protocol import Task
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
 from mediarip_mqtt.engine.ytdlp_session import YtdlpSession
+from tests.support.server import MediaServer
 
 OPEN = SecuritySettings(allow_private_addresses=True)
 VIDEO = b"\0\0\0\x20ftypisom" + b"x" * 999
@@ -106,9 +107,12 @@ def test_a_playlist_has_a_number_of_fragments(site: str, lines: int) -> None:
                 response.read()
 
 
-def test_subtitles_that_grow_are_left_out_with_a_warning(site: str, tmp_path: Path) -> None:
+def test_subtitles_that_grow_are_left_out_with_a_warning(
+    site: str, media: MediaServer, tmp_path: Path
+) -> None:
     Site.texts["/master.m3u8"] = MASTER.encode()
     Site.texts["/media.m3u8"] = b"#EXTM3U\n#EXTINF:1,\nclip.ts\n#EXT-X-ENDLIST\n"
+    Site.texts["/clip.ts"] = (media.media / "hls" / "s000.ts").read_bytes()
     engine = YtdlpEngine(DownloadSettings(), OPEN)
     options = DownloadOptions.model_validate({"subtitles": "en"})
     task = Task("job", f"{site}/master.m3u8", tmp_path, options)
