@@ -16,6 +16,7 @@ from mediarip_mqtt.store import Tx
 # Levels of nested playlists: a channel has tabs, and tabs have playlists.
 DEPTH: Final = 3
 RETRIED: Final = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
+SHARE: Final = "of which playlists in one playlist get a quarter"
 _INHERITED: Final = frozenset(
     {*DownloadOptions.model_fields, "session_id", "priority", "category", "tags", "keep"}
 )
@@ -44,6 +45,14 @@ def login_of(tx: Tx, parent: Job, entry: Entry, logins: Mapping[int, str]) -> st
     if entry.index in logins:
         return logins[entry.index]
     return tx.login(parent.id) if origin_of(entry.url) == origin_of(parent.url) else None
+
+
+def share(tx: Tx, top: Job, queue_limit: int, playlist_limit: int) -> int:
+    """Return how many more items of playlists in a playlist may wait.
+
+    A feed that names itself would fill the queue, and leave no room for others.
+    """
+    return max(playlist_limit, queue_limit // 4) - tx.waiting_below(top.id)
 
 
 def too_deep() -> DownloadError:

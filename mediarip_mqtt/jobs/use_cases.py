@@ -292,7 +292,12 @@ class Jobs:
             if (entry.url, entry.items) not in known
         ]
         free, setting = self._room(tx, job.session_id)
-        if len(tx.ancestors(job)) >= playlists.DEPTH:
+        ancestors = tx.ancestors(job)
+        if ancestors:
+            limit = getattr(self._preferences, setting)
+            share = playlists.share(tx, ancestors[-1], limit, self._preferences.playlist_limit)
+            free, setting = min((free, setting), (share, f"{setting}, {playlists.SHARE}"))
+        if len(ancestors) >= playlists.DEPTH:
             return self.fail(tx, job.id, playlists.too_deep())
         if entries and free <= 0 and not known:
             return self.fail(tx, job.id, playlists.no_room(setting))

@@ -5,8 +5,9 @@ Tables: reads `jobs`; reads and writes `playlist_entries`.
 
 from __future__ import annotations
 
-from mediarip_mqtt.contract.models import Job
+from mediarip_mqtt.contract.models import WAITING, Job
 from mediarip_mqtt.store.job_rows import JobRows
+from mediarip_mqtt.store.rows import marks
 
 
 class PlaylistRows(JobRows):
@@ -34,6 +35,19 @@ class PlaylistRows(JobRows):
         while job.parent_id and (parent := self.job(job.parent_id)):
             playlists.append(job := parent)
         return playlists
+
+    def waiting_below(self, job_id: str) -> int:
+        """Return how many jobs below a playlist wait, at all depths."""
+        row = self._row(
+            "WITH RECURSIVE below(id, status, is_playlist) AS ("  # noqa: S608 - question marks only
+            "SELECT id, status, is_playlist FROM jobs WHERE parent_id = ? UNION ALL "
+            "SELECT jobs.id, jobs.status, jobs.is_playlist FROM jobs "
+            "JOIN below ON jobs.parent_id = below.id WHERE below.is_playlist) "
+            f"SELECT count(*) AS n FROM below WHERE status IN ({marks(WAITING)})",
+            job_id,
+            *sorted(WAITING),
+        )
+        return int(row["n"]) if row else 0
 
     def mean_progress(self, playlist_id: str) -> float:
         """Return the mean progress of a playlist's items in percent; ended ones count as 100."""

@@ -290,3 +290,22 @@ async def test_an_isolated_session_s_playlist_keeps_to_the_session_s_limit(store
         assert sum(tx.counts("ann").values()) == 3
 
     await store.write(run)
+
+
+async def test_a_feed_that_names_itself_leaves_room_for_others(store: Store) -> None:
+    jobs = limited(queue_limit=40, playlist_limit=4)
+
+    def run(tx: Tx) -> None:
+        jobs.add(tx, "top", DownloadOptions(), session_id="default")
+        jobs.expand(tx, begin(jobs, tx, "top").id, page(*(f"list {n}" for n in range(4))))
+        for number in range(4):
+            items = page(*(f"{number}.{n}" for n in range(4)))
+            jobs.expand(tx, begin(jobs, tx, f"list {number}").id, items)
+        assert tx.waiting_below(by_url(tx)["top"].id) == 10  # a quarter
+        warnings = [by_url(tx)[f"list {n}"].warning or "" for n in range(4)]
+        assert any(
+            "queue_limit, of which playlists in one playlist get a quarter" in w for w in warnings
+        )
+        jobs.add(tx, "another", DownloadOptions(), session_id="default")
+
+    await store.write(run)
