@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,9 @@ from mediarip_mqtt.volume.storage_errors import disk_full
 
 STALLED: Final = "stalled"
 LOW_SPACE: Final = "low space"
+RELIEF_INTERVAL: Final = 5.0  # seconds in which an ended download's files are removed
+_relief: Final = threading.Lock()
+_last_relief: Final = [float("-inf")]
 LEAST_FLOOR: Final = 8 * 2**20  # free bytes that a recording leaves even if min_free is 0 ...
 FLOOR_SHARE: Final = 16  # ... but not more than this part of a small volume
 ROOM: Final = 2**20  # bytes of a recording that filled the volume, given to the store
@@ -236,6 +240,21 @@ class LiveRecording:
                 low = low or self._is_low()
             if low and self._control.recording:
                 self._control.finish(LOW_SPACE)
+            elif self._min_free and self._fills_the_volume():
+                self._control.give_up(disk_full())
+
+    def _fills_the_volume(self) -> bool:
+        """Whether this download has to end, so that `storage.min_free` stays free.
+
+        One ends at a time: the space that its files took may be enough for the others.
+        """
+        with contextlib.suppress(OSError), _relief:
+            if space.free_bytes(self._temp) < self._min_free:
+                now = time.monotonic()
+                if now - _last_relief[0] >= RELIEF_INTERVAL:
+                    _last_relief[0] = now
+                    return True
+        return False
 
     def _is_low(self) -> bool:
         return space.free_bytes(self._temp) < floor(self._temp, self._min_free)

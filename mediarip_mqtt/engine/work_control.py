@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 
 from yt_dlp.utils import DownloadCancelled
 
-from mediarip_mqtt.contract.errors import CommandError, ErrorCode
+from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
 from mediarip_mqtt.contract.settings import SecuritySettings
 from mediarip_mqtt.contract.urls import check_address, matches
 from mediarip_mqtt.engine import own_networks
@@ -84,6 +84,7 @@ class WorkControl:
         self.recording = False  # records something that may have no end: `finish` has an effect
         self.live = False  # the recording is surely a live stream
         self.finishing: str | None = None  # why `finish` was called
+        self.failure: DownloadError | None = None  # why `give_up` was called
         self.no_space = False  # ffmpeg said that the volume is full
         self.keep_part: Callable[[str], None] | None = (
             None  # called before a file is cut to nothing
@@ -169,6 +170,12 @@ class WorkControl:
         for child in children:
             _kill(child, number)
 
+    def give_up(self, failure: DownloadError) -> None:
+        """End the work with this failure; don't wait."""
+        self.failure = failure
+        self._wake.set()
+        self._end_waits(signal.SIGKILL)
+
     def touch(self) -> None:
         """Note that the work goes on."""
         self.touched = time.monotonic()
@@ -179,6 +186,8 @@ class WorkControl:
         """Raise if the work was stopped or its recording ended; usable as any hook of yt-dlp."""
         if self._flag.is_set():
             raise WorkStoppedError("stopped")
+        if self.failure is not None:
+            raise self.failure
         if self.recording and self.finishing is not None:
             raise RecordingEndedError(self.finishing)
 

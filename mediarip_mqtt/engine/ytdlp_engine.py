@@ -378,6 +378,8 @@ class YtdlpEngine:
         except Exception as error:
             if control.stopped:
                 raise Stopped from None
+            if control.failure is not None:
+                raise control.failure from None
             if isinstance(error, CommandError):
                 raise DownloadError(error.code, error.message) from None
             failure = classify(error)
