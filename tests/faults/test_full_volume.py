@@ -59,6 +59,26 @@ def test_a_recording_ends_well_at_the_floor_of_free_space(
         assert (service.root / job["filename"]).stat().st_size > 40_000
 
 
+def test_a_download_that_is_told_no_length_ends_before_min_free_is_used_up(
+    tmp_path: Path, mount_point: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
+) -> None:
+    mount("-t", "tmpfs", "-o", "size=120m", "tmpfs", str(mount_point))
+    with running(tmp_path, mosquitto, STORAGE__MIN_FREE="60000000") as service:
+        least = shutil.disk_usage(mount_point).free
+        paths = ("/slow/20e6/unknown/bytes/900000000/a.mp4", "/slow/20e6/bytes/900000000/b.mp4")
+        jobs = [client.download(media.url(path)) for path in paths]
+        ended: list[dict[str, Any]] = []
+        while len(ended) < len(jobs):
+            least = min(least, shutil.disk_usage(mount_point).free)
+            states = [client.job(job_id) for job_id in jobs]
+            ended = [job for job in states if job["status"] in {"failed", "completed"}]
+        assert {job["error_code"] for job in ended} == {"disk_full"}
+        assert least > 20_000_000  # two were written at once, and are looked at twice a second
+        wait_for(lambda: not service.temporary())
+        small = client.download(media.url("/bytes/1000/small.mp4"))
+        client.wait_status(small, "completed")
+
+
 def test_a_volume_too_small_for_the_store_s_reserve_leaves_no_job_at_work(
     tmp_path: Path, mount_point: Path, mosquitto: Mosquitto, client: Client, media: MediaServer
 ) -> None:
