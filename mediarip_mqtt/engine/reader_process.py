@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable
 from http.cookiejar import Cookie
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped
@@ -105,7 +105,12 @@ class LogToService(logging.Handler):
 class GivenCookies:
     """The cookies that came with an assignment, as `engine.cookie_files.Cookies` has them."""
 
-    def __init__(self, cookies: Iterable[SentCookie]) -> None:
+    def __init__(self) -> None:
+        self._cookies: list[Cookie] = []
+        self.used = False
+
+    def give(self, cookies: Iterable[SentCookie]) -> None:
+        """Take those of the next assignment."""
         self._cookies = [sent.cookie() for sent in cookies]
         self.used = False
 
@@ -116,6 +121,26 @@ class GivenCookies:
     def succeeded(self, _: str) -> None:
         """Note that they were sent."""
         self.used = True
+
+
+class Desk:
+    """The engine, kept as long as the settings are the same: the first one takes 0.2 s."""
+
+    def __init__(self) -> None:
+        self.cookies = GivenCookies()
+        self._settings: tuple[Any, ...] = ()
+        self._engine: YtdlpEngine | None = None
+
+    def engine(self, order: Assignment) -> YtdlpEngine:
+        """Return the engine for an assignment."""
+        settings = (order.downloads, order.security, order.min_free)
+        if self._engine is None or settings != self._settings:
+            self._settings = settings
+            self._engine = YtdlpEngine(
+                order.downloads, order.security, self.cookies, min_free=order.min_free
+            )
+        self.cookies.give(order.cookies)
+        return self._engine
 
 
 def main() -> None:
@@ -131,7 +156,7 @@ def main() -> None:
     logging.getLogger().addHandler(LogToService(output))
     patches.install()
     patches.before_program = reader_limits.allow_all
-    rest = FIRST_REST
+    desk, rest = Desk(), FIRST_REST
     while True:
         if not select.select([source], [], [], rest)[0]:
             return
@@ -140,28 +165,28 @@ def main() -> None:
         except FrameError:
             return
         if isinstance(order, Assignment):  # a late rate limit has no work any more
-            _serve(order, output, source)
+            _serve(desk, order, output, source)
             rest = order.rest
 
 
-def _serve(order: Assignment, output: Output, source: int) -> None:
+def _serve(desk: Desk, order: Assignment, output: Output, source: int) -> None:
     """Answer one assignment."""
     if not order.whole:
         reader_limits.allow_processor_time(order.processor_time)
-    cookies = GivenCookies(order.cookies)
-    engine = YtdlpEngine(order.downloads, order.security, cookies, min_free=order.min_free)
+    engine = desk.engine(order)
     control = engine.control()
     control.on_touch = output.alive
-    done = threading.Event()
+    done, finish = os.pipe()
     watcher = threading.Thread(target=_watch, args=(source, control, done), daemon=True)
     watcher.start()
     try:
-        answer = _answer(engine, order, control, output, cookies)
+        answer = _answer(engine, order, control, output, desk.cookies)
     except MemoryError:
         control.out_of_memory = True
         answer = _too_large()
-    done.set()
+    os.close(finish)
     watcher.join()
+    os.close(done)
     output.send(answer)
     if control.out_of_memory:
         os._exit(0)  # little of its memory would be returned to the system
@@ -224,11 +249,9 @@ def _too_large(message: str = _OUT_OF_MEMORY) -> Failed:
     )
 
 
-def _watch(source: int, control: WorkControl, done: threading.Event) -> None:
+def _watch(source: int, control: WorkControl, done: int) -> None:
     """Take orders about the running work; end the process if the service is gone."""
-    while not done.is_set():
-        if not select.select([source], [], [], 0.2)[0]:
-            continue
+    while done not in select.select([source, done], [], [])[0]:
         try:
             order = ORDER.validate_json(read_frame(source, ORDER_LIMIT))
         except FrameError:
