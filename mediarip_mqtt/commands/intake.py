@@ -208,6 +208,8 @@ class Intake:
         except StoreError as error:
             logger.error("%s: the store can't be used: %s", head.command, error)  # noqa: TRY400 - a lost volume needs no traceback
             reply = _refusal(_unavailable(error, begun=command.prepares), head)
+            self._answer_unstored(self._receivers(origin), reply)
+            return
         except Exception:
             logger.exception("%s: failed", head.command)
             failure = CommandError(ErrorCode.INTERNAL, "The service failed at this; see its log.")
@@ -234,8 +236,12 @@ class Intake:
         try:
             await self._store.write(post)
         except StoreError:
-            for topic, correlation in receivers:
-                self._post_unstored(topic, reply, correlation)
+            self._answer_unstored(receivers, reply)
+
+    def _answer_unstored(self, receivers: list[tuple[str, bytes | None]], reply: str) -> None:
+        """Send a reply without the store: a second attempt to write it could take as long."""
+        for topic, correlation in receivers:
+            self._post_unstored(topic, reply, correlation)
 
     # Called in a transaction
 

@@ -247,7 +247,9 @@ class Store:
         `on_commit` is called. If not ``durable`` and there is a write-ahead log, it does not wait
         for the disk: it survives the end of the process, but perhaps not a power cut.
         """
-        return await asyncio.shield(asyncio.ensure_future(self._write(function, durable)))
+        work = asyncio.ensure_future(self._write(function, durable))
+        threads.leave(work)  # a cancelled caller does not hear of its failure
+        return await asyncio.shield(work)
 
     async def _write(self, function: Callable[[Tx], T], durable: bool) -> T:  # noqa: FBT001 - as `write`
         result: T
