@@ -24,7 +24,7 @@ from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.volume.name_limit import measured_limit
 from mediarip_mqtt.volume.names import OWN_FOLDER
 
-YTDLP_FOLDER: Final = "ytdlp"  # in the service's own folder
+YTDLP_FOLDER: Final = "ytdlp"
 STORE_PATH: Final = f"{OWN_FOLDER}/store.db"  # missing if the root is an empty mount point
 COPY_STEP: Final = 1024 * 1024
 
@@ -41,8 +41,22 @@ def own_folder(settings: Settings) -> Path:
 
 
 def fetched_folder(settings: Settings) -> Path:
-    """Return the folder of the yt-dlp versions that were downloaded."""
-    return own_folder(settings) / YTDLP_FOLDER
+    """Return the folder of the yt-dlp versions that were downloaded, on this machine.
+
+    Not on the volume: who can write there must not run code in the service.
+    """
+    root = own_folder(settings).parent
+    return machine_folder() / hashlib.blake2b(bytes(root), digest_size=8).hexdigest() / YTDLP_FOLDER
+
+
+def machine_folder() -> Path:
+    """Return the folder for what stays on this machine, by XDG or systemd (`StateDirectory=`)."""
+    named = os.environ.get("XDG_DATA_HOME") or os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    try:
+        base = Path(named) if named else Path.home() / ".local" / "share"
+    except RuntimeError:  # a user without a home
+        base = Path("/var/tmp", f"mediarip-mqtt-{os.getuid()}")  # noqa: S108 - its owner is checked
+    return base.absolute() / "mediarip-mqtt"
 
 
 def move_into_place(root: Path, source: Path, filename: str, size: int) -> None:
