@@ -19,7 +19,7 @@ from mediarip_mqtt.cli.add_download import Outcome, add_and_follow, print_outcom
 from mediarip_mqtt.cli.client import reachable
 from mediarip_mqtt.cli.display import ProgressBar, print_line
 from mediarip_mqtt.cli.terminal import Config, Exit, carry_out, err, load
-from mediarip_mqtt.contract.errors import BrokerError, ConfigError, StoreInUseError
+from mediarip_mqtt.contract.errors import BrokerError, StoreInUseError
 from mediarip_mqtt.contract.settings import LogSettings, MqttSettings, Settings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.mqtt.embedded_broker import EmbeddedBrokerInUseError, embedded_broker

@@ -44,8 +44,8 @@ class Updates:
     """Checks for the newest version, and installs it.
 
     ``former`` is where earlier releases kept the versions, on the volume; it is removed, if it is
-    not a link. ``publish`` is called when `payload` has changed, ``switch`` when a new version is installed
-    and chosen for the next start.
+    not a link. ``publish`` is called when `payload` has changed, ``switch`` when a new version is
+    installed and chosen for the next start.
     """
 
     def __init__(  # noqa: PLR0913 - the parts it joins

@@ -1,10 +1,11 @@
 """Chooses the yt-dlp to run with: the installed one, or a newer one that the service fetched.
 
 Fetched versions are in ``<version>/`` in a folder of this machine. ``choice.json`` beside them
-names the chosen one, and holds the digest of each: one whose files have changed is not used, and
-none if other users can replace the folder. A process can't change a module it has loaded, so the service restarts itself (exec) with the chosen folder first on its path. A version
-is on trial until the service has come up with it once. A version that fails its trial is
-given up: at once if the process notices it (`fall_back`), else by the next start (`resolve`).
+names the chosen one and holds the digest of each: one whose files have changed is not used, and
+none is if other users can replace the folder. A process can't change a module it has loaded, so
+the service restarts itself (exec) with the chosen folder first on its path. A version is on trial
+until the service has come up with it once. A version that fails its trial is given up: at once if
+the process notices it (`fall_back`), else by the next start (`resolve`).
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def secure(parent: Path, folder: Path, *, create: bool = True) -> list[str]:
     if problem is None:
         if create:
             folder.mkdir(mode=0o700, exist_ok=True)
-        problem = shared_way(folder) or _close(folder, repaired)
+        problem = _close(folder, repaired) or shared_way(folder)
     if problem is None:
         return repaired
     if shows_owners(parent):
@@ -93,7 +93,7 @@ def _close(folder: Path, repaired: list[str]) -> str | None:
     if status.st_uid != os.geteuid():
         return f"{folder} belongs to user {status.st_uid}"
     was_open = bool(status.st_mode & _BY_OTHERS)
-    if was_open:
+    if was_open and not folder.is_symlink():
         folder.chmod(0o700)
         repaired.append(f"others could write to {folder}, so its mode is now 700")
     return foreign_content(folder, deep=was_open)
