@@ -264,7 +264,7 @@ def sweep_temp(base: Path, keep: Collection[str]) -> list[str]:
 
     Only folders named like a job id are touched: other programs may use the base folder, too.
     """
-    if not base.is_dir():
+    if base.is_symlink() or not base.is_dir():
         return []
     removed = [
         entry.name

@@ -25,40 +25,43 @@ class NotTrustedError(PermissionError):
     """Others can replace a folder that the service relies on; the text says which and why."""
 
 
-def shared_way(folder: Path, user: int | None = None) -> str | None:
-    """Return why others can replace what is in a folder; None if they can't.
+def shared_way(folder: Path, *users: int) -> str | None:
+    """Return why others than root and ``users`` can replace what is in a folder, or None.
 
-    The folder itself may be writable for others, with the sticky bit. The part of the path that
-    does not exist is ignored.
+    Without ``users``: the user of this process. The folder itself may be writable for others, with
+    the sticky bit. The part of the path that does not exist is ignored.
     """
-    owner = os.geteuid() if user is None else user
+    owners = users or (os.geteuid(),)
     for path, status in _way(folder):
-        if status.st_uid not in {0, owner}:
+        if status.st_uid not in {0, *owners}:
             return f"{path} belongs to user {status.st_uid}"
-        if who := _who_renames(status, owner):
+        if who := _who_renames(status, *owners):
             return f"{who} may rename what is in {path} (mode {stat.S_IMODE(status.st_mode):o})"
     return None
 
 
-def _who_renames(status: os.stat_result, owner: int) -> str | None:
-    """Return who but the owner may rename what is in a folder; None without such users."""
+def _who_renames(status: os.stat_result, *users: int) -> str | None:
+    """Return who but root and ``users`` may rename what is in a folder; None without such users."""
     if not stat.S_ISDIR(status.st_mode) or status.st_mode & stat.S_ISVTX:
         return None
     if status.st_mode & stat.S_IWOTH:
         return "every user"
-    if status.st_mode & stat.S_IWGRP and not _is_private(status.st_gid, owner):
+    if status.st_mode & stat.S_IWGRP and not _is_private(status.st_gid, *users):
         return f"group {status.st_gid}"
     return None
 
 
-def foreign_content(folder: Path, user: int | None = None, *, deep: bool = False) -> str | None:
-    """Return what of a folder's content belongs to other users; with ``deep``, of all below it."""
-    owner = os.geteuid() if user is None else user
+def foreign_content(folder: Path, *users: int, deep: bool = False) -> str | None:
+    """Return what in a folder belongs to others than root and ``users``, see `shared_way`.
+
+    With ``deep``: what is anywhere below it.
+    """
+    owners = users or (os.geteuid(),)
     for where, folders, names in os.walk(folder, onerror=_raise):
         for name in (*folders, *names):
             path = Path(where, name)
             with contextlib.suppress(FileNotFoundError):
-                if (uid := path.lstat().st_uid) not in {0, owner}:
+                if (uid := path.lstat().st_uid) not in {0, *owners}:
                     return f"{path} belongs to user {uid}"
         if not deep:
             break
@@ -177,20 +180,20 @@ def _way(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
         place = Path("/") if target.is_absolute() else place
 
 
-def _is_private(group: int, user: int) -> bool:
-    """Whether a group is root's, or the user's own one as Debian and Fedora make it."""
+def _is_private(group: int, *users: int) -> bool:
+    """Whether only root and ``users`` are in a group: Debian and Fedora make one for each user."""
     import grp  # noqa: PLC0415 - seldom needed
     import pwd  # noqa: PLC0415 - seldom needed
 
     if group == 0:
         return True
     try:
-        name = pwd.getpwuid(user).pw_name
+        names = {pwd.getpwuid(user).pw_name for user in users}
         members = set(grp.getgrgid(group).gr_mem)
     except KeyError:  # a container does not know the users of its host
         return False
     members.update(entry.pw_name for entry in pwd.getpwall() if entry.pw_gid == group)
-    return members <= {name, "root"}
+    return members <= names | {"root"}
 
 
 def _raise(error: OSError) -> None:
