@@ -98,7 +98,7 @@ def test_without_the_supervisor_the_options_do_not_count(place: Path) -> None:
 
 @pytest.mark.parametrize("link", ["root", "above"])
 def test_what_a_link_leads_to_is_not_given_away(place: Path, link: str) -> None:
-    """Who may write beside the volume must not get a folder of root's."""
+    """thirdgen88/ignition-docker#97: who may write beside the volume gets no folder of root's."""
     precious = place / "precious"
     (precious / "empty").mkdir(parents=True)
     volume = place / "media"

@@ -142,6 +142,7 @@ def test_a_neighbour_can_t_exchange_the_folder_of_a_running_service(household: H
 def test_a_root_of_root_that_others_may_write_to_needs_the_sticky_bit(
     household: Household, mode: int
 ) -> None:
+    """haugene/docker-transmission-openvpn#841: a share of root, with mode 777."""
     os.chown(household.root, 0, GROUP)
     household.root.chmod(mode)
     assert "may rename what is in" in household.refused()
