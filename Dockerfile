@@ -31,8 +31,11 @@ ENV PATH=/opt/mediarip/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
     PUID=1000 \
     PGID=1000 \
     UMASK=022 \
-    MEDIARIP__STORAGE__ROOT=/media
-VOLUME /media
+    MEDIARIP__STORAGE__ROOT=/media \
+    XDG_DATA_HOME=/data
+# With the sticky bit, so that `docker run --user` may use it, too.
+RUN install -d -m 1777 /data
+VOLUME ["/media", "/data"]
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s CMD ["entrypoint", "healthcheck"]
 ENTRYPOINT ["tini", "--", "entrypoint"]

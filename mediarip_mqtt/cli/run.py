@@ -14,16 +14,18 @@ from urllib.parse import urlsplit
 
 import typer
 
+from mediarip_mqtt import threads
 from mediarip_mqtt.cli.add_download import Outcome, add_and_follow, print_outcome
 from mediarip_mqtt.cli.client import reachable
 from mediarip_mqtt.cli.display import ProgressBar, print_line
 from mediarip_mqtt.cli.terminal import Config, Exit, carry_out, err, load
-from mediarip_mqtt.contract.errors import BrokerError, ConfigError, StoreInUseError
+from mediarip_mqtt.contract.errors import BrokerError, StoreInUseError
 from mediarip_mqtt.contract.settings import LogSettings, MqttSettings, Settings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.mqtt.embedded_broker import EmbeddedBrokerInUseError, embedded_broker
 from mediarip_mqtt.service import load_settings, logs, ytdlp_version
 from mediarip_mqtt.service.json_output import json_alone
+from mediarip_mqtt.service.storage import prepare_folders
 from mediarip_mqtt.volume import files
 
 READY_TIME: Final = 30.0  # seconds that `--download` waits for the service to be online
@@ -54,7 +56,7 @@ def run(
 def _run_command(config: Path | None, download_url: str | None, *, embedded: bool) -> None:
     loaded = load(config, service=True)
     fetched = files.fetched_folder(loaded)
-    ytdlp_version.use(fetched)
+    ytdlp_version.use(fetched, files.own_folder(loaded) / "lock")
     coroutine: Coroutine[Any, Any, int]
     if download_url is None:
         coroutine = _run(loaded, embedded=embedded)
@@ -173,13 +175,7 @@ async def _broker(settings: Settings, *, embedded: bool) -> AsyncIterator[Settin
     if settings.mqtt.host not in {"localhost", "127.0.0.1"}:
         logger.warning("mqtt.host %s is ignored: --embedded-broker is given", settings.mqtt.host)
     folder = files.own_folder(settings)
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"storage.root: {folder} can't be created: {error.strerror}. Check that this user may "
-            "write there."
-        ) from None
+    await threads.call(prepare_folders, settings.storage, folder.parent, folder)
     async with embedded_broker(settings.mqtt, folder) as reached:
         yield settings.model_copy(update={"mqtt": reached})
 

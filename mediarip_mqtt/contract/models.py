@@ -251,12 +251,14 @@ class MediaInfo(Frozen):
 class JobFile(Frozen):
     """A file of a job as the store holds it; ``filename`` is relative to the storage root.
 
-    ``temp_path`` is where it was made; empty once it has been moved to ``filename``.
+    ``temp_path`` is where it was made; empty once it has been moved to ``filename``. ``identity``
+    is what its filesystem knows it by then; empty if it was placed by an earlier release.
     """
 
     filename: str
     filesize: int
     temp_path: str = ""
+    identity: str = ""
     main: bool = True
 
 

@@ -156,6 +156,12 @@ class StorageSettings(Section):
     temp_dir: Path | None = Field(
         None, description="Folder for unfinished downloads; default: `.mediarip/tmp` on the volume."
     )
+    trust: Literal["owner", "volume"] = Field(
+        "owner",
+        description="`owner`: use the store only if nobody but the service's user and root can "
+        "replace it; `volume`: trust everyone who can write to the volume with all that the "
+        "service may do.",
+    )
 
 
 class SiteSettings(Section):

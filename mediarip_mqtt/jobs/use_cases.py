@@ -346,14 +346,17 @@ class Jobs:
             columns["warning"] = made.warning
         return self._move(tx, job, JobStatus.PROCESSING, phase=Phase.MOVING, **columns)
 
-    def complete(self, tx: Tx, job_id: str) -> Job | None:
-        """Complete a job whose files were moved; return None if it has ended or has no files."""
+    def complete(self, tx: Tx, job_id: str, placed: Sequence[JobFile] = ()) -> Job | None:
+        """Complete a job whose files were moved; return None if it has ended or has no files.
+
+        ``placed`` has the files' identities.
+        """
         job = tx.job(job_id)
         files = tx.files(job_id)
         if job is None or job.status in TERMINAL or not files:
             return None
         main = next((file for file in files if file.main), files[0])
-        tx.files_placed(job_id)
+        tx.files_placed(job_id, placed)
         tx.forget_checkpoints(job_id)
         tx.forget_login(job_id)
         done = self._move(

@@ -17,7 +17,7 @@ from mediarip_mqtt.service.composition import Parts
 from mediarip_mqtt.service.health import end_when_frozen
 from mediarip_mqtt.service.process_end import LastResort, stop_on_signals
 from mediarip_mqtt.service.service_facts import warn_of_bad_cookies, warn_of_missing_programs
-from mediarip_mqtt.service.storage import Storage, cookies_folder, open_storage
+from mediarip_mqtt.service.storage import Storage, cookies_folder, open_storage, prepare_temp
 
 GRACE: Final = 4.0  # seconds for running downloads to stop
 END_TIME: Final = 5.0  # seconds for the last publications and `offline`
@@ -50,6 +50,7 @@ class App:
         storage: Storage | None = None
         stopping = stop or asyncio.Event()
         try:
+            await threads.call(prepare_temp, self._settings)
             async with open_storage(self._settings.storage, self._topics) as storage:
                 facts = await threads.call(self._engine.facts)
                 warn_of_missing_programs(facts)

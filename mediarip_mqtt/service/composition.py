@@ -49,7 +49,7 @@ from mediarip_mqtt.service.volume_watch import VolumeWatch
 from mediarip_mqtt.service.ytdlp_switch import YtdlpSwitch
 from mediarip_mqtt.service.ytdlp_update import Updates
 from mediarip_mqtt.store import Changes
-from mediarip_mqtt.volume.files import fetched_folder
+from mediarip_mqtt.volume.files import YTDLP_FOLDER, fetched_folder, own_folder
 
 
 class Parts:
@@ -218,6 +218,7 @@ class Parts:
             self.settings,
             self.store,
             folder=fetched_folder(self.settings),
+            former=own_folder(self.settings) / YTDLP_FOLDER,
             running=engine_facts.ytdlp,
             online=self.session.online,
             publish=partial(self.publisher.mark, YTDLP),

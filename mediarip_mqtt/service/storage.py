@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,12 +19,14 @@ from mediarip_mqtt.contract.settings import Settings, StorageSettings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.store import Store
 from mediarip_mqtt.store.lease import Lease
-from mediarip_mqtt.volume import mounts
+from mediarip_mqtt.volume import mounts, trust
 from mediarip_mqtt.volume.files import own_folder
 from mediarip_mqtt.volume.marker import VolumeMarker
 from mediarip_mqtt.volume.names import OWN_FOLDER
 
 COOKIES_FOLDER: Final = "cookies"  # in the service's own folder
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -36,7 +39,7 @@ class Storage:
     marker: VolumeMarker
     store: Store
     lease: Lease
-    journal_setting: str = "auto"
+    settings: StorageSettings
     problem: str | None = None  # what is wrong with the volume, in a word or two
     usable: asyncio.Event = field(default_factory=asyncio.Event)  # set while there is no problem
 
@@ -62,10 +65,13 @@ class Storage:
 
         The volume may have come back with another filesystem.
         """
+        own = self.root / OWN_FOLDER
+        if self.settings.trust == "owner":
+            await threads.start(partial(_secure, self.root, own, create=False), "trust")
         mount = await threads.start(partial(mounts.mount_of, self.root), "mounts")
         network = mounts.is_network(mount.fstype)
         self.filesystem = mount.fstype
-        self.journal_mode = mounts.journal_mode(self.journal_setting, mount.fstype)
+        self.journal_mode = mounts.journal_mode(self.settings.journal_mode, mount.fstype)
         self.store.use(journal_mode=self.journal_mode, exclusive=network)
         self.lease.network = network
         await threads.start(self._lock_again, "lock")
@@ -90,7 +96,7 @@ async def open_storage(settings: StorageSettings, topics: Topics) -> AsyncIterat
     """
     root = settings.root
     own = root / OWN_FOLDER
-    mount = await threads.call(prepare_folders, root, own)
+    mount = await threads.call(prepare_folders, settings, root, own)
     network = mounts.is_network(mount.fstype)
     journal_mode = mounts.journal_mode(settings.journal_mode, mount.fstype)
     store = Store(own / "store.db", journal_mode=journal_mode, exclusive=network, topics=topics)
@@ -102,9 +108,7 @@ async def open_storage(settings: StorageSettings, topics: Topics) -> AsyncIterat
         await store.open()
         try:
             await lease.take(now())
-            storage = Storage(
-                root, mount.fstype, journal_mode, marker, store, lease, settings.journal_mode
-            )
+            storage = Storage(root, mount.fstype, journal_mode, marker, store, lease, settings)
             storage.usable.set()
             yield storage
         finally:
@@ -115,17 +119,60 @@ async def open_storage(settings: StorageSettings, topics: Topics) -> AsyncIterat
         lease.unlock()
 
 
-def prepare_folders(root: Path, own: Path) -> mounts.Mount:
-    """Create the media root and the service's folder in it; return the mount they are on."""
+def prepare_folders(settings: StorageSettings, root: Path, own: Path) -> mounts.Mount:
+    """Create the media root and the service's folder in it; return the mount they are on.
+
+    Raises `ConfigError`, also if others can replace what is in that folder.
+    """
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        own.mkdir(mode=0o700, exist_ok=True)
+        trust.make_parents(root)
+        if settings.trust == "volume":
+            own.mkdir(mode=0o700, exist_ok=True)
+        else:
+            _secure(root, own, create=True)
+    except trust.NotTrustedError as error:
+        raise ConfigError(not_trusted(str(error.strerror))) from None
     except OSError as error:
         raise ConfigError(
             f"storage.root: {root} can't be used: {error.strerror}. Check that the volume is "
             "mounted and that this user may write to it."
         ) from None
     return mounts.mount_of(root)
+
+
+def prepare_temp(settings: Settings) -> None:
+    """Create the folder of unfinished downloads, if it is not on the volume.
+
+    Raises `ConfigError`, also if it is another user's: downloads write into it by names.
+    """
+    configured = settings.storage.temp_dir
+    if configured is None:
+        return
+    folder = temp_folder(settings)
+    try:
+        trust.make_parents(folder.parent)
+        _secure(folder.parent, folder, create=True)
+    except OSError as error:
+        raise ConfigError(
+            f"storage.temp_dir: {folder} can't be used: {error.strerror}. Set storage.temp_dir to "
+            "a folder of the service's user, or to one with the sticky bit such as /var/tmp, and "
+            f"remove a {folder.name} there that is another user's."
+        ) from None
+
+
+def _secure(parent: Path, folder: Path, *, create: bool) -> None:
+    for remark in trust.secure(parent, folder, create=create):
+        logger.warning("storage: %s; see docs/security.md", remark)
+
+
+def not_trusted(problem: str) -> str:
+    """Return the error for a volume on which others can replace the store, and the ways out."""
+    return (
+        f"storage.root: {problem}: the store there may be another user's work, and is not used. "
+        "Give the folder to the service's user, or to root with the sticky bit (`chmod +t`), and "
+        "remove a `.mediarip` that the service did not make; or set storage.trust to volume, if "
+        "everyone who can write there may do what the service may. See docs/security.md."
+    )
 
 
 def ensure_marker(marker: VolumeMarker, *, create: bool) -> None:

@@ -43,8 +43,9 @@ logger = logging.getLogger(__name__)
 class Updates:
     """Checks for the newest version, and installs it.
 
-    ``publish`` is called when `payload` has changed, ``switch`` when a new version is installed
-    and chosen for the next start.
+    ``former`` is where earlier releases kept the versions, on the volume; it is removed, if it is
+    not a link. ``publish`` is called when `payload` has changed, ``switch`` when a new version is
+    installed and chosen for the next start.
     """
 
     def __init__(  # noqa: PLR0913 - the parts it joins
@@ -53,6 +54,7 @@ class Updates:
         store: Store,
         *,
         folder: Path,
+        former: Path,
         running: str,
         online: asyncio.Event,
         publish: Callable[[], None],
@@ -63,6 +65,7 @@ class Updates:
         self._downloads = settings.downloads
         self._store = store
         self._folder = folder
+        self._former = former
         self._running = running
         self._online = online
         self._publish = publish
@@ -150,6 +153,7 @@ class Updates:
             with contextlib.suppress(OSError):
                 await threads.call(ytdlp_version.write, self._folder, choice)
         await threads.call(ytdlp_version.sweep, self._folder)
+        await threads.call(shutil.rmtree, self._former, ignore_errors=True)
 
     async def _confirm(self, choice: Choice) -> None:
         choice.trial = choice.failed = None
@@ -245,12 +249,19 @@ class Updates:
         """Move the folder to its final name, and choose the version for the next start; blocks."""
         final = self._folder / target
         shutil.rmtree(final, ignore_errors=True)
+        digest = ytdlp_version.digest(packages)
         os.sync()
         packages.rename(final)
         ytdlp_version.sync(self._folder)
-        bad = ytdlp_version.read(self._folder).bad
-        bad.pop(target, None)
-        ytdlp_version.write(self._folder, Choice(target, in_use(), ytdlp_version.NEW, bad))
+        choice = ytdlp_version.read(self._folder)
+        choice.bad.pop(target, None)
+        before = in_use()
+        digests = {target: digest}
+        if before in choice.digests:
+            digests[before] = choice.digests[before]
+        ytdlp_version.write(
+            self._folder, Choice(target, before, ytdlp_version.NEW, choice.bad, digests=digests)
+        )
 
     # The outcome
 
@@ -280,8 +291,13 @@ class Updates:
 
 
 def _make_folders(packages: Path, temporary: Path) -> None:
-    # The service's own folder must exist: don't write into the mount point of a lost volume.
-    packages.parent.parent.mkdir(mode=0o700, exist_ok=True)
+    folder = packages.parent.parent
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if problem := ytdlp_version.not_trusted(folder):
+        raise UpdateError(
+            f"{problem}: other users could change its code there. Set XDG_DATA_HOME to a folder of "
+            "the service's user alone."
+        )
     for folder in (packages.parent, packages, temporary):
         folder.mkdir(mode=0o700)
 
@@ -291,7 +307,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, UpdateError):
         text = str(error)
     elif isinstance(error, OSError):
-        text = f"The volume or a program can't be used: {error.strerror or error}."
+        text = f"A folder or a program can't be used: {error.strerror or error}."
     else:
         logger.error("yt-dlp: the update failed", exc_info=error)
         text = "An unexpected error; see the service's log."

@@ -1,15 +1,18 @@
 """Chooses the yt-dlp to run with: the installed one, or a newer one that the service fetched.
 
-Fetched versions are in ``.mediarip/ytdlp/<version>/`` on the volume, where a new container finds
-them. ``choice.json`` beside them names the chosen one. A process can't change a module it has
-loaded, so the service restarts itself (exec) with the chosen folder first on its path. A version
-is on trial until the service has come up with it once. A version that fails its trial is
-given up: at once if the process notices it (`fall_back`), else by the next start (`resolve`).
+Fetched versions are in ``<version>/`` in a folder of this machine. ``choice.json`` beside them
+names the chosen one and holds the digest of each: one whose files have changed is not used, and
+none is if other users can replace the folder. A process can't change a module it has loaded, so
+the service restarts itself (exec) with the chosen folder first on its path. A version is on trial
+until the service has come up with it once. A version that fails its trial is given up: at once if
+the process notices it (`fall_back`), else by the next start (`resolve`).
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import json
 import logging
 import os
@@ -23,6 +26,8 @@ from typing import Any, Final, NoReturn
 
 from filelock import FileLock, Timeout
 from packaging.version import InvalidVersion, Version
+
+from mediarip_mqtt.volume import trust
 
 # The folder of the fetched version in use; empty for the installed one; unset: not decided yet.
 VARIABLE: Final = "_MEDIARIP_YTDLP"
@@ -44,6 +49,7 @@ class Choice:
     trial: str | None = None  # NEW, STARTED, or None after a successful trial
     bad: dict[str, str] = field(default_factory=dict)  # version to reason
     failed: str | None = None  # the version that was given up, until that is reported
+    digests: dict[str, str] = field(default_factory=dict)  # of the versions' folders
 
 
 def read(folder: Path) -> Choice:
@@ -64,12 +70,13 @@ def _is_valid(choice: Choice) -> bool:
         all(version is None or VERSION.fullmatch(version) for version in versions)
         and choice.trial in {None, NEW, STARTED}
         and all(isinstance(reason, str) for reason in dict(choice.bad).values())
+        and all(isinstance(text, str) for text in dict(choice.digests).values())
     )
 
 
 def write(folder: Path, choice: Choice) -> None:
     """Write the choice atomically; raise `OSError`."""
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     half = folder / f"{HALF}choice"
     with half.open("w", encoding="utf-8") as file:
         json.dump(asdict(choice), file)
@@ -103,8 +110,8 @@ def resolve(folder: Path) -> str | None:
         _try_write(folder, choice)
     elif choice.trial == STARTED:
         give_up(folder, choice, "the service did not come up with it")
-    elif not _is_readable(folder, choice.chosen):
-        give_up(folder, choice, "its folder is gone or can't be read")
+    elif not _is_intact(folder, choice, choice.chosen):
+        give_up(folder, choice, "its files are gone, can't be read, or were changed")
     elif choice.trial == NEW:
         choice.trial = STARTED
         if not _try_write(folder, choice):
@@ -115,7 +122,9 @@ def resolve(folder: Path) -> str | None:
 def give_up(folder: Path, choice: Choice, reason: str) -> None:
     """Go back to the previous version if that is usable, else to the installed one."""
     before = choice.previous
-    if before is not None and not (is_newer(before, installed()) and _is_readable(folder, before)):
+    if before is not None and not (
+        is_newer(before, installed()) and _is_intact(folder, choice, before)
+    ):
         before = None
     logger.error(
         "yt-dlp %s: %s; going back to %s", choice.chosen, reason, before or "the installed one"
@@ -134,8 +143,39 @@ def forgive(folder: Path) -> None:
         _try_write(folder, choice)
 
 
-def _is_readable(folder: Path, version: str) -> bool:
-    return os.access(folder / version / "yt_dlp" / "__init__.py", os.R_OK)
+def _is_intact(folder: Path, choice: Choice, version: str) -> bool:
+    """Whether a version's files are those that were tried."""
+    with contextlib.suppress(OSError):
+        return digest(folder / version) == choice.digests.get(version)
+    return False
+
+
+def digest(packages: Path) -> str:
+    """Return the digest of all names and contents in a folder; raise `OSError` for a link in it."""
+    found = hashlib.blake2b()
+    for where, folders, names in os.walk(packages, onerror=_raise):
+        folders.sort()
+        for name in (*folders, *sorted(names)):
+            path = Path(where, name)
+            if path.is_symlink():
+                raise OSError(errno.ELOOP, "a link among the files of yt-dlp", str(path))
+            content = b"" if name in folders else hashlib.blake2b(path.read_bytes()).digest()
+            found.update(bytes(path.relative_to(packages)) + b"\0" + content)
+    return found.hexdigest()
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def not_trusted(folder: Path) -> str | None:
+    """Return why code in a folder must not be used; None if only this user can write there."""
+    try:
+        return trust.shared_way(folder) or (
+            trust.foreign_content(folder) if folder.exists() else None
+        )
+    except OSError as error:
+        return f"{folder} can't be read: {error.strerror}"
 
 
 def _try_write(folder: Path, choice: Choice) -> bool:
@@ -186,20 +226,22 @@ def shown(version: str) -> str:
     return ".".join(parts)
 
 
-def use(folder: Path) -> None:
+def use(folder: Path, lock: Path) -> None:
     """Restart the program if a fetched yt-dlp is chosen; else return.
 
-    The restarted process has the variable, and returns at once.
+    The restarted process has the variable, and returns at once. ``lock`` is the store's.
     """
-    if VARIABLE in os.environ or _another_runs(folder):
+    if VARIABLE in os.environ or not folder.exists() or _another_runs(lock):
         return
-    if chosen := resolve(folder):
+    if problem := not_trusted(folder):
+        logger.warning("yt-dlp: the version in %s is not used: %s", folder, problem)
+    elif chosen := resolve(folder):
         _restart(folder / chosen)
 
 
 def switch(folder: Path) -> NoReturn:
     """Restart the program with the version that is chosen now."""
-    chosen = resolve(folder)
+    chosen = None if not_trusted(folder) else resolve(folder)
     _restart(folder / chosen if chosen else None)
 
 
@@ -224,10 +266,9 @@ def fall_back(error: BaseException, *, on_trial: bool) -> None:
     _restart(folder / before if before else None)
 
 
-def _another_runs(folder: Path) -> bool:
+def _another_runs(path: Path) -> bool:
     """Whether another service runs on this storage; only that one may change the choice."""
-    path = folder.parent / "lock"  # the store's
-    if not path.exists():
+    if path.is_symlink() or not path.is_file():
         return False  # taking the lock would create the folder with the wrong permissions
     lock = FileLock(path)
     try:

@@ -53,10 +53,10 @@ class FileRows(Rows):
         )
         return [_decode(row) for row in rows]
 
-    def files_placed(self, job_id: str) -> None:
+    def files_placed(self, job_id: str, placed: Sequence[JobFile] = ()) -> None:
         """Mark a job's files as placed, and take their names from other jobs.
 
-        The names were free, so the files of those jobs are gone.
+        The names were free, so the files of those jobs are gone. ``placed`` has their identities.
         """
         fault("before-completion")
         self._connection.execute(
@@ -65,6 +65,10 @@ class FileRows(Rows):
             (job_id, job_id),
         )
         self._connection.execute("UPDATE files SET temp_path = NULL WHERE job_id = ?", (job_id,))
+        self._connection.executemany(
+            "UPDATE files SET identity = ? WHERE job_id = ? AND filename = ?",
+            [(file.identity, job_id, file.filename) for file in placed],
+        )
 
     def forget_files(self, job_id: str) -> None:
         """Delete a job's planned files."""
@@ -91,4 +95,5 @@ def _decode(row: sqlite3.Row) -> JobFile:
         filename=row["filename"],
         filesize=row["filesize"],
         main=bool(row["main"]),
+        identity=row["identity"],
     )

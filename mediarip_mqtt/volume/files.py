@@ -24,9 +24,10 @@ from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.volume.name_limit import measured_limit
 from mediarip_mqtt.volume.names import OWN_FOLDER
 
-YTDLP_FOLDER: Final = "ytdlp"  # in the service's own folder
+YTDLP_FOLDER: Final = "ytdlp"
 STORE_PATH: Final = f"{OWN_FOLDER}/store.db"  # missing if the root is an empty mount point
 COPY_STEP: Final = 1024 * 1024
+TIME_STEP: Final = 2_000_000_000  # nanoseconds; FAT rounds times to two seconds
 
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
@@ -41,33 +42,97 @@ def own_folder(settings: Settings) -> Path:
 
 
 def fetched_folder(settings: Settings) -> Path:
-    """Return the folder of the yt-dlp versions that were downloaded."""
-    return own_folder(settings) / YTDLP_FOLDER
+    """Return the folder of the yt-dlp versions that were downloaded, on this machine.
+
+    Not on the volume: who can write there must not run code in the service.
+    """
+    root = own_folder(settings).parent
+    return machine_folder() / hashlib.blake2b(bytes(root), digest_size=8).hexdigest() / YTDLP_FOLDER
 
 
-def move_into_place(root: Path, source: Path, filename: str, size: int) -> None:
+def machine_folder() -> Path:
+    """Return the folder for what stays on this machine, by XDG or systemd (`StateDirectory=`)."""
+    named = os.environ.get("XDG_DATA_HOME") or os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    try:
+        base = Path(named) if named else Path.home() / ".local" / "share"
+    except RuntimeError:  # a user without a home
+        base = Path("/var/tmp", f"mediarip-mqtt-{os.getuid()}")  # noqa: S108 - its owner is checked
+    return base.absolute() / "mediarip-mqtt"
+
+
+def move_into_place(
+    root: Path, source: Path, filename: str, size: int, within: Path | None = None
+) -> str:
     """Move a finished file of ``size`` bytes to its name below the root; may be repeated.
 
-    Raises `FileExistsError` if another file has the name. The parent folders are opened one by one
-    without following links, and the move works on the last one's descriptor, so that a link created
-    meanwhile can't redirect it outside the root.
+    ``within`` is the job's own folder: where the store says that the file is elsewhere, it is not
+    touched. Return the moved file's identity, see `remove_owned`.
+    Raises `FileExistsError` if another file has the name. The folders of both names are opened one
+    by one without following links, and the move works on the last ones' descriptors, so that a
+    link created meanwhile can't redirect it.
     """
     fault("before-move")
-    with _parent(root, filename, create=True) as (folder, name):
+    with (
+        _parent(root, filename, create=True) as (folder, name),
+        _source_folder(source, within) as temp,
+    ):
         hidden = _hidden_name(source, name)
-        if not os.path.lexists(source):
+        if temp is None or not _exists(source.name, temp):
             if not _was_moved(source, name, folder, size):
                 raise FileNotFoundError(errno.ENOENT, "the finished file is gone", str(source))
             _discard(hidden, folder)
-            return  # an earlier attempt moved it, before a kill
+            return _identity(name, folder)  # an earlier attempt moved it, before a kill
         sync(source)
-        if not _same_content(source, name, folder):
-            _move(source, name, hidden, folder)
+        if not _same_content(source.name, temp, name, folder):
+            _move(source.name, temp, name, hidden, folder)
         _discard(hidden, folder)
         # Before the old name is removed: one of the two must survive a power cut.
         _sync_folder(folder)
         with contextlib.suppress(FileNotFoundError):
-            source.unlink()
+            os.unlink(source.name, dir_fd=temp)
+        return _identity(name, folder)
+
+
+@contextmanager
+def _source_folder(source: Path, within: Path | None) -> Iterator[int | None]:
+    """Open the folder of a finished file without following links; yield None if it is gone."""
+    base = source.parent if within is None else within
+    if not source.is_relative_to(base) or ".." in source.parts:
+        raise OSError(errno.EPERM, "the file is not in the job's own folder", str(source))
+    try:
+        folder = os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        for part in source.relative_to(base).parts[:-1]:
+            inner = _open_folder(part, folder)
+            os.close(folder)
+            folder = inner
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def _identity(name: str, folder: int) -> str:
+    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    return f"{status.st_ino} {status.st_mtime_ns}"
+
+
+def _is_ours(status: os.stat_result, file: JobFile) -> bool:
+    """Whether a file is the job's: a person may have put another one in its place.
+
+    The number of a file changes when the volume is copied, its time when it is touched: one of the
+    two is enough. Of files of earlier releases only the size is known.
+    """
+    if not stat.S_ISREG(status.st_mode) or status.st_size != file.filesize:
+        return False
+    number, _, modified = file.identity.partition(" ")
+    return (
+        not modified
+        or number == str(status.st_ino)
+        or abs(int(modified) - status.st_mtime_ns) <= TIME_STEP
+    )
 
 
 def sync(source: Path) -> None:
@@ -93,11 +158,15 @@ def longest_name(root: Path, filename: str) -> int:
     raise FileNotFoundError(errno.ENOENT, "the storage root is missing", str(root))
 
 
-def remove(root: Path, filename: str) -> bool:
-    """Remove a file and the parent folders that this empties; return whether it was there."""
+def remove(root: Path, filename: str, file: JobFile | None = None) -> bool:
+    """Remove a file and the parent folders that this empties; return whether it was there.
+
+    With ``file``, only if it is that one.
+    """
     try:
         with _parent(root, filename, create=False) as (folder, name):
-            if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if not stat.S_ISREG(status.st_mode) or not (file is None or _is_ours(status, file)):
                 return False
             os.unlink(name, dir_fd=folder)
     except (FileNotFoundError, NotADirectoryError):
@@ -121,10 +190,13 @@ def is_placed(root: Path, file: JobFile) -> bool:
 
 
 def remove_owned(root: Path, file: JobFile) -> bool:
-    """Remove a job's file, moved or only partly moved; return whether one was removed."""
+    """Remove a job's file, moved or only partly moved; return whether one was removed.
+
+    A file that has its name, but not its size and identity, is not the job's, and stays.
+    """
     if file.temp_path:
         return _withdraw(root, Path(file.temp_path), file.filename, file.filesize)
-    return remove(root, file.filename)
+    return remove(root, file.filename, file)
 
 
 def _withdraw(root: Path, source: Path, filename: str, size: int) -> bool:
@@ -154,6 +226,8 @@ def job_temp(base: Path, job_id: str) -> Path:
     folder.mkdir(exist_ok=True, mode=0o700)
     if folder.is_symlink():
         raise OSError(errno.ELOOP, "the job's temporary folder is a link", str(folder))
+    if folder.stat().st_uid != base.stat().st_uid:
+        raise OSError(errno.EPERM, "the job's temporary folder is another user's", str(folder))
     return folder
 
 
@@ -190,7 +264,7 @@ def sweep_temp(base: Path, keep: Collection[str]) -> list[str]:
 
     Only folders named like a job id are touched: other programs may use the base folder, too.
     """
-    if not base.is_dir():
+    if base.is_symlink() or not base.is_dir():
         return []
     removed = [
         entry.name
@@ -243,22 +317,22 @@ def _exists(name: str, folder: int) -> bool:
     return True
 
 
-def _move(source: Path, name: str, hidden: str, folder: int) -> None:
+def _move(source: str, temp: int, name: str, hidden: str, folder: int) -> None:
     """Give a file its name atomically; raise `FileExistsError` if the name is taken."""
     if _is_reservation(name, hidden, folder):
         _discard(name, folder)
     try:
-        os.link(source, name, dst_dir_fd=folder, follow_symlinks=False)
+        os.link(source, name, src_dir_fd=temp, dst_dir_fd=folder, follow_symlinks=False)
     except OSError as error:
         if error.errno == errno.EXDEV:
-            _copy_in(source, name, hidden, folder)
+            _copy_in(source, temp, name, hidden, folder)
         elif error.errno in _NO_LINKS:
-            _rename(source, name, hidden, folder)
+            _rename(source, temp, name, hidden, folder)
         else:
             raise
 
 
-def _copy_in(source: Path, name: str, hidden: str, folder: int) -> None:
+def _copy_in(source: str, temp: int, name: str, hidden: str, folder: int) -> None:
     """Copy from another filesystem to a hidden name, then give it the final one.
 
     The hidden name is the same in each attempt: the next one removes what a killed one left.
@@ -266,7 +340,8 @@ def _copy_in(source: Path, name: str, hidden: str, folder: int) -> None:
     _discard(hidden, folder)
     handle = os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666, dir_fd=folder)
     try:
-        with source.open("rb") as old, os.fdopen(handle, "wb") as new:
+        original = os.open(source, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=temp)
+        with os.fdopen(original, "rb") as old, os.fdopen(handle, "wb") as new:
             shutil.copyfileobj(old, new, COPY_STEP)
             new.flush()
             os.fsync(new.fileno())
@@ -275,15 +350,13 @@ def _copy_in(source: Path, name: str, hidden: str, folder: int) -> None:
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            _rename(hidden, name, hidden, folder, folder)
+            _rename(hidden, folder, name, hidden, folder)
     except BaseException:
         _discard(hidden, folder)
         raise
 
 
-def _rename(
-    source: Path | str, name: str, hidden: str, folder: int, source_folder: int | None = None
-) -> None:
+def _rename(source: str, source_folder: int, name: str, hidden: str, folder: int) -> None:
     """Move without hard links: reserve the name first, so that no other file is replaced.
 
     The reservation contains the hidden name, which identifies it after a kill. While it is still
@@ -333,18 +406,17 @@ def _was_moved(source: Path, name: str, folder: int, size: int) -> bool:
         return status.st_size == size
 
 
-def _same_content(source: Path, name: str, folder: int) -> bool:
+def _same_content(source: str, temp: int, name: str, folder: int) -> bool:
     """Whether the name already has this content, from a move before a kill."""
-    with _opened(name, folder) as placed:
-        if placed is None:
+    with _opened(name, folder) as placed, _opened(source, temp) as file:
+        if placed is None or file is None:
             return False
-        status, source_status = os.fstat(placed.fileno()), source.lstat()
+        status, source_status = os.fstat(placed.fileno()), os.fstat(file.fileno())
         if os.path.samestat(status, source_status) or status.st_size != source_status.st_size:
             return os.path.samestat(status, source_status)
-        with source.open("rb") as file:
-            while block := file.read(COPY_STEP):
-                if placed.read(COPY_STEP) != block:
-                    return False
+        while block := file.read(COPY_STEP):
+            if placed.read(COPY_STEP) != block:
+                return False
         return True
 
 

@@ -125,3 +125,12 @@ def test_a_plugin_that_is_missing_is_told_at_the_start(
     monkeypatch.setattr(plugin_settings, "POT_PACKAGE", "not-installed")
     with pytest.raises(ConfigError, match=r"pip install 'mediarip-mqtt\[pot\]'"):
         check_options(DownloadSettings(pot_provider_url="http://127.0.0.1:4416"))
+
+
+def test_plugins_that_others_could_exchange_are_refused_at_the_start(tmp_path: Path) -> None:
+    folder = tmp_path / "shared" / "plugins"
+    folder.mkdir(parents=True)
+    check_options(DownloadSettings(plugin_dir=folder))
+    (tmp_path / "shared").chmod(0o777)
+    with pytest.raises(ConfigError, match=r"plugin_dir: every user may rename what is in"):
+        check_options(DownloadSettings(plugin_dir=folder))

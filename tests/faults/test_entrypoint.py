@@ -96,6 +96,37 @@ def test_without_the_supervisor_the_options_do_not_count(place: Path) -> None:
     assert run(place, PUID="0").returncode == 2
 
 
+@pytest.mark.parametrize("link", ["root", "above"])
+def test_what_a_link_leads_to_is_not_given_away(place: Path, link: str) -> None:
+    """thirdgen88/ignition-docker#97: who may write beside the volume gets no folder of root's."""
+    precious = place / "precious"
+    (precious / "empty").mkdir(parents=True)
+    volume = place / "media"
+    volume.symlink_to(precious / "empty" if link == "root" else precious)
+    root = volume if link == "root" else volume / "empty"
+    done = run(place, MEDIARIP__STORAGE__ROOT=str(root), MEDIARIP_OPTIONS="/dev/null")
+    assert (precious / "empty").stat().st_uid == 0
+    assert "over a link" in done.stderr
+    assert done.stdout.split("\n")[0] == str(USER)
+
+
+def test_the_service_gets_a_folder_for_code_off_the_volume(place: Path) -> None:
+    data = place / "data"
+    data.mkdir()
+    volume = place / "volume"
+    volume.mkdir()
+    for _ in range(2):
+        done = run(
+            place,
+            MEDIARIP__STORAGE__ROOT=str(volume),
+            MEDIARIP_OPTIONS="/dev/null",
+            XDG_DATA_HOME=str(data),
+        )
+        assert done.stderr == ""
+    own = (data / "mediarip-mqtt").stat()
+    assert (own.st_uid, own.st_gid, own.st_mode & 0o7777) == (USER, USER, 0o700)
+
+
 ROOT_SQUASH = "-chown,-dac_override,-dac_read_search,-fowner,-fsetid"
 
 

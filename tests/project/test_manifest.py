@@ -37,6 +37,7 @@ LEFT_OUT = {
     ("mqtt", "key_password"): FILES,
     ("mqtt", "key_password_file"): FILES,
     ("downloads", "cookies_file"): "a command sends cookies",
+    ("storage", "trust"): "the app's folder belongs to its user, and /media to root",
     ("storage", "temp_dir"): "the volume is the one place that outlives the app",
     ("mqtt", "protocol"): "falls back by itself",
     ("mqtt", "tls_insecure"): EXPERT,

@@ -94,7 +94,7 @@ def test_an_update_is_tried_used_and_kept_over_a_restart(
     service.start()
     wait_for(lambda: client.json("info")["ytdlp"] == SHOWN)
     assert client.json("ytdlp")["in_progress"] is False
-    assert os.listdir(service.root / ".mediarip" / "ytdlp") != []  # noqa: PTH208 - names are wanted
+    assert os.listdir(service.fetched) != []  # noqa: PTH208 - names are wanted
     assert [one for one in service.media() if "ytdlp" in one] == []
 
 
@@ -112,7 +112,7 @@ def test_a_version_that_does_not_work_here_is_not_used(
     assert event["reason"].startswith("It does not work here")
     wait_for(lambda: client.json("ytdlp")["in_progress"] is False)
     assert installed(client) == before
-    assert not (service.root / ".mediarip" / "ytdlp" / NEWER).exists()
+    assert not (service.fetched / NEWER).exists()
     client.wait_status(client.download(media.url("/bytes/1000/a.mp4")), "completed")
     index.stop()
 
@@ -171,7 +171,7 @@ def test_an_older_version_is_never_installed(
     wait_for(lambda: "is the newest version" in client.json("ytdlp")["release_summary"])
     assert (installed(client), client.json("ytdlp")["latest_version"]) == (before, before)
     assert client.events("ytdlp_updated") == []
-    assert not (service.root / ".mediarip" / "ytdlp").exists()
+    assert not (service.fetched).exists()
     index.stop()
 
 
@@ -181,7 +181,7 @@ def test_an_update_that_a_kill_interrupts_is_done_after_the_restart(
 ) -> None:
     service = run(good.url)
     assert client.request("update_ytdlp")["started"]
-    folder = service.root / ".mediarip" / "ytdlp"
+    folder = service.fetched
     wait_for(lambda: reached(client, percent), 30)
     service.kill()
     left = [one.name for one in folder.iterdir() if not one.name.startswith(".half")]
@@ -209,7 +209,7 @@ def test_the_end_of_the_service_ends_an_update_without_a_trace(
     trying = wait_for(lambda: psutil.Process(service.pid).children(recursive=True))
     assert service.stop() < 10
     assert not [one for one in trying if one.is_running()]
-    assert list((service.root / ".mediarip" / "ytdlp").iterdir()) == []
+    assert list((service.fetched).iterdir()) == []
     index.stop()
 
 
@@ -226,6 +226,7 @@ async def test_a_version_that_hangs_is_given_up_after_a_while(
         Settings(updates=UpdateSettings(index_url=index.url, check_interval=0)),
         store,
         folder=tmp_path / "ytdlp",
+        former=tmp_path / "former",
         running="2026.01.01",
         online=asyncio.Event(),
         publish=lambda: told.set() if "not work" in one.payload()["release_summary"] else None,
@@ -284,16 +285,17 @@ def test_a_run_for_one_download_is_not_interrupted_by_an_update(
     client.request("cancel", id="current")
     assert process.wait(20) == 1  # what a cancelled download is, and no stopped service
     assert all(json.loads(one)["pause_reason"] is None for one in client.payloads("state"))
-    choice = ytdlp_version.read(service.root / ".mediarip" / "ytdlp")
+    choice = ytdlp_version.read(service.fetched)
     assert (choice.chosen, choice.trial) == (NEWER, ytdlp_version.NEW)  # for the next start
 
 
 def chosen(service: Service, code: str, trial: str | None) -> Path:
     """Choose a version with a content of our own for the next start; return the folder of all."""
-    folder = service.root / ".mediarip" / "ytdlp"
+    folder = service.fetched
     (folder / NEWER / "yt_dlp").mkdir(parents=True)
     (folder / NEWER / "yt_dlp" / "__init__.py").write_text(code)
-    ytdlp_version.write(folder, Choice(chosen=NEWER, trial=trial))
+    digests = {NEWER: ytdlp_version.digest(folder / NEWER)}
+    ytdlp_version.write(folder, Choice(chosen=NEWER, trial=trial, digests=digests))
     return folder
 
 
@@ -347,6 +349,9 @@ def test_a_version_on_trial_with_which_the_service_fails_is_given_up_in_the_same
     shutil.copytree(here, folder / NEWER / "yt_dlp", ignore=no_code)
     with (folder / NEWER / "yt_dlp" / "version.py").open("a") as module:
         module.write("__version__ = 5\n")  # imports, but breaks the service's start
+    choice = ytdlp_version.read(folder)
+    choice.digests[NEWER] = ytdlp_version.digest(folder / NEWER)
+    ytdlp_version.write(folder, choice)
     service.start()
     assert "ValidationError" in given_up(service, client, before, folder)
 
@@ -354,8 +359,8 @@ def test_a_version_on_trial_with_which_the_service_fails_is_given_up_in_the_same
 def test_an_end_for_another_reason_is_not_blamed_on_a_version_on_trial(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unpacked(tmp_path, NEWER)
-    ytdlp_version.write(tmp_path, Choice(NEWER, trial=ytdlp_version.NEW))
+    digests = unpacked(tmp_path, NEWER)
+    ytdlp_version.write(tmp_path, Choice(NEWER, trial=ytdlp_version.NEW, digests=digests))
     assert ytdlp_version.resolve(tmp_path) == NEWER
     monkeypatch.setenv(ytdlp_version.VARIABLE, str(tmp_path / NEWER))
     ytdlp_version.forgive(tmp_path)  # stopped, or no broker
@@ -363,15 +368,17 @@ def test_an_end_for_another_reason_is_not_blamed_on_a_version_on_trial(
     assert ytdlp_version.resolve(tmp_path) is None  # killed
 
 
-def unpacked(folder: Path, *versions: str) -> None:
+def unpacked(folder: Path, *versions: str) -> dict[str, str]:
+    """Put versions without content there; return their digests."""
     for one in versions:
         (folder / one / "yt_dlp").mkdir(parents=True)
         (folder / one / "yt_dlp" / "__init__.py").touch()
+    return {one: ytdlp_version.digest(folder / one) for one in versions}
 
 
 def test_what_is_given_up_makes_room_for_the_fetched_one_before_it(tmp_path: Path) -> None:
-    unpacked(tmp_path, "2098.1.1", NEWER)
-    choice = Choice(NEWER, "2098.1.1", ytdlp_version.STARTED)
+    digests = unpacked(tmp_path, "2098.1.1", NEWER)
+    choice = Choice(NEWER, "2098.1.1", ytdlp_version.STARTED, digests=digests)
     ytdlp_version.write(tmp_path, choice)
     assert ytdlp_version.resolve(tmp_path) == "2098.1.1"
     assert ytdlp_version.resolve(tmp_path) == "2098.1.1"
@@ -380,10 +387,37 @@ def test_what_is_given_up_makes_room_for_the_fetched_one_before_it(tmp_path: Pat
 
 
 def test_a_version_whose_folder_is_gone_is_given_up(tmp_path: Path) -> None:
-    unpacked(tmp_path, "2098.1.1")
-    ytdlp_version.write(tmp_path, Choice(NEWER, "2098.1.1"))
+    digests = unpacked(tmp_path, "2098.1.1")
+    ytdlp_version.write(tmp_path, Choice(NEWER, "2098.1.1", digests=digests))
     assert ytdlp_version.resolve(tmp_path) == "2098.1.1"
     assert ytdlp_version.read(tmp_path).failed == NEWER
+
+
+@pytest.mark.parametrize("change", ["other", "added", "folder", "link", "gone"])
+def test_a_version_whose_files_were_changed_is_not_imported(tmp_path: Path, change: str) -> None:
+    digests = unpacked(tmp_path, NEWER)
+    ytdlp_version.write(tmp_path, Choice(NEWER, digests=digests))
+    assert ytdlp_version.resolve(tmp_path) == NEWER
+    package = tmp_path / NEWER / "yt_dlp"
+    match change:
+        case "other":
+            (package / "__init__.py").write_text("print('other code')")
+        case "added":
+            (tmp_path / NEWER / "json.py").touch()  # would come before Python's own
+        case "folder":
+            (tmp_path / NEWER / "json").mkdir()
+        case "link":
+            (package / "extractor").symlink_to(tmp_path)
+        case _:
+            (package / "__init__.py").unlink()
+    assert ytdlp_version.resolve(tmp_path) is None
+    assert NEWER in ytdlp_version.read(tmp_path).bad
+
+
+def test_a_version_without_a_digest_is_not_imported(tmp_path: Path) -> None:
+    unpacked(tmp_path, NEWER)
+    ytdlp_version.write(tmp_path, Choice(NEWER))
+    assert ytdlp_version.resolve(tmp_path) is None
 
 
 def test_a_newer_one_that_came_with_the_environment_wins(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -32,6 +33,7 @@ class Service:
             **kept,
             "MEDIARIP__MQTT__PORT": str(broker_port),
             "MEDIARIP__STORAGE__ROOT": str(self.root),
+            "XDG_DATA_HOME": str(folder / "machine"),
             "MEDIARIP__STORAGE__MIN_FREE": "0",
             "MEDIARIP__DOWNLOADS__RETRY_DELAY": "0.2",
             "MEDIARIP__SECURITY__ALLOW_PRIVATE_ADDRESSES": "true",
@@ -54,6 +56,12 @@ class Service:
     def process(self) -> subprocess.Popen[bytes] | Forked:
         assert self._process is not None
         return self._process
+
+    @property
+    def fetched(self) -> Path:
+        """Where this service keeps the versions of yt-dlp that it fetched."""
+        key = hashlib.blake2b(bytes(self.root), digest_size=8).hexdigest()
+        return self.folder / "machine" / "mediarip-mqtt" / key / "ytdlp"
 
     @property
     def log(self) -> str:

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
+from mediarip_mqtt.contract.models import JobFile
 from mediarip_mqtt.volume import files as volume_files
 from mediarip_mqtt.volume import names
 
@@ -560,3 +561,61 @@ def test_the_sweep_removes_only_folders_of_jobs_that_are_not_kept(tmp_path: Path
     assert volume_files.sweep_temp(tmp_path, {JOB}) == [OTHER_JOB]
     assert sorted(one.name for one in tmp_path.iterdir()) == [JOB, "notes.txt", "somebody-elses"]
     assert volume_files.sweep_temp(tmp_path / "nowhere", ()) == []
+
+
+@pytest.mark.parametrize("where", ["elsewhere", "above", "link"])
+def test_only_a_file_of_the_jobs_own_folder_is_moved(
+    root: Path, tmp_path: Path, where: str
+) -> None:
+    """The store is data: a path in it does not make the service hand over its user's files."""
+    job = tmp_path / "job"
+    job.mkdir()
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"media")
+    (job / "linked").symlink_to(tmp_path)
+    path = {"elsewhere": secret, "above": job / ".." / "secret", "link": job / "linked" / "secret"}
+    with pytest.raises(OSError, match=r"own folder|link"):
+        volume_files.move_into_place(root, path[where], "gift.txt", 5, job)
+    assert secret.read_bytes() == b"media"
+    assert not files(root)
+
+
+def test_a_file_that_a_person_put_in_its_place_is_not_removed_with_a_job(
+    root: Path, source: Path
+) -> None:
+    size = source.stat().st_size
+    identity = volume_files.move_into_place(root, source, "film.mp4", size)
+    ours = JobFile(filename="film.mp4", filesize=size, identity=identity)
+    path = root / "film.mp4"
+    path.rename(root / "moved.mp4")
+    path.write_bytes(b"x" * size)  # of the same size, at another time
+    os.utime(path, (0, 0))
+    assert not volume_files.remove_owned(root, ours)
+    path.write_bytes(b"x" * (size + 1))  # as where the time is the same
+    shutil.copystat(root / "moved.mp4", path)
+    assert not volume_files.remove_owned(root, ours)
+    assert path.exists()
+
+
+@pytest.mark.parametrize("change", ["touched", "copied"])
+def test_a_file_that_was_touched_or_copied_back_is_still_the_jobs(
+    root: Path, source: Path, change: str
+) -> None:
+    size = source.stat().st_size
+    identity = volume_files.move_into_place(root, source, "film.mp4", size)
+    path = root / "film.mp4"
+    if change == "touched":
+        os.utime(path, (0, 0))
+    else:  # as rsync -a to another disk
+        shutil.copy2(path, root / "copy.mp4")
+        (root / "copy.mp4").replace(path)
+    assert volume_files.remove_owned(
+        root, JobFile(filename="film.mp4", filesize=size, identity=identity)
+    )
+
+
+def test_a_link_in_place_of_the_temporary_folder_is_not_swept(tmp_path: Path) -> None:
+    (tmp_path / "precious" / OTHER_JOB).mkdir(parents=True)
+    (tmp_path / "tmp").symlink_to("precious")
+    assert volume_files.sweep_temp(tmp_path / "tmp", ()) == []
+    assert (tmp_path / "precious" / OTHER_JOB).exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from datetime import UTC, date, datetime
@@ -51,12 +52,21 @@ def javascript() -> list[Finding]:
     return [warning("JavaScript", "no runtime found: YouTube needs one", remedy)]
 
 
-def ytdlp(folder: Path | None) -> list[Finding]:
+def ytdlp(folder: Path) -> list[Finding]:
     """Check the yt-dlp that the service would use; ``folder`` has the versions that it fetched."""
     installed = ytdlp_version.installed()
-    version = (ytdlp_version.read(folder).chosen if folder else None) or installed
+    # Root may run doctor for a service of another user.
+    not_trusted = ytdlp_version.not_trusted(folder) if os.geteuid() else None
+    chosen = None if not_trusted else ytdlp_version.read(folder).chosen
+    version = chosen or installed
     source = "" if version == installed else f", fetched; installed is {installed}"
-    return [judge_age(version, source, datetime.now(UTC).date())]
+    findings = [judge_age(version, source, datetime.now(UTC).date())]
+    if not_trusted:
+        remedy = "Set XDG_DATA_HOME to a folder that nobody but the service's user can write to."
+        findings.append(
+            warning("yt-dlp updates", f"{not_trusted}, so they are not installed there", remedy)
+        )
+    return findings
 
 
 def judge_age(version: str, source: str, today: date) -> Finding:

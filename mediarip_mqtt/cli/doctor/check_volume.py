@@ -31,8 +31,9 @@ from mediarip_mqtt.cli.doctor.findings import (
 )
 from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.service.storage import not_trusted
 from mediarip_mqtt.store import Store
-from mediarip_mqtt.volume import mounts
+from mediarip_mqtt.volume import mounts, trust
 from mediarip_mqtt.volume.files import own_folder
 from mediarip_mqtt.volume.name_limit import measured_limit, name_limit
 
@@ -240,6 +241,33 @@ async def _use_store(path: Path, mode: str, *, exclusive: bool) -> float:
         if len(stored) != COMMITS:
             raise OSError(errno.EIO, "SQLite did not read back what it wrote")
     return seconds
+
+
+def neighbours(settings: Settings) -> list[Finding]:
+    """Check that nobody but the service's user and root can replace the store."""
+    root, own = _root(settings), own_folder(settings)
+    if settings.storage.trust == "volume":
+        text = "whoever can write to the volume may do what the service may (storage.trust: volume)"
+        return [ok("neighbours", text)]
+    user = os.geteuid() or (own.stat().st_uid if own.exists() else 0)  # root, for the service
+    found = trust.shared_way(own, user)
+    if found is None and own.exists():
+        found = trust.foreign_content(own, user)
+    if found is None:
+        return [ok("neighbours", "no other user can replace the store")]
+    if not trust.shows_owners(root):
+        remedy = (
+            "Mount it with the owner and modes of the service's user alone, or set storage.trust "
+            "to volume; see docs/security.md."
+        )
+        text = f"{found}, but the filesystem does not show the true owners"
+        return [warning("neighbours", text, remedy)]
+    if root.stat().st_uid == user and trust.shared_way(root.parent, user) is None:
+        remedy = f"The service sets the sticky bit at its start; or do it now: `chmod +t {root}`."
+        if not own.exists() or own.lstat().st_uid == user:
+            return [warning("neighbours", found, remedy)]
+    message = not_trusted(found).removeprefix("storage.root: ")
+    return [problem("neighbours", found, message.partition(". ")[2])]
 
 
 def clock(settings: Settings) -> list[Finding]:

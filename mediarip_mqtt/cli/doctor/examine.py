@@ -59,9 +59,7 @@ async def examine(loaded: Settings, config: Path | None) -> list[Finding]:
         *(_volume_checks(loaded) if usable else ()),
         DoctorCheck("ffmpeg", check_machine.ffmpeg, PROGRAM_TIME),
         DoctorCheck("JavaScript", check_machine.javascript, PROGRAM_TIME),
-        DoctorCheck(
-            "yt-dlp", partial(check_machine.ytdlp, files.fetched_folder(loaded) if usable else None)
-        ),
+        DoctorCheck("yt-dlp", partial(check_machine.ytdlp, files.fetched_folder(loaded))),
         DoctorCheck("PO tokens", partial(check_pot_provider.look, loaded)),
         DoctorCheck("cookies file", partial(check_machine.cookies, loaded)),
         DoctorCheck("clock", check_machine.clock),
@@ -96,6 +94,7 @@ def _volume_checks(loaded: Settings) -> list[DoctorCheck]:
         _on_volume("database", check_volume.database, loaded, DATABASE_TIME),
         _on_volume("store", check_store.look, loaded, STORE_TIME),
         _on_volume("user", check_volume.owner, loaded),
+        _on_volume("neighbours", check_volume.neighbours, loaded),
         _on_volume("temporary folder", check_volume.temp_folder, loaded),
         _on_volume("volume's clock", check_volume.clock, loaded),
     ]

@@ -84,7 +84,7 @@ class PlaceStep:
                     files = await self._choose_names(job_id, files)
                 await self._commit_names(job_id, files, left.made)
             try:
-                await threads.call(move, self._tools.root, files)
+                placed = await threads.call(move, self._tools.root, files, work.task.temp_dir)
             except FileExistsError:
                 named = False  # another program took the name
                 continue
@@ -94,7 +94,8 @@ class PlaceStep:
                 files = await self._shortened(work, left, files, error)
                 named = False
                 continue
-            if await self._tools.commit(partial(self._tools.jobs.complete, job_id=job_id)) is None:
+            complete = partial(self._tools.jobs.complete, job_id=job_id, placed=placed)
+            if await self._tools.commit(complete) is None:
                 await self._remove(files)  # cancelled during the move
             return True
         raise DownloadError(
@@ -261,19 +262,25 @@ def still_there(root: Path, files: Sequence[JobFile]) -> bool:
     )
 
 
-def move(root: Path, files: Sequence[JobFile]) -> None:
-    """Move files to their names; after an error that isn't transient, undo it.
+def move(root: Path, files: Sequence[JobFile], folder: Path) -> list[JobFile]:
+    """Move files from a job's folder to their names; after an error that isn't transient, undo it.
 
-    Not if a name is too long: a moved file has no copy, and the others can be renamed.
+    Not if a name is too long: a moved file has no copy, and the others can be renamed. Return the
+    files with their identities.
     """
+    placed = []
     try:
         for file in files:
-            volume_files.move_into_place(root, Path(file.temp_path), file.filename, file.filesize)
+            identity = volume_files.move_into_place(
+                root, Path(file.temp_path), file.filename, file.filesize, folder
+            )
+            placed.append(file.model_copy(update={"identity": identity}))
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG and not file_error(error).transient:
             with contextlib.suppress(OSError):
                 withdraw(root, files)
         raise
+    return placed
 
 
 def withdraw(root: Path, files: Sequence[JobFile]) -> None:

@@ -48,3 +48,22 @@ def test_too_little_room_and_a_wrong_journal_mode(tmp_path: Path, mosquitto: Mos
     found = checks(cli.run("doctor", "--json"))
     assert found["space"]["state"] == "problem"
     assert "storage.min_free" in found["space"]["found"]
+
+
+@slow
+def test_a_volume_on_which_others_can_replace_the_store(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    cli = lone(tmp_path, mosquitto.port)
+    root = tmp_path / "volume"
+    assert checks(cli.run("doctor", "--json"))["neighbours"]["state"] == "ok"
+    root.chmod(0o777)
+    found = checks(cli.run("doctor", "--json"))["neighbours"]
+    assert (found["state"], "chmod +t" in found["remedy"]) == ("warning", True)
+    cli.environment["MEDIARIP__STORAGE__TRUST"] = "volume"
+    assert checks(cli.run("doctor", "--json"))["neighbours"]["state"] == "ok"
+    cli.environment["MEDIARIP__STORAGE__TRUST"] = "owner"
+    tmp_path.chmod(0o777)  # the service does not change what is above its root
+    root.chmod(0o755)
+    found = checks(cli.run("doctor", "--json"))["neighbours"]
+    assert (found["state"], "storage.trust" in found["remedy"]) == ("problem", True)

@@ -7,7 +7,7 @@ import errno
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -171,9 +171,9 @@ async def test_a_job_that_is_cancelled_during_its_move_leaves_no_file(
     await bench.run(work, "extract", "download")
     complete = bench.jobs.complete
 
-    def cancelled(tx: Tx, job_id: str) -> Job | None:
+    def cancelled(tx: Tx, job_id: str, placed: Sequence[JobFile]) -> Job | None:
         bench.jobs.cancel(tx, tx.job(job_id) or work.job)
-        return complete(tx, job_id)
+        return complete(tx, job_id, placed)
 
     monkeypatch.setattr(bench.jobs, "complete", cancelled)
     await bench.run(work, "place")
@@ -186,7 +186,8 @@ async def test_of_files_that_belong_together_none_stays_where_one_can_t_be_place
 ) -> None:
     (tmp_path / "link").symlink_to("/")
     names = ["film.mp4", "film.en.srt" if why == "full" else "link/film.en.srt"]
-    files = made(tmp_path / ".mediarip", *names)
+    work = await bench.begin()
+    files = made(work.task.temp_dir, *names)
     if why == "full":
         sync, calls = volume_files.sync, []  # the first that needs space
 
@@ -195,7 +196,6 @@ async def test_of_files_that_belong_together_none_stays_where_one_can_t_be_place
             sync(source) if len(calls) == 1 else full()
 
         monkeypatch.setattr(volume_files, "sync", fill)
-    work = await bench.begin()
     await bench.store.write(lambda tx: bench.jobs.placing(tx, work.job.id, files))
     with pytest.raises(OSError, match=r"space|link"):
         await bench.run(work, "place")
@@ -341,7 +341,7 @@ def test_a_place_that_was_only_taken_is_no_file_that_was_moved(tmp_path: Path) -
     (tmp_path / "film.mp4").write_text(volume_files._hidden_name(source, "film.mp4"))  # noqa: SLF001 - what the cut left
     assert not place.still_there(tmp_path, files)
     with pytest.raises(FileNotFoundError):
-        place.move(tmp_path, files)
+        place.move(tmp_path, files, tmp_path / ".mediarip")
     place.withdraw(tmp_path, files)
     assert there(tmp_path) == {".mediarip"}
 
@@ -372,7 +372,7 @@ def test_a_full_volume_without_hard_links_keeps_no_empty_file(
     monkeypatch.setattr(os, "link", unsupported)
     monkeypatch.setattr(os, "fdopen", Full)
     with pytest.raises(OSError, match="space"):
-        place.move(tmp_path, files)
+        place.move(tmp_path, files, tmp_path / ".mediarip")
     monkeypatch.undo()
     assert there(tmp_path) == {".mediarip"}
 
