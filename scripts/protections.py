@@ -438,8 +438,8 @@ PROTECTIONS = (
     ),
     Protection(
         "7 a session's commands have a rate",
-        "mediarip_mqtt.commands.admission:Admission._refuse_too_many",
-        never("tokens < 1"),
+        "mediarip_mqtt.commands.admission:Admission.check",
+        never("standing is not Standing.ALLOWED"),
         "tests/commands/test_sessions.py::test_a_user_s_commands_have_a_rate",
     ),
     Protection(

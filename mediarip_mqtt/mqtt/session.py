@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -21,7 +21,7 @@ from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.contract.topics import OFFLINE, ONLINE, Topics
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.mqtt import reason_codes
-from mediarip_mqtt.mqtt.connection import Link, Message, Will, open_link
+from mediarip_mqtt.mqtt.connection import Link, Will, open_link
 from mediarip_mqtt.mqtt.connection_errors import (
     BusyError,
     CredentialsError,
@@ -34,13 +34,14 @@ from mediarip_mqtt.mqtt.connection_errors import (
 )
 from mediarip_mqtt.mqtt.contention import STABLE, Contention
 from mediarip_mqtt.mqtt.former_topics import FormerTopics
+from mediarip_mqtt.mqtt.incoming import Incoming, Message
 from mediarip_mqtt.mqtt.outage_log import OutageLog
 from mediarip_mqtt.mqtt.outbox import Outbox
 from mediarip_mqtt.mqtt.presence import PresenceWatch
 from mediarip_mqtt.mqtt.protocol_choice import ProtocolChoice
 from mediarip_mqtt.mqtt.publisher import INFO, JOBS, STATE, Publisher
 from mediarip_mqtt.mqtt.refusals import Refusals
-from mediarip_mqtt.mqtt.retained_scan import digest
+from mediarip_mqtt.mqtt.retained_scan import SCAN_LIMIT, digest
 from mediarip_mqtt.mqtt.store_retry import until_store_answers
 
 # Seconds between two attempts to connect.
@@ -48,7 +49,9 @@ BACKOFF_FIRST: Final = 0.2
 BACKOFF_LIMIT: Final = 30.0
 BACKOFF_REFUSED: Final = 60.0  # where an attempt at once would be refused, too
 AT_ONCE: Final = 5.0  # seconds from a loss to a connection: the broker was there all the time
+COMPARE_AGAIN: Final = 60.0  # seconds, if more was retained than is read at once
 REPAIR: Final = 1.0  # seconds for another service to give way, before its changes are undone
+DROPS_TOLD: Final = 5.0  # seconds between two reports of dropped messages
 DRAIN_TIME: Final = 3.0  # seconds for the last publications at shutdown
 
 logger = logging.getLogger(__name__)
@@ -77,7 +80,9 @@ class Announcer(Protocol):
 class Session:
     """Keeps a connection open and runs intake and publication on it.
 
-    ``new_session`` is called if the broker has no MQTT session, before messages arrive.
+    ``new_session`` is called if the broker has no MQTT session, before messages arrive; ``dropped``
+    every few seconds, with the number of messages that were dropped unread, by sender. ``floods``
+    says whether all further messages of a sender are to be dropped so.
     ``exact_intake`` replaces the filters of the intake where a broker allows no wildcards.
     """
 
@@ -93,6 +98,8 @@ class Session:
         former: FormerTopics,
         handle: Callable[[Message], Awaitable[None]],
         new_session: Callable[[], Awaitable[None]],
+        dropped: Callable[[Mapping[str, int]], None],
+        floods: Callable[[str], bool],
         exact_intake: Collection[str] = (),
     ) -> None:
         self._settings = settings
@@ -104,6 +111,8 @@ class Session:
         self._former = former
         self._handle = handle
         self._new_session = new_session
+        self._dropped = dropped
+        self._floods = floods
         self._exact_intake = exact_intake
         self._refusals = refusals
         self._will = Will(topics.status, OFFLINE)
@@ -193,6 +202,7 @@ class Session:
                 will=will,
                 persistent=True,
                 refusals=self._refusals,
+                incoming=Incoming(self._topics.sender, self._floods),
             ) as link:
                 is_proven = self._choice.answered()
                 if is_proven:
@@ -276,6 +286,7 @@ class Session:
                 group.create_task(self._outbox.run(link), name="mqtt-outbox")
                 group.create_task(self._keep_place(link), name="mqtt-presence")
                 group.create_task(self._settle(link), name="mqtt-settle")
+                group.create_task(self._tell_drops(link), name="mqtt-drops")
                 if self._intake_open:
                     self._intake_task = group.create_task(self._intake(link), name="mqtt-intake")
                 # One of the tasks ends the group. Wait here, not in the group's `__aexit__`:
@@ -305,6 +316,11 @@ class Session:
         await until_store_answers(partial(self._former.clear, link), "earlier base topics")
         await asyncio.sleep(STABLE)
         self._contention.settled()
+
+    async def _tell_drops(self, link: Link) -> None:
+        while True:
+            await asyncio.sleep(DROPS_TOLD)
+            self._dropped(link.take_dropped())
 
     def _lower_will(self, error: WillError) -> bool:
         """Make a will that the broker takes; return False if there is nothing to lower."""
@@ -368,6 +384,9 @@ class Session:
             logger.warning("mqtt: retained topics can't be compared: %s", error.message)
             retained = {}
         await self._publisher.reconcile(retained)
+        if len(retained) >= SCAN_LIMIT:
+            # There may be more that has to be cleared, once these are.
+            asyncio.get_running_loop().call_later(COMPARE_AGAIN, self._stale.set)
 
     async def _intake(self, link: Link) -> None:
         async for message in link.messages():

@@ -115,9 +115,8 @@ async def test_a_service_that_ends_right_after_its_connect_leaves_offline_behind
 ) -> None:
     parts: Any = SlowToAnnounce()
     settings, topics = MqttSettings(port=mosquitto.port), Topics("mediarip")
-    session = Session(
-        settings, topics, parts, parts, Refusals(), parts, parts, parts, parts.wait, parts.wait
-    )
+    handlers = (parts.wait, parts.wait, lambda _: None, lambda _: False)
+    session = Session(settings, topics, parts, parts, Refusals(), parts, parts, parts, *handlers)
     running = asyncio.create_task(session.run())
     await asyncio.sleep(0)
     async with asyncio.timeout(10):
