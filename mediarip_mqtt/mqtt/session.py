@@ -21,6 +21,7 @@ from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.contract.topics import OFFLINE, ONLINE, Topics
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.mqtt import reason_codes
+from mediarip_mqtt.mqtt.client_identity import ClientIdentity
 from mediarip_mqtt.mqtt.connection import Link, Will, open_link
 from mediarip_mqtt.mqtt.connection_errors import (
     BusyError,
@@ -33,6 +34,7 @@ from mediarip_mqtt.mqtt.connection_errors import (
     WillError,
 )
 from mediarip_mqtt.mqtt.contention import STABLE, Contention
+from mediarip_mqtt.mqtt.former_session import FormerSession
 from mediarip_mqtt.mqtt.former_topics import FormerTopics
 from mediarip_mqtt.mqtt.incoming import Incoming, Message
 from mediarip_mqtt.mqtt.outage_log import OutageLog
@@ -48,6 +50,7 @@ from mediarip_mqtt.mqtt.store_retry import until_store_answers
 BACKOFF_FIRST: Final = 0.2
 BACKOFF_LIMIT: Final = 30.0
 BACKOFF_REFUSED: Final = 60.0  # where an attempt at once would be refused, too
+MOVES: Final = 3  # attempts to take over what waits for a former client id
 AT_ONCE: Final = 5.0  # seconds from a loss to a connection: the broker was there all the time
 COMPARE_AGAIN: Final = 60.0  # seconds, if more was retained than is read at once
 REPAIR: Final = 1.0  # seconds for another service to give way, before its changes are undone
@@ -96,6 +99,7 @@ class Session:
         announcer: Announcer,
         presence: PresenceWatch,
         former: FormerTopics,
+        identity: ClientIdentity,
         handle: Callable[[Message], Awaitable[None]],
         new_session: Callable[[], Awaitable[None]],
         dropped: Callable[[Mapping[str, int]], None],
@@ -109,6 +113,9 @@ class Session:
         self._announcer = announcer
         self._presence = presence
         self._former = former
+        self._identity = identity
+        self._former_session = FormerSession(topics)
+        self._moves = 0  # attempts to take over the former client id's session
         self._handle = handle
         self._new_session = new_session
         self._dropped = dropped
@@ -116,7 +123,7 @@ class Session:
         self._exact_intake = exact_intake
         self._refusals = refusals
         self._will = Will(topics.status, OFFLINE)
-        self._identifier = settings.node_id
+        self._given_identifier: str | None = None  # by the broker
         self._said: set[str] = set()  # warnings about the broker's limits
         self._attempts = 0  # since the last connection
         self._link_lost_at = 0.0
@@ -223,7 +230,7 @@ class Session:
         A connection of the same client id would end the other one's. Never a clean start: some
         brokers give all clients of a user one id, and the session may be this service's.
         """
-        identifier = f"{self._settings.node_id}-look"
+        identifier = f"{self._identity.identifier}-look"
         rival: RivalError | None = None
         try:
             async with self._open(identifier, None) as link:
@@ -231,9 +238,8 @@ class Session:
                 if is_new:
                     link.end_session()
                 rival = await self._presence.look(link)
-            if is_new and link.protocol != "5":
-                async with open_link(self._settings, link.protocol, identifier=identifier):
-                    pass  # a clean session ends the one that the broker has kept
+            if is_new:
+                await self._end_session(link, identifier)
         except ProtocolVersionError:
             raise
         except LinkError as error:
@@ -242,11 +248,52 @@ class Session:
         if rival:
             raise rival
 
+    async def _move(self, former: str) -> None:
+        """Take over what waits in the session of the former client id."""
+        if not self._identity.subscribed:
+            async with self._open(self._identity.identifier, None) as link:
+                # Some brokers give all clients of a user one id: then there is but one session.
+                is_shared = link.session_present
+                if not is_shared:
+                    await self._subscribe(link)
+            if is_shared:
+                await until_store_answers(self._identity.has_emptied, "client id")
+                return
+            await until_store_answers(self._identity.has_subscribed, "client id")
+        self._moves += 1
+        try:
+            async with self._open(former, None) as link:
+                if link.session_present:
+                    await self._former_session.empty(link, partial(self._take, link))
+                link.end_session()
+            await self._end_session(link, former)
+        except LinkError as error:
+            if self._moves < MOVES:
+                raise LinkError(error.message) from None
+            # The broker refuses this id, or another client holds it.
+            logger.warning(
+                "mqtt: what waits for the former client id %s can't be taken over: %s",
+                former,
+                error.message,
+            )
+        await self._new_session()
+        await until_store_answers(self._identity.has_emptied, "client id")
+
+    async def _end_session(self, link: Link, identifier: str) -> None:
+        """End the MQTT session of a client that has disconnected from MQTT 3.1.1."""
+        if link.protocol != "5":
+            async with open_link(self._settings, link.protocol, identifier=identifier):
+                pass  # a clean session ends the one that the broker has kept
+
     async def _connection(self, *, returned: bool) -> None:
+        await until_store_answers(self._identity.load, "client id")
         if not self._has_looked:
             await self._look()
+        if self._identity.former:
+            await self._move(self._identity.former)
         lost: BaseException | None = None
-        async with self._open(self._identifier, self._will) as link:
+        identifier = self._given_identifier or self._identity.identifier
+        async with self._open(identifier, self._will) as link:
             self._has_looked = True
             self._obey(link)
             if not link.session_present:
@@ -336,7 +383,7 @@ class Session:
         limits = link.limits
         qos = min(self._will.qos, limits.maximum_qos)
         self._will = replace(self._will, qos=qos, retain=self._will.retain and limits.retain)
-        self._identifier = limits.identifier or self._identifier
+        self._given_identifier = limits.identifier or self._given_identifier
         for loss in limits.losses(self._settings.session_expiry):
             self._say_once(f"the broker's limits: {loss}")
 
@@ -390,16 +437,23 @@ class Session:
 
     async def _intake(self, link: Link) -> None:
         async for message in link.messages():
-            try:
-                if not self._announcer.take(message):
-                    await self._handle(message)
-            except LinkError:
-                raise
-            except Exception:
-                # Acknowledge it anyway: redelivered, it would fail again and again.
-                logger.exception("mqtt: a message on %s can't be handled", message.topic)
-            fault("before-ack")
-            link.ack(message)
+            if self._former_session.has_taken(message):
+                link.ack(message)
+            else:
+                await self._take(link, message)
+
+    async def _take(self, link: Link, message: Message) -> None:
+        """Handle a message, then acknowledge it."""
+        try:
+            if not self._announcer.take(message):
+                await self._handle(message)
+        except LinkError:
+            raise
+        except Exception:
+            # Acknowledge it anyway: redelivered, it would fail again and again.
+            logger.exception("mqtt: a message on %s can't be handled", message.topic)
+        fault("before-ack")
+        link.ack(message)
 
     async def _say_goodbye(self, link: Link) -> None:
         await self._finish.wait()

@@ -27,6 +27,7 @@ from mediarip_mqtt.jobs.progress import MessageLimit
 from mediarip_mqtt.jobs.retention import Retention
 from mediarip_mqtt.jobs.runner import Runner
 from mediarip_mqtt.jobs.use_cases import Jobs
+from mediarip_mqtt.mqtt.client_identity import ClientIdentity
 from mediarip_mqtt.mqtt.former_topics import FormerTopics
 from mediarip_mqtt.mqtt.incoming import Message
 from mediarip_mqtt.mqtt.outbox import Outbox
@@ -161,6 +162,7 @@ class Parts:
             discovery,
             presence,
             FormerTopics(self.topics, self.store, presence, now),
+            ClientIdentity(mqtt, self.store, now),
             self._handle,
             lambda: self.intake.new_session(),  # noqa: PLW0108 - built later
             lambda dropped: self.intake.tell_dropped(dropped),  # noqa: PLW0108 - built later
