@@ -24,6 +24,8 @@ from paho.mqtt.client import (
     MQTT_ERR_SUCCESS,
     topic_matches_sub,
 )
+from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.exception import MalformedPacket
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -139,7 +141,12 @@ class Link:
         self.detach_loss()
         self._paho.manual_ack_set(manual_ack)
         reader = PacketReader(
-            self._paho, self._is_unwanted, self._take_beginning, self._largest_packet
+            self._paho,
+            self._is_unwanted,
+            self._take_beginning,
+            largest=self._largest_packet,
+            codes=MQTTErrorCode,
+            malformed=MalformedPacket,
         )
         reader.install()
         self._client.pending_calls_threshold = PENDING_CALLS

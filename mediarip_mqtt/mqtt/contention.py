@@ -16,7 +16,8 @@ TAKE_BACK: Final = 1.0  # seconds after which the one that was there first recon
 _FOUGHT: Final = (
     "The broker closed %d connections right after they were opened. Probably another client with "
     "the same id connected: give each service its own mqtt.node_id (and mqtt.client_id, if that is "
-    "set). If the broker gives all clients of a user one id (Mosquitto: use_username_as_clientid), also its own mqtt.username."
+    "set). If the broker gives all clients of a user one id (Mosquitto: use_username_as_clientid), "
+    "also its own mqtt.username."
 )
 
 logger = logging.getLogger(__name__)

@@ -12,9 +12,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from paho.mqtt.enums import MQTTErrorCode
-from paho.mqtt.exception import MalformedPacket
-
 CHUNK: Final = 16 * 2**10  # bytes read at once: a thousand small messages
 TURN: Final = 0.02  # seconds of reading before others get their turn
 LARGE_CHUNK: Final = 256 * 2**10  # bytes read at once of a large message
@@ -29,17 +26,23 @@ class PacketReader:
 
     ``unwanted`` gets the first byte and the rest of a PUBLISH, and says whether to pass over it.
     ``too_large`` gets the first byte of one that has more than ``largest`` bytes, its beginning,
-    and the bytes that are left out; only a broker of MQTT 3.1.1 sends such a packet.
+    and the bytes that are left out; only a broker of MQTT 3.1.1 sends such a packet. ``codes`` and
+    ``malformed`` are paho's results and its error for a packet that it can't read.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it needs of paho, and what to do with packets
         self,
         paho: Any,
         unwanted: Callable[[int, bytearray], bool],
         too_large: Callable[[int, bytearray, int], None],
+        *,
         largest: int,
+        codes: Any,
+        malformed: type[Exception],
     ) -> None:
         self._paho = paho
+        self._codes = codes
+        self._malformed = malformed
         self._unwanted = unwanted
         self._too_large = too_large
         self._largest = largest
@@ -51,7 +54,7 @@ class PacketReader:
         """Have paho read with this."""
         self._paho._packet_read = self.read  # noqa: SLF001 - paho has no hook for it
 
-    def read(self) -> MQTTErrorCode:
+    def read(self) -> Any:
         """Read what has arrived, for a few milliseconds at most, and handle all packets in it.
 
         One piece for each turn of the event loop would not be enough: the broker's queue is behind
@@ -60,21 +63,21 @@ class PacketReader:
         deadline = time.monotonic() + TURN
         while True:
             whole, code = self._read_piece()
-            if code != MQTTErrorCode.MQTT_ERR_SUCCESS or not whole or time.monotonic() > deadline:
+            if code != self._codes.MQTT_ERR_SUCCESS or not whole or time.monotonic() > deadline:
                 return code
 
-    def _read_piece(self) -> tuple[bool, MQTTErrorCode]:
+    def _read_piece(self) -> tuple[bool, Any]:
         """Read once; return whether there may be more, and paho's code."""
         wanted = min(max(CHUNK, self._missing, self._skip), LARGE_CHUNK)
         try:
             data = self._paho._sock_recv(wanted)  # noqa: SLF001 - the same
         except BlockingIOError:
-            return False, MQTTErrorCode.MQTT_ERR_AGAIN
+            return False, self._codes.MQTT_ERR_AGAIN
         except OSError as error:
             logger.debug("mqtt: could not read: %s", error)
-            return False, MQTTErrorCode.MQTT_ERR_CONN_LOST
+            return False, self._codes.MQTT_ERR_CONN_LOST
         if not data:
-            return False, MQTTErrorCode.MQTT_ERR_CONN_LOST
+            return False, self._codes.MQTT_ERR_CONN_LOST
         is_more = len(data) == wanted
         self._paho._last_bytes_received = time.monotonic()  # noqa: SLF001 - for the keep-alive
         if self._skip:
@@ -84,13 +87,13 @@ class PacketReader:
         self._buffer += data
         return is_more, self._handle_packets()
 
-    def _handle_packets(self) -> MQTTErrorCode:
+    def _handle_packets(self) -> Any:
         buffer, position = self._buffer, 0
-        code = MQTTErrorCode.MQTT_ERR_SUCCESS
-        while code == MQTTErrorCode.MQTT_ERR_SUCCESS:
+        code = self._codes.MQTT_ERR_SUCCESS
+        while code == self._codes.MQTT_ERR_SUCCESS:
             begin, length = _length(buffer, position)
             if length < 0:
-                return MQTTErrorCode.MQTT_ERR_PROTOCOL
+                return self._codes.MQTT_ERR_PROTOCOL
             self._missing = begin + length - len(buffer)
             if begin > len(buffer) or self._missing > 0:
                 break
@@ -115,14 +118,14 @@ class PacketReader:
         if command & 0xF0 == _PUBLISH:
             self._too_large(command, packet, self._skip)
 
-    def _handle(self, command: int, packet: bytearray) -> MQTTErrorCode:
+    def _handle(self, command: int, packet: bytearray) -> Any:
         fields = self._paho._in_packet  # noqa: SLF001 - what paho's handlers read
         fields.update(command=command, packet=packet, remaining_length=len(packet), pos=0)
         try:
-            code: MQTTErrorCode = self._paho._packet_handle()  # noqa: SLF001 - the same
-        except MalformedPacket as error:
+            code = self._paho._packet_handle()  # noqa: SLF001 - the same
+        except self._malformed as error:
             logger.debug("mqtt: malformed packet: %s", error)
-            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+            return self._codes.MQTT_ERR_PROTOCOL
         finally:
             fields.update(command=0, packet=bytearray(), remaining_length=0)
         return code
