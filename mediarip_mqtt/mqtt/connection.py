@@ -44,7 +44,7 @@ from mediarip_mqtt.mqtt.connection_errors import (
     lost_error,
     refused_subscription,
 )
-from mediarip_mqtt.mqtt.incoming import Acknowledgements, Incoming, Message
+from mediarip_mqtt.mqtt.incoming import Acknowledgements, IncomingQueue, Message
 from mediarip_mqtt.mqtt.packet_reader import PacketReader
 from mediarip_mqtt.mqtt.refusals import Flow, Refusals
 from mediarip_mqtt.mqtt.retained_scan import SCAN_LIMIT, SCAN_QUIET, RetainedScan
@@ -102,7 +102,7 @@ class Link:
         protocol: str,
         refusals: Refusals | None = None,
         *,
-        incoming: Incoming | None = None,
+        incoming: IncomingQueue | None = None,
         largest: int = MAXIMUM_PACKET,
     ) -> None:
         self.protocol = protocol
@@ -110,7 +110,7 @@ class Link:
         self.session_present = False
         self._client = client
         self._paho: Any = client._client  # noqa: SLF001 - aiomqtt offers no manual acknowledgement (its issue 345)
-        self._incoming = incoming or Incoming()
+        self._incoming = incoming or IncomingQueue()
         self._refused = _NO_TOPIC  # the beginning of the last packet that was not wanted
         self._refused_topic = ""
         self._refused_until = 0.0
@@ -505,7 +505,7 @@ async def open_link(  # noqa: PLR0913 - the parts of a connection
     will: Will | None = None,
     persistent: bool = False,
     refusals: Refusals | None = None,
-    incoming: Incoming | None = None,
+    incoming: IncomingQueue | None = None,
 ) -> AsyncIterator[Link]:
     """Open a connection with one version of MQTT; raise `LinkError`.
 

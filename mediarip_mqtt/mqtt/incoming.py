@@ -61,7 +61,7 @@ class _Lane:
         return len(self.messages) >= LANE_LIMIT or self.held + size > LANE_BYTES
 
 
-class Incoming:
+class IncomingQueue:
     """A queue in which senders take turns.
 
     ``lane`` names the sender of a topic's messages, and ``floods`` says of a sender whether any

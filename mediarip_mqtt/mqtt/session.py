@@ -36,7 +36,7 @@ from mediarip_mqtt.mqtt.connection_errors import (
 from mediarip_mqtt.mqtt.contention import STABLE, Contention
 from mediarip_mqtt.mqtt.former_session import FormerSession
 from mediarip_mqtt.mqtt.former_topics import FormerTopics
-from mediarip_mqtt.mqtt.incoming import Incoming, Message
+from mediarip_mqtt.mqtt.incoming import IncomingQueue, Message
 from mediarip_mqtt.mqtt.outage_log import OutageLog
 from mediarip_mqtt.mqtt.outbox import Outbox
 from mediarip_mqtt.mqtt.presence import PresenceWatch
@@ -209,7 +209,7 @@ class Session:
                 will=will,
                 persistent=True,
                 refusals=self._refusals,
-                incoming=Incoming(self._topics.sender, self._floods),
+                incoming=IncomingQueue(self._topics.sender, self._floods),
             ) as link:
                 is_proven = self._choice.answered()
                 if is_proven:
