@@ -70,7 +70,7 @@ VOLUME = "tests/faults/test_volume.py"
 PROTECTIONS = (
     Protection(
         "1 acknowledged only after the commit",
-        "mediarip_mqtt.mqtt.session:Session._intake",
+        "mediarip_mqtt.mqtt.session:Session._take",
         before("self._handle", "link.ack(message)\nawait asyncio.sleep(0.05)"),
         KILLED,
         "command-received",
@@ -409,8 +409,32 @@ PROTECTIONS = (
     Protection(
         "6 a payload has a limit",
         "mediarip_mqtt.commands.intake:Intake._refuse_outright",
-        never("self._is_too_large(message.payload)"),
+        never("self._is_too_large(message)"),
         "tests/service/test_whole_service.py::test_bad_input_is_answered_and_the_service_goes_on",
+    ),
+    Protection(
+        "6 messages of QoS 0 wait within a bound",
+        "mediarip_mqtt.mqtt.incoming:IncomingQueue.refuses",
+        body("return False"),
+        "tests/mqtt/test_floods.py::test_messages_of_qos_0_wait_within_a_bound_and_the_log_counts_the_others",
+    ),
+    Protection(
+        "6 what others have retained is read within bounds",
+        "mediarip_mqtt.mqtt.retained_scan:RetainedScan._may_keep",
+        body("return True"),
+        "tests/mqtt/test_retained_scan.py::test_what_others_have_retained_is_read_within_bounds",
+    ),
+    Protection(
+        "6 no reply announces devices",
+        "mediarip_mqtt.commands.intake:Intake._is_home_assistants",
+        body("return False"),
+        "tests/commands/test_intake.py::test_no_reply_goes_where_a_sender_could_not_write",
+    ),
+    Protection(
+        "6 nobody knows the client id",
+        "mediarip_mqtt.mqtt.client_identity:ClientIdentity._present",
+        assigned("identifier", "self._settings.node_id"),
+        "tests/mqtt/test_client_identity.py::test_the_client_id_has_a_random_part_that_stays",
     ),
     Protection(
         "6 deep nesting is refused",
@@ -438,8 +462,8 @@ PROTECTIONS = (
     ),
     Protection(
         "7 a session's commands have a rate",
-        "mediarip_mqtt.commands.admission:Admission._refuse_too_many",
-        never("tokens < 1"),
+        "mediarip_mqtt.commands.admission:Admission.check",
+        never("standing is not Standing.ALLOWED"),
         "tests/commands/test_sessions.py::test_a_user_s_commands_have_a_rate",
     ),
     Protection(

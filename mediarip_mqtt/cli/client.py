@@ -18,8 +18,9 @@ from mediarip_mqtt.contract.models import TERMINAL, JobStatus
 from mediarip_mqtt.contract.settings import MqttSettings, Settings
 from mediarip_mqtt.contract.topic_payloads import Presence
 from mediarip_mqtt.contract.topics import ONLINE, Topics, dumps
-from mediarip_mqtt.mqtt.connection import Link, Message, connect
+from mediarip_mqtt.mqtt.connection import Link, connect
 from mediarip_mqtt.mqtt.embedded_broker import running_broker
+from mediarip_mqtt.mqtt.incoming import Message
 from mediarip_mqtt.volume.files import own_folder
 
 RETAINED_TIME: Final = 2.0  # seconds to wait for a retained message

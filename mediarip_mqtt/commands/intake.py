@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final, Protocol
 
 from mediarip_mqtt.commands import parse
-from mediarip_mqtt.commands.admission import Admission
+from mediarip_mqtt.commands.admission import Admission, Standing
 from mediarip_mqtt.commands.context import Context, Origin
 from mediarip_mqtt.commands.family import Command
 from mediarip_mqtt.commands.parse import Head
@@ -33,7 +35,7 @@ from mediarip_mqtt.contract.topics import (
     SettingTopic,
 )
 from mediarip_mqtt.fault_points import fault
-from mediarip_mqtt.mqtt.connection import Message
+from mediarip_mqtt.mqtt.incoming import Message
 from mediarip_mqtt.store import Tx
 
 HEAD_SIZE: Final = (
@@ -41,6 +43,7 @@ HEAD_SIZE: Final = (
 )
 MAX_RESPONSE_TOPIC: Final = 512
 MAX_RESPONSE_LEVELS: Final = 30  # Mosquitto allows 200, other brokers fewer
+MAX_TOLD: Final = 20  # senders who are told of dropped messages at once
 LATER: Final = ""  # stored as the reply of a command that is answered later
 
 logger = logging.getLogger(__name__)
@@ -63,6 +66,7 @@ class Intake:
         self._topics = context.topics
         self._store = context.store
         self._admission = Admission(context.preferences)
+        self._unanswered: Counter[str] = Counter()  # messages of floods, by sender
 
     async def new_session(self) -> None:
         """Forget the packet ids of an MQTT session that the broker has lost."""
@@ -81,6 +85,10 @@ class Intake:
             return  # clears a retained command; not a command itself
         sender = target.session_id if isinstance(target, CommandTopic) else ROOT_SESSION
         session_id = self._session(sender, message.topic)
+        standing = self._count(sender, message)
+        if standing is Standing.FLOOD:
+            self._unanswered[sender if len(self._unanswered) < MAX_TOLD else ""] += 1
+            return
         head = self._head(message, target)
         try:
             self._refuse_outright(message)
@@ -101,20 +109,57 @@ class Intake:
                 origin = self._origin(message, session_id or ROOT_SESSION, head)
                 await self._answer(self._receivers(origin), reply)
             return
-        await self._carry_out(command, self._origin(message, session_id, head))
+        await self._carry_out(command, self._origin(message, session_id, head), standing)
+
+    def _count(self, sender: str, message: Message) -> Standing:
+        """Count a message of an isolated session."""
+        # What the broker delivers again has been counted, and its reply may be known.
+        if message.dup or not self._topics.isolated:
+            return Standing.ALLOWED
+        if not self._topics.sender(message.topic):
+            return Standing.ALLOWED
+        return self._admission.count(sender)
+
+    def floods(self, sender: str) -> bool:
+        """Whether an isolated session's messages are dropped unread; empty: the root's."""
+        return bool(sender) and self._topics.isolated and self._admission.is_flood(sender)
+
+    def tell_dropped(self, dropped: Mapping[str, int]) -> None:
+        """Tell senders, and the log, of messages that got no reply.
+
+        ``dropped``: those that were never read, by sender.
+        """
+        counts = self._unanswered + Counter(dropped)
+        self._unanswered.clear()
+        for sender, count in counts.most_common(MAX_TOLD):
+            topics = self._topics
+            if SESSION_ID.fullmatch(sender):
+                topics = topics.of(sender)
+            logger.warning(
+                "mqtt: dropped %d messages, more than can be handled, of the session %r",
+                count,
+                sender,
+            )
+            error = CommandError(
+                ErrorCode.RATE_LIMITED,
+                f"{count} messages were dropped without a reply: they came faster than they can "
+                "be handled. Wait a little.",
+            )
+            reply = Refused.of(error, None, None).model_dump_json()
+            self._post_unstored(topics.response, reply, None)
 
     def _head(self, message: Message, target: CommandTopic | SettingTopic) -> Head:
         if isinstance(target, SettingTopic):
             return Head(ChangeSettings.command_name, None)
         payload = message.payload
-        if not self._is_too_large(payload):
+        if not self._is_too_large(message):
             return parse.read_head(payload, target.name)
         return parse.read_end(
             payload[-HEAD_SIZE:], parse.read_head(payload[:HEAD_SIZE], target.name)
         )
 
-    def _is_too_large(self, payload: bytes) -> bool:
-        return len(payload) > self._settings.mqtt.max_payload
+    def _is_too_large(self, message: Message) -> bool:
+        return message.size > self._settings.mqtt.max_payload
 
     def _refuse_outright(self, message: Message) -> None:
         if message.retain:
@@ -124,10 +169,10 @@ class Intake:
                 f"A retained command on {message.topic} is never carried out, since it would run "
                 "at every reconnect. Publish it without the retain flag, and clear the topic.",
             )
-        if self._is_too_large(message.payload):
+        if self._is_too_large(message):
             raise CommandError(
                 ErrorCode.PAYLOAD_TOO_LARGE,
-                f"The payload has {len(message.payload)} bytes; {self._settings.mqtt.max_payload} "
+                f"The payload has {message.size} bytes; {self._settings.mqtt.max_payload} "
                 "are allowed.",
             )
 
@@ -158,8 +203,9 @@ class Intake:
     def _safe_response_topic(self, topic: str | None, session_id: str) -> str | None:
         """Return the response topic if replies may go there, else None.
 
-        Not allowed are the service's own topics, wildcards and `$SYS`. An isolated session may only
-        use topics below its own `response`: the service may write where the session may not.
+        Not allowed are the service's own topics, Home Assistant's, wildcards and `$SYS`. An
+        isolated session may only use topics below its own `response`: the service may write where
+        the session may not.
         """
         if not topic or len(topic) > MAX_RESPONSE_TOPIC or set(topic) & set("+#"):
             return None
@@ -170,9 +216,21 @@ class Intake:
         replies = topic.startswith(f"{self._topics.of(session_id).response}/")
         if self._context.is_restricted(session_id):
             return topic if replies else None
-        return None if topic.startswith("$") or (own and not replies) else topic
+        if topic.startswith("$") or (own and not replies) or self._is_home_assistants(topic):
+            return None
+        return topic
 
-    async def _carry_out(self, command: Command, origin: Origin) -> None:
+    def _is_home_assistants(self, topic: str) -> bool:
+        """Whether what is published there could announce devices, or Home Assistant's start."""
+        homeassistant = self._settings.homeassistant
+        birth = homeassistant.birth_topic
+        return any(
+            f"{topic}/".startswith(f"{prefix}/")
+            for prefix in (homeassistant.discovery_prefix, birth, birth.rpartition("/")[0])
+            if prefix
+        )
+
+    async def _carry_out(self, command: Command, origin: Origin, standing: Standing) -> None:
         """Carry out a command and reply; to a repeated one, send the earlier reply again.
 
         The earlier reply is looked up once: in the transaction, or before the admission check and
@@ -188,7 +246,7 @@ class Intake:
             if looked_up_before:
                 known = await self._store.read(partial(_known_reply, origin=origin))
             if known is None and restricted:
-                self._admission.check(command, origin.session_id)
+                self._admission.check(command, standing)
             if known is None and command.prepares:
                 prepared = await command.prepare(self._context, origin)
 

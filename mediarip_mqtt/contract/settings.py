@@ -112,7 +112,14 @@ class MqttSettings(Section):
     node_id: str = Field(
         "mediarip",
         pattern=r"^[A-Za-z0-9_-]{1,64}$",
-        description="MQTT client id, and device id in Home Assistant; unique for each service.",
+        description="Device id in Home Assistant, and the beginning of the MQTT client id; unique "
+        "for each service.",
+    )
+    client_id: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_-]{1,128}$",
+        description="MQTT client id, for a broker that lets this user have one id only; default: "
+        "`node_id` and a random part that the store keeps, so that nobody else can take it.",
     )
     keepalive: int = Field(30, ge=5, le=3600, description="MQTT keep-alive in seconds.")
     session_expiry: int = Field(

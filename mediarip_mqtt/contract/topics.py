@@ -161,6 +161,11 @@ class Topics:
                 return SettingTopic(key)
         return None
 
+    def sender(self, topic: str) -> str:
+        """Return the session that a command's topic names, allowed or not; else an empty text."""
+        prefix = f"{self.base}/session/"
+        return topic[len(prefix) :].split("/", 1)[0] if topic.startswith(prefix) else ""
+
     def parse_job(self, topic: str) -> tuple[str, str] | None:
         """Return a job topic's id and kind (``state`` or ``progress``); None for any other."""
         match topic.removeprefix(f"{self.base}/").split("/"):

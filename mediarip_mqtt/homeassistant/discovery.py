@@ -22,6 +22,8 @@ from mediarip_mqtt.store import Store
 
 KEY: Final = "discovery"  # in the store's table `config`
 BIRTH: Final = b"online"
+LARGEST: Final = 128 * 1024  # bytes of a discovery message that is read; ours has 16,000
+MOST: Final = 500  # messages that are read
 BIRTH_DELAY: Final = (0.1, 3.0)  # seconds, random: all services answer the same birth message
 
 logger = logging.getLogger(__name__)
@@ -37,9 +39,17 @@ class Broker(Protocol):
         """Return once the broker has the message; raise `RefusedError` or `LinkError`."""
 
     async def read_retained(
-        self, filters: Collection[str], keep: Callable[[bytes], dict[str, Any]]
-    ) -> dict[str, dict[str, Any]]:
-        """Return ``keep(payload)`` by topic; raise `SubscriptionError` or another `LinkError`."""
+        self,
+        filters: Collection[str],
+        keep: Callable[[bytes], dict[str, str] | None],
+        *,
+        largest: int,
+        most: int,
+    ) -> dict[str, dict[str, str] | None]:
+        """Return ``keep(payload)`` by topic; raise `SubscriptionError` or another `LinkError`.
+
+        Payloads above ``largest`` bytes, and messages above ``most``, are left out.
+        """
 
 
 class Incoming(Protocol):
@@ -115,15 +125,15 @@ class Discovery:
         if config:
             await self._remember({*remembered, self.topic})
         retained = await self._own_messages(link, remembered)
-        previous = retained.pop(self.topic, {})
+        previous = retained.pop(self.topic, None)
         for topic in {*retained, *remembered} - {self.topic}:
             logger.info("homeassistant: clearing the outdated discovery topic %s", topic)
             await self._publish(link, topic, "")
         if config:
-            if removal := _removal(previous, config):
+            if previous and (removal := _removal(previous, config)):
                 await self._publish(link, self.topic, dumps(removal))
             await self._publish(link, self.topic, dumps(config))
-        elif previous or self.topic in remembered:
+        elif previous is not None or self.topic in remembered:
             await self._publish(link, self.topic, "")
         await self._remember({self.topic} if config else set())
 
@@ -143,21 +153,18 @@ class Discovery:
         except RefusedError as error:  # logged once by the link; the service works without
             logger.debug("homeassistant: %s", error.message)
 
-    async def _own_messages(self, link: Broker, remembered: set[str]) -> dict[str, dict[str, Any]]:
-        """Return this device's retained discovery messages by topic."""
+    async def _own_messages(self, link: Broker, remembered: set[str]) -> dict[str, dict[str, str]]:
+        """Return this device's retained discovery messages: topic to `_own_platforms`."""
         prefix, node = self._settings.discovery_prefix, self._mqtt.node_id
         filters = {self.topic, f"{prefix}/+/{node}/config", f"{prefix}/+/{node}/+/config"}
         try:
-            retained = await link.read_retained(sorted(filters | remembered), _parse)
+            retained = await link.read_retained(
+                sorted(filters | remembered), _own_platforms, largest=LARGEST, most=MOST
+            )
         except SubscriptionError as error:
             logger.warning("homeassistant: could not look for outdated entities: %s", error.message)
             return {}
-        return {
-            topic: config
-            for topic, config in retained.items()
-            if isinstance(origin := config.get("origin") or config.get("o"), dict)
-            and origin.get("name") == ORIGIN
-        }
+        return {topic: platforms for topic, platforms in retained.items() if platforms is not None}
 
     async def _remembered(self) -> set[str]:
         try:
@@ -175,12 +182,21 @@ class Discovery:
             logger.warning("homeassistant: could not store the discovery topic: %s", error)
 
 
-def _parse(payload: bytes) -> dict[str, Any]:
+def _own_platforms(payload: bytes) -> dict[str, str] | None:
+    """Return the components' platforms in a discovery message; None if it is not this program's.
+
+    Anybody may have left the message: nothing else of it is kept.
+    """
     try:
-        value = json.loads(payload)
+        config = json.loads(payload)
     except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+        return None
+    if not isinstance(config, dict):
+        return None
+    origin = config.get("origin") or config.get("o")
+    if not isinstance(origin, dict) or origin.get("name") != ORIGIN:
+        return None
+    return _platforms(config)
 
 
 def _platforms(config: dict[str, Any]) -> dict[str, str]:
@@ -196,12 +212,14 @@ def _platforms(config: dict[str, Any]) -> dict[str, str]:
     return {key: platform for key, platform in platforms.items() if isinstance(platform, str)}
 
 
-def _removal(previous: dict[str, Any], config: dict[str, Any]) -> dict[str, Any] | None:
+def _removal(old: dict[str, str], config: dict[str, Any]) -> dict[str, Any] | None:
     """Return the message that removes outdated entities; None if there are none.
+
+    ``old`` has the platforms of the retained message's components.
 
     It adds no entity: a trigger with a new key would collide with the one that it replaces.
     """
-    old, new = _platforms(previous), _platforms(config)
+    new = _platforms(config)
     gone = {
         key: {"platform": platform} for key, platform in old.items() if new.get(key) != platform
     }

@@ -11,7 +11,8 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,8 @@ from paho.mqtt.client import (
     MQTT_ERR_SUCCESS,
     topic_matches_sub,
 )
+from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.exception import MalformedPacket
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -41,8 +44,10 @@ from mediarip_mqtt.mqtt.connection_errors import (
     lost_error,
     refused_subscription,
 )
+from mediarip_mqtt.mqtt.incoming import Acknowledgements, IncomingQueue, Message
+from mediarip_mqtt.mqtt.packet_reader import PacketReader
 from mediarip_mqtt.mqtt.refusals import Flow, Refusals
-from mediarip_mqtt.mqtt.retained_scan import SCAN_QUIET, RetainedScan
+from mediarip_mqtt.mqtt.retained_scan import SCAN_LIMIT, SCAN_QUIET, RetainedScan
 from mediarip_mqtt.mqtt.socket_writes import write_when_possible
 from mediarip_mqtt.mqtt.transport import socket_options, tls_context
 from mediarip_mqtt.mqtt.unreadable_packets import discard_unreadable
@@ -51,7 +56,14 @@ T = TypeVar("T")
 Take = Callable[[str, bytes, bool], None]  # called with topic, payload and retain flag
 RECEIVE_MAXIMUM: Final = 16  # commands that the broker may send before the first is acknowledged
 CLIENT_RECEIVE_MAXIMUM: Final = 1000  # the same with automatic acknowledgement
-MAXIMUM_PACKET: Final = 16 * 2**20  # bytes; the broker drops larger messages
+MAXIMUM_PACKET: Final = 4 * 2**20  # bytes, or a little more than the largest command
+PACKET_FRAME: Final = 64 * 2**10  # bytes of a PUBLISH beside its payload
+REFUSED_FOR: Final = 0.02  # seconds for which a topic of QoS 0 is refused without another look
+_NO_TOPIC: Final = b"\0\0"  # no packet begins so
+QOS: Final = 0x06
+DUP: Final = 0x08  # flags in the first byte of a PUBLISH
+RETAIN: Final = 0x01
+ENDS: Final = 8192  # bytes kept at each end of a payload that is too large to be a command
 INFLIGHT: Final = 50  # publications that may wait for the broker's acknowledgement
 PENDING_CALLS: Final = 10_000  # above it aiomqtt warns
 CONNECT_TIMEOUT: Final = 10.0  # seconds
@@ -72,20 +84,6 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Message:
-    """A message from the broker; ``retain`` and ``dup`` are the packet's flags."""
-
-    topic: str
-    payload: bytes
-    qos: int
-    retain: bool
-    mid: int
-    dup: bool
-    response_topic: str | None = None
-    correlation: bytes | None = None
-
-
-@dataclass(frozen=True)
 class Will:
     """What the broker publishes, retained, when the connection is lost."""
 
@@ -99,14 +97,26 @@ class Link:
     """An open connection; made by `connect` or `open_link`."""
 
     def __init__(
-        self, client: aiomqtt.Client, protocol: str, refusals: Refusals | None = None
+        self,
+        client: aiomqtt.Client,
+        protocol: str,
+        refusals: Refusals | None = None,
+        *,
+        incoming: IncomingQueue | None = None,
+        largest: int = MAXIMUM_PACKET,
     ) -> None:
         self.protocol = protocol
         self.limits = BrokerLimits()
         self.session_present = False
         self._client = client
         self._paho: Any = client._client  # noqa: SLF001 - aiomqtt offers no manual acknowledgement (its issue 345)
-        self._duplicates: set[int] = set()  # packet ids
+        self._incoming = incoming or IncomingQueue()
+        self._refused = _NO_TOPIC  # the beginning of the last packet that was not wanted
+        self._refused_topic = ""
+        self._refused_until = 0.0
+        self._largest = largest  # bytes of a payload that is kept as a whole
+        self._largest_packet = max(MAXIMUM_PACKET, largest + PACKET_FRAME)
+        self._acknowledgements = Acknowledgements(self._paho.ack)
         self._diversions: list[tuple[Collection[str], Take]] = []
         self._scanning = asyncio.Lock()
         self._refusals = refusals or Refusals()
@@ -130,19 +140,28 @@ class Link:
         """Set options and callbacks of paho that aiomqtt hides; call it before connecting."""
         self.detach_loss()
         self._paho.manual_ack_set(manual_ack)
+        reader = PacketReader(
+            self._paho,
+            self._is_unwanted,
+            self._take_beginning,
+            largest=self._largest_packet,
+            codes=MQTTErrorCode,
+            malformed=MalformedPacket,
+        )
+        reader.install()
         self._client.pending_calls_threshold = PENDING_CALLS
         discard_unreadable(self._paho)
-        inner_message, inner_connect = self._paho.on_message, self._paho.on_connect
-        inner_disconnect = self._paho.on_disconnect
+        inner_connect, inner_disconnect = self._paho.on_connect, self._paho.on_disconnect
 
-        def on_message(client: Any, userdata: Any, message: Any) -> None:
+        def on_message(_: Any, __: Any, message: Any) -> None:
             if take := self._diversion(message.topic):
                 take(message.topic, message.payload, message.retain)
-                client.ack(message.mid, message.qos)
+                self._expect(message)
+                self._acknowledgements.handled(message.mid, message.qos)
                 return
-            if message.dup:
-                self._duplicates.add(message.mid)
-            inner_message(client, userdata, message)
+            converted = self._convert(message)
+            self._expect(message)
+            self._incoming.put(converted)
 
         def on_connect(client: Any, userdata: Any, flags: Any, *rest: Any) -> None:
             present = getattr(flags, "session_present", None)
@@ -191,26 +210,29 @@ class Link:
 
     def _diversion(self, topic: str) -> Take | None:
         for filters, take in self._diversions:
-            if any(topic_matches_sub(wanted, topic) for wanted in filters):
+            if any(_matches(wanted, topic) for wanted in filters):
                 return take
         return None
 
-    async def read_retained(
+    async def read_retained(  # noqa: PLR0913 - what ends a scan, and its bounds
         self,
         filters: Collection[str],
         keep: Callable[[bytes], T],
         *,
         quiet: float = SCAN_QUIET,
         enough: int | None = None,
+        largest: int | None = None,
+        most: int = SCAN_LIMIT,
     ) -> dict[str, T]:
         """Return the retained messages that match the filters: topic to ``keep(payload)``.
 
         `messages` yields none of these topics meanwhile. Some brokers also deliver what matches the
         subscriptions of other clients (amqtt 0.12): that is left out. ``quiet``: seconds without a
-        retained message that end the scan; ``enough``: number of messages that do. Raises
+        retained message that end the scan; ``enough``: number of messages that do. Payloads of more
+        than ``largest`` bytes are left out unread, and messages above ``most``. Raises
         `SubscriptionError` or another `LinkError`.
         """
-        scan = RetainedScan(keep, quiet, enough)
+        scan = RetainedScan(keep, quiet, enough, largest=largest, most=most)
         async with self._scanning:
             with self.diverted(filters, scan.take):
                 try:
@@ -328,16 +350,25 @@ class Link:
 
     async def messages(self) -> AsyncIterator[Message]:
         """Yield messages as they arrive; raise `LinkError` when the connection is lost."""
-        try:
-            async for message in self._client.messages:
-                yield self._convert(message)
-        except aiomqtt.MqttError as error:
-            raise self._lost(error) from None
+        disconnected = self._disconnected
+        disconnected.add_done_callback(lambda _: self._incoming.wake())
+        while True:
+            while message := self._incoming.take():
+                yield message
+                await asyncio.sleep(0)  # a message may be handled without a pause
+            if disconnected.done():
+                error = None if disconnected.cancelled() else disconnected.exception()
+                raise self._lost(error if isinstance(error, Exception) else None) from None
+            await self._incoming.arrived()
 
     def ack(self, message: Message) -> None:
         """Acknowledge a message to the broker; no effect for QoS 0 or a lost connection."""
         if message.qos:
-            self._paho.ack(message.mid, message.qos)
+            self._acknowledgements.handled(message.mid, message.qos)
+
+    def take_dropped(self) -> Mapping[str, int]:
+        """Return how many messages of QoS 0 were dropped since the last call, by sender."""
+        return self._incoming.take_dropped()
 
     def end_session(self) -> None:
         """Have the broker drop the MQTT session at the end of this connection (MQTT 5)."""
@@ -371,21 +402,79 @@ class Link:
     def _lost(self, error: Exception | None) -> LostError:
         return lost_error(error, self._disconnect_reason, self._disconnect_properties)
 
-    def _convert(self, message: aiomqtt.Message) -> Message:
-        properties = message.properties
-        payload = message.payload
-        dup = message.mid in self._duplicates
-        self._duplicates.discard(message.mid)
+    def _is_unwanted(self, command: int, packet: bytearray) -> bool:
+        """Whether to pass over a PUBLISH; then it is counted, and acknowledged."""
+        if command & DUP:
+            return False
+        if not command & QOS and packet.startswith(self._refused):
+            if time.monotonic() < self._refused_until:
+                self._incoming.drop(self._refused_topic)
+                return True
+            self._refused = _NO_TOPIC
+        qos, topic, packet_id, begin = _publish_head(command, packet)
+        if not self._incoming.refuses(topic, qos, len(packet) - begin) or self._diversion(topic):
+            return False
+        self._incoming.drop(topic)
+        if qos:
+            self._acknowledgements.expect(packet_id)
+            self._acknowledgements.handled(packet_id, qos)
+        else:
+            self._refused, self._refused_topic = bytes(packet[:begin]), topic
+            self._refused_until = time.monotonic() + REFUSED_FOR
+        return True
+
+    def _take_beginning(self, command: int, packet: bytearray, cut: int) -> None:
+        """Take a PUBLISH that is too large for memory: it gets a reply, and nothing else."""
+        qos, topic, packet_id, begin = _publish_head(command, packet)
+        payload = bytes(packet[begin:])
+        retain, dup = bool(command & RETAIN), bool(command & DUP)
+        message = Message(topic, payload, qos, retain, packet_id, dup, cut=cut)
+        self._expect(message)
+        if set(topic) & set("+#\N{REPLACEMENT CHARACTER}") or self._diversion(topic):
+            self._acknowledgements.handled(packet_id, qos)
+        elif not qos and self._incoming.refuses(topic, qos, len(payload)):
+            self._incoming.drop(topic)
+        else:
+            self._incoming.put(message)
+
+    def _expect(self, message: Any) -> None:
+        if message.qos:
+            self._acknowledgements.expect(message.mid)
+
+    def _convert(self, message: Any) -> Message:
+        """Return paho's message as ours; raise ValueError for a topic with a wildcard."""
+        topic, payload, properties = message.topic, bytes(message.payload), message.properties
+        if set(topic) & set("+#"):
+            raise ValueError("a wildcard in the topic")
+        cut = len(payload) - 2 * ENDS if len(payload) > self._largest else 0
         return Message(
-            topic=str(message.topic),
-            payload=payload if isinstance(payload, bytes) else str(payload or "").encode(),
+            topic=topic,
+            payload=payload[:ENDS] + payload[-ENDS:] if cut > 0 else payload,
             qos=message.qos,
-            retain=message.retain,
+            retain=bool(message.retain),
             mid=message.mid,
-            dup=dup,
+            dup=bool(message.dup),
             response_topic=getattr(properties, "ResponseTopic", None),
             correlation=getattr(properties, "CorrelationData", None),
+            cut=max(0, cut),
         )
+
+
+def _matches(wanted: str, topic: str) -> bool:
+    """Whether a filter matches a topic; paho's own takes long also where there is no wildcard."""
+    if "+" in wanted or "#" in wanted:
+        return bool(topic_matches_sub(wanted, topic))
+    return wanted == topic
+
+
+def _publish_head(command: int, packet: bytearray) -> tuple[int, str, int, int]:
+    """Return QoS, topic and packet id of a PUBLISH, and where the rest begins."""
+    qos = command >> 1 & 3
+    begin = 2 + (packet[0] << 8 | packet[1])
+    topic = packet[2:begin].decode("utf-8", "replace")
+    if not qos:
+        return qos, topic, 0, begin
+    return qos, topic, packet[begin] << 8 | packet[begin + 1], begin + 2
 
 
 @asynccontextmanager
@@ -416,16 +505,19 @@ async def open_link(  # noqa: PLR0913 - the parts of a connection
     will: Will | None = None,
     persistent: bool = False,
     refusals: Refusals | None = None,
+    incoming: IncomingQueue | None = None,
 ) -> AsyncIterator[Link]:
     """Open a connection with one version of MQTT; raise `LinkError`.
 
-    ``persistent`` keeps the MQTT session at the broker, for ``settings.session_expiry`` seconds.
+    ``persistent`` keeps the MQTT session at the broker, for ``settings.session_expiry`` seconds;
+    payloads above ``settings.max_payload`` are cut. ``incoming`` holds messages that wait.
     Each connection has a new client: a used one may hold packet ids and messages of the last one.
     """
     # In a thread: the files may be on a volume that hangs.
     tls = await threads.call(tls_context, settings) if settings.tls else None
     client = _client(settings, protocol, identifier, will, tls, persistent=persistent)
-    link = Link(client, protocol, refusals)
+    largest = settings.max_payload if persistent else MAXIMUM_PACKET
+    link = Link(client, protocol, refusals, incoming=incoming, largest=largest)
     link.prepare(manual_ack=persistent)
     entering = asyncio.ensure_future(client.__aenter__())
     try:
@@ -468,7 +560,7 @@ def _client(  # noqa: PLR0913 - the parts of a connection
     if is_v5:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho's
         properties.ReceiveMaximum = RECEIVE_MAXIMUM if persistent else CLIENT_RECEIVE_MAXIMUM
-        properties.MaximumPacketSize = MAXIMUM_PACKET
+        properties.MaximumPacketSize = max(MAXIMUM_PACKET, settings.max_payload + PACKET_FRAME)
         properties.SessionExpiryInterval = settings.session_expiry if persistent else 0
     return aiomqtt.Client(
         settings.host,

@@ -116,7 +116,7 @@ def lost_error(error: Exception | None, reason: object, properties: object = Non
     if code == reason_codes.TAKEN_OVER:
         return TakenOverError(
             "Another MQTT client with the same id connected. Give each service its own "
-            "mqtt.node_id.",
+            "mqtt.node_id (and mqtt.client_id, if that is set).",
             code,
         )
     if code is not None:

@@ -15,8 +15,9 @@ GIVE_WAY_LIMIT: Final = 900.0  # seconds
 TAKE_BACK: Final = 1.0  # seconds after which the one that was there first reconnects
 _FOUGHT: Final = (
     "The broker closed %d connections right after they were opened. Probably another client with "
-    "the same id connected: give each service its own mqtt.node_id. If the broker gives all "
-    "clients of a user one id (Mosquitto: use_username_as_clientid), also its own mqtt.username."
+    "the same id connected: give each service its own mqtt.node_id (and mqtt.client_id, if that is "
+    "set). If the broker gives all clients of a user one id (Mosquitto: use_username_as_clientid), "
+    "also its own mqtt.username."
 )
 
 logger = logging.getLogger(__name__)

@@ -243,6 +243,7 @@ def _mosquitto_config(port: int, folder: Path) -> str:
         "autosave_on_changes true",
         "autosave_interval 1",
         "max_queued_messages 100000",
+        "message_size_limit 4194304",
         "set_tcp_nodelay true",
         "log_dest stderr",
         "log_type error",

@@ -24,6 +24,7 @@ from mediarip_mqtt.mqtt.connection_errors import RivalError
 
 STATUS_TIME: Final = 0.2  # seconds for the retained `status` to arrive
 ANSWER_TIME: Final = 2.0  # seconds for an answer
+_LARGEST: Final = 16 * 1024  # bytes of a message that is read
 _HEARD_LIMIT: Final = 16  # messages that wait for an answer; further ones are dropped
 
 logger = logging.getLogger(__name__)
@@ -125,7 +126,9 @@ class PresenceWatch:
 
 async def is_online(link: Link, topics: Topics) -> bool:
     """Whether the retained `status` below a base topic says `online`."""
-    status = await link.read_retained([topics.status], bytes, quiet=STATUS_TIME, enough=1)
+    status = await link.read_retained(
+        [topics.status], bytes, quiet=STATUS_TIME, enough=1, largest=_LARGEST
+    )
     return status.get(topics.status) == ONLINE.encode()
 
 
@@ -142,6 +145,8 @@ def _describe(said: Presence, topics: Topics) -> str:
 
 
 def _parse(payload: bytes) -> Presence | None:
+    if len(payload) > _LARGEST:
+        return None
     try:
         return Presence.model_validate_json(payload)
     except ValidationError:

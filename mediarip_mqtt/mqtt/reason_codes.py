@@ -23,7 +23,7 @@ ABOUT_A_MESSAGE: Final = frozenset(
 )
 
 ADVICE: Final[dict[int, str]] = {
-    0x85: "Change mqtt.node_id: the broker does not accept this client id.",
+    0x85: "The broker does not accept this client id: set mqtt.client_id, or mqtt.node_id.",
     0x87: "Allow it in the broker's access list.",
     0x88: "The broker is starting or overloaded.",
     0x89: "The broker is overloaded.",

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -21,7 +21,8 @@ from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.contract.topics import OFFLINE, ONLINE, Topics
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.mqtt import reason_codes
-from mediarip_mqtt.mqtt.connection import Link, Message, Will, open_link
+from mediarip_mqtt.mqtt.client_identity import ClientIdentity
+from mediarip_mqtt.mqtt.connection import Link, Will, open_link
 from mediarip_mqtt.mqtt.connection_errors import (
     BusyError,
     CredentialsError,
@@ -33,22 +34,27 @@ from mediarip_mqtt.mqtt.connection_errors import (
     WillError,
 )
 from mediarip_mqtt.mqtt.contention import STABLE, Contention
+from mediarip_mqtt.mqtt.former_session import FormerSession
 from mediarip_mqtt.mqtt.former_topics import FormerTopics
+from mediarip_mqtt.mqtt.incoming import IncomingQueue, Message
 from mediarip_mqtt.mqtt.outage_log import OutageLog
 from mediarip_mqtt.mqtt.outbox import Outbox
 from mediarip_mqtt.mqtt.presence import PresenceWatch
 from mediarip_mqtt.mqtt.protocol_choice import ProtocolChoice
 from mediarip_mqtt.mqtt.publisher import INFO, JOBS, STATE, Publisher
 from mediarip_mqtt.mqtt.refusals import Refusals
-from mediarip_mqtt.mqtt.retained_scan import digest
+from mediarip_mqtt.mqtt.retained_scan import SCAN_LIMIT, digest
 from mediarip_mqtt.mqtt.store_retry import until_store_answers
 
 # Seconds between two attempts to connect.
 BACKOFF_FIRST: Final = 0.2
 BACKOFF_LIMIT: Final = 30.0
 BACKOFF_REFUSED: Final = 60.0  # where an attempt at once would be refused, too
+MOVES: Final = 3  # attempts to take over what waits for a former client id
 AT_ONCE: Final = 5.0  # seconds from a loss to a connection: the broker was there all the time
+COMPARE_AGAIN: Final = 60.0  # seconds, if more was retained than is read at once
 REPAIR: Final = 1.0  # seconds for another service to give way, before its changes are undone
+DROPS_TOLD: Final = 5.0  # seconds between two reports of dropped messages
 DRAIN_TIME: Final = 3.0  # seconds for the last publications at shutdown
 
 logger = logging.getLogger(__name__)
@@ -77,7 +83,9 @@ class Announcer(Protocol):
 class Session:
     """Keeps a connection open and runs intake and publication on it.
 
-    ``new_session`` is called if the broker has no MQTT session, before messages arrive.
+    ``new_session`` is called if the broker has no MQTT session, before messages arrive; ``dropped``
+    every few seconds, with the number of messages that were dropped unread, by sender. ``floods``
+    says whether all further messages of a sender are to be dropped so.
     ``exact_intake`` replaces the filters of the intake where a broker allows no wildcards.
     """
 
@@ -91,8 +99,11 @@ class Session:
         announcer: Announcer,
         presence: PresenceWatch,
         former: FormerTopics,
+        identity: ClientIdentity,
         handle: Callable[[Message], Awaitable[None]],
         new_session: Callable[[], Awaitable[None]],
+        dropped: Callable[[Mapping[str, int]], None],
+        floods: Callable[[str], bool],
         exact_intake: Collection[str] = (),
     ) -> None:
         self._settings = settings
@@ -102,12 +113,17 @@ class Session:
         self._announcer = announcer
         self._presence = presence
         self._former = former
+        self._identity = identity
+        self._former_session = FormerSession(topics)
+        self._moves = 0  # attempts to take over the former client id's session
         self._handle = handle
         self._new_session = new_session
+        self._dropped = dropped
+        self._floods = floods
         self._exact_intake = exact_intake
         self._refusals = refusals
         self._will = Will(topics.status, OFFLINE)
-        self._identifier = settings.node_id
+        self._given_identifier: str | None = None  # by the broker
         self._said: set[str] = set()  # warnings about the broker's limits
         self._attempts = 0  # since the last connection
         self._link_lost_at = 0.0
@@ -193,6 +209,7 @@ class Session:
                 will=will,
                 persistent=True,
                 refusals=self._refusals,
+                incoming=IncomingQueue(self._topics.sender, self._floods),
             ) as link:
                 is_proven = self._choice.answered()
                 if is_proven:
@@ -213,7 +230,7 @@ class Session:
         A connection of the same client id would end the other one's. Never a clean start: some
         brokers give all clients of a user one id, and the session may be this service's.
         """
-        identifier = f"{self._settings.node_id}-look"
+        identifier = f"{self._identity.identifier}-look"
         rival: RivalError | None = None
         try:
             async with self._open(identifier, None) as link:
@@ -221,9 +238,8 @@ class Session:
                 if is_new:
                     link.end_session()
                 rival = await self._presence.look(link)
-            if is_new and link.protocol != "5":
-                async with open_link(self._settings, link.protocol, identifier=identifier):
-                    pass  # a clean session ends the one that the broker has kept
+            if is_new:
+                await self._end_session(link, identifier)
         except ProtocolVersionError:
             raise
         except LinkError as error:
@@ -232,11 +248,52 @@ class Session:
         if rival:
             raise rival
 
+    async def _move(self, former: str) -> None:
+        """Take over what waits in the session of the former client id."""
+        if not self._identity.subscribed:
+            async with self._open(self._identity.identifier, None) as link:
+                # Some brokers give all clients of a user one id: then there is but one session.
+                is_shared = link.session_present
+                if not is_shared:
+                    await self._subscribe(link)
+            if is_shared:
+                await until_store_answers(self._identity.has_emptied, "client id")
+                return
+            await until_store_answers(self._identity.has_subscribed, "client id")
+        self._moves += 1
+        try:
+            async with self._open(former, None) as link:
+                if link.session_present:
+                    await self._former_session.empty(link, partial(self._take, link))
+                link.end_session()
+            await self._end_session(link, former)
+        except LinkError as error:
+            if self._moves < MOVES:
+                raise LinkError(error.message) from None
+            # The broker refuses this id, or another client holds it.
+            logger.warning(
+                "mqtt: what waits for the former client id %s can't be taken over: %s",
+                former,
+                error.message,
+            )
+        await self._new_session()
+        await until_store_answers(self._identity.has_emptied, "client id")
+
+    async def _end_session(self, link: Link, identifier: str) -> None:
+        """End the MQTT session of a client that has disconnected from MQTT 3.1.1."""
+        if link.protocol != "5":
+            async with open_link(self._settings, link.protocol, identifier=identifier):
+                pass  # a clean session ends the one that the broker has kept
+
     async def _connection(self, *, returned: bool) -> None:
+        await until_store_answers(self._identity.load, "client id")
         if not self._has_looked:
             await self._look()
+        if self._identity.former:
+            await self._move(self._identity.former)
         lost: BaseException | None = None
-        async with self._open(self._identifier, self._will) as link:
+        identifier = self._given_identifier or self._identity.identifier
+        async with self._open(identifier, self._will) as link:
             self._has_looked = True
             self._obey(link)
             if not link.session_present:
@@ -276,6 +333,7 @@ class Session:
                 group.create_task(self._outbox.run(link), name="mqtt-outbox")
                 group.create_task(self._keep_place(link), name="mqtt-presence")
                 group.create_task(self._settle(link), name="mqtt-settle")
+                group.create_task(self._tell_drops(link), name="mqtt-drops")
                 if self._intake_open:
                     self._intake_task = group.create_task(self._intake(link), name="mqtt-intake")
                 # One of the tasks ends the group. Wait here, not in the group's `__aexit__`:
@@ -306,6 +364,11 @@ class Session:
         await asyncio.sleep(STABLE)
         self._contention.settled()
 
+    async def _tell_drops(self, link: Link) -> None:
+        while True:
+            await asyncio.sleep(DROPS_TOLD)
+            self._dropped(link.take_dropped())
+
     def _lower_will(self, error: WillError) -> bool:
         """Make a will that the broker takes; return False if there is nothing to lower."""
         before = self._will
@@ -320,7 +383,7 @@ class Session:
         limits = link.limits
         qos = min(self._will.qos, limits.maximum_qos)
         self._will = replace(self._will, qos=qos, retain=self._will.retain and limits.retain)
-        self._identifier = limits.identifier or self._identifier
+        self._given_identifier = limits.identifier or self._given_identifier
         for loss in limits.losses(self._settings.session_expiry):
             self._say_once(f"the broker's limits: {loss}")
 
@@ -368,19 +431,29 @@ class Session:
             logger.warning("mqtt: retained topics can't be compared: %s", error.message)
             retained = {}
         await self._publisher.reconcile(retained)
+        if len(retained) >= SCAN_LIMIT:
+            # There may be more that has to be cleared, once these are.
+            asyncio.get_running_loop().call_later(COMPARE_AGAIN, self._stale.set)
 
     async def _intake(self, link: Link) -> None:
         async for message in link.messages():
-            try:
-                if not self._announcer.take(message):
-                    await self._handle(message)
-            except LinkError:
-                raise
-            except Exception:
-                # Acknowledge it anyway: redelivered, it would fail again and again.
-                logger.exception("mqtt: a message on %s can't be handled", message.topic)
-            fault("before-ack")
-            link.ack(message)
+            if self._former_session.has_taken(message):
+                link.ack(message)
+            else:
+                await self._take(link, message)
+
+    async def _take(self, link: Link, message: Message) -> None:
+        """Handle a message, then acknowledge it."""
+        try:
+            if not self._announcer.take(message):
+                await self._handle(message)
+        except LinkError:
+            raise
+        except Exception:
+            # Acknowledge it anyway: redelivered, it would fail again and again.
+            logger.exception("mqtt: a message on %s can't be handled", message.topic)
+        fault("before-ack")
+        link.ack(message)
 
     async def _say_goodbye(self, link: Link) -> None:
         await self._finish.wait()

@@ -27,8 +27,9 @@ from mediarip_mqtt.jobs.progress import MessageLimit
 from mediarip_mqtt.jobs.retention import Retention
 from mediarip_mqtt.jobs.runner import Runner
 from mediarip_mqtt.jobs.use_cases import Jobs
-from mediarip_mqtt.mqtt.connection import Message
+from mediarip_mqtt.mqtt.client_identity import ClientIdentity
 from mediarip_mqtt.mqtt.former_topics import FormerTopics
+from mediarip_mqtt.mqtt.incoming import Message
 from mediarip_mqtt.mqtt.outbox import Outbox
 from mediarip_mqtt.mqtt.presence import PresenceWatch
 from mediarip_mqtt.mqtt.publisher import INFO, STATE, THUMBNAIL, YTDLP, Publisher
@@ -161,8 +162,11 @@ class Parts:
             discovery,
             presence,
             FormerTopics(self.topics, self.store, presence, now),
+            ClientIdentity(mqtt, self.store, now),
             self._handle,
             lambda: self.intake.new_session(),  # noqa: PLW0108 - built later
+            lambda dropped: self.intake.tell_dropped(dropped),  # noqa: PLW0108 - built later
+            lambda sender: self.intake.floods(sender),  # noqa: PLW0108 - built later
             exact_intake=self.topics.exact_intake(CLASSES, self.preferences.values()),
         )
 

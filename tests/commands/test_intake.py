@@ -447,6 +447,75 @@ async def test_an_isolated_session_names_response_topics_below_its_own_only(
 
 
 @pytest.mark.parametrize(
+    "topic",
+    [
+        "homeassistant/device/mediarip/config",
+        "homeassistant",
+        "homeassistant/sensor/a/b/c/config",
+        "homeassistant/status",
+        "mediarip/status",
+        "mediarip",
+        "mediarip/command/list",
+        "mediarip/session/bob/command",
+        "mediarip/responses",
+        "$SYS/broker",
+        "$share/a/b",
+        "reply/+",
+    ],
+)
+async def test_no_reply_goes_where_a_sender_could_not_write(topic: str, desk: Desk) -> None:
+    """Brokers let a requester name any topic: moquette-io/moquette#893."""
+    (sent,) = await desk.send("command/list", {}, response_topic=topic)
+    assert sent.topic == "mediarip/response"
+
+
+@pytest.mark.parametrize(
+    ("topic", "allowed"),
+    [
+        ("ha/discovery/sensor/a/config", False),
+        ("ha/birth/status", False),
+        ("ha/birth/more", False),
+        ("homeassistant/answers", True),
+        ("mediarip/response/me", True),
+    ],
+)
+async def test_no_reply_goes_to_the_topics_of_home_assistant_as_it_is_configured(
+    topic: str,
+    allowed: bool,  # noqa: FBT001 - a parameter of the test
+    tmp_path: Path,
+) -> None:
+    names = {"discovery_prefix": "ha/discovery", "birth_topic": "ha/birth/status"}
+    desk = await Desk(tmp_path, homeassistant=names).open()
+    sent = await desk.send("command/list", {}, response_topic=topic)
+    assert (topic in {one.topic for one in sent}) == allowed
+    await desk.close()
+
+
+async def test_beyond_its_rate_a_session_gets_some_refusals_and_then_nothing(
+    isolated: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "REFUSALS", 2)
+    set_rate(isolated, 1)
+    sent = [
+        await isolated.send(f"session/mallory/{topic}", payload, retain=retain)
+        for topic, payload, retain in (
+            ("command/list", "{}", False),
+            ("command/list", "{", False),
+            ("command/nonsense", "{}", True),
+            ("command/list", "{}", False),
+        )
+    ]
+    assert [len(replies) for replies in sent] == [1, 1, 1, 0]
+    assert isolated.intake.floods("mallory")
+    assert not isolated.intake.floods("alice")
+    assert not isolated.intake.floods("")  # the service's own topics
+    isolated.intake.tell_dropped({"mallory": 9, "": 1})
+    told = {one.topic: one.error["message"] for one in isolated.responded}
+    assert "10 messages" in told["mediarip/session/mallory/response"]
+    assert "1 messages" in told["mediarip/response"]
+
+
+@pytest.mark.parametrize(
     ("sender", "code"), [("default", "forbidden"), ("no name", "invalid_payload")]
 )
 async def test_a_sender_without_a_session_is_answered_where_he_listens(

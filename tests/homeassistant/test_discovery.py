@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from mediarip_mqtt.commands.registry import CLASSES
@@ -143,3 +144,18 @@ def test_two_services_on_one_broker_announce_two_devices(
     finally:
         second.stop()
     assert announced(discovery)
+
+
+def test_large_messages_below_the_discovery_prefix_take_no_memory(
+    run: Callable[..., Service], discovery: Client
+) -> None:
+    ours = {"origin": {"name": "mediarip-mqtt"}}
+    large = json.dumps({**ours, "a": [[]] * 300_000})
+    for number in range(8):
+        discovery.publish(f"sensor/mediarip/x{number}/config", large, retain=True)
+    discovery.publish("sensor/mediarip/queue/config", ours, retain=True)
+    service = run(MQTT__PROTOCOL="3.1.1")  # so the broker sends them whatever their size
+    announced(discovery)
+    wait_for(lambda: not discovery.kept("sensor/mediarip/queue/config"))
+    assert psutil.Process(service.pid).memory_info().rss < 150 * 2**20
+    assert discovery.kept("sensor/mediarip/x0/config")  # not read, so not known as ours

@@ -147,9 +147,10 @@ def test_of_two_services_with_one_client_id_the_first_goes_on(
     client: Client,
 ) -> None:
     """Public report: emqx/emqx#151, two clients with one id reconnect for ever, in turns."""
-    first = run(mosquitto.port)
+    same = {"MQTT__CLIENT_ID": "same"}
+    first = run(mosquitto.port, **same)
     time.sleep(11)  # until its connection counts as stable
-    other = second(mosquitto.port, MQTT__BASE_TOPIC="second").start(wait=False)
+    other = second(mosquitto.port, MQTT__BASE_TOPIC="second", **same).start(wait=False)
     wait_for(lambda: "same id connected" in other.log, 30)
     wait_for(lambda: client.kept("status") == "online")
     time.sleep(5)

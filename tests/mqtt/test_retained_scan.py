@@ -105,3 +105,19 @@ async def test_a_broker_that_delivers_the_topics_of_others_has_none_of_them_clea
             observing.cancel()
     assert cleared == {"mediarip/setting/quiet_hours"}  # whose value is an empty text
     assert {"mediarip/info", "mediarip/state", "mediarip/jobs"} <= seen
+
+
+async def test_what_others_have_retained_is_read_within_bounds(
+    mosquitto: Mosquitto, client: Client
+) -> None:
+    for number in range(30):
+        client.publish(f"job/{number}/state", "{}", retain=True)
+    client.publish("status", "x" * 101, retain=True)
+    client.publish(f"job/{'x' * 600}/state", "{}", retain=True)
+    async with connect(MqttSettings(port=mosquitto.port)) as link:
+        found = await link.read_retained(["mediarip/job/+/state"], len, most=20)
+        assert len(found) == 20
+        everything = await link.read_retained(["mediarip/job/+/state"], len)
+        assert len(everything) == 30
+        assert await link.read_retained(["mediarip/status"], len, largest=100) == {}
+        assert await link.read_retained(["mediarip/status"], len, largest=101) != {}

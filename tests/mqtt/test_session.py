@@ -88,6 +88,7 @@ class SlowToAnnounce:
 
     def __init__(self) -> None:
         self.draining = asyncio.Event()
+        self.identifier, self.former = "mediarip-x", None
 
     async def publish(self, *_: object) -> None:
         await self.draining.wait()
@@ -105,7 +106,7 @@ class SlowToAnnounce:
         """Do nothing."""
 
     mark_all = restart = mark
-    send = subscribe = announce = look = clear = wait
+    send = subscribe = announce = look = clear = load = wait
     serve = run
     follow_births = publish
 
@@ -115,8 +116,9 @@ async def test_a_service_that_ends_right_after_its_connect_leaves_offline_behind
 ) -> None:
     parts: Any = SlowToAnnounce()
     settings, topics = MqttSettings(port=mosquitto.port), Topics("mediarip")
+    handlers = (parts.wait, parts.wait, lambda _: None, lambda _: False)
     session = Session(
-        settings, topics, parts, parts, Refusals(), parts, parts, parts, parts.wait, parts.wait
+        settings, topics, parts, parts, Refusals(), parts, parts, parts, parts, *handlers
     )
     running = asyncio.create_task(session.run())
     await asyncio.sleep(0)

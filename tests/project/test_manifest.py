@@ -44,6 +44,7 @@ LEFT_OUT = {
     ("mqtt", "transport"): EXPERT,
     ("mqtt", "websocket_path"): EXPERT,
     ("mqtt", "keepalive"): EXPERT,
+    ("mqtt", "client_id"): EXPERT,
     ("mqtt", "session_expiry"): EXPERT,
     ("mqtt", "max_payload"): EXPERT,
     ("downloads", "plugin_dir"): "its code would run in the app",

@@ -18,7 +18,7 @@ from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.cookie_files import Cookies
 from mediarip_mqtt.jobs.retention import Retention
 from mediarip_mqtt.jobs.use_cases import Jobs
-from mediarip_mqtt.mqtt.connection import Message
+from mediarip_mqtt.mqtt.incoming import Message
 from mediarip_mqtt.store import Changes, Store, Tx
 from mediarip_mqtt.volume.marker import VolumeMarker
 
