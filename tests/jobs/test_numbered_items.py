@@ -9,7 +9,7 @@ from tests.support.broker import Client, wait_for
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
-ONE, TWO, NEW = "/slow/200000/bytes/300000/one.mp4", "/slow/200000/bytes/310000/two.mp4", "/new.mp4"
+ONE, TWO, NEW = "/slow/60000/bytes/300000/one.mp4", "/slow/60000/bytes/310000/two.mp4", "/new.mp4"
 GONE = "not on it any more"
 
 

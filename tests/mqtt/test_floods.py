@@ -91,6 +91,7 @@ def test_a_flood_of_one_session_does_not_delay_another_s_commands(
     send = flood.send_acknowledged if qos else flood.send
     arguments = ("mediarip/session/mallory/command/list", b"{}", 30_000)
     flooding = threading.Thread(target=send, args=arguments)
+    start = time.monotonic()
     flooding.start()
     took: list[float] = []
     while flooding.is_alive() or len(took) < 3:
@@ -99,9 +100,10 @@ def test_a_flood_of_one_session_does_not_delay_another_s_commands(
         took.append(time.monotonic() - began)
         time.sleep(0.1)
     flooding.join()
+    flood_took = time.monotonic() - start
     anna.close()
-    assert sorted(took)[len(took) // 2] < 1  # the slowest depends on the machine
-    assert max(took) < 5
+    # Behind the flood each would wait for as long as it takes.
+    assert sorted(took)[len(took) // 2] < max(1.0, flood_took / 2)
 
 
 def test_a_burst_of_commands_of_qos_0_is_not_a_flood(
