@@ -15,7 +15,7 @@ from yt_dlp.postprocessor.ffmpeg import FFmpegMergerPP
 from yt_dlp.utils import YoutubeDLError, prepend_extension
 
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
-from mediarip_mqtt.engine import media_probe, programs, ytdlp_options
+from mediarip_mqtt.engine import media_probe, partial_files, programs, ytdlp_options
 from mediarip_mqtt.engine.error_classes import classify
 
 # A shorter file is worth a warning: pages round their durations, and count credits or silence.
@@ -79,17 +79,23 @@ def check_result(session: Any, info: dict[str, Any]) -> list[str]:
 
 
 def _check_content(path: str) -> list[str]:
-    """Raise `DownloadError` for a file that is no medium; warn of one that ends early."""
-    found, failure = media_probe.boxes(path), None
+    """Raise `DownloadError` for a file that is no medium; warn of one that ends early.
+
+    A file that can't be played is kept with a warning if the site has no more of it.
+    """
+    found, lacks = media_probe.boxes(path), None
     if (kind := media_probe.text_kind(path)) is not None:
-        failure = _not_media(kind)
-    elif found is not None and not found.has_index:
-        failure = _incomplete("it can't be played, as its index (moov) is missing.")
-    elif (probed := media_probe.probe(path)) and probed.readable and not probed.streams:
-        failure = _incomplete("it has neither picture nor sound.")
-    if failure is not None:
         Path(path).unlink()  # else the next attempt takes it as already downloaded
-        raise failure
+        raise _not_media(kind)
+    if found is not None and not found.has_index:
+        lacks = "it can't be played, as its index (moov) is missing."
+    elif (probed := media_probe.probe(path)) and probed.readable and not probed.streams:
+        lacks = "it has neither picture nor sound."
+    if lacks and partial_files.is_whole(Path(path)):
+        return [f"The site's file is damaged: {lacks}"]
+    if lacks:
+        Path(path).unlink()
+        raise _incomplete(lacks)
     if found is not None and found.missing:
         whole = _size(path) + found.missing
         return [f"The file ends early: the site sent {_size(path)} of {whole} bytes."]

@@ -273,6 +273,12 @@ def reopen(complete: Path, info: Mapping[str, Any]) -> None:
     record.unlink(missing_ok=True)
 
 
+def is_whole(complete: Path) -> bool:
+    """Whether a file has the size that the server stated for it."""
+    origin = read(record_of(complete))
+    return origin is not None and origin.size == complete.stat().st_size
+
+
 def note(complete: Path, info: Mapping[str, Any]) -> None:
     """Note what a complete file is made of, unless its response has said so."""
     record = record_of(complete)

@@ -218,11 +218,20 @@ def test_a_film_without_its_index_is_a_failure_with_the_reason(
         take_ffmpeg_away(monkeypatch)
     # The index is at the end, as ffmpeg writes it by default.
     content = (media.media / "video.mp4").read_bytes()
-    url = media.text("half.mp4", content[: len(content) // 2], "video/mp4")
+    (media.media / "half.mp4").write_bytes(content[: len(content) // 2])
     with pytest.raises(DownloadError, match="moov") as caught:
-        get(url)
+        get(media.url("/unknown/media/half.mp4"))  # no length tells whether that was all
     assert caught.value.code == "network"
     assert caught.value.transient
+
+
+def test_a_film_without_its_index_is_kept_with_a_warning_where_the_site_has_no_more(
+    get: Get, media: MediaServer
+) -> None:
+    content = (media.media / "video.mp4").read_bytes()
+    url = media.text("half.mp4", content[: len(content) // 2], "video/mp4")
+    (film,) = get(url)
+    assert "The site's file is damaged" in (film.warning or "")
 
 
 def test_a_film_that_ends_early_is_kept_and_the_warning_says_so(
