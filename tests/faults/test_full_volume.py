@@ -49,7 +49,7 @@ def test_a_recording_ends_well_at_the_floor_of_free_space(
     mount("-t", "tmpfs", "-o", "size=12m", "tmpfs", str(mount_point))
     with running(tmp_path, mosquitto, STORAGE__MIN_FREE="4000000") as service:
         job_id = client.download(live.url("live.m3u8"))
-        wait_for(lambda: any(path.stat().st_size > 40_000 for path in service.temporary()), 20)
+        wait_for(lambda: service.largest_temporary() > 40_000, 20)
         filler = mount_point / "filler"
         filler.write_bytes(bytes(shutil.disk_usage(mount_point).free - 3_900_000))
         job = client.wait_status(job_id, "completed", "failed", timeout=30)

@@ -164,7 +164,7 @@ def _assert_never_falls(client: Client, job_id: str) -> None:
 
 
 def _arrived(service: Service, least: float) -> bool:
-    return sum(one.stat().st_size for one in service.temporary()) > least
+    return service.largest_temporary() > least
 
 
 @pytest.mark.parametrize("share", [0.02, 0.25, 0.5, 0.75, 0.95])

@@ -30,7 +30,7 @@ def service(tmp_path: Path, mosquitto: Mosquitto, client: Client) -> Iterator[Se
 
 def begun(service: Service, client: Client, url: str) -> str:
     job_id = client.download(url)
-    wait_for(lambda: any(path.stat().st_size > 40_000 for path in service.temporary()), 30)
+    wait_for(lambda: service.largest_temporary() > 40_000, 30)
     return job_id
 
 

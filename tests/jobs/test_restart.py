@@ -25,7 +25,7 @@ SIZE = 600_000
 def begun(service: Service, client: Client, url: str) -> str:
     """Return a slow download of which something lies on the volume."""
     job_id = client.download(url)
-    wait_for(lambda: any(one.stat().st_size > SIZE / 10 for one in service.temporary()))
+    wait_for(lambda: service.largest_temporary() > SIZE / 10)
     return job_id
 
 
@@ -151,7 +151,7 @@ def test_the_service_ends_in_time_whatever_its_downloads_hang_in(
     process = psutil.Process(service.pid)
     children = process.children(recursive=True)
     assert service.stop() < 10
-    assert not [one for one in children if one.is_running()]
+    assert not psutil.wait_procs(children, timeout=5)[1]  # idle readers end when the service has
     assert [client.job(job_id)["status"] for job_id in jobs] == ["queued"] * 4
     wait_for(lambda: client.kept("status") == "offline")
     wait_for(lambda: not media.open)

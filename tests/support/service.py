@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -119,6 +120,14 @@ class Service:
     def temporary(self) -> list[Path]:
         """Return the files in the jobs' temporary folders."""
         return _files(self.root / ".mediarip" / "tmp")
+
+    def largest_temporary(self) -> int:
+        """Return the size of the largest of them; they may vanish meanwhile."""
+        sizes = [0]
+        for path in self.temporary():
+            with contextlib.suppress(FileNotFoundError):
+                sizes.append(path.stat().st_size)
+        return max(sizes)
 
     def media(self) -> list[str]:
         """Return the files on the volume that are not the service's own."""
