@@ -38,6 +38,7 @@ from mediarip_mqtt.engine.reader_messages import (
     Logged,
     PageRead,
     RateLimit,
+    Ready,
     Reported,
     SentCookie,
     frame,
@@ -47,6 +48,7 @@ from mediarip_mqtt.engine.reader_messages import (
 from mediarip_mqtt.engine.work_control import WorkControl
 
 END_TIME: Final = 1.0  # seconds
+WAIT: Final = 0.2  # seconds between two looks for a stop
 IDLE: Final = 2  # readers that are kept for the next pages
 
 logger = logging.getLogger(__name__)
@@ -80,13 +82,14 @@ class PageReaders:
         self._min_free = min_free
         self._limits = limits
         self._idle: list[_Reader] = []
-        self._lock = threading.Lock()
+        self._starting = False
+        self._changed = threading.Condition()
 
     def read(self, task: Task, cookies: Iterable[Cookie], control: WorkControl) -> PageRead:
         """Read a page; raises `DownloadError`, or `Stopped` if the control was stopped."""
         assignment = self._assignment(task, cookies, whole=False)
         while True:
-            reader = self._take()
+            reader = self._take(control)
             try:
                 answer = reader.run(assignment, control, _ignore)
             except FrameError:
@@ -109,6 +112,7 @@ class PageReaders:
         """Read and download in a reader of its own, which may write into the task's folder."""
         reader = _Reader([*self._folders(), task.temp_dir])
         try:
+            reader.wait_until_ready(control)
             answer = reader.run(self._assignment(task, cookies, whole=True), control, report)
         except FrameError:
             raise reader.died() from None
@@ -120,7 +124,7 @@ class PageReaders:
 
     def close(self) -> None:
         """End the idle readers."""
-        with self._lock:
+        with self._changed:
             idle, self._idle = self._idle, []
         for reader in idle:
             reader.close()
@@ -143,19 +147,37 @@ class PageReaders:
         (self._folder / "tmp").mkdir(parents=True, exist_ok=True)
         return [self._folder]
 
-    def _take(self) -> _Reader:
-        with self._lock:
+    def _take(self, control: WorkControl) -> _Reader:
+        """Return an idle reader, or a new one.
+
+        One starts at a time: until it is ready another may be idle again, and short pages need no
+        more than one.
+        """
+        with self._changed:
+            while not self._idle and self._starting:
+                self._changed.wait(WAIT)
+                if control.stopped:
+                    raise Stopped
             if self._idle:
                 return self._idle.pop()
-        return _Reader(self._folders())
+            self._starting = True
+        try:
+            reader = _Reader(self._folders())
+            reader.wait_until_ready(control)
+        finally:
+            with self._changed:
+                self._starting = False
+                self._changed.notify_all()
+        return reader
 
     def _give_back(self, reader: _Reader) -> None:
         reader.is_new = False
-        with self._lock:
+        with self._changed:
             # Those that have ended by themselves go, too.
             self._idle = [idle for idle in self._idle if idle.runs]
             if reader.runs and len(self._idle) < IDLE:
                 self._idle.append(reader)
+                self._changed.notify()
                 return
         reader.close()
 
@@ -191,6 +213,20 @@ class _Reader:
     def rested_enough(self) -> bool:
         """Whether it had ended by itself before it took the assignment."""
         return not self.is_new and not self.answered and self._process.returncode == 0
+
+    def wait_until_ready(self, control: WorkControl) -> None:
+        """Wait until it has started; raise `DownloadError`, or `Stopped`."""
+        control.add_child(self._process)
+        try:
+            control.check()
+            read_frame(_descriptor(self._process.stdout), ANSWER_LIMIT)
+        except (FrameError, OSError):
+            self.close()
+            if control.stopped:
+                raise Stopped from None
+            raise self.died() from None
+        finally:
+            control.forget_child(self._process)
 
     def run(
         self, assignment: Assignment, control: WorkControl, report: Callable[[Report], None]
@@ -231,7 +267,7 @@ class _Reader:
             self.answered = True
             control.touch()
             match answer:
-                case Alive():
+                case Ready() | Alive():
                     pass
                 case Logged(level=level, text=text):
                     logger.log(level, "%s", text)

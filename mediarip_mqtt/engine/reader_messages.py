@@ -102,6 +102,12 @@ class Finish(Frozen):
     why: str
 
 
+class Ready(Frozen):
+    """The reader has imported yt-dlp, which takes a second; sent once."""
+
+    kind: Literal["ready"] = "ready"
+
+
 class Alive(Frozen):
     """The work goes on; sent at most once a second."""
 
@@ -161,7 +167,7 @@ class Failed(Frozen):
 
 
 Answer = Annotated[
-    Alive | Logged | Reported | PageRead | Downloaded | Failed, Field(discriminator="kind")
+    Ready | Alive | Logged | Reported | PageRead | Downloaded | Failed, Field(discriminator="kind")
 ]
 ANSWER: Final[TypeAdapter[Answer]] = TypeAdapter(Answer)
 ORDER: Final[TypeAdapter[Assignment | RateLimit | Finish]] = TypeAdapter(

@@ -18,6 +18,8 @@ from http.cookiejar import Cookie
 from pathlib import Path
 from typing import Any, Final
 
+from yt_dlp.extractor import gen_extractor_classes
+
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped
 from mediarip_mqtt.contract.models import Phase
@@ -36,6 +38,7 @@ from mediarip_mqtt.engine.reader_messages import (
     Logged,
     PageRead,
     RateLimit,
+    Ready,
     Reported,
     SentCookie,
     frame,
@@ -156,6 +159,8 @@ def main() -> None:
     logging.getLogger().addHandler(LogToService(output))
     patches.install()
     patches.before_program = reader_limits.allow_all
+    gen_extractor_classes()  # imports them
+    output.send(Ready())
     desk, rest = Desk(), FIRST_REST
     while True:
         if not select.select([source], [], [], rest)[0]:
