@@ -19,7 +19,7 @@ mkdir -p /mnt/{exported,nfs4,nfs3,cifs,9p,sshfs,smb} /run/{rpcbind,nfs,samba}
 mkdir -p /var/lib/nfs/{sm,sm.bak,v4recovery,rpc_pipefs}
 touch /var/lib/nfs/{etab,rmtab,xtab,state}
 truncate -s 300M /mnt/image && mkfs.ext4 -q -F /mnt/image && mount -o loop /mnt/image /mnt/exported
-mkdir -m 777 /mnt/exported/{nfs4,nfs3,cifs,9p,sshfs}
+mkdir -m 1777 /mnt/exported/{nfs4,nfs3,cifs,9p,sshfs}
 
 rpcbind -w
 rpc.statd --no-notify
