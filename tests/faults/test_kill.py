@@ -37,7 +37,7 @@ KILLED_AT: tuple[Point, ...] = (
 
 
 def check_nothing_lost(
-    service: Service, client: Client, count: int, *, seconds: float = 90
+    service: Service, client: Client, count: int, *, seconds: float = 240
 ) -> None:
     """One job, one file and one answer a command; the broker says what the store says."""
     done = lambda: client.json("state").get("counts", {}).get("completed") == count  # noqa: E731 - read at once
