@@ -595,3 +595,13 @@ async def test_a_fault_of_any_kind_is_answered(desk: Desk, monkeypatch: pytest.M
     monkeypatch.setattr(Get, "run", broken)
     (sent,) = await desk.send("command/get", {"id": "nope", "request_id": "r1"})
     assert (sent.error["code"], sent.reply["request_id"]) == ("internal", "r1")
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES))
+async def test_a_refused_request_says_which_one_it_was(name: str, desk: Desk) -> None:
+    # Koenkk/zigbee2mqtt#2223: a request with wrong parameters had no answer that names it, so a
+    # program had to wait for its time-out.
+    payload = {**CLASSES[name].example, "request_id": "r7", "no_such_key": 1}
+    (sent,) = await desk.send(f"command/{name}", payload)
+    assert (sent.reply["command"], sent.reply["request_id"]) == (name, "r7")
+    assert sent.error["field"] == "no_such_key"

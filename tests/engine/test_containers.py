@@ -12,12 +12,8 @@ from yt_dlp.postprocessor import get_postprocessor
 from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessor, FFmpegPostProcessorError
 
 from mediarip_mqtt.contract.errors import DownloadError
-from mediarip_mqtt.contract.media_options import DownloadOptions
-from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.engine import containers, programs
-from mediarip_mqtt.engine.protocol import Extraction, Task
-from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
-from tests.support.named import NamedFile, download
+from tests.support.named import NamedFile
 from tests.support.server import MediaServer
 
 Get = Callable[..., tuple[NamedFile, ...]]
@@ -31,24 +27,6 @@ PGS = (
     b"PG" + bytes(8) + b"\x16\x00\x0b" + b"\x00\x40\x00\x40\x10\x00\x00\x80\x00\x00\x00"
     b"PG" + bytes(8) + b"\x80\x00\x00"
 )
-
-
-@pytest.fixture
-def get(tmp_path: Path) -> Get:
-    """Return what runs a download as the engine does; ``change`` may act as an extractor."""
-
-    def get(url: str, change: Any = None, **options: Any) -> tuple[NamedFile, ...]:
-        engine = YtdlpEngine(DownloadSettings(), SecuritySettings(allow_private_addresses=True))
-        (tmp_path / "temp").mkdir(exist_ok=True)
-        task = Task("job", url, tmp_path / "temp", DownloadOptions(**options))
-
-        def extracted(extraction: Extraction) -> None:
-            if change:
-                change(extraction.handle.info)
-
-        return download(engine, task, extracted=extracted)
-
-    return get
 
 
 @pytest.fixture

@@ -12,37 +12,18 @@ from typing import Any
 import pytest
 
 from mediarip_mqtt.contract.errors import DownloadError
-from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.engine import made_check, media_probe, programs
-from mediarip_mqtt.engine.protocol import Extraction, Task
+from mediarip_mqtt.engine.protocol import Task
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
 from tests.support.broker import wait_for
-from tests.support.named import NamedFile, download
+from tests.support.named import NamedFile
 from tests.support.server import MediaServer
 
 Get = Callable[..., tuple[NamedFile, ...]]
 HLS = "application/vnd.apple.mpegurl"
 PAGE = """<!doctype html><html><head><title>A film</title>
 <script type="application/ld+json">%s</script></head><body></body></html>"""
-
-
-@pytest.fixture
-def get(tmp_path: Path) -> Get:
-    """Return what runs a download as the engine does; ``change`` may act as an extractor."""
-
-    def get(url: str, change: Any = None, **options: Any) -> tuple[NamedFile, ...]:
-        engine = YtdlpEngine(DownloadSettings(), SecuritySettings(allow_private_addresses=True))
-        (tmp_path / "temp").mkdir(exist_ok=True)
-        task = Task("job", url, tmp_path / "temp", DownloadOptions(**options))
-
-        def extracted(extraction: Extraction) -> None:
-            if change:
-                change(extraction.handle.info)
-
-        return download(engine, task, extracted=extracted)
-
-    return get
 
 
 def take_ffmpeg_away(monkeypatch: pytest.MonkeyPatch) -> None:
