@@ -11,9 +11,8 @@ import asyncio
 import contextlib
 import logging
 import ssl
-import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -35,6 +34,7 @@ from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import RefusedError, SubscriptionError
 from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.mqtt import reason_codes
+from mediarip_mqtt.mqtt.arrivals import Arrivals
 from mediarip_mqtt.mqtt.broker_limits import BrokerLimits, packet_size
 from mediarip_mqtt.mqtt.connection_errors import (
     TIMED_OUT,
@@ -53,17 +53,10 @@ from mediarip_mqtt.mqtt.transport import socket_options, tls_context
 from mediarip_mqtt.mqtt.unreadable_packets import discard_unreadable
 
 T = TypeVar("T")
-Take = Callable[[str, bytes, bool], None]  # called with topic, payload and retain flag
 RECEIVE_MAXIMUM: Final = 16  # commands that the broker may send before the first is acknowledged
 CLIENT_RECEIVE_MAXIMUM: Final = 1000  # the same with automatic acknowledgement
 MAXIMUM_PACKET: Final = 4 * 2**20  # bytes, or a little more than the largest command
 PACKET_FRAME: Final = 64 * 2**10  # bytes of a PUBLISH beside its payload
-REFUSED_FOR: Final = 0.02  # seconds for which a topic of QoS 0 is refused without another look
-_NO_TOPIC: Final = b"\0\0"  # no packet begins so
-QOS: Final = 0x06
-DUP: Final = 0x08  # flags in the first byte of a PUBLISH
-RETAIN: Final = 0x01
-ENDS: Final = 8192  # bytes kept at each end of a payload that is too large to be a command
 INFLIGHT: Final = 50  # publications that may wait for the broker's acknowledgement
 PENDING_CALLS: Final = 10_000  # above it aiomqtt warns
 CONNECT_TIMEOUT: Final = 10.0  # seconds
@@ -111,13 +104,9 @@ class Link:
         self._client = client
         self._paho: Any = client._client  # noqa: SLF001 - aiomqtt offers no manual acknowledgement (its issue 345)
         self._incoming = incoming or IncomingQueue()
-        self._refused = _NO_TOPIC  # the beginning of the last packet that was not wanted
-        self._refused_topic = ""
-        self._refused_until = 0.0
-        self._largest = largest  # bytes of a payload that is kept as a whole
         self._largest_packet = max(MAXIMUM_PACKET, largest + PACKET_FRAME)
         self._acknowledgements = Acknowledgements(self._paho.ack)
-        self._diversions: list[tuple[Collection[str], Take]] = []
+        self.arrivals = Arrivals(self._incoming, self._acknowledgements, topic_matches_sub, largest)
         self._scanning = asyncio.Lock()
         self._refusals = refusals or Refusals()
         self._flow = Flow(self._refusals)
@@ -142,8 +131,8 @@ class Link:
         self._paho.manual_ack_set(manual_ack)
         reader = PacketReader(
             self._paho,
-            self._is_unwanted,
-            self._take_beginning,
+            self.arrivals.is_unwanted,
+            self.arrivals.take_beginning,
             largest=self._largest_packet,
             codes=MQTTErrorCode,
             malformed=MalformedPacket,
@@ -154,14 +143,7 @@ class Link:
         inner_connect, inner_disconnect = self._paho.on_connect, self._paho.on_disconnect
 
         def on_message(_: Any, __: Any, message: Any) -> None:
-            if take := self._diversion(message.topic):
-                take(message.topic, message.payload, message.retain)
-                self._expect(message)
-                self._acknowledgements.handled(message.mid, message.qos)
-                return
-            converted = self._convert(message)
-            self._expect(message)
-            self._incoming.put(converted)
+            self.arrivals.take(message)
 
         def on_connect(client: Any, userdata: Any, flags: Any, *rest: Any) -> None:
             present = getattr(flags, "session_present", None)
@@ -198,22 +180,6 @@ class Link:
         """
         threads.leave(self._disconnected)
 
-    @contextmanager
-    def diverted(self, filters: Collection[str], take: Take) -> Iterator[None]:
-        """Pass messages of these topics to ``take``, at once; `messages` does not yield them."""
-        diversion = (filters, take)
-        self._diversions.append(diversion)
-        try:
-            yield
-        finally:
-            self._diversions.remove(diversion)
-
-    def _diversion(self, topic: str) -> Take | None:
-        for filters, take in self._diversions:
-            if any(_matches(wanted, topic) for wanted in filters):
-                return take
-        return None
-
     async def read_retained(  # noqa: PLR0913 - what ends a scan, and its bounds
         self,
         filters: Collection[str],
@@ -234,7 +200,7 @@ class Link:
         """
         scan = RetainedScan(keep, quiet, enough, largest=largest, most=most)
         async with self._scanning:
-            with self.diverted(filters, scan.take):
+            with self.arrivals.diverted(filters, scan.take):
                 try:
                     # QoS 0: Mosquitto drops QoS 1 messages beyond max_queued_messages (1000).
                     await self.subscribe(*filters, qos=0, as_published=False, own=False)
@@ -401,80 +367,6 @@ class Link:
 
     def _lost(self, error: Exception | None) -> LostError:
         return lost_error(error, self._disconnect_reason, self._disconnect_properties)
-
-    def _is_unwanted(self, command: int, packet: bytearray) -> bool:
-        """Whether to pass over a PUBLISH; then it is counted, and acknowledged."""
-        if command & DUP:
-            return False
-        if not command & QOS and packet.startswith(self._refused):
-            if time.monotonic() < self._refused_until:
-                self._incoming.drop(self._refused_topic)
-                return True
-            self._refused = _NO_TOPIC
-        qos, topic, packet_id, begin = _publish_head(command, packet)
-        if not self._incoming.refuses(topic, qos, len(packet) - begin) or self._diversion(topic):
-            return False
-        self._incoming.drop(topic)
-        if qos:
-            self._acknowledgements.expect(packet_id)
-            self._acknowledgements.handled(packet_id, qos)
-        else:
-            self._refused, self._refused_topic = bytes(packet[:begin]), topic
-            self._refused_until = time.monotonic() + REFUSED_FOR
-        return True
-
-    def _take_beginning(self, command: int, packet: bytearray, cut: int) -> None:
-        """Take a PUBLISH that is too large for memory: it gets a reply, and nothing else."""
-        qos, topic, packet_id, begin = _publish_head(command, packet)
-        payload = bytes(packet[begin:])
-        retain, dup = bool(command & RETAIN), bool(command & DUP)
-        message = Message(topic, payload, qos, retain, packet_id, dup, cut=cut)
-        self._expect(message)
-        if set(topic) & set("+#\N{REPLACEMENT CHARACTER}") or self._diversion(topic):
-            self._acknowledgements.handled(packet_id, qos)
-        elif not qos and self._incoming.refuses(topic, qos, len(payload)):
-            self._incoming.drop(topic)
-        else:
-            self._incoming.put(message)
-
-    def _expect(self, message: Any) -> None:
-        if message.qos:
-            self._acknowledgements.expect(message.mid)
-
-    def _convert(self, message: Any) -> Message:
-        """Return paho's message as ours; raise ValueError for a topic with a wildcard."""
-        topic, payload, properties = message.topic, bytes(message.payload), message.properties
-        if set(topic) & set("+#"):
-            raise ValueError("a wildcard in the topic")
-        cut = len(payload) - 2 * ENDS if len(payload) > self._largest else 0
-        return Message(
-            topic=topic,
-            payload=payload[:ENDS] + payload[-ENDS:] if cut > 0 else payload,
-            qos=message.qos,
-            retain=bool(message.retain),
-            mid=message.mid,
-            dup=bool(message.dup),
-            response_topic=getattr(properties, "ResponseTopic", None),
-            correlation=getattr(properties, "CorrelationData", None),
-            cut=max(0, cut),
-        )
-
-
-def _matches(wanted: str, topic: str) -> bool:
-    """Whether a filter matches a topic; paho's own takes long also where there is no wildcard."""
-    if "+" in wanted or "#" in wanted:
-        return bool(topic_matches_sub(wanted, topic))
-    return wanted == topic
-
-
-def _publish_head(command: int, packet: bytearray) -> tuple[int, str, int, int]:
-    """Return QoS, topic and packet id of a PUBLISH, and where the rest begins."""
-    qos = command >> 1 & 3
-    begin = 2 + (packet[0] << 8 | packet[1])
-    topic = packet[2:begin].decode("utf-8", "replace")
-    if not qos:
-        return qos, topic, 0, begin
-    return qos, topic, packet[begin] << 8 | packet[begin + 1], begin + 2
 
 
 @asynccontextmanager

@@ -57,7 +57,7 @@ class PresenceWatch:
                 answers.append(said)
                 answered.set()
 
-        with link.diverted([topics.presence], hear):
+        with link.arrivals.diverted([topics.presence], hear):
             await _subscribe(link, topics)
             await link.offer(topics.presence, self._say("question"))
             try:
@@ -80,7 +80,7 @@ class PresenceWatch:
             if said and said.instance != self._instance and not retain and not heard.full():
                 heard.put_nowait(said)
 
-        with link.diverted([self._topics.presence], hear):
+        with link.arrivals.diverted([self._topics.presence], hear):
             try:
                 await _subscribe(link, self._topics)
             except SubscriptionError as error:
