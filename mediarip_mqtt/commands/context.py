@@ -14,6 +14,7 @@ from mediarip_mqtt.contract.models import Job, JobStatus
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics
+from mediarip_mqtt.jobs import job_reference
 from mediarip_mqtt.jobs.retention import Retention
 from mediarip_mqtt.jobs.use_cases import MANY, Jobs
 from mediarip_mqtt.store import Store, Tx
@@ -74,7 +75,7 @@ class Context:
 
     def find(self, tx: Tx, ref: str, origin: Origin) -> Job:
         """Return the job that ``ref`` means to the sender; raises `CommandError`."""
-        return self.jobs.find(tx, ref, self.scope(origin.session_id))
+        return job_reference.find(tx, ref, self.scope(origin.session_id))
 
     def each(  # noqa: PLR0913 - the jobs, and the use case
         self,

@@ -39,7 +39,6 @@ from mediarip_mqtt.jobs.fair_queue import Turns
 from mediarip_mqtt.jobs.queue_room import queue_full, room
 from mediarip_mqtt.store import Tx
 
-PREFIX_LENGTH: Final = 4  # minimum characters of an id's prefix
 RETRY_LIMIT: Final = 900.0  # seconds between two attempts
 MANY: Final = 1_000_000
 
@@ -180,35 +179,6 @@ class Jobs:
         for item in tx.descendants(job.id, ACTIVE | WAITING):
             tx.update(item.id, priority=priority)
         return tx.update(job.id, priority=priority)
-
-    def find(self, tx: Tx, ref: str, scope: str | None = None) -> Job:
-        """Return the job for an id, an unambiguous prefix, ``last`` or ``current``.
-
-        ``scope`` limits it to one session's jobs. Raises `CommandError` for none or several.
-        """
-        if ref == "last":
-            matches = tx.jobs(session_id=scope, top_level=True, limit=1)
-        elif ref == "current":
-            running = tx.running(scope)
-            matches = [job for job in running if job.items is None][:1] or running[:1]
-        elif (job := tx.job(ref)) and scope in {None, job.session_id}:
-            return job
-        elif len(ref) >= PREFIX_LENGTH:
-            matches = tx.jobs(session_id=scope, prefix=ref.lower(), limit=2)
-        else:
-            matches = []
-        if not matches:
-            text = _NO_JOB.get(ref) or f"There is no job {ref[:40]!r}."
-            raise CommandError(
-                ErrorCode.JOB_NOT_FOUND, f"{text} The command `list` shows the jobs.", field="id"
-            )
-        if len(matches) > 1:
-            raise CommandError(
-                ErrorCode.AMBIGUOUS_ID,
-                f"Several jobs' ids begin with {ref[:40]!r}. Give more characters.",
-                field="id",
-            )
-        return matches[0]
 
     # For the runner and its steps
 
@@ -496,7 +466,6 @@ class Jobs:
         tx.emit(events.of_job(kind, self._clock(), job))
 
 
-_NO_JOB: Final = {"last": "There is no job yet.", "current": "No job is running now."}
 # `is_playlist`: known again only once the page is read.
 _UNBEGUN: Final[dict[str, Any]] = {
     "attempt": 0,

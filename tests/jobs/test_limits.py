@@ -18,6 +18,7 @@ from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import DownloadSettings, Settings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.error_classes import classify
+from mediarip_mqtt.jobs import job_reference
 from mediarip_mqtt.jobs.limits import Limits
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.store import Store
@@ -210,7 +211,7 @@ async def test_a_premiere_is_waited_for_again_after_a_retry_of_an_old_job(store:
     one = await store.write(lambda tx: jobs.add(tx, url, DownloadOptions(), session_id="default"))
     await store.write(lambda tx: jobs.cancel(tx, one))
     clock[0] += timedelta(days=30)
-    await store.write(lambda tx: jobs.retry(tx, jobs.find(tx, one.id)))
+    await store.write(lambda tx: jobs.retry(tx, job_reference.find(tx, one.id)))
     began = await store.write(lambda tx: jobs.claim(tx, [], extracted=lambda _: False))
     assert began is not None
     assert began.started_at == clock[0]
