@@ -80,8 +80,6 @@ _BROKEN: Final = (ValueError, SyntaxError, LookupError, TypeError, AttributeErro
 OPTIONAL: Final = {
     SPONSORBLOCK: "SponsorBlock could not be reached; nothing was marked or removed.",
     "EmbedThumbnail": "The thumbnail could not be embedded.",
-    "EmbedSubtitle": "The subtitles could not be embedded.",
-    "SubtitlesConvertor": "The subtitles could not be converted.",
 }
 _HANDLERS: Final = frozenset(("Requests", "Websockets"))
 _OUTSIDE_GUARD: Final = "CurlCFFI"  # doesn't use Python's sockets

@@ -25,7 +25,13 @@ from mediarip_mqtt.contract.media_options import (
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.engine.protocol import Extraction, Task
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine
-from mediarip_mqtt.engine.ytdlp_session import METADATA, OPTIONAL, SPLIT_CHAPTERS
+from mediarip_mqtt.engine.ytdlp_session import (
+    CONVERT_SUBTITLES,
+    EMBED_SUBTITLES,
+    METADATA,
+    OPTIONAL,
+    SPLIT_CHAPTERS,
+)
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.faulty import freeze, program
 from tests.support.named import NamedFile, download
@@ -208,7 +214,11 @@ def test_a_page_that_claims_thousands_of_chapters_is_not_split(
 
 def test_what_is_optional_is_known_by_yt_dlp_s_names() -> None:
     steps = {"FFmpegEmbedSubtitle", "FFmpegSubtitlesConvertor", "SponsorBlock", "EmbedThumbnail"}
-    assert {get_postprocessor(one).pp_key() for one in steps} == set(OPTIONAL)
+    assert {get_postprocessor(one).pp_key() for one in steps} == {
+        *OPTIONAL,
+        CONVERT_SUBTITLES,
+        EMBED_SUBTITLES,
+    }
     assert get_postprocessor("FFmpegMetadata").pp_key() == METADATA
     assert get_postprocessor("FFmpegSplitChapters").pp_key() == SPLIT_CHAPTERS
 
