@@ -14,6 +14,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from http.cookiejar import Cookie
 from pathlib import Path
@@ -48,7 +50,8 @@ from mediarip_mqtt.engine.reader_messages import (
 from mediarip_mqtt.engine.work_control import WorkControl
 
 END_TIME: Final = 1.0  # seconds
-WAIT: Final = 0.2  # seconds between two looks for a stop
+WAIT: Final = 0.1  # seconds between two looks for a stop
+PATIENCE: Final = 0.5  # seconds to wait for a busy reader before another is started
 IDLE: Final = 2  # readers that are kept for the next pages
 
 logger = logging.getLogger(__name__)
@@ -83,6 +86,9 @@ class PageReaders:
         self._limits = limits
         self._idle: list[_Reader] = []
         self._starting = False
+        self._busy = 0
+        self._failure: Exception | None = None  # of the last start
+        self._waiting: deque[object] = deque()
         self._changed = threading.Condition()
 
     def read(self, task: Task, cookies: Iterable[Cookie], control: WorkControl) -> PageRead:
@@ -96,8 +102,9 @@ class PageReaders:
                 if reader.rested_enough:
                     continue
                 raise reader.died() from None
+            finally:
+                self._give_back(reader)
             break
-        self._give_back(reader)
         if isinstance(answer, PageRead):
             return answer
         raise _error(answer)
@@ -112,7 +119,7 @@ class PageReaders:
         """Read and download in a reader of its own, which may write into the task's folder."""
         reader = _Reader([*self._folders(), task.temp_dir])
         try:
-            reader.wait_until_ready(control)
+            reader.wait_until_ready()
             answer = reader.run(self._assignment(task, cookies, whole=True), control, report)
         except FrameError:
             raise reader.died() from None
@@ -148,38 +155,58 @@ class PageReaders:
         return [self._folder]
 
     def _take(self, control: WorkControl) -> _Reader:
-        """Return an idle reader, or a new one.
+        """Return an idle reader, to those that wait in their order.
 
-        One starts at a time: until it is ready another may be idle again, and short pages need no
-        more than one.
+        Another one is started if none is there, or if the busy ones stay busy for a while: one is
+        enough for short pages, and a start costs a second of processor time.
         """
+        turn, began = object(), time.monotonic()
         with self._changed:
-            while not self._idle and self._starting:
-                self._changed.wait(WAIT)
-                if control.stopped:
-                    raise Stopped
-            if self._idle:
+            self._waiting.append(turn)
+            try:
+                while not (self._waiting[0] is turn and self._idle):
+                    if self._waiting[0] is turn:
+                        self._start_if_needed(time.monotonic() - began)
+                    self._changed.wait(WAIT)
+                    if control.stopped:
+                        raise Stopped
+                self._busy += 1
                 return self._idle.pop()
+            finally:
+                self._waiting.remove(turn)
+                self._changed.notify_all()
+
+    def _start_if_needed(self, waited: float) -> None:
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+        if not self._starting and (not self._busy or waited >= PATIENCE):
             self._starting = True
+            threading.Thread(target=self._start, name="reader-start", daemon=True).start()
+
+    def _start(self) -> None:
+        reader, failure = None, None
         try:
             reader = _Reader(self._folders())
-            reader.wait_until_ready(control)
-        finally:
-            with self._changed:
-                self._starting = False
-                self._changed.notify_all()
-        return reader
+            reader.wait_until_ready()
+        except (DownloadError, OSError) as error:
+            reader, failure = None, error
+        with self._changed:
+            self._starting, self._failure = False, failure
+            if reader is not None:
+                self._idle.append(reader)
+            self._changed.notify_all()
 
     def _give_back(self, reader: _Reader) -> None:
-        reader.is_new = False
         with self._changed:
+            self._busy -= 1
             # Those that have ended by themselves go, too.
             self._idle = [idle for idle in self._idle if idle.runs]
-            if reader.runs and len(self._idle) < IDLE:
+            if is_kept := reader.runs and len(self._idle) < IDLE:
                 self._idle.append(reader)
-                self._changed.notify()
-                return
-        reader.close()
+            self._changed.notify_all()
+        if not is_kept:
+            reader.close()
 
 
 class _Reader:
@@ -199,7 +226,6 @@ class _Reader:
             bufsize=0,
             start_new_session=True,  # so that a stop also kills its child processes
         )
-        self.is_new = True
         self.answered = False
         # Collects the exit code as soon as it ends, so that no zombie stays.
         name = f"reader-{self._process.pid}"
@@ -212,21 +238,15 @@ class _Reader:
     @property
     def rested_enough(self) -> bool:
         """Whether it had ended by itself before it took the assignment."""
-        return not self.is_new and not self.answered and self._process.returncode == 0
+        return not self.answered and self._process.returncode == 0
 
-    def wait_until_ready(self, control: WorkControl) -> None:
-        """Wait until it has started; raise `DownloadError`, or `Stopped`."""
-        control.add_child(self._process)
+    def wait_until_ready(self) -> None:
+        """Wait until it has started; raise `DownloadError`."""
         try:
-            control.check()
             read_frame(_descriptor(self._process.stdout), ANSWER_LIMIT)
         except (FrameError, OSError):
             self.close()
-            if control.stopped:
-                raise Stopped from None
             raise self.died() from None
-        finally:
-            control.forget_child(self._process)
 
     def run(
         self, assignment: Assignment, control: WorkControl, report: Callable[[Report], None]

@@ -16,6 +16,11 @@ class ReadAhead:
     def __init__(self) -> None:
         self._pages: OrderedDict[str, Extraction] = OrderedDict()
 
+    @property
+    def is_filled(self) -> bool:
+        """Whether any page is kept."""
+        return bool(self._pages)
+
     def has(self, job_id: str) -> bool:
         """Whether a job's page is kept; it may have expired."""
         return job_id in self._pages

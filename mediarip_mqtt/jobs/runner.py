@@ -271,8 +271,11 @@ class Runner:
         return self._busy(ahead=False) < most
 
     def _take_slot(self, slot: Slot) -> bool:
-        """Let a job's download begin, unless its page was read ahead and all slots are taken."""
-        if slot.ahead and not self._has_slot():
+        """Let a job's download begin, unless its page was read ahead and it is not its turn.
+
+        While other pages are kept, the queue's order decides who gets a free slot.
+        """
+        if slot.ahead and (not self._has_slot() or self._ahead.is_filled):
             return False
         slot.ahead = False
         return True

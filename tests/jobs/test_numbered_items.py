@@ -9,7 +9,7 @@ from tests.support.broker import Client, wait_for
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
-ONE, TWO, NEW = "/slow/60000/bytes/300000/one.mp4", "/slow/60000/bytes/310000/two.mp4", "/new.mp4"
+ONE, TWO, NEW = "/slow/30000/bytes/300000/one.mp4", "/slow/30000/bytes/310000/two.mp4", "/new.mp4"
 GONE = "not on it any more"
 
 
@@ -50,7 +50,7 @@ def test_an_item_goes_on_with_its_own_medium_when_the_page_grows_and_after_a_res
     service.stop()
     service.start()
     assert client.request("resume", id=playlist)["ok"]
-    client.wait_status(playlist, "completed")
+    client.wait_status(playlist, "completed", timeout=60)
     wait_for(lambda: [job["filesize"] for job in items(client, playlist)] == [300_000, 310_000])
 
 
@@ -61,7 +61,7 @@ def test_an_item_that_is_gone_fails_with_a_reason_each_time(
     page(media, NEW, ONE)
     for command in ("resume", "retry"):
         assert client.request(command, id=playlist)["ok"]
-        client.wait_status(playlist, "completed")
+        client.wait_status(playlist, "completed", timeout=60)
         wait_for(lambda: GONE in (items(client, playlist)[1]["error_message"] or ""))
         first, second = items(client, playlist)
         assert (first["status"], first["filesize"]) == ("completed", 300_000)
