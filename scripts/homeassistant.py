@@ -89,6 +89,21 @@ INTEGRATIONS: Final = [
     "wake_word",
     "ffmpeg",
     "media_source",
+    "media_player",
+    "assist_satellite",
+    "calendar",
+    "local_calendar",
+    "todo",
+    "local_todo",
+    "mobile_app",
+    "webhook",
+    "mcp_server",
+    "kodi",
+    "jellyfin",
+    "plex",
+    "kitchen_sink",
+    "demo",
+    "repairs",
 ]
 
 
