@@ -426,7 +426,7 @@ PROTECTIONS = (
     ),
     Protection(
         "6 no reply announces devices",
-        "mediarip_mqtt.commands.intake:Intake._is_home_assistants",
+        "mediarip_mqtt.contract.reply_topics:ReplyTopics._is_reserved",
         body("return False"),
         "tests/commands/test_intake.py::test_no_reply_goes_where_a_sender_could_not_write",
     ),
@@ -450,7 +450,7 @@ PROTECTIONS = (
     ),
     Protection(
         "7 a session's replies stay below its topics",
-        "mediarip_mqtt.commands.intake:Intake._safe_response_topic",
+        "mediarip_mqtt.contract.reply_topics:ReplyTopics.may_name",
         assigned("replies", "True"),
         "tests/commands/test_sessions.py::test_a_reply_goes_nowhere_that_the_user_could_not_write",
     ),

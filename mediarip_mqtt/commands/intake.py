@@ -28,6 +28,7 @@ from mediarip_mqtt.contract.errors import (
     StoreError,
     StoreProblem,
 )
+from mediarip_mqtt.contract.reply_topics import ReplyTopics
 from mediarip_mqtt.contract.topics import (
     ROOT_SESSION,
     SESSION_ID,
@@ -41,8 +42,6 @@ from mediarip_mqtt.store import Tx
 HEAD_SIZE: Final = (
     8192  # bytes of a payload that is too large, searched at each end for the command's name
 )
-MAX_RESPONSE_TOPIC: Final = 512
-MAX_RESPONSE_LEVELS: Final = 30  # Mosquitto allows 200, other brokers fewer
 MAX_TOLD: Final = 20  # senders who are told of dropped messages at once
 LATER: Final = ""  # stored as the reply of a command that is answered later
 
@@ -59,9 +58,10 @@ class PostUnstored(Protocol):
 class Intake:
     """Turns messages into commands and carries them out, one at a time."""
 
-    def __init__(self, context: Context, post_unstored: PostUnstored) -> None:
+    def __init__(self, context: Context, post_unstored: PostUnstored, replies: ReplyTopics) -> None:
         self._context = context
         self._post_unstored = post_unstored
+        self._replies = replies
         self._settings = context.settings
         self._topics = context.topics
         self._store = context.store
@@ -187,10 +187,11 @@ class Intake:
         return ROOT_SESSION if self._settings.session.mode == "open" else sender
 
     def _origin(self, message: Message, session_id: str, head: Head) -> Origin:
+        wanted = message.response_topic or ""
         return Origin(
             session_id=session_id,
             request_id=head.request_id,
-            response_topic=self._safe_response_topic(message.response_topic, session_id),
+            response_topic=wanted if self._replies.may_name(wanted, session_id) else None,
             correlation=message.correlation,
             mid=message.mid if message.qos else None,
             digest=hashlib.blake2b(
@@ -198,36 +199,6 @@ class Intake:
             ).hexdigest(),
             redelivered=message.dup,
             at=self._context.clock(),
-        )
-
-    def _safe_response_topic(self, topic: str | None, session_id: str) -> str | None:
-        """Return the response topic if replies may go there, else None.
-
-        Not allowed are the service's own topics, Home Assistant's, wildcards and `$SYS`. An
-        isolated session may only use topics below its own `response`: the service may write where
-        the session may not.
-        """
-        if not topic or len(topic) > MAX_RESPONSE_TOPIC or set(topic) & set("+#"):
-            return None
-        # The broker would close the connection at each attempt to publish to these.
-        if not topic.isprintable() or topic.count("/") >= MAX_RESPONSE_LEVELS:
-            return None
-        own = topic == self._topics.base or topic.startswith(f"{self._topics.base}/")
-        replies = topic.startswith(f"{self._topics.of(session_id).response}/")
-        if self._context.is_restricted(session_id):
-            return topic if replies else None
-        if topic.startswith("$") or (own and not replies) or self._is_home_assistants(topic):
-            return None
-        return topic
-
-    def _is_home_assistants(self, topic: str) -> bool:
-        """Whether what is published there could announce devices, or Home Assistant's start."""
-        homeassistant = self._settings.homeassistant
-        birth = homeassistant.birth_topic
-        return any(
-            f"{topic}/".startswith(f"{prefix}/")
-            for prefix in (homeassistant.discovery_prefix, birth, birth.rpartition("/")[0])
-            if prefix
         )
 
     async def _carry_out(self, command: Command, origin: Origin, standing: Standing) -> None:

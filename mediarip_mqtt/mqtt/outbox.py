@@ -29,12 +29,19 @@ class Outbox:
     """Sends the rows in order, each at least once, until the broker takes or refuses it.
 
     ``shorten`` makes a shorter payload, of at most so many bytes, for a row that the broker does
-    not take for its size; it returns None if there is none.
+    not take for its size; it returns None if there is none. ``may_send`` tells whether a row's
+    topic is one of replies or events: others can only come from a store that somebody changed.
     """
 
-    def __init__(self, store: Store, shorten: Callable[[str, int], str | None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        shorten: Callable[[str, int], str | None],
+        may_send: Callable[[str], bool],
+    ) -> None:
         self._store = store
         self._shorten = shorten
+        self._may_send = may_send
         self._sending = asyncio.Lock()
         self._tries: dict[int, int] = {}  # row id to refused attempts to send it
         self._sent: set[int] = set()  # ids of finished rows that are not yet deleted
@@ -126,6 +133,10 @@ class Outbox:
     async def _send(self, link: Link, row: Outgoing) -> str | None:
         """Send a row; return the payload to send instead if the broker does not take its own."""
         fault("before-send")
+        if not self._may_send(row.topic):
+            logger.warning("mqtt: the store has a message for %.100r; it is not sent", row.topic)
+            self._sent.add(row.id)
+            return None
         try:
             await link.publish(row.topic, row.payload, correlation=row.correlation)
         except RefusedError as error:

@@ -14,6 +14,7 @@ from mediarip_mqtt.commands.reply_size import shortened
 from mediarip_mqtt.contract import presets
 from mediarip_mqtt.contract.events import Event
 from mediarip_mqtt.contract.models import Facts, Progress, now
+from mediarip_mqtt.contract.reply_topics import ReplyTopics
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topic_payloads import Ytdlp
@@ -77,6 +78,7 @@ class Parts:
         self.storage = storage
         self.store = storage.store
         self.preferences = Preferences(settings)
+        self.replies = ReplyTopics(topics, settings.homeassistant)
         self._build_jobs(engine)
         self._build_mqtt()
         self._build_holds()
@@ -143,7 +145,7 @@ class Parts:
 
     def _build_mqtt(self) -> None:
         mqtt = self.settings.mqtt
-        self.outbox = Outbox(self.store, shortened)
+        self.outbox = Outbox(self.store, shortened, self.replies.may_send)
         discovery = Discovery(
             self.settings,
             self.topics,
@@ -244,7 +246,7 @@ class Parts:
             ytdlp_versions=self.updates.versions,
             settings_changed=self.kept_settings.apply,
         )
-        self.intake = Intake(context, self.outbox.post_unstored)
+        self.intake = Intake(context, self.outbox.post_unstored, self.replies)
 
     def _build_facts(self, engine_facts: Facts) -> None:
         self.facts = ServiceFacts(

@@ -51,7 +51,7 @@ class Wire(Link):
 
 @pytest.fixture
 def outbox(store: Store) -> Outbox:
-    return Outbox(store, half)
+    return Outbox(store, half, lambda topic: not topic.startswith("homeassistant/"))
 
 
 def post(*topics: str) -> Callable[[Tx], None]:
@@ -178,3 +178,14 @@ async def test_rows_are_sent_as_they_are_posted_and_once_the_store_can_be_read(
         running.cancel()
         await asyncio.wait({running})
     assert link.taken == ["one", "two"]
+
+
+async def test_a_message_that_somebody_put_into_the_store_is_not_sent_for_another_topic(
+    outbox: Outbox, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store.write(post("homeassistant/device/lamp/config", "mediarip/response"))
+    link = Wire(lambda _: True)
+    await outbox.send(link)
+    assert link.taken == ["mediarip/response"]
+    assert await rest(store) == []
+    assert "homeassistant/device/lamp/config" in caplog.text

@@ -12,6 +12,7 @@ from mediarip_mqtt.commands.context import Context
 from mediarip_mqtt.commands.intake import Intake
 from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.contract.models import Job, JobFile, JobStatus, new_id, now
+from mediarip_mqtt.contract.reply_topics import ReplyTopics
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import Topics
@@ -77,7 +78,11 @@ class Desk:
             ytdlp_versions=lambda: {"installed": "2026.01.01", "latest": None},
             settings_changed=self._settings_changed,
         )
-        self.intake = Intake(self.context, self._post_unstored)
+        self.intake = Intake(
+            self.context,
+            self._post_unstored,
+            ReplyTopics(self.context.topics, self.context.settings.homeassistant),
+        )
         return self
 
     async def close(self) -> None:
