@@ -1,4 +1,4 @@
-"""The payloads of `state`, `jobs`, `info` and `ytdlp`, one class each."""
+"""The payloads of `state`, `info`, `ytdlp` and the lists of jobs, one class each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from mediarip_mqtt.contract.frozen_model import Frozen
-from mediarip_mqtt.contract.models import Items, JobStatus, PauseReason, Priority, Timestamp
+from mediarip_mqtt.contract.models import (
+    Items,
+    JobStatus,
+    PauseReason,
+    Phase,
+    Priority,
+    Timestamp,
+)
 
 
 class Current(Frozen):
@@ -86,6 +93,93 @@ class JobList(Frozen):
     queued: list[JobBrief]
     finished: list[JobBrief] = Field(description="Newest first.")
     counts: dict[JobStatus, int] = Field(description="How many jobs have which status.")
+
+
+class JobEntry(Frozen):
+    """A job in `jobs/now`, `jobs/finished` or `jobs/failed`; keys that are unknown are left out."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    id: str
+    status: JobStatus
+    title: str = Field(description="The title, the file's name or the search words; shortened.")
+    site: str = Field(description="The host, or yt-dlp's name of the site.")
+    kind: Literal["video", "audio", "playlist"]
+    phase: Phase | None = Field(None, description="Running jobs only.")
+    progress: float | None = Field(None, ge=0, le=100, description="Unfinished jobs only.")
+    speed: float | None = Field(None, description="Bytes per second.")
+    eta: float | None = Field(None, description="Seconds, counted from `at`.")
+    at: Timestamp | None = Field(
+        None,
+        description="When `progress`, `speed` and `eta` were true. The progress at the time `t` is "
+        "about `progress + (100 - progress) * (t - at) / eta`.",
+    )
+    size: int | None = Field(None, description="Bytes; an estimate while the job runs.")
+    tile: int | None = Field(
+        None,
+        ge=0,
+        description="Its place in the picture of the topic `tiles`, row by row from 0.",
+    )
+    filename: str | None = Field(None, description="Path of the file below the storage root.")
+    duration: int | None = Field(None, description="Seconds.")
+    items: Items | None = Field(None, description="Playlists only.")
+    priority: Priority | None = Field(None, description="Unless it is `normal`.")
+    error_code: str | None = None
+    error: str | None = Field(None, description="The reason for people; shortened.")
+    next_retry_at: Timestamp | None = None
+    completed_at: Timestamp | None = None
+    keep: bool | None = Field(None, description="Unless it is false.")
+    category: str | None = None
+
+
+class JobsNow(Frozen):
+    """What a dashboard shows at once: at most 15,000 bytes, for attributes in Home Assistant."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    jobs: list[JobEntry] = Field(
+        description="Running jobs, then the next waiting ones, then the newest five finished."
+    )
+    more: int = Field(ge=0, description="Running and waiting jobs that are not in the list.")
+    pause_reason: PauseReason | None = Field(description="Null while downloads may start.")
+    pause_until: Timestamp | None = Field(None, description="When the quiet hours end.")
+    storage: Literal["ok", "lost"]
+    disk_free: int | None = Field(None, description="Bytes, rounded.")
+    disk_total: int | None = Field(None, description="Bytes, rounded.")
+    version: str = Field(description="Version of the service.")
+    presets: list[str]
+    media: str | None = Field(
+        description="Home Assistant's media source id of the storage root, such as "
+        "`media-source://media_source/local/mediarip`; null if it is unknown."
+    )
+
+
+class JobsFinished(Frozen):
+    """The newest completed jobs: at most 15,000 bytes, for attributes in Home Assistant.
+
+    The other keys are about the last one, also after `clear`; null if there is none.
+    """
+
+    finished: list[JobEntry] = Field(description="Newest first, without cleared ones.")
+    at: Timestamp | None = Field(description="When it completed.")
+    job_id: str | None
+    title: str | None
+    filename: str | None
+    thumbnail: str | None
+
+
+class JobsFailed(Frozen):
+    """The newest failed jobs: at most 15,000 bytes, for attributes in Home Assistant.
+
+    The other keys are about the last one, also after `clear`; null if there is none.
+    """
+
+    failed: list[JobEntry] = Field(description="Newest first, without cleared ones.")
+    at: Timestamp | None = Field(description="When it failed.")
+    job_id: str | None
+    title: str | None
+    error_code: str | None
+    error: str | None
 
 
 class SettingDetail(Frozen):

@@ -83,6 +83,21 @@ class Topics:
         return f"{self.base}/jobs"
 
     @property
+    def jobs_now(self) -> str:
+        """The jobs that run and wait, and what a dashboard says of the service."""
+        return f"{self.root}/jobs/now"
+
+    @property
+    def jobs_finished(self) -> str:
+        """The newest completed jobs."""
+        return f"{self.root}/jobs/finished"
+
+    @property
+    def jobs_failed(self) -> str:
+        """The newest failed jobs."""
+        return f"{self.root}/jobs/failed"
+
+    @property
     def event(self) -> str:
         """Events, not retained."""
         return f"{self.base}/event"
@@ -91,6 +106,11 @@ class Topics:
     def thumbnail(self) -> str:
         """The thumbnail of the current or last job: a JPEG in base64."""
         return f"{self.base}/thumbnail"
+
+    @property
+    def tiles(self) -> str:
+        """The thumbnails of the listed jobs as one picture: a JPEG in base64."""
+        return f"{self.root}/tiles"
 
     @property
     def ytdlp(self) -> str:
@@ -176,8 +196,9 @@ class Topics:
     @property
     def retained(self) -> tuple[str, ...]:
         """The topic filters of everything that a service retains below its base topic."""
-        single = (self.status, self.info, self.state, self.jobs, self.thumbnail, self.ytdlp)
-        return (*single, self.setting("+"), *self.retained_jobs)
+        single = (self.status, self.info, self.state, self.thumbnail, self.tiles, self.ytdlp)
+        lists = (self.jobs, self.jobs_now, self.jobs_finished, self.jobs_failed)
+        return (*single, *lists, self.setting("+"), *self.retained_jobs)
 
     def is_of_jobs(self, topic: str) -> bool:
         """Whether a topic is one of this service's `retained_jobs`."""

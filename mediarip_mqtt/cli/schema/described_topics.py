@@ -20,7 +20,16 @@ from mediarip_mqtt.commands.setting_commands import ChangeSettings
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.models import Job, Progress
 from mediarip_mqtt.contract.settings import HomeAssistantSettings, MqttSettings, runtime_fields
-from mediarip_mqtt.contract.topic_payloads import Info, JobList, Presence, State, Ytdlp
+from mediarip_mqtt.contract.topic_payloads import (
+    Info,
+    JobList,
+    JobsFailed,
+    JobsFinished,
+    JobsNow,
+    Presence,
+    State,
+    Ytdlp,
+)
 from mediarip_mqtt.contract.topics import OFFLINE, ONLINE, Topics
 
 Schema: TypeAlias = dict[str, Any]
@@ -158,6 +167,35 @@ def _single(root: Topics) -> list[Topic]:
             root.thumbnail,
             "The picture of the current or last job.",
             TopicMessage("thumbnail", "A JPEG of at most 640 pixels, in base64.", picture, TEXT),
+        ),
+        (
+            "jobs.now",
+            root.jobs_now,
+            "What a dashboard shows at once; between two messages it calculates the progress.",
+            _message("jobs.now", JobsNow),
+        ),
+        (
+            "jobs.finished",
+            root.jobs_finished,
+            "The newest completed jobs.",
+            _message("jobs.finished", JobsFinished),
+        ),
+        (
+            "jobs.failed",
+            root.jobs_failed,
+            "The newest failed jobs.",
+            _message("jobs.failed", JobsFailed),
+        ),
+        (
+            "tiles",
+            root.tiles,
+            "The thumbnails of the listed jobs in one picture; a job's `tile` is its place in it.",
+            TopicMessage(
+                "tiles",
+                "A JPEG of 8 x 5 tiles of 128 x 72 pixels, in base64; at most every 10 s.",
+                picture,
+                TEXT,
+            ),
         ),
     ]
     return [
@@ -339,7 +377,8 @@ def definitions() -> dict[str, Schema]:
 
     What is sent may get more keys in later versions, so objects are open; commands are closed.
     """
-    sent: list[type[BaseModel]] = [Info, State, Ytdlp, JobList, Job, Progress, Presence, Refused]
+    sent: list[type[BaseModel]] = [Info, State, Ytdlp, JobList, JobsNow, JobsFinished, JobsFailed]
+    sent += [Job, Progress, Presence, Refused]
     sent += [reply for cls in CLASSES.values() for reply in cls.replies()]
     sent += events.classes().values()
     taken = [cls for cls in CLASSES.values() if cls is not ChangeSettings]
