@@ -131,6 +131,13 @@ class MqttSettings(Section):
     max_payload: Annotated[int, Field(ge=1024, le=8 * 2**20), BeforeValidator(parse_size)] = Field(
         256 * 1024, description="Maximum size of a command in bytes."
     )
+    retained_jobs: int = Field(
+        1000,
+        ge=10,
+        le=100_000,
+        description="Number of finished jobs whose topics stay retained, the newest; `get` and "
+        "`list` know all.",
+    )
 
 
 class StorageSettings(Section):

@@ -23,17 +23,20 @@ from mediarip_mqtt.mqtt.retained_topics import (
     RETAINED,
     InfoTopic,
     JobListTopic,
+    JobProgressTopic,
+    JobStateTopic,
     RetainedTopic,
     Sources,
     StateTopic,
     ThumbnailTopic,
     YtdlpTopic,
 )
-from mediarip_mqtt.mqtt.store_retry import STORE_RETRY
+from mediarip_mqtt.mqtt.store_retry import STORE_RETRY, until_store_answers
 from mediarip_mqtt.store import Changes
 
 WORKERS: Final = 8
 HEARTBEAT: Final = 30.0  # seconds
+HISTORY_INTERVAL: Final = 1.0  # seconds
 
 STATE: Final = StateTopic()
 JOBS: Final = JobListTopic()
@@ -56,12 +59,15 @@ class Publisher:
         self._marked_at: dict[RetainedTopic, float] = {}  # of topics that have an interval
         self._retries: dict[RetainedTopic, asyncio.TimerHandle] = {}  # of refused topics
         self._wake = asyncio.Event()
+        self._history_changed = asyncio.Event()
         self.published_at: float | None = None  # by time.monotonic
 
     # Marks
 
     def changed(self, changes: Changes) -> None:
         """Mark what a transaction changed."""
+        if changes.jobs:
+            self._history_changed.set()
         for kind in RETAINED:
             for topic in kind.changed_by(changes, self._sources):
                 if kind.interval:
@@ -138,6 +144,7 @@ class Publisher:
         """Publish over one connection; raise a group of `LinkError` if it is lost."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._beat(), name="heartbeat")
+            group.create_task(self._follow_history(), name="retained-history")
             for number in range(WORKERS):
                 group.create_task(self._publish_dirty(link), name=f"publisher-{number}")
 
@@ -166,6 +173,16 @@ class Publisher:
         while True:
             self.mark(STATE)
             await asyncio.sleep(HEARTBEAT)
+
+    async def _follow_history(self) -> None:
+        """Mark the topics of finished jobs that are no longer, or again, among the retained."""
+        while True:
+            await self._history_changed.wait()
+            await asyncio.sleep(HISTORY_INTERVAL)
+            self._history_changed.clear()
+            for job in await until_store_answers(self._sources.history.update, "retained history"):
+                self.mark(JobStateTopic(job.id, job.session_id))
+                self.mark(JobProgressTopic(job.id, job.session_id))
 
     async def _publish_dirty(self, link: Link) -> None:
         while True:

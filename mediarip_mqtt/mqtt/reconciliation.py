@@ -19,6 +19,7 @@ from mediarip_mqtt.mqtt.retained_topics import (
     Sources,
     job_payloads,
 )
+from mediarip_mqtt.store import Tx
 
 PAGE: Final = 200  # jobs in one read of the store
 _EMPTY: Final = digest("")
@@ -32,10 +33,10 @@ async def outdated(retained: Mapping[str, str], sources: Sources) -> AsyncIterat
     Raises `StoreError`.
     """
     expected: set[str] = set()
-    last_id = ""
-    while page := await sources.store.read(partial(job_payloads, after=last_id, limit=PAGE)):
-        for job_id, session, state, progress in page:
-            last_id = job_id
+    job_ids = await sources.history.ids()
+    for start in range(0, len(job_ids), PAGE):
+        page = partial(job_payloads, ids=job_ids[start : start + PAGE])
+        for job_id, session, state, progress in await sources.store.read(page):
             topics = sources.topics.of(session)
             state_address, progress_address = topics.job_state(job_id), topics.job_progress(job_id)
             expected |= {state_address, progress_address}
@@ -48,10 +49,32 @@ async def outdated(retained: Mapping[str, str], sources: Sources) -> AsyncIterat
             if job_id not in sources.live and known != digest(progress):
                 yield JobProgressTopic(job_id, session)
         await asyncio.sleep(0)
-    jobs = {address for address in retained if sources.topics.is_of_jobs(address)}
-    orphans = jobs - expected
-    for address in orphans:
-        kind = ClearedProgressTopic if address.endswith("/progress") else ClearedTopic
-        yield kind(address)
-    if orphans:
-        logger.info("mqtt: clearing %d retained topics of jobs that are gone", len(orphans))
+    superfluous = [
+        address
+        for address in retained
+        if address not in expected and sources.topics.is_of_jobs(address)
+    ]
+    if superfluous:
+        logger.info("mqtt: clearing %d retained topics of gone or older jobs", len(superfluous))
+    for start in range(0, len(superfluous), PAGE):
+        for topic in await _cleared(superfluous[start : start + PAGE], sources):
+            yield topic
+
+
+async def _cleared(addresses: list[str], sources: Sources) -> list[RetainedTopic]:
+    """Return the topics that clear addresses.
+
+    That of a job that exists is rendered from the store once more: the job may be retried before
+    its topic is cleared.
+    """
+    ids = {address.split("/")[-2] for address in addresses}
+    older: dict[str, RetainedTopic] = {}
+    for job in await sources.store.read(partial(Tx.of_ids, ids=ids)):
+        topics = sources.topics.of(job.session_id)
+        older[topics.job_state(job.id)] = JobStateTopic(job.id, job.session_id)
+        older[topics.job_progress(job.id)] = JobProgressTopic(job.id, job.session_id)
+    return [
+        older.get(address)
+        or (ClearedProgressTopic if address.endswith("/progress") else ClearedTopic)(address)
+        for address in addresses
+    ]

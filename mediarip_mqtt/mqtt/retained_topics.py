@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Final, Protocol
 
 from mediarip_mqtt.contract.frozen_model import Frozen
-from mediarip_mqtt.contract.models import Progress
+from mediarip_mqtt.contract.models import Job, Progress
 from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
 from mediarip_mqtt.contract.topic_payloads import Info, State, Ytdlp
 from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics, dumps
 from mediarip_mqtt.fault_points import fault
+from mediarip_mqtt.mqtt.retained_history import RetainedHistory
 from mediarip_mqtt.mqtt.summaries import StateSummary, render_jobs
 from mediarip_mqtt.store import Changes, Store, Tx
 
@@ -61,6 +62,7 @@ class Sources:
     state: StateSummary
     live: dict[str, Progress]
     progress_limit: ProgressLimit
+    history: RetainedHistory
 
 
 class RetainedTopic(ABC):
@@ -209,7 +211,8 @@ class JobStateTopic(RetainedTopic):
     async def render(self, sources: Sources) -> tuple[str, str]:
         job = await sources.store.read(partial(Tx.job, job_id=self.job_id))
         fault("before-job-state")
-        return sources.topics.of(self.session).job_state(self.job_id), _json(job)
+        retained = job if job and sources.history.covers(job) else None
+        return sources.topics.of(self.session).job_state(self.job_id), _json(retained)
 
 
 @dataclass(frozen=True)
@@ -232,13 +235,15 @@ class JobProgressTopic(RetainedTopic):
         address = sources.topics.of(self.session).job_progress(self.job_id)
         progress = sources.live.get(self.job_id)
         if progress is None:
-            progress, never_ran = await sources.store.read(self._read)
+            job, progress, never_ran = await sources.store.read(self._read)
             if progress is None and never_ran:
                 return None  # nothing was published that has to be cleared
+            if job and not sources.history.covers(job):
+                progress = None
         return address, _json(progress)
 
-    def _read(self, tx: Tx) -> tuple[Progress | None, bool]:
-        return tx.progress(self.job_id), tx.never_ran(self.job_id)
+    def _read(self, tx: Tx) -> tuple[Job | None, Progress | None, bool]:
+        return tx.job(self.job_id), tx.progress(self.job_id), tx.never_ran(self.job_id)
 
     def wait(self, sources: Sources) -> float:
         return sources.progress_limit.wait(self.job_id)
@@ -276,11 +281,10 @@ RETAINED: Final[tuple[type[RetainedTopic], ...]] = (
 )
 
 
-def job_payloads(tx: Tx, after: str, limit: int) -> list[tuple[str, str, str, str]]:
-    """Return (id, session, state, progress) of the jobs after an id, the payloads as JSON."""
+def job_payloads(tx: Tx, ids: Collection[str]) -> list[tuple[str, str, str, str]]:
+    """Return (id, session, state, progress) of the jobs that exist, the payloads as JSON."""
     return [
-        (job.id, job.session_id, _json(job), _json(tx.progress(job.id)))
-        for job in tx.page(after, limit)
+        (job.id, job.session_id, _json(job), _json(tx.progress(job.id))) for job in tx.of_ids(ids)
     ]
 
 

@@ -35,6 +35,7 @@ from mediarip_mqtt.mqtt.outbox import Outbox
 from mediarip_mqtt.mqtt.presence import PresenceWatch
 from mediarip_mqtt.mqtt.publisher import INFO, STATE, THUMBNAIL, YTDLP, Publisher
 from mediarip_mqtt.mqtt.refusals import Refusals
+from mediarip_mqtt.mqtt.retained_history import RetainedHistory
 from mediarip_mqtt.mqtt.retained_topics import ServicePayloads, Sources
 from mediarip_mqtt.mqtt.session import Session
 from mediarip_mqtt.mqtt.summaries import StateSummary
@@ -140,7 +141,14 @@ class Parts:
             now,
         )
         return Sources(
-            self.topics, self.store, self.preferences, payloads, summary, live, MessageLimit()
+            self.topics,
+            self.store,
+            self.preferences,
+            payloads,
+            summary,
+            live,
+            MessageLimit(),
+            RetainedHistory(self.store, self.settings.mqtt.retained_jobs),
         )
 
     def _build_mqtt(self) -> None:

@@ -6,8 +6,9 @@ on up reads and writes through `Store`, which raises `StoreError` only.
 
 from mediarip_mqtt.store.changes import Changes
 from mediarip_mqtt.store.database import Store
+from mediarip_mqtt.store.history_rows import FinishedAt
 from mediarip_mqtt.store.outbox_rows import Outgoing
 from mediarip_mqtt.store.probe_rows import Probe
 from mediarip_mqtt.store.tx import Tx
 
-__all__ = ["Changes", "Outgoing", "Probe", "Store", "Tx"]
+__all__ = ["Changes", "FinishedAt", "Outgoing", "Probe", "Store", "Tx"]

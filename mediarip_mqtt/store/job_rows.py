@@ -108,9 +108,9 @@ class JobRows(SessionRows):
             limit,
         )
 
-    def page(self, after: str, limit: int) -> list[Job]:
-        """Return the jobs whose ids follow ``after``, sorted by id."""
-        return self._jobs("SELECT * FROM jobs WHERE id > ? ORDER BY id LIMIT ?", after, limit)
+    def of_ids(self, ids: Collection[str]) -> list[Job]:
+        """Return the jobs with these ids that exist, sorted by id."""
+        return self._jobs(f"SELECT * FROM jobs WHERE id IN ({marks(ids)}) ORDER BY id", *ids)  # noqa: S608 - only placeholders
 
     def duplicate_of(self, url: str, like: Job, session_id: str | None = None) -> Job | None:
         """Return the newest job with the same URL and options that did not fail.

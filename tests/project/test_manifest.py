@@ -47,6 +47,7 @@ LEFT_OUT = {
     ("mqtt", "client_id"): EXPERT,
     ("mqtt", "session_expiry"): EXPERT,
     ("mqtt", "max_payload"): EXPERT,
+    ("mqtt", "retained_jobs"): EXPERT,
     ("downloads", "plugin_dir"): "its code would run in the app",
     ("downloads", "retry_delay"): EXPERT,
     ("downloads", "queue_limit"): EXPERT,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from mediarip_mqtt.contract.models import Items, JobFile, JobStatus
-from mediarip_mqtt.store import Store, Tx
+from mediarip_mqtt.store import FinishedAt, Store, Tx
 from tests.support.stores import NOW, OpenStore, insert, job
 
 
@@ -59,7 +61,6 @@ async def test_pages_leave_no_job_out_that_was_created_in_the_same_moment(store:
     second = await store.read(lambda tx: tx.jobs(before=first[-1], limit=2))
     third = await store.read(lambda tx: tx.jobs(before=second[-1], limit=2))
     assert [*first, *second, *third] == jobs[::-1]
-    assert await store.read(lambda tx: tx.page(jobs[1].id, 2)) == jobs[2:4]
 
 
 async def test_a_playlist_is_deleted_with_all_below_it_and_counted_no_more(store: Store) -> None:
@@ -104,3 +105,17 @@ async def test_a_failed_download_or_one_with_other_options_is_no_duplicate(store
     await insert(store, job(1, status=JobStatus.FAILED), job(2, url=job(1).url, quality="720p"))
     assert await store.read(lambda tx: tx.duplicate_of(job(1).url, job(1))) is None
     assert await store.read(lambda tx: tx.duplicate_of(job(1).url, job(1, quality="720p")))
+
+
+async def test_the_newest_finished_jobs_have_an_end(store: Store) -> None:
+    """Jobs that an import gives the same time are told apart by their ids."""
+    same = [job(number, status=JobStatus.COMPLETED, completed_at=NOW) for number in range(4)]
+    later = job(4, status=JobStatus.FAILED, completed_at=NOW + timedelta(seconds=1))
+    await insert(store, *same, later, job(5))
+    assert await store.read(lambda tx: tx.oldest_of_newest(6)) is None
+    oldest = await store.read(lambda tx: tx.oldest_of_newest(3))
+    assert oldest == FinishedAt.of(same[2])
+    kept = await store.read(lambda tx: tx.unfinished_or_since(oldest))
+    assert kept == [same[2].id, same[3].id, later.id, job(5).id]
+    assert await store.read(lambda tx: tx.finished_between(None, oldest)) == same[:2]
+    assert await store.read(lambda tx: tx.finished_between(oldest, None)) == [*same[2:], later]

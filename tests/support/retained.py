@@ -10,10 +10,12 @@ from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.mqtt.connection import Link
+from mediarip_mqtt.mqtt.retained_history import RetainedHistory
 from mediarip_mqtt.mqtt.retained_topics import ProgressLimit, ServicePayloads, Sources
 from mediarip_mqtt.mqtt.summaries import ServiceStatus, StateSummary
 from mediarip_mqtt.store import Store
 
+RETAINED_JOBS = 10
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
@@ -45,4 +47,5 @@ def sources(store: Store, limit: ProgressLimit) -> Sources:
         StateSummary(topics, store, lambda: status, live, lambda: NOW),
         live,
         limit,
+        RetainedHistory(store, RETAINED_JOBS),
     )
