@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import os
 import re
@@ -22,29 +23,18 @@ from websockets.sync.connection import Connection
 
 from scripts.homeassistant import Installation
 from tests.support.broker import free_port, wait_for
+from tests.support.home_configuration import CARD, configure, has_card
 
-CONFIGURATION = """\
-homeassistant: {{name: Test, unit_system: metric, country: NL, language: en, time_zone: UTC}}
-http: {{server_host: 127.0.0.1, server_port: {port}}}
-api:
-websocket_api:
-frontend:
-config:
-conversation:
-history:
-recorder: {{commit_interval: 1}}
-system_log:
-logger: {{default: warning}}
-automation: !include automations.yaml
-script: !include scripts.yaml
-"""
 START_TIME = 180  # seconds; the first start compiles
 ENTRY = re.compile(r"^(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.)", re.MULTILINE)  # of the log
 LEVELS = re.compile(r"^\S+ \S+ (WARNING|ERROR|CRITICAL) ")
-# Warnings about the test machine.
-NOISE = re.compile(r"aiohttp_fast_zlib|libturbojpeg|get_mac_address")
-USERNAME = "admin"
+# Warnings about the test machine, about the tests' own integration, and `mark`'s own lines.
+NOISE = re.compile(
+    r"aiohttp_fast_zlib|libturbojpeg|get_mac_address|integration call_recorder|\[tests\.mark\]"
+)
 PASSWORD = "test-only"
+ADMIN = "admin"
+MEMBER = "member"  # of the household, without administrator rights
 
 
 class HomeAssistant:
@@ -71,7 +61,10 @@ class HomeAssistant:
             self._broker |= {"username": username, "password": password}
         self._protocol = protocol
         self._process: subprocess.Popen[bytes] | None = None
-        self._marked = 0
+        self._marked = 0  # characters of the log
+        self._calls_marked = 0
+        self._member_token = ""
+        self._added: list[str] = []  # paths of automations and scripts
 
     # Start and stop
 
@@ -82,7 +75,7 @@ class HomeAssistant:
         """
         first = not (self.folder / "configuration.yaml").exists()
         if first:
-            self._configure()
+            configure(self.folder, self._port)
         self.url = f"http://127.0.0.1:{self._port}"
         command = self._installation.command(
             "hass", "--config", str(self.folder), "--log-no-color", shared=self.folder
@@ -102,6 +95,10 @@ class HomeAssistant:
         wait_for(self._running, START_TIME, "Home Assistant to run")
         if first:
             self._connect()
+            if has_card(self.folder):
+                url = f"/local/{CARD}"
+                self.command("lovelace/resources/create", res_type="module", url=url)
+        self._calls_marked = 0
         if broker:
             self.wait_broker()
         return self
@@ -109,6 +106,10 @@ class HomeAssistant:
     def wait_broker(self) -> None:
         """Wait until the MQTT integration is loaded."""
         wait_for(lambda: self._entry().get("state") == "loaded", 60, "its MQTT integration")
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
         """Stop it and its child processes."""
@@ -126,17 +127,6 @@ class HomeAssistant:
         self.stop()
         self.start()
 
-    def _configure(self) -> None:
-        (self.folder / ".storage").mkdir(parents=True)
-        (self.folder / "configuration.yaml").write_text(CONFIGURATION.format(port=self._port))
-        (self.folder / "automations.yaml").write_text("[]\n")
-        (self.folder / "scripts.yaml").write_text("{}\n")
-        # Skip the later steps of the onboarding: they fetch weather and radio stations.
-        done = {"done": ["core_config", "analytics", "integration"]}
-        (self.folder / ".storage" / "onboarding").write_text(
-            json.dumps({"version": 4, "minor_version": 1, "key": "onboarding", "data": done})
-        )
-
     def _answers(self) -> bool:
         assert self._process is not None
         if self._process.poll() is not None:
@@ -151,23 +141,52 @@ class HomeAssistant:
         return False
 
     def _onboard(self) -> None:
-        client = f"{self.url}/"
-        user = {"name": "Admin", "username": USERNAME, "password": PASSWORD, "language": "en"}
+        user = {"name": "Admin", "username": ADMIN, "password": PASSWORD, "language": "en"}
         # The web server answers before onboarding is possible.
         code = wait_for(
             lambda: (
-                self._send("POST", "/api/onboarding/users", json={"client_id": client, **user})
+                self._send(
+                    "POST", "/api/onboarding/users", json={"client_id": self._client, **user}
+                )
                 .json()
                 .get("auth_code")
             ),
             30,
         )
-        grant = {"grant_type": "authorization_code", "code": code, "client_id": client}
-        self.token = self._send("POST", "/auth/token", data=grant).json()["access_token"]
-        self.token = self.command("auth/long_lived_access_token", client_name="tests", lifespan=30)
+        self.token = self._login(code)
         with contextlib.suppress(AssertionError):
             # Newer versions revert an imported `http:` after five minutes unless it is confirmed.
             self.command("http/config/promote")
+
+    @property
+    def _client(self) -> str:
+        return f"{self.url}/"
+
+    def _login(self, code: str) -> str:
+        """Return a token that lasts for a code from the onboarding or a login."""
+        grant = {"grant_type": "authorization_code", "code": code, "client_id": self._client}
+        short = self._as(self._send("POST", "/auth/token", data=grant).json()["access_token"])
+        return str(short.command("auth/long_lived_access_token", client_name="tests", lifespan=30))
+
+    def _as(self, token: str) -> HomeAssistant:
+        """Return a client of the same instance with another user's token."""
+        other = copy.copy(self)
+        other.token = token
+        return other
+
+    def member(self) -> HomeAssistant:
+        """Return a client for a member of the household, who is no administrator."""
+        if not self._member_token:
+            created = self.command("config/auth/create", name="Member", group_ids=["system-users"])
+            login = {"username": MEMBER, "password": PASSWORD}
+            user_id = created["user"]["id"]
+            self.command("config/auth_provider/homeassistant/create", user_id=user_id, **login)
+            flow = {"client_id": self._client, "handler": ["homeassistant", None]}
+            step = self.post("/auth/login_flow", {**flow, "redirect_uri": self._client})
+            answer = {"client_id": self._client, **login}
+            step = self.post(f"/auth/login_flow/{step['flow_id']}", answer)
+            self._member_token = self._login(step["result"])
+        return self._as(self._member_token)
 
     def _connect(self) -> None:
         """Set up the MQTT integration through its config flow."""
@@ -261,12 +280,30 @@ class HomeAssistant:
         self.post(f"/api/events/{event_type}", data)
 
     def add_automation(self, name: str, **content: Any) -> None:
-        self.post(f"/api/config/automation/config/{name}", {"alias": name, **content})
-        wait_for(lambda: self.state(f"automation.{name}"), what=f"automation {name}")
+        """Add an automation; the fixture `ha` removes it after the test."""
+        self._add("automation", name, content)
 
     def add_script(self, name: str, **content: Any) -> None:
-        self.post(f"/api/config/script/config/{name}", {"alias": name, **content})
-        wait_for(lambda: self.state(f"script.{name}"), what=f"script {name}")
+        """Add a script; the fixture `ha` removes it after the test."""
+        self._add("script", name, content)
+
+    def _add(self, domain: str, name: str, content: dict[str, Any]) -> None:
+        path = f"/api/config/{domain}/config/{name}"
+        self.post(path, {"alias": name, **content})
+        self._added.append(path)
+        wait_for(lambda: self.state(f"{domain}.{name}"), what=f"{domain} {name}")
+
+    def remove_added(self) -> None:
+        """Remove the automations and scripts that were added."""
+        while self._added:
+            self._send("DELETE", self._added.pop()).raise_for_status()
+
+    def calls(self, action: str) -> list[dict[str, Any]]:
+        """Return the calls of an action on the test devices since the mark."""
+        return [one for one in self._calls()[self._calls_marked :] if one["action"] == action]
+
+    def _calls(self) -> list[dict[str, Any]]:
+        return list(self.call("call_recorder.calls", return_response=True)["calls"])
 
     # WebSocket
 
@@ -326,15 +363,27 @@ class HomeAssistant:
         return path.read_text("utf-8", "replace") if path.exists() else ""
 
     def mark(self) -> None:
-        """Make `complaints` ignore the log up to now."""
-        self._marked = len(self.log())
+        """Make `complaints` and `calls` ignore everything up to now."""
+        if self.running:
+            self._calls_marked = len(self._calls())
+        self._marked = len(self._whole_log())
+
+    def _whole_log(self) -> str:
+        """Return the log when it has everything up to now; Home Assistant writes it in a thread."""
+        if self.running:
+            mark = uuid.uuid4().hex
+            self.call("system_log.write", message=mark, level="error", logger="tests.mark")
+            wait_for(lambda: mark in self.log(), what="the log to be written")
+        return self.log()
 
     def complaints(self, expected: str = "") -> list[str]:
         """Return the warnings and errors logged since the mark, except those matching ``expected``.
 
         They are not filtered by topic or entity: the error of a bad template names neither.
         """
-        entries = [one for one in ENTRY.split(self.log()[self._marked :]) if LEVELS.match(one)]
+        entries = [
+            one for one in ENTRY.split(self._whole_log()[self._marked :]) if LEVELS.match(one)
+        ]
         return [
             one
             for one in entries

@@ -76,7 +76,7 @@ class Service:
             arguments = ["run", *self.options]
             self._process = Forked(arguments, self.environment, self.folder, self._log)
         if wait:
-            wait_for(lambda: self._connected(lines), 20, "the service to connect")
+            wait_for(lambda: self._connected(lines), 60, "the service to connect")
         return self
 
     def _popen(self) -> subprocess.Popen[bytes]:

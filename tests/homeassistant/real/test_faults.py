@@ -1,13 +1,18 @@
-"""Home Assistant, the broker and the service come and go in any order; the picture stays true."""
+"""Home Assistant, the broker and the service come and go in any order; the picture stays true.
+
+These tests have a Home Assistant and a broker of their own.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
 
+from scripts.homeassistant import Installation
+from tests.homeassistant.real.conftest import own_broker, own_home
 from tests.homeassistant.real.device import found
 from tests.support.broker import Client, Mosquitto
 from tests.support.homeassistant import HomeAssistant
@@ -18,6 +23,18 @@ PARTS = ("home", "broker", "service")
 ORDERS = list(itertools.permutations(PARTS))
 # What Home Assistant says of a broker that is not there.
 GONE = r"MQTT server|Error talking to MQTT|\[paho\.mqtt\.client\]"
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    yield from own_broker(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def home(
+    installation: Installation, broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[HomeAssistant]:
+    yield from own_home(installation, broker, tmp_path_factory)
 
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["one-by-one", "all-down"])

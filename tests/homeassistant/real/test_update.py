@@ -25,7 +25,7 @@ def test_a_newer_yt_dlp_is_offered_and_installed_from_home_assistant(
     assert before != "2099.1.2"
     ha.call("update.install", entity_id=names["ytdlp"])
     wait_for(lambda: ha.state(names["ytdlp"])["attributes"]["in_progress"])
-    ha.wait(names["ytdlp"], "off", 60)
+    ha.wait(names["ytdlp"], "off", 180)
     wait_for(lambda: ha.state(names["status"])["state"] == "idle")
     assert ha.state(names["ytdlp"])["attributes"]["installed_version"] == "2099.01.02"
     assert ha.state(names["problem"])["state"] == "off"
