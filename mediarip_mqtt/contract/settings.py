@@ -7,7 +7,6 @@ One field here is one setting: its name, default, limits and documentation. A fi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -25,13 +24,12 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
-    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
 from mediarip_mqtt.contract.local_time import local_zone
-from mediarip_mqtt.contract.media_options import Language
+from mediarip_mqtt.contract.setting_lists import HostList, LanguageList
 from mediarip_mqtt.contract.sizes import ByteSize, parse_size
 from mediarip_mqtt.contract.topic_names import TopicName
 
@@ -42,16 +40,7 @@ SUPERVISOR_TOKEN: Final = "SUPERVISOR_TOKEN"  # noqa: S105 - the name of a varia
 SECRET_VARIABLES: Final = ("MEDIARIP", SUPERVISOR_TOKEN, "HASSIO_TOKEN")
 
 
-def parse_list(value: object) -> object:
-    """Split ``"a, b"``, the form of a list in the environment; return other values unchanged."""
-    if isinstance(value, str):
-        return [item for item in re.split(r"[,\s]+", value.strip("[] ")) if item]
-    return value
-
-
 PROXY: Final = r"^((https?|socks[45][ah]?)://[^\s/]+/?)?$"
-LanguageList = Annotated[tuple[Language, ...], NoDecode, BeforeValidator(parse_list)]
-HostList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(parse_list)]
 
 
 def runtime(default: Any, description: str, **constraints: Any) -> Any:
@@ -412,6 +401,13 @@ class HomeAssistantSettings(Section):
     )
     birth_topic: TopicName = Field(
         "homeassistant/status", description="Home Assistant's birth topic."
+    )
+    media_source: str | None = Field(
+        None,
+        max_length=300,
+        pattern=r"^(media-source://[^\s/]+(/[^\s]*)?)?$",
+        description="Where Home Assistant finds `storage.root` in its media, for playing; empty: "
+        "nowhere. Default: `media-source://media_source/local/x` for `/media/x`.",
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final, get_args
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.presets import QUALITIES
 from mediarip_mqtt.contract.topic_payloads import State
+from mediarip_mqtt.engine.thumbnail import COLUMNS, ROWS, TILE
 
 STATUSES: Final = get_args(State.model_fields["status"].annotation)
 TRIGGERS: Final = ("completed", "failed", "review_needed")
@@ -35,18 +36,6 @@ class Entity:
     command: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
-
-# Progress in steps of 10 %: `jobs` changes every two seconds, too often for the recorder.
-_JOBS: Final = """\
-{% set ns = namespace(jobs=[]) %}
-{% for job in value_json.active + value_json.queued + value_json.finished %}
-{% set ns.jobs = ns.jobs + [dict(
-  id=job.id, status=job.status, title=job.title, thumbnail=job.get('thumbnail'),
-  progress=((job.progress_percent / 10) | int) * 10, filename=job.get('filename'),
-  error_code=job.get('error_code'), error=job.get('error_message'), items=job.get('items'),
-  created_at=job.created_at)] %}
-{% endfor %}
-{{ {'jobs': ns.jobs} | to_json }}"""
 
 _EVENT: Final = """\
 {% set job = value_json.get('job') or {} %}
@@ -74,20 +63,21 @@ _RESPONSE: Final = """\
   'error_code': reply.error_code, 'error': reply.error }])[-20:] %}{% endif %}
 {{ dict(reply, recent=recent) | to_json }}"""
 
+_TILES: Final = f"""\
+{{{{ {{'tiles': {{'columns': {COLUMNS}, 'rows': {ROWS}, 'width': {TILE[0]}, 'height': {TILE[1]}}}}}
+ | to_json }}}}"""
 
-def _last(key: str) -> dict[str, Any]:
-    """Return the options of a sensor for the last completed or the last failed job."""
+
+def _last(topic: str) -> dict[str, Any]:
+    """Return the options of a sensor for the last completed or the last failed job.
+
+    State and attributes come from one message: an automation on the state finds its attributes.
+    """
     return {
-        "state_topic": "~/state",
+        "state_topic": topic,
         "device_class": "timestamp",
-        "value_template": f"{{{{ (value_json.{key} or {{}}).get('at') }}}}",
-        "json_attributes_topic": "~/state",
-        "json_attributes_template": (
-            f"{{% set job = value_json.{key} or {{}} %}}{{{{ {{"
-            "'job_id': job.get('id'), 'title': job.get('title'), 'filename': job.get('filename'), "
-            "'error_code': job.get('error_code'), 'error': job.get('error_message'), "
-            "'thumbnail': job.get('thumbnail') } | to_json }}"
-        ),
+        "value_template": "{{ value_json.at }}",
+        "json_attributes_topic": topic,
     }
 
 
@@ -127,8 +117,7 @@ ENTITIES: Final = (
             "value_json.status",
             device_class="enum",
             options=list(STATUSES),
-            json_attributes_topic="~/jobs",
-            json_attributes_template=_JOBS,
+            json_attributes_topic="~/jobs/now",
         ),
     ),
     Entity(
@@ -212,14 +201,14 @@ ENTITIES: Final = (
         "sensor",
         "Last completed",
         "mdi:check-circle-outline",
-        options=_last("last_completed"),
+        options=_last("~/jobs/finished"),
     ),
     Entity(
         "last_failed",
         "sensor",
         "Last failed",
         "mdi:alert-circle-outline",
-        options=_last("last_failed"),
+        options=_last("~/jobs/failed"),
     ),
     Entity(
         "response",
@@ -405,6 +394,20 @@ ENTITIES: Final = (
             "image_topic": "~/thumbnail",
             "image_encoding": "b64",
             "content_type": "image/jpeg",
+        },
+    ),
+    Entity(
+        "tiles",
+        "image",
+        "Tiles",
+        options={
+            "image_topic": "~/tiles",
+            "image_encoding": "b64",
+            "content_type": "image/jpeg",
+            # Constant: how a card finds a job's tile.
+            "json_attributes_topic": "~/info",
+            "json_attributes_template": _TILES,
+            "entity_category": "diagnostic",
         },
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from mediarip_mqtt.contract.models import Job
 from mediarip_mqtt.contract.runtime_settings import Preferences
@@ -40,6 +40,17 @@ class Limits:
     def rests(self, now: datetime) -> bool:
         """Whether the quiet hours pause downloads now, rather than slow them down."""
         return self.is_quiet(now) and not self._preferences.quiet_rate_limit
+
+    def rest_ends(self, now: datetime) -> datetime | None:
+        """Return when the quiet hours end that pause downloads now; None if none do."""
+        if not self.rests(now):
+            return None
+        hour, minute = self._preferences.quiet_hours.split("-")[1].split(":")
+        local = now.astimezone().replace(tzinfo=None)
+        end = local.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
+        if end <= local:
+            end += timedelta(days=1)
+        return end.astimezone(UTC)  # by the clock of that day: the offset may change before
 
     def started(self, job: Job) -> None:
         """Begin the pause of a job's site."""

@@ -1,7 +1,7 @@
 """`state.current`: a summary of the running jobs that rarely changes.
 
 Home Assistant records every change of a state. These values change a few dozen times during a
-download of any size: the progress in steps of 5 %, speed and ETA with every second step.
+download of any size: the progress in steps of 5 %, speed and ETA with every fourth step.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from mediarip_mqtt.contract.models import Job, Progress
 from mediarip_mqtt.contract.topic_payloads import Current
 
 STEP: Final = 5  # percent
-REFRESH_STEP: Final = 10  # percent of progress between two values of speed and ETA
+REFRESH_STEP: Final = 20  # percent of progress between two values of speed and ETA
 REFRESH_AGE: Final = 300.0  # seconds after which speed and ETA are refreshed without progress
 
 

@@ -24,11 +24,15 @@ from mediarip_mqtt.mqtt.retained_topics import (
     InfoTopic,
     JobListTopic,
     JobProgressTopic,
+    JobsFailedTopic,
+    JobsFinishedTopic,
+    JobsNowTopic,
     JobStateTopic,
     RetainedTopic,
     Sources,
     StateTopic,
     ThumbnailTopic,
+    TilesTopic,
     YtdlpTopic,
 )
 from mediarip_mqtt.mqtt.store_retry import STORE_RETRY, until_store_answers
@@ -40,8 +44,12 @@ HISTORY_INTERVAL: Final = 1.0  # seconds
 
 STATE: Final = StateTopic()
 JOBS: Final = JobListTopic()
+JOBS_NOW: Final = JobsNowTopic()
+# By their names for whom they are listed; see `CardSources`.
+LISTS: Final = {"now": JOBS_NOW, "finished": JobsFinishedTopic(), "failed": JobsFailedTopic()}
 INFO: Final = InfoTopic()
 THUMBNAIL: Final = ThumbnailTopic()
+TILES: Final = TilesTopic()
 YTDLP: Final = YtdlpTopic()
 
 logger = logging.getLogger(__name__)
@@ -58,6 +66,7 @@ class Publisher:
         self._timers: dict[RetainedTopic, asyncio.TimerHandle] = {}
         self._marked_at: dict[RetainedTopic, float] = {}  # of topics that have an interval
         self._retries: dict[RetainedTopic, asyncio.TimerHandle] = {}  # of refused topics
+        self._last: dict[RetainedTopic, str] = {}  # payloads of topics that skip unchanged ones
         self._wake = asyncio.Event()
         self._history_changed = asyncio.Event()
         self.published_at: float | None = None  # by time.monotonic
@@ -68,9 +77,12 @@ class Publisher:
         """Mark what a transaction changed."""
         if changes.jobs:
             self._history_changed.set()
+        self._sources.lists.changed()
         for kind in RETAINED:
             for topic in kind.changed_by(changes, self._sources):
-                if kind.interval:
+                if delay := topic.delay(changes, self._sources):
+                    self.mark_in(topic, delay)
+                elif kind.interval:
                     self.mark_within(topic, kind.interval)
                 else:
                     self.mark(topic)
@@ -88,6 +100,19 @@ class Publisher:
         else:
             self._start_timer(topic, wait, self._mark_due)
 
+    def mark_in(self, topic: RetainedTopic, seconds: float) -> None:
+        """Publish a topic in so many seconds, or earlier if that is already planned."""
+        timer = self._timers.get(topic)
+        if timer and timer.when() > asyncio.get_running_loop().time() + seconds:
+            self._stop_timer(topic)
+        self._start_timer(topic, seconds, self._release)
+
+    def mark_lists(self, names: Iterable[str]) -> None:
+        """Publish lists because of a change that can wait, such as a tile."""
+        for name in names:
+            topic = LISTS[name]
+            self.mark_in(topic, topic.pace(self._sources).later())
+
     def mark_summaries(self, sessions: Iterable[str], interval: float) -> None:
         """Publish `state` and the lists that show jobs of the sessions; see `mark_within`."""
         for topic in (STATE, *JobListTopic.of_sessions(sessions, self._sources)):
@@ -95,6 +120,7 @@ class Publisher:
 
     def mark_all(self) -> None:
         """Mark the single topics and every setting; `reconcile` marks topics of jobs."""
+        self._last.clear()  # another broker, or one that lost it, needs it again
         for kind in RETAINED:
             for topic in kind.at_connect(self._sources):
                 self.mark(topic)
@@ -109,10 +135,13 @@ class Publisher:
     def set_live(self, progress: Progress) -> None:
         """Publish this progress of the job from now on instead of the store's."""
         self._sources.live[progress.id] = progress
+        if (seconds := self._sources.lists.due(progress)) is not None:
+            self.mark_in(JOBS_NOW, seconds)
 
     def drop_live(self, job_id: str) -> None:
         """Publish the job's progress from the store from now on."""
         self._sources.live.pop(job_id, None)
+        self.mark_in(JOBS_NOW, JOBS_NOW.pace(self._sources).soon())
 
     def forget(self, topic: RetainedTopic) -> None:
         """Drop a mark that waits for its interval."""
@@ -172,6 +201,8 @@ class Publisher:
     async def _beat(self) -> None:
         while True:
             self.mark(STATE)
+            if self._sources.lists.overdue():
+                self.mark(JOBS_NOW)
             await asyncio.sleep(HEARTBEAT)
 
     async def _follow_history(self) -> None:
@@ -235,6 +266,8 @@ class Publisher:
             if rendered is None:
                 return
             address, payload = rendered
+            if topic.skips_unchanged and self._last.get(topic) == payload:
+                return
             if payload and (seconds := topic.wait(self._sources)) > 0:
                 self._start_timer(topic, seconds, self._release)
                 return
@@ -244,6 +277,8 @@ class Publisher:
                 if payload:
                     # Also after an error: the broker may have it.
                     topic.sent(self._sources)
+            if topic.skips_unchanged:
+                self._last[topic] = payload
             self.published_at = time.monotonic()
         finally:
             self._publishing.discard(topic)

@@ -20,6 +20,7 @@ from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
 from mediarip_mqtt.contract.topic_payloads import Info, State, Ytdlp
 from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics, dumps
 from mediarip_mqtt.fault_points import fault
+from mediarip_mqtt.mqtt.card_lists import CardLists, Pace
 from mediarip_mqtt.mqtt.retained_history import RetainedHistory
 from mediarip_mqtt.mqtt.summaries import StateSummary, render_jobs
 from mediarip_mqtt.store import Changes, Store, Tx
@@ -46,6 +47,8 @@ class ServicePayloads:
     picture: Callable[[], str | None]  # base64
     shows_job: Callable[[], bool]  # whether there is, or will be, a picture
     on_state: Callable[[State], None]  # called with each `state` that is published
+    tiles: Callable[[], str | None]  # base64
+    on_tiles: Callable[[], None]  # called when they were sent
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Sources:
     preferences: Preferences
     service: ServicePayloads
     state: StateSummary
+    lists: CardLists
     live: dict[str, Progress]
     progress_limit: ProgressLimit
     history: RetainedHistory
@@ -70,6 +74,8 @@ class RetainedTopic(ABC):
 
     qos: ClassVar[int] = 1
     interval: ClassVar[float] = 0.0  # minimum seconds between two publications for transactions
+    # Whether a payload that equals the one before is left out, within one connection.
+    skips_unchanged: ClassVar[bool] = False
 
     @classmethod
     def changed_by(cls, changes: Changes, sources: Sources) -> Iterable[RetainedTopic]:
@@ -80,6 +86,14 @@ class RetainedTopic(ABC):
     def at_connect(cls, sources: Sources) -> Iterable[RetainedTopic]:
         """Return the topics that are published at each connect, even if unchanged."""
         return ()
+
+    def delay(self, changes: Changes, sources: Sources) -> float:
+        """Return the seconds after a transaction until the topic is published.
+
+        Other changes until then are part of the same message. ``interval`` applies to a topic
+        without a delay.
+        """
+        return 0.0
 
     @abstractmethod
     async def render(self, sources: Sources) -> tuple[str, str] | None:
@@ -144,6 +158,78 @@ class JobListTopic(SingleTopic):
         session = self.session if sources.topics.isolated else None
         payload = await sources.store.read(partial(render_jobs, session_id=session))
         return sources.topics.of(self.session).jobs, payload
+
+
+class CardListTopic(SingleTopic):
+    """A list of jobs for a dashboard; see `CardLists`."""
+
+    skips_unchanged = True
+
+    @classmethod
+    def changed_by(cls, changes: Changes, sources: Sources) -> Iterable[RetainedTopic]:
+        return (cls(),) if _counts_changed(changes) else ()
+
+    def delay(self, changes: Changes, sources: Sources) -> float:
+        return self.pace(sources).soon()
+
+    def sent(self, sources: Sources) -> None:
+        self.pace(sources).sent()
+
+    @abstractmethod
+    def pace(self, sources: Sources) -> Pace:
+        """Return how soon its next message may follow."""
+
+
+@dataclass(frozen=True)
+class JobsNowTopic(CardListTopic):
+    """`jobs/now`."""
+
+    async def render(self, sources: Sources) -> tuple[str, str]:
+        return sources.topics.jobs_now, await sources.lists.now()
+
+    def delay(self, changes: Changes, sources: Sources) -> float:
+        return sources.lists.wait(changes)
+
+    def pace(self, sources: Sources) -> Pace:
+        return sources.lists.now_pace
+
+
+@dataclass(frozen=True)
+class JobsFinishedTopic(CardListTopic):
+    """`jobs/finished`."""
+
+    async def render(self, sources: Sources) -> tuple[str, str]:
+        return sources.topics.jobs_finished, await sources.lists.finished()
+
+    def pace(self, sources: Sources) -> Pace:
+        return sources.lists.finished_pace
+
+
+@dataclass(frozen=True)
+class JobsFailedTopic(CardListTopic):
+    """`jobs/failed`."""
+
+    async def render(self, sources: Sources) -> tuple[str, str]:
+        return sources.topics.jobs_failed, await sources.lists.failed()
+
+    def pace(self, sources: Sources) -> Pace:
+        return sources.lists.failed_pace
+
+
+@dataclass(frozen=True)
+class TilesTopic(SingleTopic):
+    """`tiles`."""
+
+    @classmethod
+    def at_connect(cls, sources: Sources) -> Iterable[RetainedTopic]:
+        # Without a picture yet, no list names a tile: the retained one does no harm.
+        return (cls(),) if sources.service.tiles() else ()
+
+    async def render(self, sources: Sources) -> tuple[str, str]:
+        return sources.topics.tiles, sources.service.tiles() or ""
+
+    def sent(self, sources: Sources) -> None:
+        sources.service.on_tiles()
 
 
 @dataclass(frozen=True)
@@ -273,11 +359,15 @@ RETAINED: Final[tuple[type[RetainedTopic], ...]] = (
     InfoTopic,
     YtdlpTopic,
     ThumbnailTopic,
+    TilesTopic,
     SettingValueTopic,
     JobStateTopic,
     JobProgressTopic,
     StateTopic,
     JobListTopic,
+    JobsNowTopic,
+    JobsFinishedTopic,
+    JobsFailedTopic,
 )
 
 

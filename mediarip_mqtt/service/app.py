@@ -83,6 +83,7 @@ class App:
                 group.create_task(parts.runner.run(), name="runner"),
                 group.create_task(_relay(parts.session.online, ready), name="ready"),
                 group.create_task(parts.pictures.run(), name="pictures"),
+                group.create_task(parts.tiles.run(), name="tiles"),
                 group.create_task(parts.health.run(), name="health"),
                 group.create_task(parts.updates.run(), name="yt-dlp updates"),
                 group.create_task(parts.volume_watch.run(), name="volume"),

@@ -23,17 +23,19 @@ from mediarip_mqtt.engine.cookie_files import Cookies
 from mediarip_mqtt.engine.protocol import Engine
 from mediarip_mqtt.homeassistant.discovery import Discovery
 from mediarip_mqtt.homeassistant.pictures import Pictures
+from mediarip_mqtt.homeassistant.tiles import Tiles
 from mediarip_mqtt.jobs.limits import Limits
 from mediarip_mqtt.jobs.progress import MessageLimit
 from mediarip_mqtt.jobs.retention import Retention
 from mediarip_mqtt.jobs.runner import Runner
 from mediarip_mqtt.jobs.use_cases import Jobs
+from mediarip_mqtt.mqtt.card_lists import CardLists, CardSources
 from mediarip_mqtt.mqtt.client_identity import ClientIdentity
 from mediarip_mqtt.mqtt.former_topics import FormerTopics
 from mediarip_mqtt.mqtt.incoming import Message
 from mediarip_mqtt.mqtt.outbox import Outbox
 from mediarip_mqtt.mqtt.presence import PresenceWatch
-from mediarip_mqtt.mqtt.publisher import INFO, STATE, THUMBNAIL, YTDLP, Publisher
+from mediarip_mqtt.mqtt.publisher import INFO, STATE, THUMBNAIL, TILES, YTDLP, Publisher
 from mediarip_mqtt.mqtt.refusals import Refusals
 from mediarip_mqtt.mqtt.retained_history import RetainedHistory
 from mediarip_mqtt.mqtt.retained_topics import ServicePayloads, Sources
@@ -107,6 +109,11 @@ class Parts:
             check_clock=lambda: self.clock_watch.check(),  # noqa: PLW0108 - built later
         )
         self.pictures = Pictures(engine, lambda: self.publisher.mark(THUMBNAIL))
+        self.tiles = Tiles(
+            engine,
+            lambda: self.publisher.mark(TILES),
+            lambda names: self.publisher.mark_lists(names),  # noqa: PLW0108 - built later
+        )
         self.publisher = Publisher(self._sources())
         self.runner = Runner(
             self.store,
@@ -132,6 +139,8 @@ class Parts:
             picture=lambda: self.pictures.picture,
             shows_job=lambda: self.pictures.shows_job,
             on_state=self.pictures.follow,
+            tiles=lambda: self.tiles.picture,
+            on_tiles=self.tiles.sent,
         )
         summary = StateSummary(
             self.topics,
@@ -140,12 +149,25 @@ class Parts:
             live,
             now,
         )
+        lists = CardLists(
+            self.topics,
+            self.store,
+            CardSources(
+                lambda: self.facts.state(),  # noqa: PLW0108 - built later
+                lambda: self.facts.card(),  # noqa: PLW0108 - built later
+                live,
+                self.tiles.tile,
+                self.tiles.follow,
+                now,
+            ),
+        )
         return Sources(
             self.topics,
             self.store,
             self.preferences,
             payloads,
             summary,
+            lists,
             live,
             MessageLimit(),
             RetainedHistory(self.store, self.settings.mqtt.retained_jobs),
@@ -267,6 +289,7 @@ class Parts:
             self.runner,
             self.publisher,
             self.session,
+            self.limits,
         )
         self.health = Health(
             signs_paths(self.settings),

@@ -7,17 +7,20 @@ import os
 import platform
 import time
 from pathlib import Path
+from typing import Final
 
 from mediarip_mqtt import __version__
 from mediarip_mqtt.commands.registry import CLASSES
 from mediarip_mqtt.contract import presets
-from mediarip_mqtt.contract.models import Facts
+from mediarip_mqtt.contract.models import Facts, PauseReason, now
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topic_payloads import Info
 from mediarip_mqtt.contract.topics import CONTRACT_VERSION
 from mediarip_mqtt.engine.cookie_files import problem_of
+from mediarip_mqtt.jobs.limits import Limits
 from mediarip_mqtt.jobs.runner import Runner
+from mediarip_mqtt.mqtt.card_lists import CardFacts
 from mediarip_mqtt.mqtt.publisher import Publisher
 from mediarip_mqtt.mqtt.session import Session
 from mediarip_mqtt.mqtt.summaries import ServiceStatus
@@ -25,6 +28,8 @@ from mediarip_mqtt.service.free_space import FreeSpace
 from mediarip_mqtt.service.health import Signs
 from mediarip_mqtt.service.holds import Holds
 from mediarip_mqtt.service.storage import Storage
+
+MEDIA: Final = Path("/media")  # Home Assistant's folder for media
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +48,7 @@ class ServiceFacts:
         runner: Runner,
         publisher: Publisher,
         session: Session,
+        limits: Limits,
     ) -> None:
         self._settings = settings
         self._preferences = preferences
@@ -53,6 +59,7 @@ class ServiceFacts:
         self._runner = runner
         self._publisher = publisher
         self._session = session
+        self._limits = limits
         self._began = time.monotonic()
 
     def state(self) -> ServiceStatus:
@@ -64,6 +71,16 @@ class ServiceFacts:
             disk_total=self._space.total,
             lost_threads=self._runner.lost_threads,
             uptime=round(time.monotonic() - self._began),
+        )
+
+    def card(self) -> CardFacts:
+        """Return the service's part of `jobs/now`."""
+        quiet = self._holds.reason is PauseReason.QUIET_HOURS
+        return CardFacts(
+            version=__version__,
+            presets=presets.preset_names(self._settings.downloads),
+            media=media_source(self._settings),
+            pause_until=self._limits.rest_ends(now()) if quiet else None,
         )
 
     def info(self) -> Info:
@@ -101,6 +118,20 @@ class ServiceFacts:
             lost_threads=self._runner.lost_threads,
             volume=self._storage.problem or "ok",
         )
+
+
+def media_source(settings: Settings) -> str | None:
+    """Return Home Assistant's media source id of the storage root; None if it is unknown.
+
+    Home Assistant shows `/media` as its source `local` by default, and so does its Supervisor.
+    """
+    configured = settings.homeassistant.media_source
+    if configured is not None:
+        return configured.rstrip("/") or None
+    root = settings.storage.root
+    if not root.is_relative_to(MEDIA):
+        return None
+    return "/".join(["media-source://media_source/local", *root.relative_to(MEDIA).parts])
 
 
 def warn_of_bad_cookies(path: Path | None) -> None:

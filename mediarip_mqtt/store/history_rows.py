@@ -29,11 +29,19 @@ class HistoryRows(JobRows):
     """The finished jobs."""
 
     def finished(
-        self, status: JobStatus | None, limit: int, session_id: str | None = None
+        self,
+        status: JobStatus | None,
+        limit: int,
+        session_id: str | None = None,
+        *,
+        cleared: bool = True,
     ) -> list[Job]:
-        """Return the newest finished jobs: those with the status, or all that were not cleared."""
+        """Return the newest finished jobs: those with the status, or all that were not cleared.
+
+        ``cleared``: with a status, return cleared ones, too.
+        """
         clause, values = only(status=status, session_id=session_id)
-        if status is None:
+        if status is None or not cleared:
             clause += " AND cleared_at IS NULL"
         return self._jobs(
             f"SELECT * FROM jobs WHERE completed_at IS NOT NULL{clause} "  # noqa: S608 - fixed clauses, values are bound

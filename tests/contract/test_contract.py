@@ -7,6 +7,7 @@ against the generated docs/asyncapi.yaml, in which every key has to be named.
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,8 @@ DRM = """\
 /media/hls/s000.ts
 #EXT-X-ENDLIST
 """
+POSTER = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=640x360"]
+POSTER += ["-frames:v", "1", "-f", "image2pipe", "-c:v", "png", "-"]
 NETSCAPE = "# Netscape HTTP Cookie File\n.a.example\tTRUE\t/\tTRUE\t4102444800\tname\tvalue\n"
 
 Start = Callable[..., Service]
@@ -158,7 +161,14 @@ def test_every_topic_is_published_with_its_flags_and_its_payload(
     start: Start, listener: Listener, media: MediaServer, contract: Contract
 ) -> None:
     service = start()
-    job = listener.wait_status(listener.download(media.url("/media/video.mp4")), "completed")
+    poster = subprocess.run(POSTER, capture_output=True, check=True).stdout
+    media.text("poster.png", poster, "image/png")
+    page = media.text(
+        "film.html",
+        "<title>A film</title><video poster='/text/poster.png' src='/media/video.mp4'></video>",
+    )
+    job = listener.wait_status(listener.download(page), "completed")
+    wait_for(lambda: "tile" in listener.json("jobs/finished")["finished"][0])
     wait_for(lambda: listener.json(f"job/{job['id']}/progress").get("progress_percent") == 100)
     wait_for(lambda: listener.kept("thumbnail"))
     wait_for(lambda: "homeassistant/device/mediarip/config" in listener.retained)

@@ -57,6 +57,24 @@ def local(clock: str) -> datetime:
     return datetime.now().astimezone().replace(hour=int(hour), minute=int(minute))
 
 
+@pytest.mark.parametrize(
+    ("hours", "clock", "end"),
+    [
+        ("22:30-07:00", "23:00", "07:00"),
+        ("22:30-07:00", "06:59", "07:00"),
+        ("01:00-05:15", "01:00", "05:15"),
+        ("22:30-07:00", "07:00", None),
+        ("", "23:00", None),
+    ],
+)
+def test_it_is_known_when_the_quiet_hours_end(hours: str, clock: str, end: str | None) -> None:
+    now = local(clock)
+    ends = limits(quiet_hours=hours).rest_ends(now)
+    assert (ends and f"{ends.astimezone():%H:%M}") == end
+    assert ends is None or timedelta() < ends - now < timedelta(hours=12)
+    assert limits(quiet_hours=hours, quiet_rate_limit=1000).rest_ends(now) is None
+
+
 @pytest.mark.slow
 def test_one_download_can_be_slowed_by_its_sender(
     service: Service, client: Client, media: MediaServer

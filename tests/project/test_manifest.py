@@ -55,6 +55,7 @@ LEFT_OUT = {
     ("session", "session_rate"): EXPERT,
     ("session", "session_stored_limit"): EXPERT,
     ("updates", "index_url"): EXPERT,
+    ("homeassistant", "media_source"): "follows from the folder below /media",
     ("log", "format"): "the Supervisor shows lines",
     ("downloads", "output_templates"): TABLE,
     ("downloads", "presets"): TABLE,

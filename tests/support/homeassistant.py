@@ -26,6 +26,9 @@ from tests.support.broker import free_port, wait_for
 from tests.support.home_configuration import CARD, configure, has_card
 
 START_TIME = 180  # seconds; the first start compiles
+# Bytes of a row in the recorder's database without its texts, indexes included.
+STATE_ROW = 120
+ATTRIBUTES_ROW = 25
 ENTRY = re.compile(r"^(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.)", re.MULTILINE)  # of the log
 LEVELS = re.compile(r"^\S+ \S+ (WARNING|ERROR|CRITICAL) ")
 # Warnings about the test machine, about the tests' own integration, and `mark`'s own lines.
@@ -401,6 +404,25 @@ class HomeAssistant:
                 *entity_ids,
             )
         )
+
+    def recorded_bytes(self, entity_ids: list[str]) -> int:
+        """Return the bytes that the recorded states of entities take, with their attributes.
+
+        Equal attributes are stored once. A row also has its times, ids and places in five indexes.
+        """
+        marks = ", ".join("?" * len(entity_ids))
+        ((rows, states),) = self._query(
+            "SELECT count(*), sum(length(s.state)) FROM states s JOIN states_meta m "  # noqa: S608 - only placeholders
+            f"ON m.metadata_id = s.metadata_id WHERE m.entity_id IN ({marks})",
+            *entity_ids,
+        )
+        ((different, attributes),) = self._query(
+            "SELECT count(*), sum(length(CAST(shared_attrs AS BLOB))) FROM state_attributes "  # noqa: S608 - only placeholders
+            "WHERE attributes_id IN (SELECT attributes_id FROM states s JOIN states_meta m "
+            f"ON m.metadata_id = s.metadata_id WHERE m.entity_id IN ({marks}))",
+            *entity_ids,
+        )
+        return int(rows * STATE_ROW + states + different * ATTRIBUTES_ROW + attributes)
 
     def wait_recorded(self) -> None:
         """Wait until the recorder has committed all events so far."""

@@ -1,0 +1,22 @@
+"""Lists in settings, which the environment holds as one text."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator
+from pydantic_settings import NoDecode
+
+from mediarip_mqtt.contract.media_options import Language
+
+
+def parse_list(value: object) -> object:
+    """Split ``"a, b"``, the form of a list in the environment; return other values unchanged."""
+    if isinstance(value, str):
+        return [item for item in re.split(r"[,\s]+", value.strip("[] ")) if item]
+    return value
+
+
+LanguageList = Annotated[tuple[Language, ...], NoDecode, BeforeValidator(parse_list)]
+HostList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(parse_list)]
