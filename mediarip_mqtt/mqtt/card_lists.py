@@ -135,7 +135,7 @@ class CardLists:
         The steps of a running job can wait; its end is published once its thread has stopped.
         """
         only_running = changes.jobs.keys() <= self._guesses.keys()
-        if changes.jobs and only_running and not (changes.queue or changes.settings):
+        if changes.jobs and only_running and not (changes.cleared or changes.settings):
             return self.now_pace.later()
         return self.now_pace.soon()
 

@@ -339,7 +339,7 @@ async def test_a_job_that_begins_or_ends_is_told_at_once_and_its_steps_within_fi
 ) -> None:
     await store.write(inserted(job(1, JobStatus.EXTRACTING)))
     lists = card_lists(store, {})
-    began = Changes(jobs={job(1).id: ROOT_SESSION})
+    began = Changes(jobs={job(1).id: ROOT_SESSION}, queue=True)
     assert lists.wait(began) == SOON
     await lists.now()
     lists.now_pace.sent()

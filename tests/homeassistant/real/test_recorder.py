@@ -12,8 +12,8 @@ from tests.support.homeassistant import HomeAssistant
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
-SIZE = 2_000_000_000
-SPEED = 25_000_000  # 80 s
+SIZE = 100_000_000
+SPEED = 2_500_000  # 40 s: what a download of 2 GB takes at 400 Mbit/s
 WAITING = 50
 FINISHED = 100
 MOST_ROWS = 60
