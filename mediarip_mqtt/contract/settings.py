@@ -29,7 +29,7 @@ from pydantic_settings import (
 )
 
 from mediarip_mqtt.contract.local_time import local_zone
-from mediarip_mqtt.contract.setting_lists import HostList, LanguageList
+from mediarip_mqtt.contract.setting_types import PROXY, HostList, LanguageList, MediaSource
 from mediarip_mqtt.contract.sizes import ByteSize, parse_size
 from mediarip_mqtt.contract.topic_names import TopicName
 
@@ -38,9 +38,6 @@ ENV_PREFIX: Final = "MEDIARIP__"
 SUPERVISOR_TOKEN: Final = "SUPERVISOR_TOKEN"  # noqa: S105 - the name of a variable
 # Prefixes of variables that child programs must not inherit.
 SECRET_VARIABLES: Final = ("MEDIARIP", SUPERVISOR_TOKEN, "HASSIO_TOKEN")
-
-
-PROXY: Final = r"^((https?|socks[45][ah]?)://[^\s/]+/?)?$"
 
 
 def runtime(default: Any, description: str, **constraints: Any) -> Any:
@@ -402,12 +399,10 @@ class HomeAssistantSettings(Section):
     birth_topic: TopicName = Field(
         "homeassistant/status", description="Home Assistant's birth topic."
     )
-    media_source: str | None = Field(
+    media_source: MediaSource | None = Field(
         None,
-        max_length=300,
-        pattern=r"^(media-source://[^\s/]+(/[^\s]*)?)?$",
-        description="Where Home Assistant finds `storage.root` in its media, for playing; empty: "
-        "nowhere. Default: `media-source://media_source/local/x` for `/media/x`.",
+        description="Media source id of `storage.root`, for playing; empty: none. Default: that of "
+        "Home Assistant's local media, if the root is below `/media`.",
     )
 
 

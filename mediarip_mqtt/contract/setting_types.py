@@ -1,14 +1,16 @@
-"""Lists in settings, which the environment holds as one text."""
+"""Types of settings. A list is one text in the environment."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, StringConstraints
 from pydantic_settings import NoDecode
 
 from mediarip_mqtt.contract.media_options import Language
+
+PROXY: Final = r"^((https?|socks[45][ah]?)://[^\s/]+/?)?$"
 
 
 def parse_list(value: object) -> object:
@@ -20,3 +22,6 @@ def parse_list(value: object) -> object:
 
 LanguageList = Annotated[tuple[Language, ...], NoDecode, BeforeValidator(parse_list)]
 HostList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(parse_list)]
+MediaSource = Annotated[
+    str, StringConstraints(max_length=300, pattern=r"^(media-source://[^\s/]+(/[^\s]*)?)?$")
+]
