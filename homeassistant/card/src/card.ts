@@ -1,27 +1,86 @@
-import { LitElement, html } from "lit";
-import type { Hass } from "./data";
+/** The Lovelace card `custom:mediarip-card`. */
+import { html, nothing, type TemplateResult } from "lit-html";
+import { repeat } from "lit-html/directives/repeat.js";
+import { AddField } from "./add";
+import { Commands, type Outcome } from "./commands";
+import {
+  ACTIVE, DeadReckoning, Entities, NOTHING, findServices, readModel, type Hass, type Job, type Model,
+} from "./data";
 import { configForm, type CardConfig } from "./editor";
+import { LiveElement } from "./element";
+import { Words } from "./format";
+import { icon, type IconName } from "./icons";
+import { PlayerDialog, findPlayers, mediaId, mediaPage, playOn } from "./play";
+import {
+  commandOf, rowTemplate, type Action, type Moving, type RowContext, type RowView,
+} from "./row";
+import { SECTIONS, jobsOf, type Section } from "./sections";
 import "./strategy";
+import styles from "./styles.css";
+import { Tiles } from "./tiles";
 
 const TYPE = "mediarip-card";
+const SECOND = 1000;
+const SEARCH_EVERY = 2 * SECOND;
+const ROWS_PER_FRAME = 20;
+const CLOSED: RowView = {};
 
-export class MediaripCard extends LitElement {
-  static override properties = { hass: { attribute: false }, config: { state: true } };
+interface Focused {
+  job: string;
+  section: string;
+  /** The rows after it, then those before it, nearest first. */
+  neighbours: string[];
+}
 
-  declare hass?: Hass;
-  declare config?: CardConfig;
+export class MediaripCard extends LiveElement {
+  words = new Words({} as Hass);
+  private _hass: Hass | undefined;
+  private config: CardConfig | undefined;
+  private entities: Entities | undefined;
+  private model: Model = NOTHING;
+  private readonly commands = new Commands();
+  private readonly reckoning = new DeadReckoning();
+  private readonly tiles = new Tiles(this, () => this.requestUpdate());
+  private readonly field = new AddField(this);
+  private readonly dialog = new PlayerDialog(this);
+  private readonly views = new Map<string, RowView>();
+  /** How many rows of a section are shown after "Show all". */
+  private readonly limits = new Map<string, number>();
+  private readOnly = false;
+  private dropping = 0;
+  private searched = 0;
+  private live = "";
+  private banner = "";
+  private now = Date.now();
+  private timer = 0;
+  private onScreen = true;
+  private observer: IntersectionObserver | undefined;
+  private focused: Focused | undefined;
+
+  constructor() {
+    super(styles);
+  }
 
   static getConfigForm() {
     return configForm();
   }
 
   static getStubConfig(hass: Hass): Partial<CardConfig> {
-    const found = Object.values(hass.states).find((state) => Array.isArray(state.attributes["presets"]));
-    return found ? { entity: found.entity_id } : {};
+    const [entity] = findServices(hass);
+    return entity ? { entity } : {};
   }
 
   setConfig(config: CardConfig): void {
+    const { entity, sections } = config;
+    if (entity !== undefined && typeof entity !== "string") throw new Error("entity: the id of a sensor");
+    if (sections !== undefined && !Array.isArray(sections)) throw new Error("sections: a list");
+    if (entity !== this.config?.entity) {
+      this.entities = undefined;
+      this.model = NOTHING;
+    }
     this.config = config;
+    if (this._hass) this.take(this._hass);
+    this.requestUpdate();
   }
 
   getCardSize(): number {
@@ -32,8 +91,498 @@ export class MediaripCard extends LitElement {
     return { columns: 12, min_columns: 6, min_rows: 3 };
   }
 
-  override render() {
-    return html`<ha-card><h2>${this.config?.title ?? "Downloads"}</h2></ha-card>`;
+  set hass(hass: Hass) {
+    const former = this._hass;
+    this._hass = hass;
+    if (former?.locale !== hass.locale || former?.language !== hass.language) {
+      this.words = new Words(hass);
+      this.requestUpdate();
+    }
+    this.take(hass);
+  }
+
+  get hass(): Hass | undefined {
+    return this._hass;
+  }
+
+  /** Called for every change in Home Assistant: does nothing unless one of the card's entities changed. */
+  private take(hass: Hass): void {
+    if (!this.config) return;
+    const entity = this.config.entity || this.found(hass);
+    if (!entity) return;
+    if (this.entities?.status !== entity) this.entities = new Entities(entity);
+    if (!this.entities.update(hass)) return;
+    const { roles } = this.entities;
+    this.now = Date.now();
+    this.commands.observe(hass, roles);
+    this.model = readModel(hass, roles, this.model);
+    this.reckoning.observe(this.model.jobs, this.now);
+    this.tiles.update(hass, roles, this.model.jobs);
+    this.requestUpdate();
+  }
+
+  private found(hass: Hass): string | undefined {
+    if (this.entities) return this.entities.status;
+    if (Date.now() - this.searched < SEARCH_EVERY) return undefined;
+    this.searched = Date.now();
+    return findServices(hass)[0];
+  }
+
+  connectedCallback(): void {
+    this.requestUpdate();
+    this.observer = new IntersectionObserver((entries) => {
+      this.onScreen = entries.some((entry) => entry.isIntersecting);
+      this.schedule();
+    });
+    this.observer.observe(this);
+    document.addEventListener("visibilitychange", this.schedule);
+    if (this._hass && this.entities) this.tiles.update(this._hass, this.entities.roles, this.model.jobs);
+    this.schedule();
+  }
+
+  disconnectedCallback(): void {
+    this.observer?.disconnect();
+    document.removeEventListener("visibilitychange", this.schedule);
+    this.tiles.release();
+    clearInterval(this.timer);
+    this.timer = 0;
+  }
+
+  /** Run the timer only while someone can see a download move. */
+  private readonly schedule = (): void => {
+    const moves = this.model.phase === "ready" && this.model.jobs.some((job) => ACTIVE.includes(job.status));
+    const needed = this.isConnected && this.onScreen && !document.hidden && moves;
+    if (needed && !this.timer) {
+      this.timer = window.setInterval(() => {
+        this.now = Date.now();
+        this.requestUpdate();
+      }, SECOND);
+      this.now = Date.now();
+      this.requestUpdate();
+    } else if (!needed && this.timer) {
+      clearInterval(this.timer);
+      this.timer = 0;
+    }
+  };
+
+  // Commands
+
+  async send(command: object): Promise<Outcome> {
+    const { _hass: hass, entities } = this;
+    if (!hass || !entities) return { code: "no_answer", message: "" };
+    const outcome = await this.commands.send(hass, entities.roles, command);
+    if (outcome?.code === "read_only") {
+      this.readOnly = true;
+      this.requestUpdate();
+    }
+    return outcome;
+  }
+
+  announce(text: string): void {
+    // The same text twice is read twice only if it differs.
+    this.live = this.live === text ? `${text}\u00a0` : text;
+    this.requestUpdate();
+  }
+
+  private view(id: string, change: RowView): void {
+    const view = { ...this.views.get(id), ...change };
+    // One open row at a time keeps the list calm.
+    if (change.open) for (const [other, its] of this.views) if (other !== id && its.open) this.views.delete(other);
+    if (Object.values(view).some(Boolean)) this.views.set(id, view);
+    else this.views.delete(id);
+    this.requestUpdate();
+    if (change.asking) void this.updated.then(() => this.find("[data-focus]")?.focus());
+    if (change.asking === false && view.open && this.focusIn(".ask")) {
+      void this.updated.then(() => this.row(id)?.querySelector<HTMLElement>(".expander")?.focus());
+    }
+  }
+
+  private async settle(job: Job, work: Promise<Outcome>, note: string): Promise<void> {
+    this.views.set(job.id, { ...this.views.get(job.id), busy: true });
+    this.dropNotes(job.id);
+    const outcome = await work;
+    const view = { ...this.views.get(job.id) };
+    delete view.busy;
+    if (outcome) {
+      view.refusal = outcome;
+      const { what, remedy } = this.words.error(outcome.code, outcome.message);
+      this.announce(`${what} ${remedy}`);
+    } else {
+      this.announce(note);
+    }
+    this.views.set(job.id, view);
+    this.requestUpdate();
+  }
+
+  private dropNotes(id: string): void {
+    const view = { ...this.views.get(id) };
+    delete view.refusal;
+    delete view.note;
+    this.views.set(id, view);
+    this.requestUpdate();
+  }
+
+  private act(job: Job, action: Action): void {
+    const asks = this.config?.confirm ?? true;
+    if (action === "delete" && asks && !this.views.get(job.id)?.asking) {
+      this.view(job.id, { asking: true, picking: false });
+      return;
+    }
+    if (action === "delete") this.view(job.id, { asking: false });
+    const note = this.words.text("done", { action: this.words.text(action) });
+    void this.settle(job, this.send(commandOf(job, action)), note);
+  }
+
+  private play(job: Job): void {
+    const { _hass: hass, config } = this;
+    const id = config && mediaId(config, this.model, job);
+    if (!hass || !id) return;
+    void this.settle(job, this.dialog.open(hass, id, job, job.title || this.words.text("untitled")), "");
+  }
+
+  private async playOn(job: Job, player: { id: string; name: string }): Promise<void> {
+    const { _hass: hass, config } = this;
+    const id = config && mediaId(config, this.model, job);
+    if (!hass || !id) return;
+    const note = this.words.text("playing_on", { player: player.name });
+    await this.settle(job, playOn(hass, player.id, id, job), note);
+    if (!this.views.get(job.id)?.refusal) this.view(job.id, { note, picking: false });
+  }
+
+  // Focus
+
+  private row(id: string): HTMLElement | null {
+    return this.find(`[data-job="${CSS.escape(id)}"]`);
+  }
+
+  private focusIn(selector: string): Element | null | undefined {
+    return this.root.activeElement?.closest(selector);
+  }
+
+  protected override beforeUpdate(): void {
+    const row = this.focusIn("[data-job]");
+    this.focused = undefined;
+    if (!(row instanceof HTMLElement) || !row.parentElement) return;
+    const rows = [...row.parentElement.children].map((item) => (item as HTMLElement).dataset["job"] ?? "");
+    const place = rows.indexOf(row.dataset["job"] ?? "");
+    this.focused = {
+      job: row.dataset["job"] ?? "",
+      section: row.dataset["section"] ?? "",
+      neighbours: [...rows.slice(place + 1), ...rows.slice(0, place).reverse()],
+    };
+  }
+
+  protected override afterUpdate(): void {
+    this.schedule();
+    this.growLists();
+    this.keepFocus();
+  }
+
+  /** A row that left its list leaves the focus to the next one. */
+  private keepFocus(): void {
+    const former = this.focused;
+    if (!former || this.root.activeElement) return;
+    const stays = former.neighbours.find((id) => this.row(id)?.dataset["section"] === former.section);
+    const row = stays ?? former.job;
+    const target =
+      this.row(row)?.querySelector<HTMLElement>(".main:not(:disabled), .expander") ??
+      this.find("#source:not(:disabled)") ??
+      this.find("h2");
+    target?.focus();
+  }
+
+  // Lists
+
+  private limit(section: Section): number {
+    const own = section.key === "finished" ? this.config?.finished : undefined;
+    return this.limits.get(section.key) ?? own ?? section.limit;
+  }
+
+  private toggleList(section: Section): void {
+    if (this.limits.has(section.key)) this.limits.delete(section.key);
+    else this.limits.set(section.key, this.limit(section) + ROWS_PER_FRAME);
+    this.requestUpdate();
+  }
+
+  /** Long lists grow by some rows in each frame: no frame is late. */
+  private growLists(): void {
+    const growing = SECTIONS.filter((section) => {
+      const limit = this.limits.get(section.key);
+      return limit !== undefined && limit < jobsOf(section, this.model.jobs).length;
+    });
+    if (!growing.length) return;
+    requestAnimationFrame(() => {
+      for (const section of growing) {
+        const limit = this.limits.get(section.key);
+        if (limit !== undefined) this.limits.set(section.key, limit + ROWS_PER_FRAME);
+      }
+      this.requestUpdate();
+    });
+  }
+
+  private get enabled(): boolean {
+    return this.model.phase === "ready" && !this.model.storageLost;
+  }
+
+  /** Return what rows share. */
+  private shared(): RowContext {
+    const { words, config = { type: TYPE }, enabled, readOnly, tiles } = this;
+    return {
+      words,
+      enabled,
+      readOnly,
+      thumbnails: config.thumbnails ?? true,
+      tiles: tiles.ready ? tiles : undefined,
+      players: () => (this._hass ? findPlayers(this._hass, config) : []),
+      mediaId: (job) => mediaId(config, this.model, job),
+      mediaPage: (job) => mediaPage(config, this.model, job),
+      act: (job, action) => this.act(job, action),
+      play: (job) => this.play(job),
+      playOn: (job, player) => void this.playOn(job, player),
+      view: (id, change) => this.view(id, change),
+    };
+  }
+
+  private moving(job: Job): Moving {
+    const left = this.reckoning.left(job, this.now);
+    return {
+      progress: this.reckoning.progress(job, this.now),
+      left: left === undefined ? "" : this.words.text("left", { time: this.words.span(left) }),
+      tile: this.tiles.of(job),
+    };
+  }
+
+  private rowItem(job: Job, section: Section, context: RowContext): TemplateResult {
+    const view = this.views.get(job.id) ?? CLOSED;
+    return html`<li
+      class="row ${section.key} ${job.status} ${view.open ? "open" : ""}"
+      data-job=${job.id}
+      data-section=${section.key}
+    >
+      ${rowTemplate(job, view, this.moving(job), this.now, context)}
+    </li>`;
+  }
+
+  private list(section: Section, context: RowContext): TemplateResult | typeof nothing {
+    const { words, model } = this;
+    const jobs = jobsOf(section, model.jobs);
+    if (!jobs.length) return nothing;
+    const title = words.text(section.key);
+    const hidden = section.key === "waiting" ? model.more : 0;
+    const limit = this.limit(section);
+    const expanded = this.limits.has(section.key);
+    const long = jobs.length > (section.key === "finished" ? this.config?.finished ?? section.limit : section.limit);
+    return html`<section aria-labelledby="section-${section.key}">
+      <div class="head">
+        <h3 id="section-${section.key}">
+          ${title}<span class="count">${words.number(jobs.length + hidden)}</span>
+        </h3>
+        ${
+          section.all && jobs.length > 1 && !this.readOnly
+            ? html`<button ?disabled=${!this.enabled} @click=${() => void this.send(section.all?.command ?? {})}>
+                ${words.text(section.all.label)}
+              </button>`
+            : nothing
+        }
+        ${
+          long
+            ? html`<button
+                aria-expanded=${expanded ? "true" : "false"}
+                aria-label=${words.text(expanded ? "show_fewer_of" : "show_all_of", { section: title })}
+                @click=${() => this.toggleList(section)}
+              >
+                ${words.text(expanded ? "show_fewer" : "show_all")}
+              </button>`
+            : nothing
+        }
+      </div>
+      <ul class=${jobs.length > 1 ? "many" : ""}>
+        ${repeat(
+          jobs.slice(0, limit),
+          (job) => job.id,
+          (job) => this.rowItem(job, section, context),
+        )}
+      </ul>
+      ${hidden ? html`<p class="hint">${words.text("more", { n: hidden })}</p>` : nothing}
+    </section>`;
+  }
+
+  // The rest of the card
+
+  private header(): TemplateResult {
+    const { words, model } = this;
+    const running = model.jobs.filter((job) => ACTIVE.includes(job.status));
+    const speed = running.reduce((sum, job) => sum + (job.speed ?? 0), 0);
+    const ready = model.phase === "ready";
+    return html`<header>
+      <h2 tabindex="-1" dir="auto">${this.config?.title || words.text("title")}</h2>
+      <p class="summary">
+        ${ready && running.length ? html`<span>${words.text("is_running", { n: running.length })}</span>` : nothing}
+        ${ready && speed ? html`<span>${words.speed(speed)}</span>` : nothing}
+        ${
+          ready && model.free !== undefined
+            ? html`<span class="minor">${words.text("free", { size: words.size(model.free) })}</span>`
+            : nothing
+        }
+      </p>
+      ${
+        ready && !model.pauseReason && !this.readOnly && !model.storageLost
+          ? html`<button
+              class="text quiet"
+              aria-label=${words.text("pause_all_long")}
+              @click=${() => void this.hold("pause")}
+            >
+              ${icon("pause")}<span>${words.text("pause_all")}</span>
+            </button>`
+          : nothing
+      }
+    </header>`;
+  }
+
+  private async hold(command: "pause" | "resume"): Promise<void> {
+    const outcome = await this.send({ command });
+    if (!outcome) return;
+    const { what, remedy } = this.words.error(outcome.code, outcome.message);
+    this.announce(`${what} ${remedy}`);
+  }
+
+  private notice(): { css: string; name: IconName; what: string; how?: string; resume?: boolean } | undefined {
+    const { words, model, now } = this;
+    const since = model.since === undefined ? "" : words.moment(model.since, now);
+    if (model.phase === "offline") {
+      const how = words.text(model.jobs.length ? "off_how" : "off_how_empty");
+      return { css: "grey", name: "off", what: words.text("off_since", { time: since }), how };
+    }
+    if (model.phase !== "ready") return undefined;
+    if (model.storageLost) {
+      return { css: "red", name: "alert", what: words.text("storage_lost"), how: words.text("storage_lost_how") };
+    }
+    switch (model.pauseReason) {
+      case "quiet_hours": {
+        const until = model.pauseUntil;
+        const what =
+          until === undefined
+            ? words.text("pause_quiet_hours")
+            : words.text("pause_quiet_hours_until", { time: words.moment(until, now) });
+        return { css: "grey", name: "moon", what };
+      }
+      case "disk_low": {
+        const size = model.free === undefined ? "" : words.size(model.free);
+        return { css: "", name: "disk", what: words.text("pause_disk_low", { size }) };
+      }
+      case "updating":
+        return { css: "grey", name: "clock", what: words.text("pause_updating") };
+      case undefined:
+        return model.status === "error"
+          ? { css: "red", name: "alert", what: words.text("error_state") }
+          : undefined;
+      default:
+        return { css: "", name: "pause", what: words.text("pause_user"), resume: true };
+    }
+  }
+
+  private bannerTemplate(): TemplateResult | typeof nothing {
+    const { words } = this;
+    const notice = this.notice();
+    const text = notice ? `${notice.what} ${notice.how ?? ""}` : "";
+    if (text !== this.banner) {
+      if (this.hasUpdated && text) this.live = text;
+      this.banner = text;
+    }
+    if (!notice) return nothing;
+    return html`<div class="banner ${notice.css}">
+      ${icon(notice.name)}
+      <div>
+        <strong>${notice.what}</strong>
+        ${notice.how ? html`<p>${notice.how}</p>` : nothing}
+      </div>
+      ${
+        notice.resume && !this.readOnly
+          ? html`<button
+              class="text"
+              aria-label=${words.text("resume_all_long")}
+              @click=${() => void this.hold("resume")}
+            >
+              ${icon("play")}<span>${words.text("resume_all")}</span>
+            </button>`
+          : nothing
+      }
+    </div>`;
+  }
+
+  private empty(): TemplateResult {
+    const { words } = this;
+    const adds = (this.config?.add ?? true) && !this.readOnly;
+    return html`<div class="empty">
+      ${icon("drop")}
+      <strong>${words.text("empty")}</strong>
+      <p>${words.text(adds ? "empty_how" : "empty_read")}</p>
+    </div>`;
+  }
+
+  private missing(): TemplateResult {
+    const { words } = this;
+    const entity = this.config?.entity;
+    return html`<div class="empty">
+      ${icon("drop")}
+      <strong>${entity ? words.text("missing_entity", { entity }) : words.text("missing")}</strong>
+      <p>${words.text(entity ? "missing_entity_how" : "missing_how")}</p>
+    </div>`;
+  }
+
+  private content(): TemplateResult {
+    const { words, model, config } = this;
+    if (model.phase === "missing") return this.missing();
+    if (model.phase === "starting" && !model.jobs.length) {
+      return html`<p class="hint">${icon("clock")}${words.text("starting")}</p>`;
+    }
+    const context = this.shared();
+    const wanted = config?.sections;
+    const sections = SECTIONS.filter((section) => !wanted || wanted.includes(section.key));
+    const any = sections.some((section) => jobsOf(section, model.jobs).length);
+    return html`
+      ${this.bannerTemplate()}
+      ${this.readOnly ? html`<p class="hint">${words.text("look_only")}</p>` : nothing}
+      ${(config?.add ?? true) && !this.readOnly ? this.field.render(model, words, this.enabled) : nothing}
+      ${sections.map((section) => this.list(section, context))}
+      ${any || model.phase !== "ready" ? nothing : this.empty()}
+    `;
+  }
+
+  private readonly dragged = (event: DragEvent): void => {
+    const types = event.dataTransfer?.types ?? [];
+    const links = types.includes("text/uri-list") || types.includes("text/plain");
+    if (!links || !this.enabled || this.readOnly || this.config?.add === false) return;
+    event.preventDefault();
+    if (event.type === "dragenter") this.dropping += 1;
+    if (event.type === "dragleave") this.dropping -= 1;
+    if (event.type === "drop") {
+      this.dropping = 0;
+      if (event.dataTransfer) this.field.drop(event.dataTransfer);
+    }
+    if (event.type !== "dragover") this.requestUpdate();
+  };
+
+  protected override template(): TemplateResult | typeof nothing {
+    if (!this.config || !this._hass) return nothing;
+    const { words, model } = this;
+    const rtl = getComputedStyle(this).direction === "rtl" ? "rtl" : "";
+    return html`<ha-card
+      lang=${words.language}
+      @dragenter=${this.dragged}
+      @dragover=${this.dragged}
+      @dragleave=${this.dragged}
+      @drop=${this.dragged}
+    >
+      <div class="card ${rtl} ${model.phase}">${this.header()} ${this.content()}</div>
+      ${
+        this.dropping > 0
+          ? html`<div class="drop" aria-hidden="true">${icon("drop")}${words.text("drop")}</div>`
+          : nothing
+      }
+      <div class="hidden" role="status">${this.live}</div>
+      ${this.dialog.render(words)}
+    </ha-card>`;
   }
 }
 
