@@ -42,7 +42,7 @@ def open_page(
 
     failures: list[str] = []
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=_program(), args=["--no-sandbox"])
+        browser = play.chromium.launch(executable_path=program(), args=["--no-sandbox"])
         page = browser.new_page(
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
@@ -74,7 +74,7 @@ def screenshot(
         page.screenshot(path=target)
 
 
-def _program() -> str:
+def program() -> str:
     found = next(filter(None, map(shutil.which, PROGRAMS)), None)
     assert found, "Chromium is missing. Debian: apt-get install chromium."
     return found
