@@ -52,7 +52,7 @@ export class AddField {
 
   private changed(focus?: string): void {
     this.host.requestUpdate();
-    if (focus) void this.host.updated.then(() => this.host.find<HTMLElement>(focus)?.focus());
+    if (focus) void this.host.updateComplete.then(() => this.host.find<HTMLElement>(focus)?.focus());
   }
 
   private readonly pasted = (event: ClipboardEvent): void => {
@@ -220,7 +220,7 @@ export class AddField {
           maxlength="8000"
           ?disabled=${off}
           ?readonly=${sending}
-          aria-invalid=${this.refusal ? "true" : "false"}
+          aria-invalid=${this.refusal}
           aria-describedby=${this.refusal ? "refused" : nothing}
           @paste=${this.pasted}
         />
@@ -229,7 +229,7 @@ export class AddField {
           <button
             type="button"
             class="text quiet toggle"
-            aria-expanded=${this.open ? "true" : "false"}
+            aria-expanded=${this.open}
             ?disabled=${off}
             @click=${() => {
               // What is hidden is not sent: closing the options resets them.
@@ -240,7 +240,7 @@ export class AddField {
           >
             ${icon("options")}<span>${words.text("options")}</span>
           </button>
-          <button class="text strong" ?disabled=${off} aria-disabled=${sending ? "true" : "false"}>
+          <button class="text strong" ?disabled=${off} aria-disabled=${sending}>
             ${icon("add")}<span>${sending ? words.text("sending") : words.text("add")}</span>
           </button>
         </div>

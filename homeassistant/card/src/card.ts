@@ -4,7 +4,7 @@ import { repeat } from "lit-html/directives/repeat.js";
 import { AddField } from "./add";
 import { Commands, type Outcome } from "./commands";
 import {
-  ACTIVE, DeadReckoning, Entities, NOTHING, findServices, readModel, type Hass, type Job, type Model,
+  ACTIVE, DeadReckoning, Entities, NOTHING, NO_JOB, readModel, type Hass, type Job, type Model,
 } from "./data";
 import { configForm, type CardConfig } from "./editor";
 import { LiveElement } from "./element";
@@ -12,9 +12,10 @@ import { Words } from "./format";
 import { icon, type IconName } from "./icons";
 import { PlayerDialog, findPlayers, mediaId, mediaPage, playOn } from "./play";
 import {
-  commandOf, rowTemplate, type Action, type Moving, type RowContext, type RowView,
+  commandOf, joined, rowTemplate, type Action, type Moving, type RowContext, type RowView,
 } from "./row";
 import { SECTIONS, jobsOf, type Section } from "./sections";
+import { findServices, suggestCard } from "./services";
 import "./strategy";
 import styles from "./styles.css";
 import { Tiles } from "./tiles";
@@ -24,6 +25,12 @@ const SECOND = 1000;
 const SEARCH_EVERY = 2 * SECOND;
 const ROWS_PER_FRAME = 20;
 const CLOSED: RowView = {};
+
+// Shown where there is no service yet.
+const EXAMPLES = [
+  { ...NO_JOB, id: "1", status: "downloading", title: "example_one" as const, progress: 42, speed: 3_100_000 },
+  { ...NO_JOB, id: "2", title: "example_two" as const, size: 1_200_000_000, duration: 2520 },
+];
 
 interface Focused {
   job: string;
@@ -191,9 +198,9 @@ export class MediaripCard extends LiveElement {
     if (Object.values(view).some(Boolean)) this.views.set(id, view);
     else this.views.delete(id);
     this.requestUpdate();
-    if (change.asking) void this.updated.then(() => this.find("[data-focus]")?.focus());
+    if (change.asking) void this.updateComplete.then(() => this.find("[data-focus]")?.focus());
     if (change.asking === false && view.open && this.focusIn(".ask")) {
-      void this.updated.then(() => this.row(id)?.querySelector<HTMLElement>(".expander")?.focus());
+      void this.updateComplete.then(() => this.row(id)?.querySelector<HTMLElement>(".expander")?.focus());
     }
   }
 
@@ -352,12 +359,12 @@ export class MediaripCard extends LiveElement {
     };
   }
 
-  private rowItem(job: Job, section: Section, context: RowContext): TemplateResult {
+  private rowItem(job: Job, section: string, context: RowContext): TemplateResult {
     const view = this.views.get(job.id) ?? CLOSED;
     return html`<li
-      class="row ${section.key} ${job.status} ${view.open ? "open" : ""}"
+      class="row ${section} ${job.status} ${view.open ? "open" : ""}"
       data-job=${job.id}
-      data-section=${section.key}
+      data-section=${section}
     >
       ${rowTemplate(job, view, this.moving(job), this.now, context)}
     </li>`;
@@ -387,7 +394,7 @@ export class MediaripCard extends LiveElement {
         ${
           long
             ? html`<button
-                aria-expanded=${expanded ? "true" : "false"}
+                aria-expanded=${expanded}
                 aria-label=${words.text(expanded ? "show_fewer_of" : "show_all_of", { section: title })}
                 @click=${() => this.toggleList(section)}
               >
@@ -400,7 +407,7 @@ export class MediaripCard extends LiveElement {
         ${repeat(
           jobs.slice(0, limit),
           (job) => job.id,
-          (job) => this.rowItem(job, section, context),
+          (job) => this.rowItem(job, section.key, context),
         )}
       </ul>
       ${hidden ? html`<p class="hint">${words.text("more", { n: hidden })}</p>` : nothing}
@@ -411,19 +418,17 @@ export class MediaripCard extends LiveElement {
 
   private header(): TemplateResult {
     const { words, model } = this;
-    const running = model.jobs.filter((job) => ACTIVE.includes(job.status));
-    const speed = running.reduce((sum, job) => sum + (job.speed ?? 0), 0);
     const ready = model.phase === "ready";
+    const running = model.jobs.filter((job) => ready && ACTIVE.includes(job.status));
+    const speed = running.reduce((sum, job) => sum + (job.speed ?? 0), 0);
     return html`<header>
       <h2 tabindex="-1" dir="auto">${this.config?.title || words.text("title")}</h2>
       <p class="summary">
-        ${ready && running.length ? html`<span>${words.text("is_running", { n: running.length })}</span>` : nothing}
-        ${ready && speed ? html`<span>${words.speed(speed)}</span>` : nothing}
-        ${
-          ready && model.free !== undefined
-            ? html`<span class="minor">${words.text("free", { size: words.size(model.free) })}</span>`
-            : nothing
-        }
+        ${joined([
+          [speed ? words.speed(speed) : undefined],
+          [running.length ? words.text("is_running", { n: running.length }) : undefined, "minor"],
+          [model.free === undefined ? undefined : words.text("free", { size: words.size(model.free) }), "minor rare"],
+        ])}
       </p>
       ${
         ready && !model.pauseReason && !this.readOnly && !model.storageLost
@@ -527,6 +532,13 @@ export class MediaripCard extends LiveElement {
       ${icon("drop")}
       <strong>${entity ? words.text("missing_entity", { entity }) : words.text("missing")}</strong>
       <p>${words.text(entity ? "missing_entity_how" : "missing_how")}</p>
+      ${
+        entity
+          ? nothing
+          : html`<ul class="example" inert aria-hidden="true">
+              ${EXAMPLES.map((job) => this.rowItem({ ...job, title: words.text(job.title) }, "finished", this.shared()))}
+            </ul>`
+      }
     </div>`;
   }
 
@@ -587,7 +599,7 @@ export class MediaripCard extends LiveElement {
 }
 
 interface CardWindow {
-  customCards?: { type: string; name: string; description: string; preview: boolean }[];
+  customCards?: object[];
 }
 
 // The resource may be loaded twice, by two URLs.
@@ -599,5 +611,6 @@ if (!customElements.get(TYPE)) {
     name: "Downloads (mediarip-mqtt)",
     description: "Add, follow and play downloads.",
     preview: true,
+    getEntitySuggestion: suggestCard,
   });
 }

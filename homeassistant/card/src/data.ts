@@ -26,35 +26,41 @@ export interface Hass {
   hassUrl?(path: string): string;
 }
 
-export interface Job {
+const WORDS = ["phase", "filename", "priority", "error_code"] as const;
+const LINES = ["error", "category"] as const;
+const NUMBERS = ["progress", "speed", "eta", "size", "tile", "duration"] as const;
+const TIMES = ["at", "next_retry_at", "completed_at"] as const;
+
+type Texts = { [key in (typeof WORDS)[number] | (typeof LINES)[number]]?: string | undefined };
+type Numbers = { [key in (typeof NUMBERS)[number] | (typeof TIMES)[number]]?: number | undefined };
+
+/** A job as the service lists it; sizes in bytes, times in milliseconds. */
+export interface Job extends Texts, Numbers {
   id: string;
   status: string;
   title: string;
   site: string;
   kind: string;
-  phase?: string;
-  progress?: number;
-  speed?: number;
-  eta?: number;
-  at?: number;
-  size?: number;
-  tile?: number;
-  filename?: string;
-  duration?: number;
-  done?: number;
-  total?: number;
-  priority?: string;
-  error_code?: string;
-  error?: string;
-  next_retry_at?: number;
-  completed_at?: number;
-  category?: string;
-  keep?: boolean;
+  /** Of a playlist: its items. */
+  done: number | undefined;
+  total: number | undefined;
+  keep: boolean;
 }
 
 export const ACTIVE = ["extracting", "downloading", "processing"];
 
 const KNOWN = [...ACTIVE, "queued", "paused", "retrying", "review", "completed", "failed", "cancelled"];
+
+export const NO_JOB: Job = {
+  id: "",
+  status: "completed",
+  title: "",
+  site: "videos.example",
+  kind: "video",
+  done: undefined,
+  total: undefined,
+  keep: false,
+};
 
 type Raw = Record<string, unknown>;
 
@@ -78,37 +84,21 @@ function readJob(raw: unknown): Job | undefined {
   const status = text(raw["status"]);
   if (!id || !status || !KNOWN.includes(status)) return undefined;
   const items = isObject(raw["items"]) ? raw["items"] : {};
-  const job: Partial<Job> = {
+  const job: Job = {
     id,
     status,
     title: shown(raw["title"]) ?? "",
     site: shown(raw["site"]) ?? "",
     kind: text(raw["kind"]) ?? "video",
-  };
-  const known: Partial<Record<keyof Job, unknown>> = {
-    phase: text(raw["phase"]),
-    progress: number(raw["progress"]),
-    speed: number(raw["speed"]),
-    eta: number(raw["eta"]),
-    at: time(raw["at"]),
-    size: number(raw["size"]),
-    tile: number(raw["tile"]),
-    filename: text(raw["filename"]),
-    duration: number(raw["duration"]),
     done: number(items["completed"]),
     total: number(items["total"]),
-    priority: text(raw["priority"]),
-    error_code: text(raw["error_code"]),
-    error: shown(raw["error"]),
-    next_retry_at: time(raw["next_retry_at"]),
-    completed_at: time(raw["completed_at"]),
-    category: shown(raw["category"]),
-    keep: raw["keep"] === true || undefined,
+    keep: raw["keep"] === true,
   };
-  for (const [key, value] of Object.entries(known)) {
-    if (value !== undefined) Object.assign(job, { [key]: value });
-  }
-  return job as Job;
+  for (const key of WORDS) job[key] = text(raw[key]);
+  for (const key of LINES) job[key] = shown(raw[key]);
+  for (const key of NUMBERS) job[key] = number(raw[key]);
+  for (const key of TIMES) job[key] = time(raw[key]);
+  return job;
 }
 
 /** The entities of one service's device, by what they are for. */
@@ -174,30 +164,22 @@ export class Entities {
   }
 }
 
-/** Return the status sensors of all services that Home Assistant knows. */
-export function findServices(hass: Hass): string[] {
-  return Object.values(hass.states)
-    .filter((state) => Array.isArray(state?.attributes["presets"]) && Array.isArray(state.attributes["jobs"]))
-    .map((state) => state?.entity_id ?? "");
-}
-
 export type Phase = "missing" | "starting" | "offline" | "ready";
 
 /** What the card shows. While the service is off, the lists are the last known ones. */
 export interface Model {
   phase: Phase;
   status: string;
-  since?: number;
+  since?: number | undefined;
   jobs: Job[];
   presets: string[];
-  preset?: string;
-  pauseReason?: string;
-  pauseUntil?: number;
+  preset?: string | undefined;
+  pauseReason?: string | undefined;
+  pauseUntil?: number | undefined;
   storageLost: boolean;
-  free?: number;
-  total?: number;
+  free?: number | undefined;
   more: number;
-  media?: string;
+  media?: string | undefined;
 }
 
 export const NOTHING: Model = { phase: "missing", status: "", jobs: [], presets: [], storageLost: false, more: 0 };
@@ -213,50 +195,45 @@ export function readModel(hass: Hass, roles: Roles, former: Model): Model {
   const phase = phaseOf(state);
   const since = time(state?.last_changed);
   if (!state || phase !== "ready") {
-    const model: Model = { ...former, phase, storageLost: false };
-    delete model.pauseReason;
-    if (since !== undefined) model.since = since;
-    return model;
+    const still = former.jobs.map((job) => ({ ...job, speed: undefined, eta: undefined }));
+    return { ...former, phase, since, jobs: still, free: undefined, storageLost: false };
   }
+  const now = state.attributes;
+  const list = (id: string | undefined, key: string): unknown[] => {
+    const found = hass.states[id ?? ""]?.attributes[key];
+    return Array.isArray(found) ? found : [];
+  };
+  const { status, failed, finished } = roles;
   const jobs = new Map<string, Job>();
-  const lists = [
-    state.attributes["jobs"],
-    hass.states[roles.failed ?? ""]?.attributes["failed"],
-    hass.states[roles.finished ?? ""]?.attributes["finished"],
-  ];
-  for (const raw of lists.flatMap((list): unknown[] => (Array.isArray(list) ? list : []))) {
+  // `jobs` comes first: it is the newest.
+  for (const raw of [...list(status, "jobs"), ...list(failed, "failed"), ...list(finished, "finished")]) {
     const job = readJob(raw);
-    // `jobs` comes first: it is the newest.
     if (job && !jobs.has(job.id)) jobs.set(job.id, job);
   }
-  const presets = state.attributes["presets"];
-  const optional = {
-    preset: text(hass.states[roles.preset ?? ""]?.state),
-    pauseReason: text(state.attributes["pause_reason"]),
-    pauseUntil: time(state.attributes["pause_until"]),
-    free: number(state.attributes["disk_free"]),
-    total: number(state.attributes["disk_total"]),
-    media: text(state.attributes["media"]),
-    since,
-  };
-  const model: Model = {
+  return {
     phase,
+    since,
     status: state.state,
     jobs: [...jobs.values()],
-    presets: Array.isArray(presets) ? presets.filter((name): name is string => typeof name === "string") : [],
-    storageLost: state.attributes["storage"] === "lost" || state.state === "storage_lost",
-    more: number(state.attributes["more"]) ?? 0,
+    presets: list(status, "presets").filter((name) => typeof name === "string"),
+    preset: text(hass.states[roles.preset ?? ""]?.state),
+    pauseReason: text(now["pause_reason"]),
+    pauseUntil: time(now["pause_until"]),
+    storageLost: now["storage"] === "lost" || state.state === "storage_lost",
+    free: number(now["disk_free"]),
+    more: number(now["more"]) ?? 0,
+    media: text(now["media"]),
   };
-  for (const [key, value] of Object.entries(optional)) {
-    if (value !== undefined) Object.assign(model, { [key]: value });
-  }
-  return model;
 }
+
+// The service sends a message where the guess is off by 3 points.
+const GUESS_OFF = 5;
 
 /** Guesses progress between two messages, by the service's own rule. */
 export class DeadReckoning {
   private newest = 0;
   private offset = 0;
+  private readonly shown = new Map<string, number>();
 
   /** Learn how far the browser's clock is ahead of the service's, from each fresh message. */
   observe(jobs: Job[], now: number): void {
@@ -275,7 +252,12 @@ export class DeadReckoning {
     const { progress, eta } = job;
     if (progress === undefined || !ACTIVE.includes(job.status)) return progress;
     if (!eta) return Math.min(progress, 100);
-    return Math.min(Math.max(progress, 99), progress + ((100 - progress) * this.elapsed(job, now)) / eta);
+    const guess = Math.min(Math.max(progress, 99), progress + ((100 - progress) * this.elapsed(job, now)) / eta);
+    // A guess that was a little too high waits for the truth; the bar does not go back.
+    const shown = this.shown.get(job.id) ?? 0;
+    if (guess < shown && guess > shown - GUESS_OFF) return shown;
+    this.shown.set(job.id, guess);
+    return guess;
   }
 
   /** Return the seconds left. */

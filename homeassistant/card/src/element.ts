@@ -5,7 +5,7 @@ import { render } from "lit-html";
 export abstract class LiveElement extends HTMLElement {
   readonly root = this.attachShadow({ mode: "open" });
   /** Resolves once the changes so far are on the page. */
-  updated: Promise<void> = Promise.resolve();
+  updateComplete: Promise<void> = Promise.resolve();
   protected hasUpdated = false;
   private pending = false;
 
@@ -23,7 +23,7 @@ export abstract class LiveElement extends HTMLElement {
   requestUpdate(): void {
     if (this.pending || !this.isConnected) return;
     this.pending = true;
-    this.updated = Promise.resolve().then(() => {
+    this.updateComplete = Promise.resolve().then(() => {
       this.pending = false;
       this.beforeUpdate();
       render(this.template(), this.root);

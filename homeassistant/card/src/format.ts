@@ -126,13 +126,17 @@ export class Words {
     return this.scaled(bytes, "-per-second");
   }
 
+  private unit(value: number, unit: string): string {
+    return this.format({ style: "unit", unit, maximumFractionDigits: 0 }).format(value);
+  }
+
   /** Return a rough duration: "2 min". */
   span(seconds: number): string {
-    const unit = seconds < MINUTE ? "second" : seconds < HOUR ? "minute" : "hour";
-    const size = { second: 1, minute: MINUTE, hour: HOUR }[unit];
-    const value = unit === "second" ? Math.max(5, Math.ceil(seconds / 5) * 5) : seconds / size;
-    const digits = unit === "hour" && value < 10 ? 1 : 0;
-    return this.format({ style: "unit", unit, maximumFractionDigits: digits }).format(value);
+    if (seconds < MINUTE) return this.unit(Math.max(5, Math.ceil(seconds / 5) * 5), "second");
+    const minutes = Math.round(seconds / MINUTE);
+    if (minutes < 60) return this.unit(minutes, "minute");
+    const rest = minutes % 60;
+    return this.unit(Math.floor(minutes / 60), "hour") + (rest ? ` ${this.unit(rest, "minute")}` : "");
   }
 
   /** Return a length as players show it: "1:02:03". */

@@ -24,5 +24,5 @@ const PATHS = {
 export type IconName = keyof typeof PATHS;
 
 export function icon(name: IconName): TemplateResult {
-  return html`<svg viewBox="0 0 24 24" aria-hidden="true" class=${name}><path d=${PATHS[name]} /></svg>`;
+  return html`<svg viewBox="0 0 24 24" aria-hidden="true" class="icon ${name}-icon"><path d=${PATHS[name]} /></svg>`;
 }

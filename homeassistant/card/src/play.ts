@@ -85,7 +85,7 @@ export class PlayerDialog {
       return refusal.code === "read_only" ? refusal : { ...refusal, code: "cannot_resolve" };
     }
     this.host.requestUpdate();
-    await this.host.updated;
+    await this.host.updateComplete;
     this.dialog?.showModal();
     return null;
   }

@@ -101,7 +101,14 @@ function folderOf(job: Job): string {
   return visible(parts.slice(0, -1).join("/"));
 }
 
-type Part = [text: string | undefined, css?: string];
+export type Part = [text: string | undefined, css?: string];
+
+/** Return the known parts with dots between them. Each keeps its own direction of writing. */
+export function joined(parts: Part[]): TemplateResult[] {
+  return parts
+    .filter(([text]) => text)
+    .map(([text, css], index) => html`<span class=${css ?? ""}>${index ? " · " : ""}<bdi>${text}</bdi></span>`);
+}
 
 /** Return what stands below the title, the most important first: the end is cut off on small cards. */
 function facts(job: Job, moving: Moving, words: Words, now: number): Part[] {
@@ -135,7 +142,7 @@ function facts(job: Job, moving: Moving, words: Words, now: number): Part[] {
         site,
       ];
     case "failed":
-      return [[words.error(job.error_code, job.error).what, "what"]];
+      return [[words.error(job.error_code, job.error).what]];
     case "retrying":
       return [
         [
@@ -203,19 +210,19 @@ function bar(job: Job, moving: Moving, title: string, words: Words): TemplateRes
 function details(job: Job, words: Words, now: number): TemplateResult {
   const error = words.error(job.error_code, job.error);
   const failed = job.status === "failed" || job.status === "retrying";
-  const rows: [TextKey, string | undefined][] = [
+  const rows: [TextKey, string | undefined, string?][] = [
     ["site", job.site],
     ["size", job.size ? words.size(job.size) : undefined],
     ["duration", job.duration ? words.length(job.duration) : undefined],
     ["ended", job.completed_at === undefined ? undefined : words.moment(job.completed_at, now)],
     ["category", job.category],
-    ["file", job.filename && visible(job.filename)],
-    ["message", failed && job.error !== error.what ? job.error : undefined],
+    ["file", job.filename && visible(job.filename), "long"],
+    ["message", failed && job.error !== error.what ? job.error : undefined, "long"],
   ];
   return html`<dl>
-    ${rows.map(([key, value]) =>
+    ${rows.map(([key, value, css]) =>
       value
-        ? html`<div>
+        ? html`<div class=${css ?? ""}>
             <dt>${words.text(key)}</dt>
             <dd dir="auto">${value}</dd>
           </div>`
@@ -256,7 +263,7 @@ function actions(job: Job, view: RowView, context: RowContext): TemplateResult {
       playable
         ? html`<button
               class="text"
-              aria-expanded=${picking ? "true" : "false"}
+              aria-expanded=${picking}
               @click=${() => context.view(job.id, { picking: !picking })}
             >
               ${words.text("play_on")}
@@ -326,7 +333,7 @@ function mainButton(job: Job, view: RowView, title: string, context: RowContext)
     class="round main"
     aria-label=${name(action)}
     title=${words.text(action)}
-    aria-busy=${view.busy ? "true" : "false"}
+    aria-busy=${view.busy}
     ?disabled=${!context.enabled || (view.busy ?? false)}
     @click=${() => context.act(job, action)}
   >
@@ -351,16 +358,14 @@ export function rowTemplate(
       <div class="body" @click=${toggle}>
         <div class="name ${job.title ? "" : "untitled"}" dir="auto" title=${title}>${title}</div>
         <div class="meta">
-          ${facts(job, moving, words, now).map(([text, css]) =>
-            text ? html`<span class=${css ?? ""}>${text}</span>` : nothing,
-          )}
+          ${joined(facts(job, moving, words, now))}
         </div>
         ${bar(job, moving, title, words)}
       </div>
       ${mainButton(job, view, title, context)}
       <button
         class="round expander"
-        aria-expanded=${open ? "true" : "false"}
+        aria-expanded=${open}
         aria-label=${words.text("action_of", { action: words.text("details"), title })}
         title=${words.text("details")}
         @click=${toggle}
