@@ -1,13 +1,15 @@
 /** The field that adds downloads: typed, pasted or dropped. */
 import { html, nothing, type TemplateResult } from "lit-html";
+import { button } from "./button";
 import type { Outcome, Refusal } from "./commands";
 import type { Model } from "./data";
 import type { LiveElement } from "./element";
-import type { Words } from "./format";
-import { icon } from "./icons";
+import type { TextKey, Words } from "./format";
+import { refusalLine } from "./row";
 
 const LINK = /https?:\/\/[^\s<>"]+/gi;
-const HOST = /^[^\s/:@]+\.[a-z]{2,}(:\d+)?([/?#]\S*)?$/i;
+const ADDRESS = /^(\S*:\/\/\S*|[^\s/:@]+\.[a-z]{2,}(:\d+)?([/?#]\S*)?)$/i;
+const FIELD = "#source";
 
 export function linksIn(text: string): string[] {
   return [...new Set(text.match(LINK) ?? [])];
@@ -15,202 +17,162 @@ export function linksIn(text: string): string[] {
 
 /** Return what to send for a typed text: the one link in it, or search words. */
 export function sourceOf(text: string): { url: string } | { query: string } {
-  const [link] = linksIn(text);
-  if (link) return { url: link };
   const typed = text.trim();
-  return HOST.test(typed) || /^\S*:\/\/\S*$/.test(typed) ? { url: typed } : { query: typed };
+  const [link] = linksIn(typed);
+  if (link) return { url: link };
+  return ADDRESS.test(typed) ? { url: typed } : { query: typed };
 }
 
 export interface AddHost extends LiveElement {
-  send(command: object): Promise<Outcome>;
-  announce(text: string): void;
   words: Words;
+  send(command: object): Promise<Outcome>;
+  tell(outcome: Outcome, note: string): void;
 }
 
 export class AddField {
   private open = false;
   private sound = false;
+  /** Several links that the user is asked about, or those of them that are still to be sent. */
   private links: string[] = [];
-  private sending: { done: number; total: number } | undefined;
-  private refusal: Refusal | undefined;
+  private sending = false;
+  private refusal: Refusal | null = null;
 
   constructor(private readonly host: AddHost) {}
 
   /** Take a drop: one link is sent at once, several are asked about. */
   drop(data: DataTransfer): void {
     const listed = data.getData("text/uri-list").replace(/^#.*$/gm, "");
-    this.offer(linksIn(listed || data.getData("text/plain")));
+    const links = linksIn(listed || data.getData("text/plain"));
+    if (links.length > 1) this.ask(links);
+    else if (links[0] && !this.sending) void this.send([{ url: links[0] }], links[0]);
   }
 
-  private offer(links: string[]): void {
+  private ask(links: string[]): void {
     if (this.sending) return;
     this.links = links;
-    this.refusal = links.length ? undefined : { code: "invalid_url", message: "" };
-    if (links.length === 1) void this.send(links.map((url) => ({ url })));
-    else this.changed(links.length ? "[data-many]" : undefined);
+    this.refusal = null;
+    this.changed(".ask button");
   }
 
   private changed(focus?: string): void {
     this.host.requestUpdate();
-    if (focus) void this.host.updateComplete.then(() => this.host.find<HTMLElement>(focus)?.focus());
+    if (focus) void this.host.updateComplete.then(() => this.host.find(focus)?.focus());
+  }
+
+  private get field(): HTMLInputElement | null {
+    return this.host.find<HTMLInputElement>(FIELD);
   }
 
   private readonly pasted = (event: ClipboardEvent): void => {
     const links = linksIn(event.clipboardData?.getData("text") ?? "");
     if (links.length < 2) return;
     event.preventDefault();
-    this.offer(links);
+    this.ask(links);
   };
 
   private readonly submitted = (event: SubmitEvent): void => {
     event.preventDefault();
-    const text = this.host.find<HTMLInputElement>("#source")?.value ?? "";
+    const text = this.field?.value ?? "";
     const links = linksIn(text);
-    if (this.sending) return;
-    if (links.length > 1) this.offer(links);
-    else if (text.trim()) void this.send([sourceOf(text)]);
-    else this.host.find<HTMLInputElement>("#source")?.focus();
+    if (links.length > 1) this.ask(links);
+    else if (text.trim() && !this.sending) void this.send([sourceOf(text)], text);
   };
 
+  /** Return the options as they stand in the form; hidden ones do not count. */
   private chosen(): object {
-    const form = this.host.find<HTMLFormElement>("form.add");
-    const values = form ? new FormData(form) : new FormData();
-    const value = (name: string): string => String(values.get(name) ?? "").trim();
+    const form = this.host.find<HTMLFormElement>("form");
     const chosen: Record<string, string> = {};
-    if (value("sound")) chosen["media_type"] = "audio";
-    else if (value("preset")) chosen["preset"] = value("preset");
-    if (value("folder")) chosen["folder"] = value("folder");
-    if (value("priority")) chosen["priority"] = value("priority");
-    // The field holds the browser's local time.
-    if (value("later")) chosen["not_before"] = new Date(value("later")).toISOString();
+    for (const [name, value] of form ? new FormData(form) : []) {
+      const text = String(value).trim();
+      // The form holds the browser's local time.
+      if (text) chosen[name] = name === "not_before" ? new Date(text).toISOString() : text;
+    }
     return chosen;
   }
 
-  private async send(sources: object[]): Promise<void> {
+  private async send(sources: object[], text: string): Promise<void> {
     const { host } = this;
     const options = this.chosen();
-    const several = sources.length > 1;
-    const left = [...this.links];
-    this.refusal = undefined;
-    this.sending = { done: 0, total: sources.length };
+    this.refusal = null;
+    this.sending = true;
     for (const source of sources) {
       this.changed();
-      const outcome = await host.send({ command: "download", ...source, ...options });
-      if (outcome) {
-        this.refusal = outcome;
-        break;
-      }
-      this.sending = { done: this.sending.done + 1, total: sources.length };
-      left.shift();
+      this.refusal = await host.send({ command: "download", ...source, ...options });
+      if (this.refusal) break;
+      this.links = this.links.slice(1);
     }
-    const { done } = this.sending;
-    this.sending = undefined;
-    const input = this.host.find<HTMLInputElement>("#source");
-    const single = left.length === 1 && this.refusal ? left[0] : undefined;
-    this.links = several && this.refusal ? left : [];
-    if (input) {
-      if (!this.refusal) input.value = several ? input.value : "";
-      else if (single && !input.value) input.value = single;
-    }
-    if (this.refusal) {
-      const { what, remedy } = host.words.error(this.refusal.code, this.refusal.message);
-      host.announce(`${what} ${remedy}`);
-    } else {
-      host.announce(several ? host.words.text("added_n", { n: done }) : host.words.text("added"));
-    }
-    this.changed("#source");
+    this.sending = false;
+    if (this.field) this.field.value = this.refusal ? text : "";
+    host.tell(this.refusal, host.words.text("added"));
+    this.changed(FIELD);
+  }
+
+  private select(name: string, label: string, values: [value: string, text: string][], disabled = false) {
+    return html`<select name=${name} aria-label=${label} ?disabled=${disabled}>
+      ${values.map(([value, text]) => html`<option value=${value}>${text}</option>`)}
+    </select>`;
   }
 
   private formats(model: Model, words: Words): TemplateResult {
     const label = (name: string) => (name === "best" ? words.text("best") : name);
-    const preset = model.preset ? label(model.preset) : undefined;
-    return html`<select name="preset" aria-label=${words.text("format")} ?disabled=${this.sound}>
-      <option value="">
-        ${preset ? words.text("default_format_is", { name: preset }) : words.text("default_format")}
-      </option>
-      ${model.presets.map((name) => html`<option value=${name}>${label(name)}</option>`)}
-    </select>`;
+    const standard = words.text("default_format") + (model.preset ? ` (${label(model.preset)})` : "");
+    const presets = model.presets.map((name): [string, string] => [name, label(name)]);
+    return this.select("preset", words.text("format"), [["", standard], ...presets], this.sound);
   }
 
   private options(words: Words): TemplateResult {
-    return html`<div class="options" id="options">
+    const labelled = (key: TextKey, control: unknown) =>
+      html`<label><span>${words.text(key)}</span>${control}</label>`;
+    const priorities = (["normal", "high", "low"] as const).map((key): [string, string] => [
+      key === "normal" ? "" : key,
+      words.text(key),
+    ]);
+    return html`<div class="options">
       <label class="check">
         <input
           type="checkbox"
-          name="sound"
-          value="1"
-          .checked=${this.sound}
-          @change=${(event: Event) => {
-            this.sound = (event.target as HTMLInputElement).checked;
+          name="media_type"
+          value="audio"
+          @change=${() => {
+            this.sound = !this.sound;
             this.changed();
           }}
-        />
-        ${words.text("sound_only")}
+        />${words.text("sound_only")}
       </label>
-      <label>
-        <span>${words.text("folder")}</span>
-        <input name="folder" autocomplete="off" autocapitalize="off" spellcheck="false" dir="auto" />
-      </label>
-      <label>
-        <span>${words.text("later")}</span>
-        <input name="later" type="datetime-local" />
-      </label>
-      <label>
-        <span>${words.text("priority")}</span>
-        <select name="priority">
-          <option value="high">${words.text("priority_high")}</option>
-          <option value="" selected>${words.text("priority_normal")}</option>
-          <option value="low">${words.text("priority_low")}</option>
-        </select>
-      </label>
+      ${labelled("folder", html`<input name="folder" autocapitalize="off" spellcheck="false" dir="auto" />`)}
+      ${labelled("later", html`<input name="not_before" type="datetime-local" />`)}
+      ${labelled("priority", this.select("priority", words.text("priority"), priorities))}
     </div>`;
   }
 
   private several(words: Words): TemplateResult | typeof nothing {
-    const n = this.links.length;
-    if (n < 2 || this.sending) return nothing;
+    const { links } = this;
+    if (links.length < 2 || this.sending) return nothing;
+    const add = () => void this.send(links.map((url) => ({ url })), "");
+    const discard = () => {
+      this.links = [];
+      this.refusal = null;
+      this.changed(FIELD);
+    };
     return html`<div class="ask" role="group" aria-labelledby="many">
-      <span id="many">${words.text("add_many", { n })}</span>
-      <button
-        type="button"
-        class="text strong"
-        data-many
-        @click=${() => void this.send(this.links.map((url) => ({ url })))}
-      >
-        ${words.text("add_n", { n })}
-      </button>
-      <button
-        type="button"
-        class="text"
-        @click=${() => {
-          this.links = [];
-          this.refusal = undefined;
-          this.changed("#source");
-        }}
-      >
-        ${words.text("discard")}
-      </button>
+      <span id="many">${words.text("add_many", { n: links.length })}</span>
+      ${button(words.text("add"), add, { css: "strong" })} ${button(words.text("discard"), discard)}
     </div>`;
   }
 
-  private status(words: Words): TemplateResult | typeof nothing {
-    if (this.sending && this.sending.total > 1) {
-      const { done, total } = this.sending;
-      return html`<p class="hint">${words.text("sending_some", { done, total })}</p>`;
-    }
-    if (!this.refusal) return nothing;
-    const { what, remedy } = words.error(this.refusal.code, this.refusal.message);
-    return html`<p class="refusal" id="refused">${icon("alert")}<span>${what} ${remedy}</span></p>`;
-  }
-
   render(model: Model, words: Words, enabled: boolean): TemplateResult {
-    const sending = this.sending !== undefined;
-    const off = !enabled;
+    const { open, sending, links, refusal } = this;
+    const toggle = () => {
+      // What is hidden is not sent: closing the options resets them.
+      this.open = !open;
+      this.sound = false;
+      this.changed();
+    };
+    const left = sending && links.length > 1 ? ` ${links.length}` : "";
     return html`<form class="add" @submit=${this.submitted} autocomplete="off">
       <div class="field">
         <input
           id="source"
-          class="source"
           aria-label=${words.text("field")}
           placeholder=${words.text("field")}
           enterkeyhint="go"
@@ -218,34 +180,31 @@ export class AddField {
           spellcheck="false"
           dir="auto"
           maxlength="8000"
-          ?disabled=${off}
+          ?disabled=${!enabled}
           ?readonly=${sending}
-          aria-invalid=${this.refusal}
-          aria-describedby=${this.refusal ? "refused" : nothing}
+          aria-invalid=${refusal !== null}
+          aria-describedby="refused"
           @paste=${this.pasted}
         />
         <div class="with">
           ${model.presets.length ? this.formats(model, words) : nothing}
-          <button
-            type="button"
-            class="text quiet toggle"
-            aria-expanded=${this.open}
-            ?disabled=${off}
-            @click=${() => {
-              // What is hidden is not sent: closing the options resets them.
-              this.open = !this.open;
-              this.sound = false;
-              this.changed();
-            }}
-          >
-            ${icon("options")}<span>${words.text("options")}</span>
-          </button>
-          <button class="text strong" ?disabled=${off} aria-disabled=${sending}>
-            ${icon("add")}<span>${sending ? words.text("sending") : words.text("add")}</span>
-          </button>
+          ${button(words.text("options"), toggle, {
+            css: "quiet toggle",
+            icon: "options",
+            name: words.text("options"),
+            expanded: open,
+            disabled: !enabled,
+          })}
+          ${button(words.text(sending ? "sending" : "add") + left, null, {
+            css: "strong",
+            icon: "add",
+            disabled: !enabled,
+            type: "submit",
+          })}
         </div>
       </div>
-      ${this.open ? this.options(words) : nothing} ${this.several(words)} ${this.status(words)}
+      ${open ? this.options(words) : nothing} ${this.several(words)}
+      <div id="refused">${refusalLine(refusal, words)}</div>
     </form>`;
   }
 }

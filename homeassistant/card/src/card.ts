@@ -2,7 +2,8 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import { AddField } from "./add";
-import { Commands, type Outcome } from "./commands";
+import { button } from "./button";
+import { Commands, type Outcome, type Refusal } from "./commands";
 import {
   ACTIVE, DeadReckoning, Entities, NOTHING, NO_JOB, readModel, type Hass, type Job, type Model,
 } from "./data";
@@ -12,7 +13,7 @@ import { Words } from "./format";
 import { icon, type IconName } from "./icons";
 import { PlayerDialog, findPlayers, mediaId, mediaPage, playOn } from "./play";
 import {
-  commandOf, joined, rowTemplate, type Action, type Moving, type RowContext, type RowView,
+  commandOf, joined, refusalLine, rowTemplate, type Action, type Moving, type RowContext, type RowView,
 } from "./row";
 import { SECTIONS, jobsOf, type Section } from "./sections";
 import { findServices, suggestCard } from "./services";
@@ -25,11 +26,12 @@ const SECOND = 1000;
 const SEARCH_EVERY = 2 * SECOND;
 const ROWS_PER_FRAME = 20;
 const CLOSED: RowView = {};
+const READ_ONLY: Refusal = { code: "read_only", message: "" };
 
 // Shown where there is no service yet.
 const EXAMPLES = [
-  { ...NO_JOB, id: "1", status: "downloading", title: "example_one" as const, progress: 42, speed: 3_100_000 },
-  { ...NO_JOB, id: "2", title: "example_two" as const, size: 1_200_000_000, duration: 2520 },
+  { ...NO_JOB, id: "1", status: "downloading", title: "Tears of Steel", progress: 42, speed: 3_100_000 },
+  { ...NO_JOB, id: "2", title: "Sintel", size: 1_200_000_000, duration: 2520 },
 ];
 
 interface Focused {
@@ -54,6 +56,7 @@ export class MediaripCard extends LiveElement {
   /** How many rows of a section are shown after "Show all". */
   private readonly limits = new Map<string, number>();
   private readOnly = false;
+  private refusal: Outcome = null;
   private dropping = 0;
   private searched = 0;
   private live = "";
@@ -185,12 +188,6 @@ export class MediaripCard extends LiveElement {
     return outcome;
   }
 
-  announce(text: string): void {
-    // The same text twice is read twice only if it differs.
-    this.live = this.live === text ? `${text}\u00a0` : text;
-    this.requestUpdate();
-  }
-
   private view(id: string, change: RowView): void {
     const view = { ...this.views.get(id), ...change };
     // One open row at a time keeps the list calm.
@@ -198,35 +195,25 @@ export class MediaripCard extends LiveElement {
     if (Object.values(view).some(Boolean)) this.views.set(id, view);
     else this.views.delete(id);
     this.requestUpdate();
-    if (change.asking) void this.updateComplete.then(() => this.find("[data-focus]")?.focus());
-    if (change.asking === false && view.open && this.focusIn(".ask")) {
-      void this.updateComplete.then(() => this.row(id)?.querySelector<HTMLElement>(".expander")?.focus());
-    }
+    // The question takes the focus, on the harmless answer; it gives it back to the row.
+    const within = change.asking ? ".ask button:last-child" : this.focusIn(".ask") ? ".expander" : "";
+    if (within) void this.updateComplete.then(() => this.row(id)?.querySelector<HTMLElement>(within)?.focus());
   }
 
-  private async settle(job: Job, work: Promise<Outcome>, note: string): Promise<void> {
-    this.views.set(job.id, { ...this.views.get(job.id), busy: true });
-    this.dropNotes(job.id);
-    const outcome = await work;
-    const view = { ...this.views.get(job.id) };
-    delete view.busy;
-    if (outcome) {
-      view.refusal = outcome;
-      const { what, remedy } = this.words.error(outcome.code, outcome.message);
-      this.announce(`${what} ${remedy}`);
-    } else {
-      this.announce(note);
-    }
-    this.views.set(job.id, view);
+  /** Tell a screen reader what came of an action. */
+  tell(outcome: Outcome, note: string): void {
+    const text = outcome ? this.words.error(outcome.code, outcome.message).join(" ") : note;
+    // The same text twice is read twice only if it differs.
+    this.live = this.live === text ? `${text}\u00a0` : text;
     this.requestUpdate();
   }
 
-  private dropNotes(id: string): void {
-    const view = { ...this.views.get(id) };
-    delete view.refusal;
-    delete view.note;
-    this.views.set(id, view);
-    this.requestUpdate();
+  private async settle(job: Job, work: Promise<Outcome>, note: string): Promise<Outcome> {
+    this.view(job.id, { busy: true, refusal: null, note: "" });
+    const refusal = await work;
+    this.view(job.id, { busy: false, refusal });
+    this.tell(refusal, note);
+    return refusal;
   }
 
   private act(job: Job, action: Action): void {
@@ -252,8 +239,7 @@ export class MediaripCard extends LiveElement {
     const id = config && mediaId(config, this.model, job);
     if (!hass || !id) return;
     const note = this.words.text("playing_on", { player: player.name });
-    await this.settle(job, playOn(hass, player.id, id, job), note);
-    if (!this.views.get(job.id)?.refusal) this.view(job.id, { note, picking: false });
+    if (!(await this.settle(job, playOn(hass, player.id, id, job), note))) this.view(job.id, { note, picking: false });
   }
 
   // Focus
@@ -336,6 +322,7 @@ export class MediaripCard extends LiveElement {
     const { words, config = { type: TYPE }, enabled, readOnly, tiles } = this;
     return {
       words,
+      now: this.now,
       enabled,
       readOnly,
       thumbnails: config.thumbnails ?? true,
@@ -366,7 +353,7 @@ export class MediaripCard extends LiveElement {
       data-job=${job.id}
       data-section=${section}
     >
-      ${rowTemplate(job, view, this.moving(job), this.now, context)}
+      ${rowTemplate(job, view, this.moving(job), context)}
     </li>`;
   }
 
@@ -379,6 +366,7 @@ export class MediaripCard extends LiveElement {
     const limit = this.limit(section);
     const expanded = this.limits.has(section.key);
     const long = jobs.length > (section.key === "finished" ? this.config?.finished ?? section.limit : section.limit);
+    const show = expanded ? "show_fewer" : "show_all";
     return html`<section aria-labelledby="section-${section.key}">
       <div class="head">
         <h3 id="section-${section.key}">
@@ -386,20 +374,17 @@ export class MediaripCard extends LiveElement {
         </h3>
         ${
           section.all && jobs.length > 1 && !this.readOnly
-            ? html`<button ?disabled=${!this.enabled} @click=${() => void this.send(section.all?.command ?? {})}>
-                ${words.text(section.all.label)}
-              </button>`
+            ? button(words.text(section.all.label), () => void this.order(section.all?.command ?? {}), {
+                disabled: !this.enabled,
+              })
             : nothing
         }
         ${
           long
-            ? html`<button
-                aria-expanded=${expanded}
-                aria-label=${words.text(expanded ? "show_fewer_of" : "show_all_of", { section: title })}
-                @click=${() => this.toggleList(section)}
-              >
-                ${words.text(expanded ? "show_fewer" : "show_all")}
-              </button>`
+            ? button(words.text(show), () => this.toggleList(section), {
+                expanded,
+                name: words.text("action_of", { action: words.text(show), title }),
+              })
             : nothing
         }
       </div>
@@ -426,120 +411,92 @@ export class MediaripCard extends LiveElement {
       <p class="summary">
         ${joined([
           [speed ? words.speed(speed) : undefined],
-          [running.length ? words.text("is_running", { n: running.length }) : undefined, "minor"],
-          [model.free === undefined ? undefined : words.text("free", { size: words.size(model.free) }), "minor rare"],
+          [model.free === undefined ? undefined : words.text("free", { size: words.size(model.free) }), "minor"],
         ])}
       </p>
       ${
         ready && !model.pauseReason && !this.readOnly && !model.storageLost
-          ? html`<button
-              class="text quiet"
-              aria-label=${words.text("pause_all_long")}
-              @click=${() => void this.hold("pause")}
-            >
-              ${icon("pause")}<span>${words.text("pause_all")}</span>
-            </button>`
+          ? this.queueButton("pause")
           : nothing
       }
     </header>`;
   }
 
-  private async hold(command: "pause" | "resume"): Promise<void> {
-    const outcome = await this.send({ command });
-    if (!outcome) return;
-    const { what, remedy } = this.words.error(outcome.code, outcome.message);
-    this.announce(`${what} ${remedy}`);
+  /** Send a command that concerns no single row. */
+  private async order(command: object): Promise<void> {
+    const outcome = await this.send(command);
+    if (outcome) this.tell(outcome, "");
+    this.refusal = outcome;
+    this.requestUpdate();
   }
 
-  private notice(): { css: string; name: IconName; what: string; how?: string; resume?: boolean } | undefined {
+  /** Return the button that holds the queue, or lets it go on. */
+  private queueButton(command: "pause" | "resume"): TemplateResult {
+    const { words } = this;
+    const name = words.text("action_of", { action: words.text(command), title: words.text("title") });
+    const icon = command === "pause" ? command : "play";
+    return button(words.text(command), () => void this.order({ command }), { css: "quiet", icon, name });
+  }
+
+  /** Return what holds the service up: a colour, an icon, a text. */
+  private notice(): [css: string, name: IconName, text: string] | undefined {
     const { words, model, now } = this;
-    const since = model.since === undefined ? "" : words.moment(model.since, now);
-    if (model.phase === "offline") {
-      const how = words.text(model.jobs.length ? "off_how" : "off_how_empty");
-      return { css: "grey", name: "off", what: words.text("off_since", { time: since }), how };
+    const { phase, pauseReason, pauseUntil } = model;
+    if (phase === "offline") {
+      const since = words.text("off_since", { time: words.moment(model.since ?? now, now) });
+      return ["grey", "off", `${since} ${words.text("off_how")}`];
     }
-    if (model.phase !== "ready") return undefined;
-    if (model.storageLost) {
-      return { css: "red", name: "alert", what: words.text("storage_lost"), how: words.text("storage_lost_how") };
-    }
-    switch (model.pauseReason) {
-      case "quiet_hours": {
-        const until = model.pauseUntil;
-        const what =
-          until === undefined
-            ? words.text("pause_quiet_hours")
-            : words.text("pause_quiet_hours_until", { time: words.moment(until, now) });
-        return { css: "grey", name: "moon", what };
-      }
-      case "disk_low": {
-        const size = model.free === undefined ? "" : words.size(model.free);
-        return { css: "", name: "disk", what: words.text("pause_disk_low", { size }) };
-      }
+    if (phase !== "ready") return undefined;
+    if (model.storageLost) return ["red", "alert", words.text("storage_lost")];
+    switch (pauseReason) {
+      case "quiet_hours":
+        return [
+          "grey",
+          "moon",
+          pauseUntil
+            ? words.text("quiet_until", { time: words.moment(pauseUntil, now) })
+            : words.text("quiet_hours"),
+        ];
+      case "disk_low":
+        return ["", "disk", words.text("disk_low")];
       case "updating":
-        return { css: "grey", name: "clock", what: words.text("pause_updating") };
+        return ["grey", "clock", words.text("updating")];
       case undefined:
-        return model.status === "error"
-          ? { css: "red", name: "alert", what: words.text("error_state") }
-          : undefined;
+        return model.status === "error" ? ["red", "alert", words.text("trouble")] : undefined;
       default:
-        return { css: "", name: "pause", what: words.text("pause_user"), resume: true };
+        return ["", "pause", words.text("user")];
     }
   }
 
   private bannerTemplate(): TemplateResult | typeof nothing {
-    const { words } = this;
-    const notice = this.notice();
-    const text = notice ? `${notice.what} ${notice.how ?? ""}` : "";
-    if (text !== this.banner) {
-      if (this.hasUpdated && text) this.live = text;
-      this.banner = text;
-    }
-    if (!notice) return nothing;
-    return html`<div class="banner ${notice.css}">
-      ${icon(notice.name)}
-      <div>
-        <strong>${notice.what}</strong>
-        ${notice.how ? html`<p>${notice.how}</p>` : nothing}
-      </div>
-      ${
-        notice.resume && !this.readOnly
-          ? html`<button
-              class="text"
-              aria-label=${words.text("resume_all_long")}
-              @click=${() => void this.hold("resume")}
-            >
-              ${icon("play")}<span>${words.text("resume_all")}</span>
-            </button>`
-          : nothing
-      }
+    const [css, name, text = ""] = this.notice() ?? [];
+    if (text !== this.banner && this.hasUpdated) this.live = text;
+    this.banner = text;
+    if (!name) return nothing;
+    return html`<div class="banner ${css}">
+      ${icon(name)}
+      <p>${text}</p>
+      ${name === "pause" && !this.readOnly ? this.queueButton("resume") : nothing}
     </div>`;
   }
 
-  private empty(): TemplateResult {
-    const { words } = this;
-    const adds = (this.config?.add ?? true) && !this.readOnly;
+  private hero(what: string, how: string, more: unknown = nothing): TemplateResult {
     return html`<div class="empty">
-      ${icon("drop")}
-      <strong>${words.text("empty")}</strong>
-      <p>${words.text(adds ? "empty_how" : "empty_read")}</p>
+      ${icon("drop")}<strong>${what}</strong>
+      <p>${how}</p>
+      ${more}
     </div>`;
   }
 
   private missing(): TemplateResult {
     const { words } = this;
     const entity = this.config?.entity;
-    return html`<div class="empty">
-      ${icon("drop")}
-      <strong>${entity ? words.text("missing_entity", { entity }) : words.text("missing")}</strong>
-      <p>${words.text(entity ? "missing_entity_how" : "missing_how")}</p>
-      ${
-        entity
-          ? nothing
-          : html`<ul class="example" inert aria-hidden="true">
-              ${EXAMPLES.map((job) => this.rowItem({ ...job, title: words.text(job.title) }, "finished", this.shared()))}
-            </ul>`
-      }
-    </div>`;
+    if (entity) return this.hero(words.text("missing_entity", { entity }), words.text("missing_entity_how"));
+    const context = this.shared();
+    const examples = html`<ul class="example" inert aria-hidden="true">
+      ${EXAMPLES.map((job) => this.rowItem(job, "", context))}
+    </ul>`;
+    return this.hero(words.text("missing"), words.text("missing_how"), examples);
   }
 
   private content(): TemplateResult {
@@ -549,15 +506,16 @@ export class MediaripCard extends LiveElement {
       return html`<p class="hint">${icon("clock")}${words.text("starting")}</p>`;
     }
     const context = this.shared();
+    const adds = (config?.add ?? true) && !this.readOnly;
     const wanted = config?.sections;
     const sections = SECTIONS.filter((section) => !wanted || wanted.includes(section.key));
     const any = sections.some((section) => jobsOf(section, model.jobs).length);
     return html`
       ${this.bannerTemplate()}
-      ${this.readOnly ? html`<p class="hint">${words.text("look_only")}</p>` : nothing}
-      ${(config?.add ?? true) && !this.readOnly ? this.field.render(model, words, this.enabled) : nothing}
+      ${refusalLine(this.readOnly ? READ_ONLY : this.refusal, words)}
+      ${adds ? this.field.render(model, words, this.enabled) : nothing}
       ${sections.map((section) => this.list(section, context))}
-      ${any || model.phase !== "ready" ? nothing : this.empty()}
+      ${any || model.phase !== "ready" ? nothing : this.hero(words.text("empty"), adds ? words.text("empty_how") : "")}
     `;
   }
 

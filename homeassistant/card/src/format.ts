@@ -18,12 +18,6 @@ const NUMBER_LOCALES: Record<string, string> = {
 const MINUTE = 60;
 const HOUR = 3600;
 
-/** What went wrong, and what to do about it. */
-export interface Explained {
-  what: string;
-  remedy: string;
-}
-
 function numberLocale(hass: Hass, language: string): string | undefined {
   const format = hass.locale?.number_format ?? "language";
   if (format === "system") return undefined;
@@ -44,7 +38,6 @@ export function languageOf(tag: string | undefined): "en" | "de" | "fr" {
 export class Words {
   readonly language: "en" | "de" | "fr";
   private readonly texts: string[];
-  private readonly plural: Intl.PluralRules;
   private readonly dates: Intl.DateTimeFormatOptions;
   private readonly numbers: string | undefined;
   private readonly formats = new Map<string, Intl.NumberFormat>();
@@ -56,7 +49,6 @@ export class Words {
     this.texts = texts[this.language].split("\n");
     // A language that the card does not speak: numbers go with the English text around them.
     this.timeLocale = tag.toLowerCase().startsWith(this.language) ? tag : this.language;
-    this.plural = new Intl.PluralRules(this.language);
     this.numbers = numberLocale(hass, this.timeLocale);
     this.dates = {};
     const twelve = hour12(hass);
@@ -66,24 +58,21 @@ export class Words {
     }
   }
 
-  /** Return a text's forms: singular and plural; of an error: what, and what to do. */
-  private forms(key: string): string[] {
-    return this.texts[KEYS.indexOf(key)]?.split("|") ?? [];
+  private find(key: string | undefined): string | undefined {
+    return this.texts[KEYS.indexOf(key ?? "")];
   }
 
   text(key: TextKey, values: Values = {}): string {
-    const [one = "", other] = this.forms(key);
-    const text = other === undefined || this.plural.select(Number(values["n"])) === "one" ? one : other;
-    return text.replace(/\{(\w+)\}/g, (_, name: string) => {
+    return (this.find(key) ?? key).replace(/\{(\w+)\}/g, (_, name: string) => {
       const value = values[name] ?? "";
       return typeof value === "number" ? this.number(value) : value;
     });
   }
 
-  /** Explain an error code; return the service's own text for one that this version does not know. */
-  error(code: string | undefined, message: string | undefined): Explained {
-    const [what = message || code || this.text("failed"), remedy = ""] = this.forms(code ?? "");
-    return { what, remedy };
+  /** Return what went wrong, and what to do; for a code unknown to this version, the service's own text. */
+  error(code: string | undefined, message: string | undefined): [what: string, remedy: string] {
+    const [what, remedy = ""] = this.find(code)?.split("|") ?? [message || code || this.text("failed")];
+    return [what ?? "", remedy];
   }
 
   private format(options: Intl.NumberFormatOptions): Intl.NumberFormat {

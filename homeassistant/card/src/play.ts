@@ -1,11 +1,11 @@
 /** Plays a finished file here, or on one of the household's media players. */
 import { html, nothing, type TemplateResult } from "lit-html";
+import { button } from "./button";
 import { refusalOf, type Outcome } from "./commands";
 import type { Hass, Job, Model } from "./data";
 import type { CardConfig } from "./editor";
 import type { LiveElement } from "./element";
 import type { Words } from "./format";
-import { icon } from "./icons";
 
 const PLAY_MEDIA = 512; // Home Assistant's MediaPlayerEntityFeature.PLAY_MEDIA
 
@@ -119,9 +119,11 @@ export class PlayerDialog {
       <div class="player">
         <div class="player-head">
           <h2 id="playing" dir="auto">${playing.title}</h2>
-          <button class="round" aria-label=${words.text("close")} @click=${() => this.dialog?.close()}>
-            ${icon("close")}
-          </button>
+          ${button(words.text("close"), () => this.dialog?.close(), {
+            css: "round",
+            icon: "close",
+            name: words.text("close"),
+          })}
         </div>
         ${medium}
         ${playing.failed ? html`<p role="alert">${words.text("cannot_play")}</p>` : nothing}

@@ -1,5 +1,6 @@
 /** One download: its picture, what it does, one main button, and the rest in words. */
 import { html, nothing, type TemplateResult } from "lit-html";
+import { button } from "./button";
 import type { Refusal } from "./commands";
 import { ACTIVE, visible, type Job } from "./data";
 import type { TextKey, Words } from "./format";
@@ -15,13 +16,14 @@ export interface RowView {
   asking?: boolean;
   picking?: boolean;
   busy?: boolean;
-  refusal?: Refusal;
+  refusal?: Refusal | null;
   note?: string;
 }
 
-/** What all rows share; a new object where something of it has changed. */
+/** What all rows share. */
 export interface RowContext {
   words: Words;
+  now: number;
   /** Whether the service takes commands now. */
   enabled: boolean;
   readOnly: boolean;
@@ -43,17 +45,15 @@ export interface Moving {
   tile: number | undefined;
 }
 
-export function commandOf(job: Job, action: Action): object {
-  const id = job.id;
+export function commandOf({ id }: Job, action: Action): object {
   switch (action) {
     case "next":
       return { command: "prioritize", id, priority: "high" };
     case "normal":
       return { command: "prioritize", id, priority: "normal" };
     case "keep":
-      return { command: "keep", id, keep: true };
     case "unkeep":
-      return { command: "keep", id, keep: false };
+      return { command: "keep", id, keep: action === "keep" };
     case "remove":
       return { command: "clear", id };
     case "delete":
@@ -63,45 +63,34 @@ export function commandOf(job: Job, action: Action): object {
   }
 }
 
-export function mainAction(job: Job): Action | undefined {
-  if (job.status === "failed" || job.status === "cancelled") return "retry";
-  if (job.status === "paused") return "resume";
-  return job.status === "completed" || job.status === "review" ? undefined : "cancel";
-}
-
-export function moreActions(job: Job): Action[] {
+/** Return the actions of a job: that of the main button, then the others. */
+export function actionsOf(job: Job): [Action | undefined, ...Action[]] {
   const rank: Action = job.priority === "high" ? "normal" : "next";
   switch (job.status) {
     case "queued":
     case "retrying":
-      return ["pause", rank];
+      return ["cancel", "pause", rank];
     case "paused":
-      return ["cancel", rank];
+      return ["resume", "cancel", rank];
     case "completed":
-      return [job.keep ? "unkeep" : "keep", "remove", "delete"];
+      return [undefined, job.keep ? "unkeep" : "keep", "remove", "delete"];
     case "failed":
     case "cancelled":
-      return ["remove"];
+      return ["retry", "remove"];
     default:
-      return ACTIVE.includes(job.status) ? ["pause"] : [];
+      return ACTIVE.includes(job.status) ? ["cancel", "pause"] : [undefined];
   }
 }
 
 const MAIN_ICONS: Partial<Record<Action, IconName>> = { cancel: "close", retry: "retry", resume: "play" };
-const PHASES = ["extracting", "merging", "converting", "subtitles", "moving"];
+const PHASES = ["extracting", "merging", "converting", "subtitles", "moving", "processing"];
 
-function doing(job: Job): TextKey | undefined {
-  if (job.phase && PHASES.includes(job.phase)) return job.phase as TextKey;
-  if (job.status === "extracting" || job.status === "processing") return job.status;
-  return undefined;
+function doing(job: Job, words: Words): string {
+  const phase = [job.phase, job.status].find((name) => name && PHASES.includes(name));
+  return phase ? words.text(phase as TextKey) : "";
 }
 
-function folderOf(job: Job): string {
-  const parts = job.filename?.split("/") ?? [];
-  return visible(parts.slice(0, -1).join("/"));
-}
-
-export type Part = [text: string | undefined, css?: string];
+export type Part = [text: string | undefined | false, css?: string];
 
 /** Return the known parts with dots between them. Each keeps its own direction of writing. */
 export function joined(parts: Part[]): TemplateResult[] {
@@ -111,269 +100,196 @@ export function joined(parts: Part[]): TemplateResult[] {
 }
 
 /** Return what stands below the title, the most important first: the end is cut off on small cards. */
-function facts(job: Job, moving: Moving, words: Words, now: number): Part[] {
-  const size: Part = [job.size ? words.size(job.size) : undefined];
-  const items: Part = [
-    job.total ? words.text("of", { done: job.done ?? 0, total: job.total }) : undefined,
-  ];
+function facts(job: Job, moving: Moving, { words, now }: RowContext): Part[] {
   const site: Part = [job.site, "minor"];
+  const size = job.size && words.size(job.size);
+  const items: Part = [job.total && words.text("of", { done: job.done ?? 0, total: job.total }) || ""];
+  const rank = job.priority === "high" || job.priority === "low" ? job.priority : undefined;
   const priority: Part = [
-    job.priority === "high" || job.priority === "low" ? words.text(job.priority) : undefined,
+    rank && words.text("action_of", { action: words.text("priority"), title: words.text(rank) }),
   ];
-  if (ACTIVE.includes(job.status)) {
-    const phase = doing(job);
-    return [
-      [phase && words.text(phase)],
-      [moving.progress === undefined || job.status === "extracting" ? "" : words.percent(moving.progress)],
-      items,
-      [moving.left],
-      [job.speed && !phase ? words.speed(job.speed) : undefined],
-      site,
-    ];
-  }
+  const error = words.error(job.error_code, job.error)[0];
+  const percent = moving.progress ? words.percent(moving.progress) : "";
   switch (job.status) {
     case "completed":
       return [
-        [job.completed_at === undefined ? words.text("completed") : words.moment(job.completed_at, now)],
+        [job.completed_at ? words.moment(job.completed_at, now) : words.text("finished")],
         items,
-        size,
-        [job.keep ? words.text("kept") : undefined],
-        [folderOf(job), "minor"],
+        [size || ""],
+        [job.keep && words.text("kept")],
+        [visible(job.filename?.split("/").slice(0, -1).join("/") ?? ""), "minor"],
         site,
       ];
     case "failed":
-      return [[words.error(job.error_code, job.error).what]];
-    case "retrying":
+      return [[error]];
+    case "retrying": {
+      const time = job.next_retry_at;
       return [
-        [
-          job.next_retry_at === undefined
-            ? words.text("waiting")
-            : words.text("retrying", { time: words.moment(job.next_retry_at, now) }),
-        ],
-        [job.error_code || job.error ? words.error(job.error_code, job.error).what : undefined, "minor"],
+        [time ? words.text("retrying", { time: words.moment(time, now) }) : words.text("waiting")],
+        [job.error_code && error, "minor"],
         priority,
       ];
+    }
+    case "queued":
     case "paused":
-      return [
-        [words.text("paused")],
-        [job.progress ? words.percent(job.progress) : undefined],
-        priority,
-        site,
-      ];
-    default:
-      return [[words.text(job.status as TextKey)], items, priority, size, site];
+    case "review":
+    case "cancelled":
+      return [[words.text(job.status)], [percent], items, priority, site];
+    default: {
+      const phase = doing(job, words);
+      return [[phase], [percent], items, [moving.left], [!phase && job.speed && words.speed(job.speed) || ""], site];
+    }
   }
 }
 
-function thumbnail(job: Job, moving: Moving, context: RowContext): TemplateResult {
-  const { tiles, words } = context;
-  const name: IconName =
-    job.status === "failed" ? "alert" : job.kind === "audio" || job.kind === "playlist" ? job.kind : "video";
-  const length = job.duration ? html`<span class="length">${words.length(job.duration)}</span>` : nothing;
-  if (!tiles || moving.tile === undefined || moving.tile >= tiles.columns * tiles.rows) {
-    return html`<div class="thumb plain" aria-hidden="true">${icon(name)}${length}</div>`;
+function thumbnail(job: Job, { tile }: Moving, { tiles, words }: RowContext): TemplateResult {
+  const kind = job.kind === "audio" || job.kind === "playlist" ? job.kind : "video";
+  const failed = job.status === "failed";
+  const shown = tiles && tile !== undefined && tile < tiles.columns * tiles.rows;
+  let place = "";
+  if (shown) {
+    const x = (100 * (tile % tiles.columns)) / (tiles.columns - 1 || 1);
+    const y = (100 * Math.floor(tile / tiles.columns)) / (tiles.rows - 1 || 1);
+    place = `background:var(--tiles) ${x}% ${y}%/${tiles.columns * 100}% ${tiles.rows * 100}%`;
   }
-  const x = (100 * (moving.tile % tiles.columns)) / (tiles.columns - 1 || 1);
-  const y = (100 * Math.floor(moving.tile / tiles.columns)) / (tiles.rows - 1 || 1);
-  const place = `background-size:${tiles.columns * 100}% ${tiles.rows * 100}%;background-position:${x}% ${y}%`;
   return html`<div class="thumb" aria-hidden="true" style=${place}>
-    ${job.status === "failed" ? html`<span class="flag">${icon("alert")}</span>` : nothing}${length}
+    ${failed || !shown ? icon(failed ? "alert" : kind) : nothing}
+    ${job.duration ? html`<span class="length">${words.length(job.duration)}</span>` : nothing}
   </div>`;
 }
 
-function bar(job: Job, moving: Moving, title: string, words: Words): TemplateResult | typeof nothing {
-  const paused = job.status === "paused" && job.progress;
-  if (!ACTIVE.includes(job.status) && !paused) return nothing;
-  const name = words.text("progress_of", { title });
-  const phase = doing(job);
-  if (moving.progress === undefined || (job.status === "extracting" && !moving.progress)) {
-    const text = phase ? words.text(phase) : "";
-    return html`<div class="bar busy" role="progressbar" aria-label=${name} aria-valuetext=${text}>
-      <div></div>
-    </div>`;
-  }
-  const percent = Math.floor(moving.progress);
-  const parts = [words.percent(percent), phase ? words.text(phase) : moving.left];
+function bar(job: Job, { progress, left }: Moving, title: string, words: Words): TemplateResult | typeof nothing {
+  const paused = job.status === "paused";
+  if (!ACTIVE.includes(job.status) && !(paused && progress)) return nothing;
+  const phase = doing(job, words);
+  const unknown = progress === undefined || (job.status === "extracting" && !progress);
+  const percent = unknown ? nothing : Math.floor(progress);
+  const parts = [unknown ? "" : words.percent(progress), phase || left].filter(Boolean);
   return html`<div
-    class="bar ${paused ? "still" : ""}"
+    class="bar ${unknown ? "busy" : paused ? "still" : ""}"
     role="progressbar"
-    aria-label=${name}
+    aria-label=${words.text("action_of", { action: words.text("progress"), title })}
     aria-valuenow=${percent}
-    aria-valuemin="0"
-    aria-valuemax="100"
-    aria-valuetext=${parts.filter(Boolean).join(", ")}
+    aria-valuetext=${parts.join(", ")}
   >
-    <div style="--done:${(moving.progress / 100).toFixed(4)}"></div>
+    <div style=${unknown ? "" : `--done:${(progress / 100).toFixed(4)}`}></div>
   </div>`;
 }
 
-function details(job: Job, words: Words, now: number): TemplateResult {
-  const error = words.error(job.error_code, job.error);
+function details(job: Job, { words, now }: RowContext): TemplateResult {
   const failed = job.status === "failed" || job.status === "retrying";
-  const rows: [TextKey, string | undefined, string?][] = [
+  const rows: [TextKey, string | number | undefined | false, string?][] = [
     ["site", job.site],
-    ["size", job.size ? words.size(job.size) : undefined],
-    ["duration", job.duration ? words.length(job.duration) : undefined],
-    ["ended", job.completed_at === undefined ? undefined : words.moment(job.completed_at, now)],
+    ["size", job.size && words.size(job.size)],
+    ["duration", job.duration && words.length(job.duration)],
+    ["finished", job.completed_at && words.moment(job.completed_at, now)],
     ["category", job.category],
     ["file", job.filename && visible(job.filename), "long"],
-    ["message", failed && job.error !== error.what ? job.error : undefined, "long"],
+    ["message", failed && job.error, "long"],
   ];
   return html`<dl>
     ${rows.map(([key, value, css]) =>
-      value
-        ? html`<div class=${css ?? ""}>
-            <dt>${words.text(key)}</dt>
-            <dd dir="auto">${value}</dd>
-          </div>`
-        : nothing,
+      value ? html`<div class=${css ?? ""}><dt>${words.text(key)}</dt><dd dir="auto">${value}</dd></div>` : nothing,
     )}
   </dl>`;
 }
 
-function deletion(job: Job, title: string, context: RowContext): TemplateResult {
+function deletion(job: Job, name: (key: TextKey) => string, context: RowContext): TemplateResult {
   const { words } = context;
-  const question = `ask-${job.id}`;
   const back = () => context.view(job.id, { asking: false });
-  return html`<div
-    class="ask"
-    role="group"
-    aria-labelledby=${question}
-    @keydown=${(event: KeyboardEvent) => event.key === "Escape" && back()}
-  >
-    <span id=${question}>${words.text("delete_ask")}</span>
-    <button
-      class="text danger"
-      aria-label=${words.text("action_of", { action: words.text("delete"), title })}
-      @click=${() => context.act(job, "delete")}
-    >
-      ${words.text("delete")}
-    </button>
-    <button class="text" data-focus @click=${back}>${words.text("back")}</button>
+  const escape = (event: KeyboardEvent) => event.key === "Escape" && back();
+  return html`<div class="ask" role="group" aria-labelledby="ask-${job.id}" @keydown=${escape}>
+    <span id="ask-${job.id}">${words.text("delete_ask")}</span>
+    ${button(words.text("delete"), () => context.act(job, "delete"), { css: "danger", name: name("delete") })}
+    ${button(words.text("back"), back)}
   </div>`;
 }
 
 function actions(job: Job, view: RowView, context: RowContext): TemplateResult {
   const { words } = context;
-  const playable = context.mediaId(job) !== undefined;
   const page = context.mediaPage(job);
   const picking = view.picking ?? false;
+  const pick = () => context.view(job.id, { picking: !picking });
+  const [, ...others] = actionsOf(job);
   return html`<div class="actions">
     ${
-      playable
-        ? html`<button
-              class="text"
-              aria-expanded=${picking}
-              @click=${() => context.view(job.id, { picking: !picking })}
-            >
-              ${words.text("play_on")}
-            </button>
-            ${page ? html`<a class="text" href=${page}>${words.text("show_media")}</a>` : nothing}`
+      page
+        ? html`${button(words.text("play_on"), pick, { expanded: picking })}
+            <a href=${page}>${words.text("show_media")}</a>`
         : nothing
     }
-    ${moreActions(job).map(
-      (action) =>
-        html`<button
-          class="text ${action === "delete" ? "danger" : ""}"
-          ?disabled=${!context.enabled || (view.busy ?? false)}
-          @click=${() => context.act(job, action)}
-        >
-          ${words.text(action)}
-        </button>`,
+    ${others.map((action) =>
+      button(
+        action === "normal"
+          ? words.text("action_of", { action: words.text("priority"), title: words.text("normal") })
+          : words.text(action),
+        () => context.act(job, action),
+        { css: action === "delete" ? "danger" : "", disabled: !context.enabled || view.busy },
+      ),
     )}
   </div>`;
 }
 
 function playerList(job: Job, context: RowContext): TemplateResult {
-  const { words } = context;
   const players = context.players();
-  if (!players.length) return html`<p class="hint">${words.text("no_players")}</p>`;
-  return html`<div class="actions" role="group" aria-label=${words.text("play_on")}>
-    ${players.map(
-      (player) =>
-        html`<button class="text" @click=${() => context.playOn(job, player)}>
-          ${icon("play")}<span dir="auto">${player.name}</span>
-        </button>`,
-    )}
+  if (!players.length) return html`<p class="hint">${context.words.text("no_players")}</p>`;
+  return html`<div class="actions" role="group" aria-label=${context.words.text("play_on")}>
+    ${players.map((player) => button(player.name, () => context.playOn(job, player), { icon: "play" }))}
   </div>`;
 }
 
-function opened(job: Job, view: RowView, title: string, now: number, context: RowContext): TemplateResult {
-  const { words } = context;
-  const remedy = job.error_code || job.error ? words.error(job.error_code, job.error).remedy : "";
-  const failed = job.status === "failed" || job.status === "retrying";
-  const unplayable = job.status === "completed" && job.filename && context.mediaId(job) === undefined;
-  return html`<div class="more" id="more-${job.id}">
-    ${failed && remedy ? html`<p class="remedy">${remedy}</p>` : nothing}
-    ${details(job, words, now)}
+function opened(job: Job, view: RowView, name: (key: TextKey) => string, context: RowContext): TemplateResult {
+  const { words, readOnly } = context;
+  const [, remedy] = job.error_code ? words.error(job.error_code, job.error) : [];
+  const unplayable = job.status === "completed" && job.filename && !context.mediaId(job);
+  return html`<div class="more">
+    ${remedy ? html`<p>${remedy}</p>` : nothing} ${details(job, context)}
     ${unplayable ? html`<p class="hint">${words.text("no_media")}</p>` : nothing}
-    ${context.readOnly ? nothing : view.asking ? deletion(job, title, context) : actions(job, view, context)}
-    ${view.picking && !view.asking && !context.readOnly ? playerList(job, context) : nothing}
+    ${readOnly ? nothing : view.asking ? deletion(job, name, context) : actions(job, view, context)}
+    ${view.picking && !readOnly ? playerList(job, context) : nothing}
   </div>`;
 }
 
-function mainButton(job: Job, view: RowView, title: string, context: RowContext) {
-  const { words } = context;
-  const name = (action: TextKey) => words.text("action_of", { action: words.text(action), title });
-  if (job.status === "completed") {
-    if (context.mediaId(job) === undefined) return nothing;
-    return html`<button
-      class="round main"
-      aria-label=${name("play")}
-      title=${words.text("play")}
-      ?disabled=${view.busy ?? false}
-      @click=${() => context.play(job)}
-    >
-      ${icon("play")}
-    </button>`;
-  }
-  const action = mainAction(job);
-  if (!action || context.readOnly) return nothing;
-  return html`<button
-    class="round main"
-    aria-label=${name(action)}
-    title=${words.text(action)}
-    aria-busy=${view.busy}
-    ?disabled=${!context.enabled || (view.busy ?? false)}
-    @click=${() => context.act(job, action)}
-  >
-    ${icon(MAIN_ICONS[action] ?? "close")}
-  </button>`;
+/** Return why a command had no effect, and what to do. */
+export function refusalLine(refusal: Refusal | null | undefined, words: Words): TemplateResult | typeof nothing {
+  if (!refusal) return nothing;
+  const [what, remedy] = words.error(refusal.code, refusal.message);
+  return html`<p class="hint refusal">${icon("alert")}<span>${what} ${remedy}</span></p>`;
 }
 
-export function rowTemplate(
-  job: Job,
-  view: RowView,
-  moving: Moving,
-  now: number,
-  context: RowContext,
-): TemplateResult {
+function mainButton(job: Job, view: RowView, name: (key: TextKey) => string, context: RowContext) {
+  const { words, enabled, readOnly } = context;
+  const css = "round main";
+  if (context.mediaId(job)) {
+    const play = () => context.play(job);
+    return button(words.text("play"), play, { css, icon: "play", name: name("play"), disabled: view.busy });
+  }
+  const [action] = actionsOf(job);
+  if (!action || readOnly) return nothing;
+  return button(words.text(action), () => context.act(job, action), {
+    css,
+    icon: MAIN_ICONS[action] ?? "close",
+    name: name(action),
+    disabled: !enabled || view.busy,
+  });
+}
+
+export function rowTemplate(job: Job, view: RowView, moving: Moving, context: RowContext): TemplateResult {
   const { words } = context;
   const title = job.title || words.text("untitled");
+  const name = (key: TextKey) => words.text("action_of", { action: words.text(key), title });
   const open = view.open ?? false;
   const toggle = () => context.view(job.id, { open: !open, asking: false, picking: false });
-  const refusal = view.refusal && words.error(view.refusal.code, view.refusal.message);
   return html`<div class="line">
       ${context.thumbnails ? thumbnail(job, moving, context) : nothing}
       <div class="body" @click=${toggle}>
         <div class="name ${job.title ? "" : "untitled"}" dir="auto" title=${title}>${title}</div>
-        <div class="meta">
-          ${joined(facts(job, moving, words, now))}
-        </div>
+        <div class="meta">${joined(facts(job, moving, context))}</div>
         ${bar(job, moving, title, words)}
       </div>
-      ${mainButton(job, view, title, context)}
-      <button
-        class="round expander"
-        aria-expanded=${open}
-        aria-label=${words.text("action_of", { action: words.text("details"), title })}
-        title=${words.text("details")}
-        @click=${toggle}
-      >
-        ${icon("down")}
-      </button>
+      ${mainButton(job, view, name, context)}
+      ${button(words.text("details"), toggle, { css: "round expander", icon: "down", name: name("details"), expanded: open })}
     </div>
-    ${refusal ? html`<p class="refusal">${icon("alert")}<span>${refusal.what} ${refusal.remedy}</span></p>` : nothing}
-    ${view.note ? html`<p class="hint">${view.note}</p>` : nothing}
-    ${open ? opened(job, view, title, now, context) : nothing}`;
+    ${refusalLine(view.refusal, words)} ${view.note ? html`<p class="hint">${view.note}</p>` : nothing}
+    ${open ? opened(job, view, name, context) : nothing}`;
 }

@@ -1,6 +1,6 @@
 /** The dashboard strategy `custom:mediarip`: one view for each service. */
 import type { Hass } from "./data";
-import { languageOf } from "./format";
+import { Words } from "./format";
 import { findServices } from "./services";
 
 interface Device {
@@ -11,12 +11,6 @@ interface Device {
 type HomeAssistant = Hass & { devices?: Record<string, Device | undefined> };
 type Card = Record<string, unknown>;
 
-const TEXTS: Record<string, { title: string; service: string; history: string }> = {
-  en: { title: "Downloads", service: "Service", history: "Speed and free space" },
-  de: { title: "Downloads", service: "Dienst", history: "Geschwindigkeit und freier Platz" },
-  fr: { title: "Téléchargements", service: "Service", history: "Débit et espace libre" },
-};
-
 // By domain and device class, not by name: entities may be renamed.
 const TILES: [domain: string, deviceClass?: string][] = [
   ["switch"],
@@ -26,8 +20,6 @@ const TILES: [domain: string, deviceClass?: string][] = [
   ["update"],
 ];
 const GRAPHS = ["data_rate", "data_size"];
-
-const textsOf = (hass: Hass) => TEXTS[languageOf(hass.locale?.language ?? hass.language)] ?? TEXTS["en"]!;
 
 /** Return the entities of a service's device, its hidden ones left out. */
 function entitiesOf(hass: HomeAssistant, status: string): string[] {
@@ -49,17 +41,17 @@ function tile(entity: string): Card {
 }
 
 function view(hass: HomeAssistant, status: string, alone: boolean): Card {
-  const texts = textsOf(hass);
+  const words = new Words(hass);
   const ids = entitiesOf(hass, status);
   const device = hass.devices?.[hass.entities?.[status]?.device_id ?? ""];
   const name = device?.name_by_user ?? device?.name ?? status;
   const tiles = TILES.flatMap(([domain, deviceClass]) => select(hass, ids, domain, deviceClass));
   const graphs = GRAPHS.flatMap((deviceClass) => select(hass, ids, "sensor", deviceClass));
   const side: Card[] = [];
-  if (tiles.length) side.push({ type: "heading", heading: texts.service, icon: "mdi:download-network" }, ...tiles.map(tile));
+  if (tiles.length) side.push({ type: "heading", heading: words.text("service"), icon: "mdi:download-network" }, ...tiles.map(tile));
   if (graphs.length) {
     side.push(
-      { type: "heading", heading: texts.history, icon: "mdi:chart-line" },
+      { type: "heading", heading: words.text("history"), icon: "mdi:chart-line" },
       { type: "history-graph", entities: graphs, hours_to_show: 24, grid_options: { columns: 12 } },
     );
   }
@@ -68,7 +60,7 @@ function view(hass: HomeAssistant, status: string, alone: boolean): Card {
   if (side.length) sections.push({ type: "grid", cards: side });
   return {
     type: "sections",
-    title: alone ? texts.title : name,
+    title: alone ? words.text("title") : name,
     path: status.replace("sensor.", "").replaceAll("_", "-"),
     icon: "mdi:download",
     max_columns: 3,
@@ -86,12 +78,12 @@ class DownloadsStrategy extends HTMLElement {
     if (services.length) return Promise.resolve({ views: services.map((one) => view(hass, one, services.length === 1)) });
     // The card says how to connect the service.
     const cards = [{ type: "custom:mediarip-card", grid_options: { columns: "full" } }];
-    const title = textsOf(hass).title;
+    const title = new Words(hass).text("title");
     return Promise.resolve({ views: [{ type: "sections", title, sections: [{ type: "grid", cards }] }] });
   }
 
   static getCreateSuggestions(hass: Hass) {
-    return { title: textsOf(hass).title, icon: "mdi:download" };
+    return { title: new Words(hass).text("title"), icon: "mdi:download" };
   }
 }
 
