@@ -1,6 +1,5 @@
 /** The Lovelace card `custom:mediarip-card`. */
 import { html, nothing, type TemplateResult } from "lit-html";
-import { repeat } from "lit-html/directives/repeat.js";
 import { AddField } from "./add";
 import { button } from "./button";
 import { Commands, type Outcome, type Refusal } from "./commands";
@@ -8,10 +7,10 @@ import {
   ACTIVE, DeadReckoning, Entities, NOTHING, NO_JOB, readModel, type Hass, type Job, type Model,
 } from "./data";
 import { configForm, type CardConfig } from "./editor";
-import { LiveElement } from "./element";
+import { LiveElement, renderRows } from "./element";
 import { Words } from "./format";
 import { icon, type IconName } from "./icons";
-import { PlayerDialog, findPlayers, mediaId, mediaPage, playOn } from "./play";
+import { PlayerDialog, findPlayers, mediaId, playOn, type MediaPlayer } from "./play";
 import {
   commandOf, joined, refusalLine, rowTemplate, type Action, type Moving, type RowContext, type RowView,
 } from "./row";
@@ -25,7 +24,6 @@ const TYPE = "mediarip-card";
 const SECOND = 1000;
 const SEARCH_EVERY = 2 * SECOND;
 const ROWS_PER_FRAME = 20;
-const CLOSED: RowView = {};
 const READ_ONLY: Refusal = { code: "read_only", message: "" };
 
 // Shown where there is no service yet.
@@ -34,14 +32,7 @@ const EXAMPLES = [
   { ...NO_JOB, id: "2", title: "Sintel", size: 1_200_000_000, duration: 2520 },
 ];
 
-interface Focused {
-  job: string;
-  section: string;
-  /** The rows after it, then those before it, nearest first. */
-  neighbours: string[];
-}
-
-export class MediaripCard extends LiveElement {
+export class MediaripCard extends LiveElement implements RowContext {
   words = new Words({} as Hass);
   private _hass: Hass | undefined;
   private config: CardConfig | undefined;
@@ -49,23 +40,24 @@ export class MediaripCard extends LiveElement {
   private model: Model = NOTHING;
   private readonly commands = new Commands();
   private readonly reckoning = new DeadReckoning();
-  private readonly tiles = new Tiles(this, () => this.requestUpdate());
+  readonly tiles = new Tiles(this, () => this.requestUpdate());
   private readonly field = new AddField(this);
   private readonly dialog = new PlayerDialog(this);
   private readonly views = new Map<string, RowView>();
   /** How many rows of a section are shown after "Show all". */
   private readonly limits = new Map<string, number>();
-  private readOnly = false;
+  readOnly = false;
   private refusal: Outcome = null;
   private dropping = 0;
   private searched = 0;
   private live = "";
   private banner = "";
-  private now = Date.now();
+  now = Date.now();
   private timer = 0;
   private onScreen = true;
   private observer: IntersectionObserver | undefined;
-  private focused: Focused | undefined;
+  /** The rows to take the focus should its row leave the list, the best first. */
+  private focused: [list: string | undefined, ...jobs: string[]] | undefined;
 
   constructor() {
     super(styles);
@@ -188,7 +180,7 @@ export class MediaripCard extends LiveElement {
     return outcome;
   }
 
-  private view(id: string, change: RowView): void {
+  view(id: string, change: RowView): void {
     const view = { ...this.views.get(id), ...change };
     // One open row at a time keeps the list calm.
     if (change.open) for (const [other, its] of this.views) if (other !== id && its.open) this.views.delete(other);
@@ -216,7 +208,7 @@ export class MediaripCard extends LiveElement {
     return refusal;
   }
 
-  private act(job: Job, action: Action): void {
+  act(job: Job, action: Action): void {
     const asks = this.config?.confirm ?? true;
     if (action === "delete" && asks && !this.views.get(job.id)?.asking) {
       this.view(job.id, { asking: true, picking: false });
@@ -227,16 +219,16 @@ export class MediaripCard extends LiveElement {
     void this.settle(job, this.send(commandOf(job, action)), note);
   }
 
-  private play(job: Job): void {
-    const { _hass: hass, config } = this;
-    const id = config && mediaId(config, this.model, job);
+  play(job: Job): void {
+    const hass = this._hass;
+    const id = this.mediaId(job);
     if (!hass || !id) return;
     void this.settle(job, this.dialog.open(hass, id, job, job.title || this.words.text("untitled")), "");
   }
 
-  private async playOn(job: Job, player: { id: string; name: string }): Promise<void> {
-    const { _hass: hass, config } = this;
-    const id = config && mediaId(config, this.model, job);
+  async playOn(job: Job, player: MediaPlayer): Promise<void> {
+    const hass = this._hass;
+    const id = this.mediaId(job);
     if (!hass || !id) return;
     const note = this.words.text("playing_on", { player: player.name });
     if (!(await this.settle(job, playOn(hass, player.id, id, job), note))) this.view(job.id, { note, picking: false });
@@ -253,35 +245,30 @@ export class MediaripCard extends LiveElement {
   }
 
   protected override beforeUpdate(): void {
-    const row = this.focusIn("[data-job]");
+    const row = this.focusIn("li");
+    const list = row?.parentElement;
     this.focused = undefined;
-    if (!(row instanceof HTMLElement) || !row.parentElement) return;
-    const rows = [...row.parentElement.children].map((item) => (item as HTMLElement).dataset["job"] ?? "");
-    const place = rows.indexOf(row.dataset["job"] ?? "");
-    this.focused = {
-      job: row.dataset["job"] ?? "",
-      section: row.dataset["section"] ?? "",
-      neighbours: [...rows.slice(place + 1), ...rows.slice(0, place).reverse()],
-    };
+    if (!(row instanceof HTMLElement) || !list) return;
+    const jobs = [...list.children].map((item) => (item as HTMLElement).dataset["job"] ?? "");
+    const place = [...list.children].indexOf(row);
+    this.focused = [list.dataset["list"], ...jobs.slice(place), ...jobs.slice(0, place).reverse()];
   }
 
   protected override afterUpdate(): void {
+    this.fillLists();
     this.schedule();
     this.growLists();
     this.keepFocus();
   }
 
-  /** A row that left its list leaves the focus to the next one. */
+  /** A row that left its list gives the focus to the next one. */
   private keepFocus(): void {
-    const former = this.focused;
-    if (!former || this.root.activeElement) return;
-    const stays = former.neighbours.find((id) => this.row(id)?.dataset["section"] === former.section);
-    const row = stays ?? former.job;
-    const target =
-      this.row(row)?.querySelector<HTMLElement>(".main:not(:disabled), .expander") ??
-      this.find("#source:not(:disabled)") ??
-      this.find("h2");
-    target?.focus();
+    if (!this.focused || this.root.activeElement) return;
+    const [list, ...jobs] = this.focused;
+    const next = jobs.map((id) => this.row(id)).find((row) => row?.parentElement?.dataset["list"] === list);
+    const row = next ?? this.row(jobs[0] ?? "");
+    const target = row?.querySelector<HTMLElement>(".main:not(:disabled), .expander");
+    (target ?? this.find("#source:not(:disabled)") ?? this.find("h2"))?.focus();
   }
 
   // Lists
@@ -313,28 +300,20 @@ export class MediaripCard extends LiveElement {
     });
   }
 
-  private get enabled(): boolean {
+  get enabled(): boolean {
     return this.model.phase === "ready" && !this.model.storageLost;
   }
 
-  /** Return what rows share. */
-  private shared(): RowContext {
-    const { words, config = { type: TYPE }, enabled, readOnly, tiles } = this;
-    return {
-      words,
-      now: this.now,
-      enabled,
-      readOnly,
-      thumbnails: config.thumbnails ?? true,
-      tiles: tiles.ready ? tiles : undefined,
-      players: () => (this._hass ? findPlayers(this._hass, config) : []),
-      mediaId: (job) => mediaId(config, this.model, job),
-      mediaPage: (job) => mediaPage(config, this.model, job),
-      act: (job, action) => this.act(job, action),
-      play: (job) => this.play(job),
-      playOn: (job, player) => void this.playOn(job, player),
-      view: (id, change) => this.view(id, change),
-    };
+  get thumbnails(): boolean {
+    return this.config?.thumbnails ?? true;
+  }
+
+  players(): MediaPlayer[] {
+    return this._hass && this.config ? findPlayers(this._hass, this.config) : [];
+  }
+
+  mediaId(job: Job): string | undefined {
+    return mediaId(this.config?.media ?? this.model.media, job);
   }
 
   private moving(job: Job): Moving {
@@ -346,31 +325,37 @@ export class MediaripCard extends LiveElement {
     };
   }
 
-  private rowItem(job: Job, section: string, context: RowContext): TemplateResult {
-    const view = this.views.get(job.id) ?? CLOSED;
-    return html`<li
-      class="row ${section} ${job.status} ${view.open ? "open" : ""}"
-      data-job=${job.id}
-      data-section=${section}
-    >
-      ${rowTemplate(job, view, this.moving(job), context)}
-    </li>`;
+  private fill(list: Element, jobs: Job[]): void {
+    const shown = new Map(jobs.map((job) => [job.id, job]));
+    renderRows(list, shown, (job) => {
+      const view = this.views.get(job.id) ?? {};
+      return [`${job.status} ${view.open ? "open" : ""}`, rowTemplate(job, view, this.moving(job), this)];
+    });
   }
 
-  private list(section: Section, context: RowContext): TemplateResult | typeof nothing {
+  /** Render the rows of all lists: each keeps its element while others come and go. */
+  private fillLists(): void {
+    for (const section of SECTIONS) {
+      const list = this.find(`ul[data-list=${section.key}]`);
+      if (list) this.fill(list, jobsOf(section, this.model.jobs).slice(0, this.limit(section)));
+    }
+    const example = this.find(".example");
+    if (example) this.fill(example, EXAMPLES);
+  }
+
+  private list(section: Section): TemplateResult | typeof nothing {
     const { words, model } = this;
     const jobs = jobsOf(section, model.jobs);
     if (!jobs.length) return nothing;
     const title = words.text(section.key);
     const hidden = section.key === "waiting" ? model.more : 0;
-    const limit = this.limit(section);
     const expanded = this.limits.has(section.key);
     const long = jobs.length > (section.key === "finished" ? this.config?.finished ?? section.limit : section.limit);
     const show = expanded ? "show_fewer" : "show_all";
     return html`<section aria-labelledby="section-${section.key}">
       <div class="head">
         <h3 id="section-${section.key}">
-          ${title}<span class="count">${words.number(jobs.length + hidden)}</span>
+          ${title} <span>${words.number(jobs.length + hidden)}</span>
         </h3>
         ${
           section.all && jobs.length > 1 && !this.readOnly
@@ -388,13 +373,7 @@ export class MediaripCard extends LiveElement {
             : nothing
         }
       </div>
-      <ul class=${jobs.length > 1 ? "many" : ""}>
-        ${repeat(
-          jobs.slice(0, limit),
-          (job) => job.id,
-          (job) => this.rowItem(job, section.key, context),
-        )}
-      </ul>
+      <ul class=${jobs.length > 1 ? "many" : ""} data-list=${section.key}></ul>
       ${hidden ? html`<p class="hint">${words.text("more", { n: hidden })}</p>` : nothing}
     </section>`;
   }
@@ -492,10 +471,7 @@ export class MediaripCard extends LiveElement {
     const { words } = this;
     const entity = this.config?.entity;
     if (entity) return this.hero(words.text("missing_entity", { entity }), words.text("missing_entity_how"));
-    const context = this.shared();
-    const examples = html`<ul class="example" inert aria-hidden="true">
-      ${EXAMPLES.map((job) => this.rowItem(job, "", context))}
-    </ul>`;
+    const examples = html`<ul class="example" inert aria-hidden="true"></ul>`;
     return this.hero(words.text("missing"), words.text("missing_how"), examples);
   }
 
@@ -505,7 +481,6 @@ export class MediaripCard extends LiveElement {
     if (model.phase === "starting" && !model.jobs.length) {
       return html`<p class="hint">${icon("clock")}${words.text("starting")}</p>`;
     }
-    const context = this.shared();
     const adds = (config?.add ?? true) && !this.readOnly;
     const wanted = config?.sections;
     const sections = SECTIONS.filter((section) => !wanted || wanted.includes(section.key));
@@ -514,7 +489,7 @@ export class MediaripCard extends LiveElement {
       ${this.bannerTemplate()}
       ${refusalLine(this.readOnly ? READ_ONLY : this.refusal, words)}
       ${adds ? this.field.render(model, words, this.enabled) : nothing}
-      ${sections.map((section) => this.list(section, context))}
+      ${sections.map((section) => this.list(section))}
       ${any || model.phase !== "ready" ? nothing : this.hero(words.text("empty"), adds ? words.text("empty_how") : "")}
     `;
   }
@@ -550,7 +525,7 @@ export class MediaripCard extends LiveElement {
           ? html`<div class="drop" aria-hidden="true">${icon("drop")}${words.text("drop")}</div>`
           : nothing
       }
-      <div class="hidden" role="status">${this.live}</div>
+      <div class="live" role="status">${this.live}</div>
       ${this.dialog.render(words)}
     </ha-card>`;
   }

@@ -36,3 +36,27 @@ export abstract class LiveElement extends HTMLElement {
     return this.root.querySelector<T>(selector);
   }
 }
+
+/** Render a list. A row keeps its element, and with it the focus, while others come and go. */
+export function renderRows<T>(
+  list: Element,
+  rows: Map<string, T>,
+  template: (row: T) => [css: string, content: unknown],
+): void {
+  const known = new Map<string | undefined, HTMLElement>();
+  for (const item of [...list.children] as HTMLElement[]) {
+    const key = item.dataset["job"] ?? "";
+    if (rows.has(key)) known.set(key, item);
+    else item.remove();
+  }
+  let next = list.firstElementChild;
+  for (const [key, row] of rows) {
+    const item = known.get(key) ?? document.createElement("li");
+    item.dataset["job"] = key;
+    if (item === next) next = next.nextElementSibling;
+    else list.insertBefore(item, next);
+    const [css, content] = template(row);
+    if (item.className !== css) item.className = css;
+    render(content, item);
+  }
+}

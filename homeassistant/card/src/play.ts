@@ -2,7 +2,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { button } from "./button";
 import { refusalOf, type Outcome } from "./commands";
-import type { Hass, Job, Model } from "./data";
+import type { Hass, Job } from "./data";
 import type { CardConfig } from "./editor";
 import type { LiveElement } from "./element";
 import type { Words } from "./format";
@@ -14,20 +14,15 @@ export interface MediaPlayer {
   name: string;
 }
 
-function mediaRoot(config: CardConfig, model: Model): string | undefined {
-  return (config.media || model.media)?.replace(/\/+$/, "");
-}
-
 /** Return the file's id in Home Assistant's media sources. */
-export function mediaId(config: CardConfig, model: Model, job: Job): string | undefined {
-  const root = mediaRoot(config, model);
-  return root && job.filename && job.status === "completed" ? `${root}/${job.filename}` : undefined;
+export function mediaId(root: string | undefined, job: Job): string | undefined {
+  return root && job.filename && job.status === "completed"
+    ? `${root.replace(/\/+$/, "")}/${job.filename}`
+    : undefined;
 }
 
-/** Return the address of the file's folder in Home Assistant's media panel. */
-export function mediaPage(config: CardConfig, model: Model, job: Job): string | undefined {
-  const id = mediaId(config, model, job);
-  if (!id) return undefined;
+/** Return the address of a file's folder in Home Assistant's media panel. */
+export function mediaPage(id: string): string {
   const folder = id.slice(0, id.lastIndexOf("/"));
   const steps = ["app,media-source://media_source", `,${folder}`];
   return `/media-browser/browser/${steps.map(encodeURIComponent).join("/")}`;
@@ -116,18 +111,11 @@ export class PlayerDialog {
       ? html`<audio controls autoplay src=${playing.url} @error=${this.failed}></audio>`
       : html`<video controls autoplay playsinline src=${playing.url} @error=${this.failed}></video>`;
     return html`<dialog aria-labelledby="playing" @close=${this.closed} @click=${this.clicked}>
-      <div class="player">
-        <div class="player-head">
-          <h2 id="playing" dir="auto">${playing.title}</h2>
-          ${button(words.text("close"), () => this.dialog?.close(), {
-            css: "round",
-            icon: "close",
-            name: words.text("close"),
-          })}
-        </div>
-        ${medium}
-        ${playing.failed ? html`<p role="alert">${words.text("cannot_play")}</p>` : nothing}
-      </div>
+      <header>
+        <h2 id="playing" dir="auto">${playing.title}</h2>
+        ${button(words.text("close"), () => this.dialog?.close(), { css: "round", icon: "close", name: words.text("close") })}
+      </header>
+      ${medium} ${playing.failed ? html`<p role="alert">${words.text("cannot_play")}</p>` : nothing}
     </dialog>`;
   }
 }

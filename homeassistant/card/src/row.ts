@@ -5,7 +5,7 @@ import type { Refusal } from "./commands";
 import { ACTIVE, visible, type Job } from "./data";
 import type { TextKey, Words } from "./format";
 import { icon, type IconName } from "./icons";
-import type { MediaPlayer } from "./play";
+import { mediaPage, type MediaPlayer } from "./play";
 
 export type Action =
   | "cancel" | "retry" | "resume" | "pause" | "next" | "normal" | "keep" | "unkeep" | "remove" | "delete";
@@ -28,13 +28,12 @@ export interface RowContext {
   enabled: boolean;
   readOnly: boolean;
   thumbnails: boolean;
-  tiles: { columns: number; rows: number } | undefined;
+  tiles: { ready: boolean; columns: number; rows: number };
   players(): MediaPlayer[];
   mediaId(job: Job): string | undefined;
-  mediaPage(job: Job): string | undefined;
   act(job: Job, action: Action): void;
   play(job: Job): void;
-  playOn(job: Job, player: MediaPlayer): void;
+  playOn(job: Job, player: MediaPlayer): Promise<void>;
   view(id: string, change: RowView): void;
 }
 
@@ -145,7 +144,7 @@ function facts(job: Job, moving: Moving, { words, now }: RowContext): Part[] {
 function thumbnail(job: Job, { tile }: Moving, { tiles, words }: RowContext): TemplateResult {
   const kind = job.kind === "audio" || job.kind === "playlist" ? job.kind : "video";
   const failed = job.status === "failed";
-  const shown = tiles && tile !== undefined && tile < tiles.columns * tiles.rows;
+  const shown = tiles.ready && tile !== undefined && tile < tiles.columns * tiles.rows;
   let place = "";
   if (shown) {
     const x = (100 * (tile % tiles.columns)) / (tiles.columns - 1 || 1);
@@ -207,15 +206,15 @@ function deletion(job: Job, name: (key: TextKey) => string, context: RowContext)
 
 function actions(job: Job, view: RowView, context: RowContext): TemplateResult {
   const { words } = context;
-  const page = context.mediaPage(job);
+  const media = context.mediaId(job);
   const picking = view.picking ?? false;
   const pick = () => context.view(job.id, { picking: !picking });
   const [, ...others] = actionsOf(job);
   return html`<div class="actions">
     ${
-      page
+      media
         ? html`${button(words.text("play_on"), pick, { expanded: picking })}
-            <a href=${page}>${words.text("show_media")}</a>`
+            <a href=${mediaPage(media)}>${words.text("show_media")}</a>`
         : nothing
     }
     ${others.map((action) =>
@@ -234,7 +233,7 @@ function playerList(job: Job, context: RowContext): TemplateResult {
   const players = context.players();
   if (!players.length) return html`<p class="hint">${context.words.text("no_players")}</p>`;
   return html`<div class="actions" role="group" aria-label=${context.words.text("play_on")}>
-    ${players.map((player) => button(player.name, () => context.playOn(job, player), { icon: "play" }))}
+    ${players.map((player) => button(player.name, () => void context.playOn(job, player), { icon: "play" }))}
   </div>`;
 }
 
