@@ -1,9 +1,9 @@
 """Serves pages made from yt-dlp's own patterns, reads them, and measures what the event loop feels.
 
-`python -m scripts.fuzz_pages [MINUTES [SEED]]`. A page repeats the beginning of something that one of
-the patterns matches, which is what makes a regular expression slow. Exit code 1 if this process held
-its event loop for longer than `LIMIT`: a beat of the loop was late by that, and the process used as
-much processor time meanwhile. A busy machine alone makes it late, too.
+`python -m scripts.fuzz_pages [MINUTES [SEED]]`. A page repeats the beginning of something that one
+of the patterns matches, which is what makes a regular expression slow. Exit code 1 if this process
+held its event loop for longer than `LIMIT`: a beat of the loop was late by that, and the process
+used as much processor time meanwhile. A busy machine alone makes it late, too.
 """
 
 from __future__ import annotations
