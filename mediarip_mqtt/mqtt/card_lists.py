@@ -2,8 +2,8 @@
 
 Home Assistant's recorder stores all attributes again whenever one of them changes. So the lists are
 short, the more so the more often they change, and `jobs/now` follows the progress of a job only if
-its readers can't calculate it: see `job_entry.Guess`. A download of usual length takes about four
-messages of `jobs/now` and one of `jobs/finished`: less than 40 KB in the recorder's database.
+its readers can't calculate it: see `job_entry.Guess`. A download at a steady speed takes three
+messages of `jobs/now` and one of `jobs/finished`; about 30 KB in the recorder's database.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ from mediarip_mqtt.mqtt.summaries import ServiceStatus
 from mediarip_mqtt.store import Changes, Store, Tx
 
 LIMIT: Final = 15_000  # bytes; Home Assistant records at most 16,384 with its own attributes
-FINISHED_LIMIT: Final = 9_500  # bytes; changes with each download
-WAITING_BYTES: Final = 1_500  # of waiting jobs in `jobs/now`: about ten
+FINISHED_LIMIT: Final = 9_000  # bytes; changes with each download
+WAITING_BYTES: Final = 1_400  # of waiting jobs in `jobs/now`: about ten
 MOST: Final = 120  # jobs that are read for a list
 NEWEST: Final = 5  # finished jobs in `jobs/now`
 SOON: Final = 0.5  # seconds after a change: others follow it closely
 PROGRESS_INTERVAL: Final = 5.0  # seconds between two messages for mere progress
+SETTLED: Final = 3.0  # seconds after which the speed of a download is known well enough
 BURST: Final = 4  # messages in `BURST_TIME` after which changes wait
 BURST_TIME: Final = 10.0  # seconds
 
@@ -136,7 +137,7 @@ class CardLists:
         """
         only_running = changes.jobs.keys() <= self._guesses.keys()
         if changes.jobs and only_running and not (changes.cleared or changes.settings):
-            return self.now_pace.later()
+            return max(self.now_pace.soon(), PROGRESS_INTERVAL)
         return self.now_pace.soon()
 
     def due(self, progress: Progress) -> float | None:
@@ -147,7 +148,7 @@ class CardLists:
         guess = self._guesses.get(progress.id)
         if guess is None or guess.fits(progress, progress.updated_at):
             return None
-        return self.now_pace.later()
+        return max(self.now_pace.later(), SETTLED if guess.eta is None else 0.0)
 
     def overdue(self) -> bool:
         """Whether a reader's guess has become wrong by the absence of progress."""

@@ -132,7 +132,7 @@ async def test_each_list_stays_below_its_limit_and_fits_its_schema(
 async def test_jobs_of_a_usual_size_fit_in_large_numbers(store: Store) -> None:
     await store.write(inserted(*crowd("An evening in the harbour, part {}")))
     lists = await lists_of(store)
-    assert len(lists["now"]["jobs"]) >= 15
+    assert len(lists["now"]["jobs"]) >= 14  # five are finished
     assert len(lists["finished"]["finished"]) >= 30
     assert len(lists["failed"]["failed"]) >= 35
     assert lists["finished"]["finished"][0]["id"] == lists["finished"]["job_id"] == job(399).id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -46,7 +47,7 @@ def test_a_download_shows_in_every_entity(ha: HomeAssistant, run: Run, media: Me
     def download(path: str) -> None:
         ha.call("notify.send_message", entity_id=names["download"], message=media.url(path))
 
-    download("/slow/400000/bytes/3000000/film.mp4")
+    download("/slow/400000/bytes/4000000/film.mp4")
     ha.wait(names["status"], "downloading")
     ha.wait(names["active"], "1")
     ha.wait(names["running"], "on")
@@ -54,14 +55,21 @@ def test_a_download_shows_in_every_entity(ha: HomeAssistant, run: Run, media: Me
     wait_for(lambda: float(ha.state(names["speed"])["state"]) > 0)
     wait_for(lambda: ha.state(names["eta"])["state"] not in {"unknown", "0"})
     wait_for(lambda: ha.state(names["progress"])["state"] not in {"unknown", "0"})
-    (job,) = ha.state(names["status"])["attributes"]["jobs"]
-    assert job["title"] == "film"
+
+    def listed() -> dict[str, Any]:
+        (job,) = ha.state(names["status"])["attributes"]["jobs"]
+        return job if job.get("eta") else {}
+
+    job = wait_for(listed)
+    assert (job["title"], job["site"], job["kind"]) == ("film", "127.0.0.1", "video")
+    assert (job["size"], job["phase"]) == (4_000_000, "video")
     ha.wait(names["status"], "idle", 30)
     ha.wait(names["completed_today"], "1")
     last = wait_for(
         lambda: one if (one := ha.state(names["last_completed"]))["state"] != "unknown" else {}
     )
     assert last["attributes"]["filename"] == "film.mp4"
+    assert [one["filename"] for one in last["attributes"]["finished"]] == ["film.mp4"]
     assert ha.state(names["job"])["attributes"]["event_type"] == "completed"
     download("/status/404/gone.mp4")
     ha.wait(names["failed"], "1")
@@ -69,6 +77,7 @@ def test_a_download_shows_in_every_entity(ha: HomeAssistant, run: Run, media: Me
         lambda: one if (one := ha.state(names["last_failed"]))["state"] != "unknown" else {}
     )
     assert failed["attributes"]["error_code"] == "not_found"
+    assert [one["error_code"] for one in failed["attributes"]["failed"]] == ["not_found"]
     assert ha.state(names["problem"])["state"] == "off"
     assert ha.state(names["storage"])["state"] == "on"
     assert ha.complaints() == []
@@ -232,6 +241,36 @@ def test_the_picture_is_the_service_s_own_and_small(
     assert picture.startswith(b"\xff\xd8\xff")
     assert len(picture) < 100_000
     assert media.url("") not in str(state)
+
+
+def test_a_listed_job_s_thumbnail_is_a_tile_of_the_picture(
+    ha: HomeAssistant, run: Run, media: MediaServer, client_of: Callable[[str], Client]
+) -> None:
+    run("tiles")
+    names = found(ha, "tiles")
+    source = ["-f", "lavfi", "-i", "testsrc=size=1280x720", "-frames:v", "1"]
+    command = ["ffmpeg", "-v", "error", *source, "-f", "image2pipe", "-c:v", "png", "-"]
+    poster = subprocess.run(command, capture_output=True, check=True).stdout
+    media.text("tile.png", poster, "image/png")
+    video = "<video poster='/text/tile.png' src='/media/video.mp4'></video>"
+    page = media.text("tiled.html", f"<title>Tiled</title>{video}")
+    client = client_of("tiles")
+    client.wait_status(client.download(page), "completed")
+
+    def tiled(key: str, name: str) -> dict[str, Any]:
+        jobs = ha.state(names[name])["attributes"].get(key) or [{}]
+        return dict(jobs[0]) if "tile" in jobs[0] else {}
+
+    assert wait_for(lambda: tiled("jobs", "status"), 30)["tile"] == 0
+    assert wait_for(lambda: tiled("finished", "last_completed"), 30)["tile"] == 0
+    image = ha.state(names["tiles"])
+    assert image["attributes"]["tiles"] == {"columns": 8, "rows": 5, "width": 128, "height": 72}
+    picture = ha.picture(image["attributes"]["entity_picture"])
+    assert picture.startswith(b"\xff\xd8\xff")
+    assert media.url("") not in str(image)
+    assert client.request("delete", id="all", files=True)["ok"]
+    wait_for(lambda: client.kept("tiles") is None, 30)
+    assert ha.complaints() == []
 
 
 def test_two_services_do_not_disturb_each_other(
