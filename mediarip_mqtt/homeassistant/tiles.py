@@ -30,7 +30,7 @@ FETCH_TIME: Final = 20.0  # seconds for one thumbnail
 logger = logging.getLogger(__name__)
 
 
-class Listed(Protocol):
+class TiledJob(Protocol):
     """A job in a published list, with the place that the list names."""
 
     @property
@@ -68,7 +68,7 @@ class Tiles:
         self._engine = engine
         self._changed = changed
         self._named = named
-        self._lists: dict[str, Sequence[Listed]] = {}
+        self._lists: dict[str, Sequence[TiledJob]] = {}
         self._wanted: dict[str, str] = {}  # job id to URL
         self._tiles: dict[str, bytes] = {}  # by URL
         self._failed: set[str] = set()  # URLs of listed jobs, not asked for again
@@ -85,7 +85,7 @@ class Tiles:
             return None
         return place.index if self._wanted.get(job_id) == place.url else None
 
-    def follow(self, name: str, jobs: Sequence[Listed]) -> None:
+    def follow(self, name: str, jobs: Sequence[TiledJob]) -> None:
         """Take the jobs of a list that is being published: those that matter most first."""
         self._lists[name] = jobs
         order = [job for kept in sorted(self._lists, key=_rank) for job in self._lists[kept]]

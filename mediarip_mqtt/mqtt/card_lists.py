@@ -47,7 +47,7 @@ class CardFacts:
     pause_until: datetime | None = None
 
 
-class Pace:
+class MessagePace:
     """How soon the next message of a topic may follow; times are by ``clock``."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -114,9 +114,9 @@ class CardLists:
     topics: Topics
     store: Store
     sources: CardSources
-    now_pace: Pace = field(default_factory=Pace)
-    finished_pace: Pace = field(default_factory=Pace)
-    failed_pace: Pace = field(default_factory=Pace)
+    now_pace: MessagePace = field(default_factory=MessagePace)
+    finished_pace: MessagePace = field(default_factory=MessagePace)
+    failed_pace: MessagePace = field(default_factory=MessagePace)
     _current: _Current | None = None
     _outdated: bool = True
     _guesses: dict[str, Guess] = field(default_factory=dict)

@@ -20,7 +20,7 @@ from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
 from mediarip_mqtt.contract.topic_payloads import Info, State, Ytdlp
 from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics, dumps
 from mediarip_mqtt.fault_points import fault
-from mediarip_mqtt.mqtt.card_lists import CardLists, Pace
+from mediarip_mqtt.mqtt.card_lists import CardLists, MessagePace
 from mediarip_mqtt.mqtt.retained_history import RetainedHistory
 from mediarip_mqtt.mqtt.summaries import StateSummary, render_jobs
 from mediarip_mqtt.store import Changes, Store, Tx
@@ -176,7 +176,7 @@ class CardListTopic(SingleTopic):
         self.pace(sources).sent()
 
     @abstractmethod
-    def pace(self, sources: Sources) -> Pace:
+    def pace(self, sources: Sources) -> MessagePace:
         """Return how soon its next message may follow."""
 
 
@@ -190,7 +190,7 @@ class JobsNowTopic(CardListTopic):
     def delay(self, changes: Changes, sources: Sources) -> float:
         return sources.lists.wait(changes)
 
-    def pace(self, sources: Sources) -> Pace:
+    def pace(self, sources: Sources) -> MessagePace:
         return sources.lists.now_pace
 
 
@@ -201,7 +201,7 @@ class JobsFinishedTopic(CardListTopic):
     async def render(self, sources: Sources) -> tuple[str, str]:
         return sources.topics.jobs_finished, await sources.lists.finished()
 
-    def pace(self, sources: Sources) -> Pace:
+    def pace(self, sources: Sources) -> MessagePace:
         return sources.lists.finished_pace
 
 
@@ -212,7 +212,7 @@ class JobsFailedTopic(CardListTopic):
     async def render(self, sources: Sources) -> tuple[str, str]:
         return sources.topics.jobs_failed, await sources.lists.failed()
 
-    def pace(self, sources: Sources) -> Pace:
+    def pace(self, sources: Sources) -> MessagePace:
         return sources.lists.failed_pace
 
 

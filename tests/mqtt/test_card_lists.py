@@ -24,7 +24,7 @@ from mediarip_mqtt.contract.models import (
     Progress,
 )
 from mediarip_mqtt.contract.topics import ROOT_SESSION
-from mediarip_mqtt.mqtt.card_lists import BURST, LIMIT, PROGRESS_INTERVAL, SOON, Pace
+from mediarip_mqtt.mqtt.card_lists import BURST, LIMIT, PROGRESS_INTERVAL, SOON, MessagePace
 from mediarip_mqtt.mqtt.job_entry import entry
 from mediarip_mqtt.mqtt.publisher import Publisher
 from mediarip_mqtt.mqtt.summaries import ServiceStatus
@@ -354,7 +354,7 @@ async def test_a_job_that_begins_or_ends_is_told_at_once_and_its_steps_within_fi
 
 def test_changes_follow_at_once_but_for_a_burst() -> None:
     times = [100.0]
-    pace = Pace(lambda: times[-1])
+    pace = MessagePace(lambda: times[-1])
     for _ in range(BURST):
         assert pace.soon() == SOON
         pace.sent()
