@@ -223,7 +223,7 @@ function actions(job: Job, view: RowView, context: RowContext): TemplateResult {
           ? words.text("action_of", { action: words.text("priority"), title: words.text("normal") })
           : words.text(action),
         () => context.act(job, action),
-        { css: action === "delete" ? "danger" : "", disabled: !context.enabled || view.busy },
+        { css: action === "delete" ? "danger" : "", disabled: !context.enabled, busy: view.busy },
       ),
     )}
   </div>`;
@@ -261,7 +261,7 @@ function mainButton(job: Job, view: RowView, name: (key: TextKey) => string, con
   const css = "round main";
   if (context.mediaId(job)) {
     const play = () => context.play(job);
-    return button(words.text("play"), play, { css, icon: "play", name: name("play"), disabled: view.busy });
+    return button(words.text("play"), play, { css, icon: "play", name: name("play"), busy: view.busy });
   }
   const [action] = actionsOf(job);
   if (!action || readOnly) return nothing;
@@ -269,7 +269,8 @@ function mainButton(job: Job, view: RowView, name: (key: TextKey) => string, con
     css,
     icon: MAIN_ICONS[action] ?? "close",
     name: name(action),
-    disabled: !enabled || view.busy,
+    disabled: !enabled,
+    busy: view.busy,
   });
 }
 
