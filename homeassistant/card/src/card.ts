@@ -23,7 +23,7 @@ import { Tiles } from "./tiles";
 const TYPE = "mediarip-card";
 const SECOND = 1000;
 const SEARCH_EVERY = 2 * SECOND;
-const ROWS_PER_FRAME = 20;
+const ROWS_PER_FRAME = 10;
 const READ_ONLY: Refusal = { code: "read_only", message: "" };
 
 // Shown where there is no service yet.
@@ -182,8 +182,6 @@ export class MediaripCard extends LiveElement implements RowContext {
 
   view(id: string, change: RowView): void {
     const view = { ...this.views.get(id), ...change };
-    // One open row at a time keeps the list calm.
-    if (change.open) for (const [other, its] of this.views) if (other !== id && its.open) this.views.delete(other);
     if (Object.values(view).some(Boolean)) this.views.set(id, view);
     else this.views.delete(id);
     this.requestUpdate();

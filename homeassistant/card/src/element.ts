@@ -52,7 +52,7 @@ export function renderRows<T>(
   let next = list.firstElementChild;
   for (const [key, row] of rows) {
     const item = known.get(key) ?? document.createElement("li");
-    item.dataset["job"] = key;
+    if (!known.has(key)) item.dataset["job"] = key;
     if (item === next) next = next.nextElementSibling;
     else list.insertBefore(item, next);
     const [css, content] = template(row);
