@@ -172,7 +172,7 @@ export class MediaripCard extends LiveElement implements RowContext {
   async send(command: object): Promise<Outcome> {
     const { _hass: hass, entities } = this;
     if (!hass || !entities) return { code: "no_answer", message: "" };
-    const outcome = await this.commands.send(hass, entities.roles, command);
+    const outcome = await this.commands.send(hass, entities, command);
     if (outcome?.code === "read_only") {
       this.readOnly = true;
       this.requestUpdate();

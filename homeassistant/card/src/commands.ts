@@ -1,5 +1,5 @@
 /** Sends commands through the service's notify entity: the one way open to every member of a household. */
-import type { Hass, Roles } from "./data";
+import type { Entities, Hass, Roles } from "./data";
 
 const ANSWER_WITHIN = 10_000;
 
@@ -32,24 +32,24 @@ export class Commands {
   private waiting = new Map<string, Waiting>();
 
   /** Send a command; return null once the service has accepted it. Never throws. */
-  async send(hass: Hass, roles: Roles, command: object): Promise<Outcome> {
-    if (!roles.notify) return { code: "no_door", message: "" };
+  async send(hass: Hass, entities: Entities, command: object): Promise<Outcome> {
+    const { notify } = entities.roles;
+    if (!notify) return { code: "no_door", message: "" };
     const id = requestId();
     const message = JSON.stringify({ ...command, request_id: id });
     const outcome = new Promise<Outcome>((resolve) => {
-      const timer = window.setTimeout(
-        () => this.settle(id, { code: "no_answer", message: "" }),
-        ANSWER_WITHIN,
-      );
+      const timer = window.setTimeout(() => {
+        // The sensor with the replies shows up with its first one, unless someone has disabled it.
+        const listens = entities.roles.response !== undefined;
+        this.settle(id, listens ? { code: "no_answer", message: "" } : null);
+      }, ANSWER_WITHIN);
       this.waiting.set(id, { resolve, timer });
     });
     try {
-      await hass.callService("notify", "send_message", { message }, { entity_id: roles.notify }, false);
+      await hass.callService("notify", "send_message", { message }, { entity_id: notify }, false);
     } catch (error) {
       this.settle(id, refusalOf(error));
     }
-    // Someone disabled the sensor with the replies: Home Assistant's own answer must do.
-    if (!roles.response) this.settle(id, null);
     return outcome;
   }
 
