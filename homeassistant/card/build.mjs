@@ -46,12 +46,11 @@ const contents = {
   },
 };
 
-const { outputFiles, metafile } = await build({
+const { outputFiles } = await build({
   absWorkingDir: import.meta.dirname,
-  entryPoints: ["src/card.ts"],
+  entryPoints: ["src/main.ts"],
   outfile,
   write: false,
-  metafile: true,
   bundle: true,
   minify: true,
   format: "esm",
@@ -62,6 +61,5 @@ const { outputFiles, metafile } = await build({
   plugins: [contents],
   logLevel: "warning",
 });
-if (process.argv[3]) console.log(Object.values(metafile.outputs)[0].inputs);
 // In minified code, lines break only in HTML templates.
 await writeFile(new URL(outfile, import.meta.url), outputFiles[0].text.replace(/\n\s+/g, " "));

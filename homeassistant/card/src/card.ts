@@ -9,18 +9,17 @@ import {
 import { configForm, type CardConfig } from "./editor";
 import { LiveElement, renderRows } from "./element";
 import { Words } from "./format";
-import { icon, type IconName } from "./icons";
+import { icon } from "./icons";
+import { noticeOf } from "./notice";
 import { PlayerDialog, findPlayers, mediaId, playOn, type MediaPlayer } from "./play";
 import {
   commandOf, joined, refusalLine, rowTemplate, type Action, type Moving, type RowContext, type RowView,
 } from "./row";
 import { SECTIONS, jobsOf, type Section } from "./sections";
-import { findServices, suggestCard } from "./services";
-import "./strategy";
+import { findServices } from "./services";
 import styles from "./styles.css";
 import { Tiles } from "./tiles";
 
-const TYPE = "mediarip-card";
 const SECOND = 1000;
 const SEARCH_EVERY = 2 * SECOND;
 const ROWS_PER_FRAME = 10;
@@ -232,8 +231,6 @@ export class MediaripCard extends LiveElement implements RowContext {
     if (!(await this.settle(job, playOn(hass, player.id, id, job), note))) this.view(job.id, { note, picking: false });
   }
 
-  // Focus
-
   private row(id: string): HTMLElement | null {
     return this.find(`[data-job="${CSS.escape(id)}"]`);
   }
@@ -269,11 +266,13 @@ export class MediaripCard extends LiveElement implements RowContext {
     (target ?? this.find("#source:not(:disabled)") ?? this.find("h2"))?.focus();
   }
 
-  // Lists
+  /** Return how many rows of a list are shown as long as nobody asks for all. */
+  private shortLimit(section: Section): number {
+    return (section.key === "finished" ? this.config?.finished : undefined) ?? section.limit;
+  }
 
   private limit(section: Section): number {
-    const own = section.key === "finished" ? this.config?.finished : undefined;
-    return this.limits.get(section.key) ?? own ?? section.limit;
+    return this.limits.get(section.key) ?? this.shortLimit(section);
   }
 
   private toggleList(section: Section): void {
@@ -348,7 +347,7 @@ export class MediaripCard extends LiveElement implements RowContext {
     const title = words.text(section.key);
     const hidden = section.key === "waiting" ? model.more : 0;
     const expanded = this.limits.has(section.key);
-    const long = jobs.length > (section.key === "finished" ? this.config?.finished ?? section.limit : section.limit);
+    const long = jobs.length > this.shortLimit(section);
     const show = expanded ? "show_fewer" : "show_all";
     return html`<section aria-labelledby="section-${section.key}">
       <div class="head">
@@ -381,8 +380,7 @@ export class MediaripCard extends LiveElement implements RowContext {
   private header(): TemplateResult {
     const { words, model } = this;
     const ready = model.phase === "ready";
-    const running = model.jobs.filter((job) => ready && ACTIVE.includes(job.status));
-    const speed = running.reduce((sum, job) => sum + (job.speed ?? 0), 0);
+    const speed = model.jobs.reduce((sum, job) => sum + (ACTIVE.includes(job.status) ? job.speed ?? 0 : 0), 0);
     return html`<header>
       <h2 tabindex="-1" dir="auto">${this.config?.title || words.text("title")}</h2>
       <p class="summary">
@@ -415,38 +413,8 @@ export class MediaripCard extends LiveElement implements RowContext {
     return button(words.text(command), () => void this.order({ command }), { css: "quiet", icon, name });
   }
 
-  /** Return what holds the service up: a colour, an icon, a text. */
-  private notice(): [css: string, name: IconName, text: string] | undefined {
-    const { words, model, now } = this;
-    const { phase, pauseReason, pauseUntil } = model;
-    if (phase === "offline") {
-      const since = words.text("off_since", { time: words.moment(model.since ?? now, now) });
-      return ["grey", "off", `${since} ${words.text("off_how")}`];
-    }
-    if (phase !== "ready") return undefined;
-    if (model.storageLost) return ["red", "alert", words.text("storage_lost")];
-    switch (pauseReason) {
-      case "quiet_hours":
-        return [
-          "grey",
-          "moon",
-          pauseUntil
-            ? words.text("quiet_until", { time: words.moment(pauseUntil, now) })
-            : words.text("quiet_hours"),
-        ];
-      case "disk_low":
-        return ["", "disk", words.text("disk_low")];
-      case "updating":
-        return ["grey", "clock", words.text("updating")];
-      case undefined:
-        return model.status === "error" ? ["red", "alert", words.text("trouble")] : undefined;
-      default:
-        return ["", "pause", words.text("user")];
-    }
-  }
-
   private bannerTemplate(): TemplateResult | typeof nothing {
-    const [css, name, text = ""] = this.notice() ?? [];
+    const [css, name, text = ""] = noticeOf(this.model, this.words, this.now) ?? [];
     if (text !== this.banner && this.hasUpdated) this.live = text;
     this.banner = text;
     if (!name) return nothing;
@@ -527,21 +495,4 @@ export class MediaripCard extends LiveElement implements RowContext {
       ${this.dialog.render(words)}
     </ha-card>`;
   }
-}
-
-interface CardWindow {
-  customCards?: object[];
-}
-
-// The resource may be loaded twice, by two URLs.
-if (!customElements.get(TYPE)) {
-  customElements.define(TYPE, MediaripCard);
-  const cards = ((window as CardWindow).customCards ??= []);
-  cards.push({
-    type: TYPE,
-    name: "Downloads (mediarip-mqtt)",
-    description: "Add, follow and play downloads.",
-    preview: true,
-    getEntitySuggestion: suggestCard,
-  });
 }
