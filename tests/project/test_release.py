@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mediarip_mqtt import __version__
-from scripts.release import problems
+from scripts.release import assets, notes, problems
 
 ROOT = Path(__file__).parents[2]
 PROJECT = '[project]\nname = "x"\nversion = "1.2.3"\n'
@@ -37,3 +38,21 @@ def test_the_program_refuses_a_wrong_tag_with_its_exit_code() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert __version__ in done.stderr
+
+
+def test_the_notes_are_the_version_s_section() -> None:
+    older = "## [1.2.2] - 2026-10-01\n\n- Old.\n"
+    assert notes("v1.2.3", CHANGELOG + "\n" + older) == "- All of it."
+
+
+def test_the_release_carries_the_card_alone() -> None:
+    # HACS copies every file of a release into Home Assistant's public folder.
+    assert [one.name for one in assets()] == ["mediarip-card.js"]
+    assert assets()[0].is_file()
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text("utf-8"))
+    commands = [
+        step.get("run", "") for job in workflow["jobs"].values() for step in job.get("steps", ())
+    ]
+    [release] = [one for one in commands if "gh release" in one]
+    assert "$(python -m scripts.release --assets" in release
+    assert "dist/" not in release

@@ -76,7 +76,7 @@ const bench = {
     card.hass = this.hass;
     document.querySelector("main").append(card);
     this.cards.push(card);
-    await card.updateComplete;
+    await this.painted();
   },
 
   /** As Home Assistant does it: a new object, in which what has not changed is the same. */

@@ -31,6 +31,7 @@ class Bench:
 
     def open(self) -> Bench:
         """Load the page, without a card."""
+        self.page.set_default_timeout(10_000)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", self._complain)
         self.page.route("**/*", self._serve)
@@ -114,8 +115,7 @@ class Bench:
     def settle(self) -> None:
         """Wait until the cards are rendered and painted, and pictures are loaded."""
         self.page.evaluate(
-            "async () => { for (const card of bench.cards) await card.updateComplete;"
-            " await bench.painted(); await bench.painted(); }"
+            "async () => { await bench.painted(); await bench.painted(); await bench.painted(); }"
         )
 
     def change(self, states: dict[str, Any]) -> None:
