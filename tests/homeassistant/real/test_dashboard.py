@@ -1,0 +1,104 @@
+"""The card's dashboard, form and suggestion, as Home Assistant's own pages use them.
+
+`CARD_SCREENSHOTS=DIR` keeps pictures.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.homeassistant.real.device import found
+from tests.support.browser import open_page
+from tests.support.homeassistant import HomeAssistant
+from tests.support.service import Service
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+Run = Callable[..., Service]
+
+
+def keep(page: Page, ha: HomeAssistant, name: str) -> None:
+    if folder := os.environ.get("CARD_SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.wait_for_timeout(1000)  # animations
+        page.screenshot(path=Path(folder) / f"{name}-{ha.version}.png")
+
+
+@contextmanager
+def dashboard(ha: HomeAssistant, path: str, config: dict[str, Any]) -> Iterator[None]:
+    """Add a dashboard, and remove it afterwards."""
+    about = {"url_path": path, "title": path, "mode": "storage", "icon": "mdi:download"}
+    created = ha.command("lovelace/dashboards/create", **about)
+    try:
+        ha.command("lovelace/config/save", url_path=path, config=config)
+        yield
+    finally:
+        ha.command("lovelace/dashboards/delete", dashboard_id=created["id"])
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (400, False)])
+def test_the_strategy_makes_a_dashboard_of_the_service(
+    width: int, dark: bool, ha: HomeAssistant, run: Run
+) -> None:
+    node = f"board{width}{'dark' if dark else ''}"
+    run(node)
+    names = found(ha, node)
+    config = {"strategy": {"type": "custom:mediarip"}}
+    with (
+        dashboard(ha, "down-loads", config),
+        open_page(ha, "/down-loads", width=width, height=1100, dark=dark) as page,
+    ):
+        page.get_by_role("heading", name="Downloads").first.wait_for()
+        page.locator("hui-tile-card", has_text="Paused").wait_for()
+        for text in ("Preset", "Quality", "Disk free", "Problem", "yt-dlp"):
+            page.locator("hui-tile-card", has_text=text).wait_for()
+        page.locator("hui-history-graph-card").wait_for()
+        assert page.locator("hui-error-card").count() == 0
+        keep(page, ha, f"strategy-{width}{'-dark' if dark else ''}")
+        page.locator("hui-tile-card", has_text="Paused").locator("[role=button]").first.click()
+        ha.wait(names["paused"], "on")
+
+
+def test_the_strategy_makes_a_view_for_each_service(ha: HomeAssistant, run: Run) -> None:
+    for node in ("attic", "cellar"):
+        run(node)
+        found(ha, node)
+    config = {"strategy": {"type": "custom:mediarip"}}
+    with dashboard(ha, "down-loads", config), open_page(ha, "/down-loads") as page:
+        for node in ("attic", "cellar"):
+            page.get_by_role("tab", name=node).or_(page.get_by_text(node, exact=True)).first.wait_for()
+        keep(page, ha, "strategy-two")
+
+
+def test_without_a_service_the_dashboard_says_how_to_connect_one(ha: HomeAssistant) -> None:
+    config = {"strategy": {"type": "custom:mediarip"}}
+    with dashboard(ha, "down-loads", config), open_page(ha, "/down-loads") as page:
+        page.get_by_text("No download service found").wait_for()
+        keep(page, ha, "strategy-none")
+
+
+def test_home_assistant_s_form_edits_the_card(ha: HomeAssistant, run: Run) -> None:
+    run("form")
+    names = found(ha, "form")
+    card = {"type": "custom:mediarip-card", "entity": names["status"]}
+    config = {"views": [{"title": "Home", "cards": [card]}]}
+    with (
+        dashboard(ha, "down-loads", config),
+        open_page(ha, "/down-loads/0?edit=1", width=1280, height=1100) as page,
+    ):
+        page.get_by_role("heading", name="Downloads").first.wait_for()
+        page.locator("hui-card-options").get_by_text("Edit", exact=True).first.click()
+        form = page.locator("hui-dialog-edit-card ha-form").first
+        form.wait_for()
+        page.locator("hui-dialog-edit-card").get_by_text("Options", exact=True).click()
+        for label in ("Sections", "Thumbnails", "Media players", "Media source"):
+            page.locator("hui-dialog-edit-card").get_by_text(label, exact=True).first.wait_for()
+        keep(page, ha, "editor")
+        page.locator("hui-dialog-edit-card input").nth(1).wait_for()
