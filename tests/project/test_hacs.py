@@ -65,7 +65,9 @@ def test_the_oldest_home_assistant_is_one_that_is_tested() -> None:
 
 
 def test_the_dashboard_for_older_versions_names_the_card_s_strategy() -> None:
-    dashboard = yaml.safe_load((ROOT / "homeassistant" / "dashboards" / "mediarip.yaml").read_text())
+    dashboard = yaml.safe_load(
+        (ROOT / "homeassistant" / "dashboards" / "mediarip.yaml").read_text()
+    )
     assert dashboard == {"strategy": {"type": "custom:mediarip"}}
     bundle = assets()[0].read_text("utf-8")
     assert "ll-strategy-dashboard-mediarip" in bundle

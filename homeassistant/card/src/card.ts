@@ -449,7 +449,7 @@ export class MediaripCard extends LiveElement implements RowContext {
     }
     const adds = (config?.add ?? true) && !this.readOnly;
     const wanted = config?.sections;
-    const sections = SECTIONS.filter((section) => !wanted || wanted.includes(section.key));
+    const sections = SECTIONS.filter((section) => !wanted?.length || wanted.includes(section.key));
     const any = sections.some((section) => jobsOf(section, model.jobs).length);
     return html`
       ${this.bannerTemplate()}

@@ -59,7 +59,7 @@ export function configForm() {
         flatten: true,
         schema: [
           { name: "sections", selector: { select: { multiple: true, mode: "list", options: sections } } },
-          { name: "finished", selector: { number: { min: 0, max: 200, mode: "box" } } },
+          { name: "finished", default: 5, selector: { number: { min: 0, max: 200, mode: "box" } } },
           boolean("add"),
           boolean("thumbnails"),
           boolean("confirm"),

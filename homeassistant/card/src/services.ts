@@ -2,16 +2,16 @@
 import type { EntityState, Hass } from "./data";
 
 /** Whether a sensor is a service's status. Its options stay when the service is off; other attributes go. */
-export function isService(state: EntityState | undefined): boolean {
+function isService(state: EntityState | undefined): state is EntityState {
   const options = state?.entity_id.startsWith("sensor.") ? state.attributes["options"] : undefined;
   return Array.isArray(options) && options.includes("storage_lost") && options.includes("downloading");
 }
 
-/** Return the status sensors of all services, the first device first. */
+/** Return the status sensors of all services. */
 export function findServices(hass: Hass): string[] {
   return Object.values(hass.states)
     .filter(isService)
-    .map((state) => state?.entity_id ?? "")
+    .map((state) => state.entity_id)
     .sort();
 }
 

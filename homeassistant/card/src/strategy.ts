@@ -35,36 +35,38 @@ function select(hass: Hass, ids: string[], domain: string, deviceClass?: string)
   );
 }
 
-function tile(entity: string): Card {
-  const features = entity.startsWith("select.") ? { features: [{ type: "select-options" }], features_position: "inline" } : {};
-  return { type: "tile", entity, ...features, grid_options: { columns: 12 } };
+/** Return an entity with its name, without its device's name: that is said already. */
+function named(hass: Hass, entity: string, device: string): Card {
+  const name = String(hass.states[entity]?.attributes["friendly_name"] ?? entity);
+  return { entity, name: name.startsWith(`${device} `) ? name.slice(device.length + 1) : name };
 }
 
 function view(hass: HomeAssistant, status: string, alone: boolean): Card {
   const words = new Words(hass);
   const ids = entitiesOf(hass, status);
-  const device = hass.devices?.[hass.entities?.[status]?.device_id ?? ""];
-  const name = device?.name_by_user ?? device?.name ?? status;
-  const tiles = TILES.flatMap(([domain, deviceClass]) => select(hass, ids, domain, deviceClass));
-  const graphs = GRAPHS.flatMap((deviceClass) => select(hass, ids, "sensor", deviceClass));
-  const side: Card[] = [];
-  if (tiles.length) side.push({ type: "heading", heading: words.text("service"), icon: "mdi:download-network" }, ...tiles.map(tile));
-  if (graphs.length) {
-    side.push(
-      { type: "heading", heading: words.text("history"), icon: "mdi:chart-line" },
-      { type: "history-graph", entities: graphs, hours_to_show: 24, grid_options: { columns: 12 } },
-    );
-  }
+  const about = hass.devices?.[hass.entities?.[status]?.device_id ?? ""];
+  const device = about?.name_by_user ?? about?.name ?? status;
+  const grid_options = { columns: 12 };
+  const tiles = TILES.flatMap(([domain, deviceClass]) => select(hass, ids, domain, deviceClass)).map((entity): Card => {
+    const list = { features: [{ type: "select-options" }], features_position: "inline" };
+    return { type: "tile", ...named(hass, entity, device), ...(entity.startsWith("select.") ? list : {}), grid_options };
+  });
+  const graphs = GRAPHS.flatMap((deviceClass) => select(hass, ids, "sensor", deviceClass)).map((entity): Card => {
+    return { type: "history-graph", entities: [named(hass, entity, device)], hours_to_show: 24, grid_options };
+  });
+  const column = (heading: string, icon: string, cards: Card[]): Card[] =>
+    cards.length ? [{ type: "grid", cards: [{ type: "heading", heading, icon }, ...cards] }] : [];
   const card = { type: "custom:mediarip-card", entity: status, grid_options: { columns: "full" } };
-  const sections: Card[] = [{ type: "grid", column_span: 2, cards: [card] }];
-  if (side.length) sections.push({ type: "grid", cards: side });
   return {
     type: "sections",
-    title: alone ? words.text("title") : name,
+    title: alone ? words.text("title") : device,
     path: status.replace("sensor.", "").replaceAll("_", "-"),
-    icon: "mdi:download",
-    max_columns: 3,
-    sections,
+    max_columns: 4,
+    sections: [
+      { type: "grid", column_span: 2, cards: [card] },
+      ...column(words.text("service"), "mdi:download-network", tiles),
+      ...column(words.text("history"), "mdi:chart-line", graphs),
+    ],
   };
 }
 

@@ -143,7 +143,9 @@ def test_enter_adds_a_link_or_search_words(typed: str, sent: dict[str, str], ben
     field(bench).fill(typed)
     field(bench).press("Enter")
     assert bench.commands() == [{"command": "download", **sent}]
-    bench.page.wait_for_function("() => bench.cards[0].shadowRoot.querySelector('#source').value === ''")
+    bench.page.wait_for_function(
+        "() => bench.cards[0].shadowRoot.querySelector('#source').value === ''"
+    )
 
 
 def test_the_options_go_with_the_link(bench: Bench) -> None:
@@ -219,7 +221,9 @@ def test_a_refusal_stands_below_the_field_and_the_text_stays(bench: Bench) -> No
     assert field(bench).input_value() == "https://videos.example/1"
     bench.reply({"ok": True})
     press(bench, "Add")
-    bench.page.wait_for_function("() => bench.cards[0].shadowRoot.querySelector('#source').value === ''")
+    bench.page.wait_for_function(
+        "() => bench.cards[0].shadowRoot.querySelector('#source').value === ''"
+    )
     assert bench.card.get_by_text("The queue is full.").count() == 0
 
 
@@ -293,7 +297,9 @@ def test_a_file_that_home_assistant_does_not_serve_says_so(bench: Bench) -> None
 # Who may not
 
 
-def test_a_member_who_may_only_look_loses_the_controls_after_the_first_refusal(bench: Bench) -> None:
+def test_a_member_who_may_only_look_loses_the_controls_after_the_first_refusal(
+    bench: Bench,
+) -> None:
     bench.start(replace(HOME, refused=True))
     press(bench, "Cancel: Harbour")
     bench.card.get_by_text("You can look, but not change anything.").wait_for()
