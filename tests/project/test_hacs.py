@@ -17,7 +17,7 @@ from scripts.release import assets
 
 ROOT = Path(__file__).parents[2]
 # Key to type, from HACS's schema; `name` is required.
-KEYS = {
+KEYS: dict[str, type | tuple[type, ...]] = {
     "content_in_root": bool,
     "country": (str, list),
     "filename": str,

@@ -99,13 +99,12 @@ class Situation:
                 continue
             entity_id = (names or {}).get(key, f"{domain}.{node}_{key}")
             kept = {"options", "device_class", "unit_of_measurement"}  # also while unavailable
-            if off:
-                state, attributes = "unavailable", {k: attributes[k] for k in kept & {*attributes}}
-            shown = {"friendly_name": f"{node} {key.replace('_', ' ').capitalize()}"}
+            shown = attributes if not off else {k: attributes[k] for k in kept & {*attributes}}
+            name = f"{node} {key.replace('_', ' ').capitalize()}"
             found[entity_id] = {
                 "entity_id": entity_id,
-                "state": state,
-                "attributes": attributes | shown,
+                "state": "unavailable" if off else state,
+                "attributes": {**shown, "friendly_name": name},
                 "last_changed": "2026-11-29T13:58:00.000Z",
                 "last_updated": "2026-11-29T13:58:00.000Z",
                 "context": {"id": "1", "user_id": None, "parent_id": None},
@@ -154,7 +153,8 @@ class Situation:
 _LONG: Final = "The complete recordings of the town's brass band " * 6
 _BIDI: Final = "abc \u202egnp.exe\u202c def \u2066isolated\u2069 \u200f"
 HOSTILE_TITLES: Final = {
-    "markup": '<img src=x onerror="document.title=\'caught\'"><b>bold</b><script>document.title="caught"</script>',
+    "markup": "<img src=x onerror=\"document.title='caught'\"><b>bold</b>"
+    '<script>document.title="caught"</script>',
     "template": "${document.title='caught'} {{ states('sensor.x') }} <!--?lit$1$-->",
     "bidi": _BIDI,
     "long": "x" * 2000,

@@ -39,9 +39,8 @@ def form(bench: Bench, language: str) -> dict[str, dict[str, Any]]:
 
 def test_the_form_has_every_option(bench: Bench) -> None:
     fields = form(bench, "en")
-    assert {*fields} == {
-        "entity", "title", "sections", "finished", "add", "thumbnails", "confirm", "players", "media",
-    }  # fmt: skip
+    more = {"sections", "finished", "add", "thumbnails", "confirm", "players", "media"}
+    assert {*fields} == GENERIC | more
     offered = fields["entity"]["selector"]["entity"]["filter"]
     assert offered == [{"integration": "mqtt", "domain": "sensor", "device_class": "enum"}]
 
@@ -117,9 +116,8 @@ def test_the_strategy_is_offered_to_home_assistant(bench: Bench) -> None:
     bench.start(FULL, cards=0)
     [offered] = bench.page.evaluate("() => window.customStrategies")
     assert (offered["type"], offered["strategyType"]) == ("mediarip", "dashboard")
-    suggestion = bench.page.evaluate(
-        "() => customElements.get('ll-strategy-dashboard-mediarip').getCreateSuggestions(bench.hass)"
-    )
+    strategy = "customElements.get('ll-strategy-dashboard-mediarip')"
+    suggestion = bench.page.evaluate(f"() => {strategy}.getCreateSuggestions(bench.hass)")
     assert suggestion == {"title": "Downloads", "icon": "mdi:download"}
 
 

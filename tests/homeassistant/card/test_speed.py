@@ -26,8 +26,9 @@ REFERENCE = {"paint": 60, "task": 25}
 WATCH = """() => {
   bench.tasks = [];
   bench.shifts = 0;
-  new PerformanceObserver((list) => bench.tasks.push(...list.getEntries().map((one) => one.duration)))
-    .observe({ type: "longtask" });
+  new PerformanceObserver((list) => {
+    for (const one of list.getEntries()) bench.tasks.push(one.duration);
+  }).observe({ type: "longtask" });
   new PerformanceObserver((list) => {
     for (const one of list.getEntries()) if (!one.hadRecentInput) bench.shifts += one.value;
   }).observe({ type: "layout-shift" });
@@ -48,7 +49,9 @@ PLAIN = """async () => {
   const start = performance.now();
   for (const text of rows) {
     const row = host.appendChild(document.createElement("div"));
-    for (let n = 0; n < each; n += 1) row.appendChild(document.createElement("span")).textContent = "x";
+    for (let n = 0; n < each; n += 1) {
+      row.appendChild(document.createElement("span")).textContent = "x";
+    }
     row.append(text);
   }
   const time = (await bench.painted()) - start;
@@ -135,7 +138,7 @@ def test_one_finished_download_leaves_the_other_rows_alone(bench: Bench) -> None
     changed = ("sensor.mediarip_status", "sensor.mediarip_last_completed")
     bench.change({one: states[one] for one in changed})
     bench.card.get_by_text("Done", exact=True).wait_for()
-    # It leaves one list and enters the other, which then shows one old row less; the other download moves.
+    # It leaves one list and enters another, which shows one old row less; the other one moves.
     assert bench.page.evaluate("() => bench.touched()")["rows"] <= 4
 
 

@@ -63,7 +63,10 @@ def test_a_state_is_readable_and_accessible(name: str, language: str, bench: Ben
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_the_older_home_assistant_s_colours_have_contrast_too(dark: bool, bench: Bench) -> None:
+def test_the_older_home_assistant_s_colours_have_contrast_too(
+    bench: Bench,
+    dark: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
     bench.page.add_script_tag(content=axe_source())
     bench.start(FULL)
     bench.page.evaluate("(dark) => bench.theme(dark, true)", dark)

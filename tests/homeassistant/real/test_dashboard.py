@@ -45,7 +45,10 @@ def dashboard(ha: HomeAssistant, path: str, config: dict[str, Any]) -> Iterator[
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (400, False)])
 def test_the_strategy_makes_a_dashboard_of_the_service(
-    width: int, dark: bool, ha: HomeAssistant, run: Run
+    ha: HomeAssistant,
+    run: Run,
+    width: int,
+    dark: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     node = f"board{width}{'dark' if dark else ''}"
     run(node)
