@@ -59,7 +59,7 @@ _RESPONSE: Final = """\
   'error': (error.get('message') or '')[:250], 'field': error.get('field') } %}
 {% set recent = state_attr(entity_id, 'recent') or [] %}
 {% if reply.request_id %}{% set recent = (recent + [{
-  'request_id': reply.request_id, 'ok': reply.ok, 'job_id': reply.job_id,
+  'request_id': reply.request_id, 'ok': reply.ok, 'job_id': reply.job_id, 'count': reply.count,
   'error_code': reply.error_code, 'error': reply.error }])[-20:] %}{% endif %}
 {{ dict(reply, recent=recent) | to_json }}"""
 
