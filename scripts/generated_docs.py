@@ -32,9 +32,7 @@ def generated() -> dict[Path, str]:
 
 def outdated(wanted: dict[Path, str]) -> list[Path]:
     """Return the files that differ, are missing, or are no longer generated."""
-    existing = {
-        path.relative_to(ROOT) for folder in FOLDERS for path in (ROOT / folder).glob("*")
-    }
+    existing = {path.relative_to(ROOT) for folder in FOLDERS for path in (ROOT / folder).glob("*")}
     differs = [
         path
         for path, text in wanted.items()

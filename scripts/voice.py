@@ -197,9 +197,7 @@ def package(doc: dict[str, Any]) -> str:
     """Return the package with `intent_script` and the script that it calls."""
     scripts = ""
     for intent in doc["intents"]:
-        slots = ", ".join(
-            f"'{slot}': {slot} | default('')" for slot in SLOTS.get(intent, ())
-        )
+        slots = ", ".join(f"'{slot}': {slot} | default('')" for slot in SLOTS.get(intent, ()))
         scripts += f"""  {intent_name(intent)}:
     description: {_MEANINGS[intent]}
     mode: parallel
@@ -215,10 +213,12 @@ def package(doc: dict[str, Any]) -> str:
     speech:
       text: "{{{{ action_response.text }}}}"
 """
-    return f"""{_header(
-        "Instead of the blueprint `voice`: with custom_sentences/<language>/mediarip.yaml.",
-        "Change `status_entity` if the service's sensor has another name.",
-    )}script:
+    return f"""{
+        _header(
+            "Instead of the blueprint `voice`: with custom_sentences/<language>/mediarip.yaml.",
+            "Change `status_entity` if the service's sensor has another name.",
+        )
+    }script:
   mediarip_voice:
     alias: Downloads by voice
     icon: mdi:microphone-message
