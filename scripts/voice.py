@@ -123,7 +123,7 @@ def blueprint(doc: dict[str, Any]) -> str:
         for name, sentences in triggers(doc).items()
     )
     return f"""{_header()}blueprint:
-  name: Downloads by voice
+  name: "mediarip: downloads by voice"
   description: >-
     Say "download big buck bunny", "what is downloading", "pause the downloads", "cancel the
     download", in {", ".join(LANGUAGES.values())}. The answer waits for the service: it says what
@@ -134,15 +134,14 @@ def blueprint(doc: dict[str, Any]) -> str:
   homeassistant:
     min_version: "2025.4.0"
   input:
-    status:
+    service:
       name: Download service
-      description: Its sensor "Status". The other entities are found by its device.
+      description: The device of mediarip-mqtt.
       selector:
-        entity:
+        device:
           filter:
             - integration: mqtt
-              domain: sensor
-              device_class: enum
+              manufacturer: mediarip-mqtt
     own:
       name: Own sentences
       description: >-
@@ -154,7 +153,10 @@ def blueprint(doc: dict[str, Any]) -> str:
 {own}mode: parallel
 max: 10
 variables:
-  status_entity: !input status
+  service: !input service
+  status_entity: >-
+    {{{{ device_entities(service) | select('is_state_attr', 'device_class', 'enum')
+    | first | default('sensor.none') }}}}
   said:
 {_dump(said(doc), 4)}triggers:
 {heard}actions:
