@@ -1,4 +1,4 @@
-"""Make Home Assistant's voice files of homeassistant/voice.yaml; scripts/generated_docs writes them.
+"""Makes Home Assistant's voice files from homeassistant/voice.yaml, for scripts/generated_docs.
 
 `blueprint` holds sentence triggers in all languages. `sentences` and `package` are the same for
 people who prefer custom sentences with `intent_script`; both at once would be heard twice. What

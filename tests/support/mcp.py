@@ -56,9 +56,9 @@ class ToolServer:
         ) as stream:
             assert stream.ok, stream.text
             data = (
-                line.removeprefix("data: ")
-                for line in stream.iter_lines(chunk_size=1, decode_unicode=True)
-                if line.startswith("data: ")
+                line.decode().removeprefix("data: ")
+                for line in stream.iter_lines(chunk_size=1)
+                if line.startswith(b"data: ")
             )
             address = next(data)
             events = map(json.loads, data)
