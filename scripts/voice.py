@@ -32,7 +32,9 @@ _CLEAN: Final = r"""
 {%- set plain = (text | string | replace('&', ' ' ~ said[lang].times.ampersand ~ ' ')
   | regex_replace('[<>{}\\[\\]|\\\\^~*_#"`=$@\\x00-\\x1f\\x7f-\\x9f]+', ' ')
   | regex_replace('[\\u200b-\\u200f\\u2028-\\u202f\\u2060-\\u206f\\ufe0f\\ufeff]+', ' ')
-  | regex_replace('[\\u2600-\\u27bf\\U0001f000-\\U0001faff]+', ' ')).split() | join(' ') -%}
+  | regex_replace('[\\u2600-\\u27bf\\U0001f000-\\U0001faff]+', ' ')
+  | regex_replace('(?i)[.](mp[34]|m4[av]|mk[av]|web[am]|mov|avi|flac|og[gav]|opus|wav|m3u8)$')
+  ).split() | join(' ') -%}
 {{- plain if plain | length <= most else plain[:most].rsplit(' ', 1)[0] -}}
 {%- endmacro -%}"""
 # What a language model reads about an intent; the sentences say the same to people.
