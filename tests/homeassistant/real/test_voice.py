@@ -74,9 +74,8 @@ class Household:
 
     def finished(self) -> list[dict[str, Any]]:
         """Wait until all jobs have ended, also in Home Assistant; return them."""
-        jobs = wait_for(
-            lambda: jobs if {one["status"] for one in (jobs := self.stored())} <= ENDED else []
-        )
+        wait_for(lambda: {one["status"] for one in self.stored()} <= ENDED)
+        jobs = self.stored()
         wait_for(lambda: {one["id"] for one in self.jobs()} >= {one["id"] for one in jobs[:3]})
         self.none_left()
         return jobs
@@ -122,10 +121,14 @@ def wanted(sentence: str, language: str) -> str:
     return " ".join(one for one in sentence.split() if one not in words).split()[-1].lower()
 
 
-def test_every_sample_about_the_queue_does_what_it_says(
+def test_every_sample_about_the_queue_does_what_it_says_and_others_are_left_alone(
     household: Callable[..., Household], media: MediaServer
 ) -> None:
     home = household("voicequeue")
+    for sentence in DOC["not_ours"]:  # triggers know no language
+        home.say(sentence)
+    assert home.ha.state("automation.voice_voicequeue")["attributes"]["last_triggered"] is None
+    home.ha.mark()  # Home Assistant complains about a timer that it does not find
     pairs = zip(samples("pause"), samples("resume"), strict=False)
     for (sentence, language), (back, back_language) in pairs:
         assert home.say(sentence, language) == answer("paused", language)
@@ -205,7 +208,7 @@ def test_what_was_downloaded_what_failed_and_how_much_room_is_left(
     assert home.ha.complaints() == []
 
 
-def test_running_downloads_are_told_with_percent_and_time_and_the_right_one_is_cancelled(
+def test_running_downloads_are_told_by_title_and_time_and_the_right_one_is_cancelled(
     household: Callable[..., Household], media: MediaServer
 ) -> None:
     home = household("voicerun")
@@ -244,6 +247,17 @@ def test_running_downloads_are_told_with_percent_and_time_and_the_right_one_is_c
     said = home.say("brich den download von etwas anderem ab", "de")
     assert said == answer("not_found", "de", title="etwas anderem")
     assert home.client.job(second)["status"] == "downloading"
+
+    home.say("cancel all downloads")
+    home.none_left()
+    title = "<speak>{{ 7*7 }}\u202e & [x](y) \U0001f600 " + "long " * 40
+    hostile = home.add(media.url(f"/slow/2000/bytes/900000/{quote(title)}.mp4"))
+    home.listed(hostile, "downloading")
+    said = home.say("what is downloading")
+    assert "long" in said
+    assert not set(said) & set("<>{}[]*\u202e\U0001f600"), said
+    assert "49" not in said
+    assert len(said) < 90
     assert home.ha.complaints() == []
 
 
@@ -328,28 +342,6 @@ def test_a_service_that_is_off_or_silent_is_said_so(
         sentence, language = next(samples(intent))
         assert home.say(sentence, language) == answer("offline", language)
     assert ha.complaints() == []
-
-
-def test_a_hostile_title_is_only_a_name(
-    household: Callable[..., Household], media: MediaServer
-) -> None:
-    home = household("voicehostile")
-    title = "<speak>{{ 7*7 }}\u202e & [x](y) \U0001f600 " + "long " * 40
-    job_id = home.add(media.url(f"/slow/2000/bytes/900000/{quote(title)}.mp4"))
-    home.listed(job_id, "downloading")
-    said = home.say("what is downloading")
-    assert not set(said) & set("<>{}[]*\u202e\U0001f600"), said
-    assert "49" not in said
-    assert len(said) < 90
-    assert home.ha.complaints() == []
-
-
-def test_what_is_not_ours_is_left_to_home_assistant(household: Callable[..., Household]) -> None:
-    home = household("voiceothers")
-    for sentence in DOC["not_ours"]:  # triggers know no language
-        home.say(sentence)
-    assert home.ha.state("automation.voice_voiceothers")["attributes"]["last_triggered"] is None
-    assert home.stored() == []
 
 
 @contextmanager
