@@ -67,9 +67,12 @@ def test_a_model_sees_the_tools_and_downloads_asks_and_controls(
 
     reply = call("download", what="the harbour", folder="films", sound_only=False)
     assert reply["accepted"]
-    assert client.wait_status(reply["job_id"], "completed")["filename"] == "films/video.mp4"
+    assert (
+        client.wait_status(reply["job_id"], "completed", timeout=60)["filename"]
+        == "films/video.mp4"
+    )
     assert service.media() == ["films/video.mp4"]
-    wait_for(lambda: ha.state(entities["last_completed"])["attributes"].get("finished"))
+    wait_for(lambda: ha.state(entities["last_completed"])["attributes"].get("finished"), 60)
     assert call("download", what=media.url("/status/404/gone.mp4")) == {
         "accepted": False,
         "reason": client.request("list", status="failed")["jobs"][0]["error_message"],
@@ -82,11 +85,11 @@ def test_a_model_sees_the_tools_and_downloads_asks_and_controls(
     assert refused["error_code"] == "unsafe_path"
 
     client.download(media.url("/slow/20000/bytes/4000000/moon.mp4"))
-    wait_for(lambda: call("status")["running"])
+    wait_for(lambda: call("status")["running"], 60)
     told = call("status")
     assert told["service"] == "downloading"
     assert told["running"][0]["title"] == "moon"
-    assert told["waiting_count"] == 1
+    assert told["waiting_count"] == 1, told
     assert told["finished"][0]["title"] == "video"
     assert told["failed"][0]["title"].startswith("gone")
     assert told["free_gigabytes"] > 0
