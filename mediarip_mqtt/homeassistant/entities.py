@@ -18,7 +18,11 @@ from mediarip_mqtt.contract.topic_payloads import State
 from mediarip_mqtt.engine.thumbnail import COLUMNS, ROWS, TILE
 
 STATUSES: Final = get_args(State.model_fields["status"].annotation)
-TRIGGERS: Final = ("completed", "failed", "review_needed")
+# Event types that an automation can choose as a trigger of the device.
+TRIGGERS: Final = (
+    *("queued", "started", "completed", "failed", "cancelled", "review_needed"),
+    *("playlist_completed", "disk_low", "storage_lost", "storage_restored"),
+)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import Final, Protocol
 
-from mediarip_mqtt.commands.queue_commands import PAUSED_KEY
+from mediarip_mqtt.commands.queue_commands import is_pause
 from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.contract.models import PauseReason
 from mediarip_mqtt.store import Changes, Store
@@ -65,13 +65,13 @@ class Holds:
 
     def changed(self, changes: Changes) -> None:
         """Have `run` read the user's pause again if a transaction may have changed it."""
-        if PAUSED_KEY in changes.settings:
+        if any(map(is_pause, changes.settings)):
             self._stored_changed.set()
 
     async def restore(self) -> None:
         """Apply the user's pause from the store; raise `StoreError`."""
         config = await self._store.read(lambda tx: tx.config())
-        self.set(PauseReason.USER, active=PAUSED_KEY in config)
+        self.set(PauseReason.USER, active=any(map(is_pause, config)))
 
     async def run(self) -> None:
         """Apply the user's pause after each transaction that changed it."""
