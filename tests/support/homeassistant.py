@@ -231,6 +231,13 @@ class HomeAssistant:
         assert answer.ok, f"{path}: {answer.status_code} {answer.text[:500]}"
         return answer.json()
 
+    def delete(self, path: str) -> None:
+        self._send("DELETE", path).raise_for_status()
+
+    def webhook(self, path: str, content: Any) -> None:
+        """Send to a webhook, as apps do: without a user."""
+        requests.post(self.url + path, json=content, timeout=60).raise_for_status()
+
     def picture(self, path: str) -> bytes:
         answer = self._send("GET", path)
         answer.raise_for_status()

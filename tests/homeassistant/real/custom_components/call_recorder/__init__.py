@@ -10,6 +10,8 @@ from typing import Any
 from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse
 from homeassistant.helpers.discovery import async_load_platform
 
+from .tts import add_voice
+
 DOMAIN = "call_recorder"
 PHONES = ("mobile_app_phone", "mobile_app_tablet")
 PLATFORMS = ("assist_satellite", "media_player")
@@ -35,4 +37,5 @@ async def async_setup(hass: HomeAssistant, config: dict[str, Any]) -> bool:
     hass.services.async_register(DOMAIN, "calls", calls, supports_response=SupportsResponse.ONLY)
     for platform in PLATFORMS:
         hass.async_create_task(async_load_platform(hass, platform, DOMAIN, {}, config))
+    await add_voice(hass, record)
     return True
