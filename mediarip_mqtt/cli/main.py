@@ -13,6 +13,7 @@ from mediarip_mqtt.cli import (
     check_config,
     export_import,
     healthcheck,
+    homeassistant_install,
     manage_jobs,
     run,
     send_command,
@@ -65,4 +66,5 @@ app.command("export")(export_import.export)
 app.command("import")(export_import.import_file)
 app.command("doctor")(doctor)
 app.command("healthcheck")(healthcheck.healthcheck)
+app.add_typer(homeassistant_install.app, name="homeassistant")
 register(app)
