@@ -16,6 +16,7 @@ RUN python3 -m venv /opt/mediarip \
  && /tmp/uv/bin/uv export --frozen --no-dev --no-emit-project --extra js --extra pot --quiet -o /tmp/locked.txt \
  && /opt/mediarip/bin/pip install --no-cache-dir --quiet --require-hashes -r /tmp/locked.txt
 COPY mediarip_mqtt mediarip_mqtt
+COPY homeassistant homeassistant
 RUN /opt/mediarip/bin/pip install --no-cache-dir --quiet --no-deps . \
  && /opt/mediarip/bin/python -m compileall -q /opt/mediarip
 

@@ -25,6 +25,7 @@ from mediarip_mqtt.homeassistant.shipped_files import TARGET
 RECORD: Final = ".mediarip-homeassistant.json"
 VERSION_FILE: Final = ".HA_VERSION"  # written by Home Assistant at every start
 MOST_BYTES: Final = 1_000_000  # a larger file is none of ours
+MOST_VERSION: Final = 40  # characters
 _FORMAT: Final = 1
 
 
@@ -78,8 +79,11 @@ class ConfigFolder:
 
     def write(self, name: str, content: bytes) -> None:
         """Replace or create a file and record it; it has its name only once it is complete."""
-        with self._parent(name, create=True) as (folder, last):
-            self._replace(folder, last, content)
+        try:
+            with self._parent(name, create=True) as (folder, last):
+                self._replace(folder, last, content)
+        except OSError as error:  # names a hidden file, or one part of the path
+            raise OSError(error.errno, error.strerror, name) from None
         self.record.files[name] = digest_of(content)
 
     def remove(self, name: str) -> None:
@@ -117,12 +121,12 @@ class ConfigFolder:
 
     def _version(self) -> str:
         try:
-            return self._content(VERSION_FILE).decode("ascii").strip()
+            return self._content(VERSION_FILE)[:MOST_VERSION].decode("ascii").strip()
         except (OSError, UnicodeDecodeError):
             raise ConfigError(
                 f"{self.path} is not a configuration folder of Home Assistant: it has no readable "
-                f"file {VERSION_FILE}. Name the folder that contains configuration.yaml; start Home "
-                "Assistant once if the folder is new."
+                f"file {VERSION_FILE}. Name the folder that contains configuration.yaml; if it is new, "
+                "start Home Assistant once."
             ) from None
 
     def _read_record(self) -> Record:
@@ -145,10 +149,10 @@ class ConfigFolder:
                 if error.errno == errno.ELOOP:
                     raise NotPlainError(errno.ELOOP, "a link", name) from None
                 raise
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                os.close(handle)
+                raise NotPlainError(errno.EINVAL, "not a file", name)
             with os.fdopen(handle, "rb") as file:
-                status = os.fstat(handle)
-                if not stat.S_ISREG(status.st_mode):
-                    raise NotPlainError(errno.EINVAL, "not a file", name)
                 return file.read(MOST_BYTES)
 
     def _replace(self, folder: int, name: str, content: bytes) -> None:
@@ -179,7 +183,7 @@ class ConfigFolder:
         *parents, last = PurePosixPath(name).parts
         folder = os.dup(self._handle)
         try:
-            for depth, part in enumerate(parents, start=1):
+            for depth in range(1, len(parents) + 1):
                 inner = self._open_folder(folder, "/".join(parents[:depth]), create=create)
                 os.close(folder)
                 folder = inner

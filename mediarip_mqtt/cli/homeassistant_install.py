@@ -91,7 +91,7 @@ def install(
     except ConfigError as error:
         fail(error.message, Exit.CONFIG)
     except OSError as error:
-        where = clean(error.filename) if isinstance(error.filename, str) else str(folder)
+        where = folder / str(error.filename or "")
         fail(f"{where}: {error.strerror}. What was done until then is recorded.", Exit.FAILED)
     if any(one.outcome is Outcome.KEPT for one in done):
         raise typer.Exit(Exit.FAILED)

@@ -22,9 +22,10 @@ def next_steps(version: str, record: Record, *, hacs_card: bool) -> Iterator[str
     if "www" in record.folders:
         yield "Restart it: it serves the new folder www only from its next start."
     if CARD in record.files:
+        address = f"/local/{CARD.removeprefix('www/')}?v={record.files[CARD][:8]}"
         yield (
-            "Settings, Dashboards, the menu, Resources: add this as a JavaScript module, or change\n"
-            f"its number if it is there: /local/{CARD.removeprefix('www/')}?v={record.files[CARD][:8]}\n"
+            "Settings, Dashboards, the menu, Resources: add this as a JavaScript module; if it is\n"
+            f"there with another number, change that: {address}\n"
             f"({RESOURCES})"
         )
     elif hacs_card:
