@@ -125,8 +125,8 @@ class ConfigFolder:
         except (OSError, UnicodeDecodeError):
             raise ConfigError(
                 f"{self.path} is not a configuration folder of Home Assistant: it has no readable "
-                f"file {VERSION_FILE}. Name the folder that contains configuration.yaml; if it is new, "
-                "start Home Assistant once."
+                f"file {VERSION_FILE}. Name the folder that contains configuration.yaml. If it is "
+                "new, start Home Assistant once."
             ) from None
 
     def _read_record(self) -> Record:

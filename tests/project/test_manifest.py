@@ -163,7 +163,7 @@ def test_every_setting_is_an_option_or_left_out_with_a_reason() -> None:
     assert set(OPTIONS) == set(SCHEMA)
 
 
-@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("language", ["en", "de", "fr"])
 def test_every_option_has_its_words(language: str) -> None:
     text = (ROOT / "translations" / f"{language}.yaml").read_text("utf-8")
     words = yaml.safe_load(text)["configuration"]

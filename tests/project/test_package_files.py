@@ -67,17 +67,20 @@ def test_an_installed_wheel_installs_what_the_clone_installs(
     dependencies = {path for path in sys.path if path.endswith("site-packages")}
     dependencies.add(sysconfig.get_path("purelib"))
     (packages / "dependencies.pth").write_text("\n".join(dependencies))
-    for program in ([str(venv / "bin" / "mediarip-mqtt")], [sys.executable, "-m", "mediarip_mqtt"]):
-        command = [*program, "homeassistant", "install", str(config), "--sentences"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-        assert "written" in done.stdout
-        found = tree(config)
-        if program[0] == sys.executable:
-            assert found == before
-        before = found
-        subprocess.run([*command, "--remove"], cwd=tmp_path, check=True, capture_output=True)
-        assert tree(config).keys() == {".HA_VERSION"}
-    assert {one.target for one in shipped_files.shipped_files()} < before.keys()
+    packaged = installed([str(venv / "bin" / "mediarip-mqtt")], config)
+    assert packaged == installed([sys.executable, "-m", "mediarip_mqtt"], config)
+    assert {one.target for one in shipped_files.shipped_files()} < packaged.keys()
+
+
+def installed(program: list[str], config: Path) -> dict[str, bytes]:
+    """Return the folder's files after an installation, which is then removed."""
+    command = [*program, "homeassistant", "install", str(config), "--sentences"]
+    # Not in the clone, whose package would be taken.
+    subprocess.run(command, cwd=config.parent, capture_output=True, check=True)
+    found = tree(config)
+    subprocess.run([*command, "--remove"], cwd=config.parent, capture_output=True, check=True)
+    assert tree(config).keys() == {".HA_VERSION"}
+    return found
 
 
 def test_the_image_is_built_with_the_files() -> None:
