@@ -1,17 +1,18 @@
 """The configuration folder of a Home Assistant for the tests.
 
-It has what a household's has: the repository's blueprints and card in their places, a `packages`
-folder, a media folder, and the test devices of `custom_components/call_recorder`.
+It has what a household's has: what `mediarip-mqtt homeassistant install` puts into it (card,
+blueprints, package), a media folder, and the test devices of `custom_components/call_recorder`.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
-ASSETS = REPOSITORY / "homeassistant"  # of the repository, not the Python package
 COMPONENTS = REPOSITORY / "tests" / "homeassistant" / "real" / "custom_components"
 CARD = "mediarip-card.js"
 CONFIGURATION = """\
@@ -48,7 +49,7 @@ script: !include scripts.yaml
 """
 
 
-def configure(folder: Path, port: int) -> None:
+def configure(folder: Path, port: int, version: str) -> None:
     """Write the configuration of a Home Assistant that listens on ``port``."""
     storage = folder / ".storage"
     for one in (storage, folder / "packages", folder / "www", folder / "media"):
@@ -64,10 +65,9 @@ def configure(folder: Path, port: int) -> None:
         json.dumps({"version": 4, "minor_version": 1, "key": "onboarding", "data": done})
     )
     shutil.copytree(COMPONENTS, folder / "custom_components")
-    if (blueprints := ASSETS / "blueprints").is_dir():
-        shutil.copytree(blueprints, folder / "blueprints")
-    if (bundle := ASSETS / "card" / "dist" / CARD).is_file():
-        shutil.copy(bundle, folder / "www")
+    (folder / ".HA_VERSION").write_text(version)
+    command = [sys.executable, "-m", "mediarip_mqtt", "homeassistant", "install", str(folder)]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
 
 
 def has_card(folder: Path) -> bool:

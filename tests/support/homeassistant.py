@@ -78,7 +78,7 @@ class HomeAssistant:
         """
         first = not (self.folder / "configuration.yaml").exists()
         if first:
-            configure(self.folder, self._port)
+            configure(self.folder, self._port, self.version)
         self.url = f"http://127.0.0.1:{self._port}"
         command = self._installation.command(
             "hass", "--config", str(self.folder), "--log-no-color", shared=self.folder
