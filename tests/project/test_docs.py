@@ -147,6 +147,8 @@ class World:
         (self.home / ".config").mkdir(parents=True)
         (self.folder / "docs").symlink_to(ROOT / "docs")
         (self.folder / "cookies.txt").write_text(NETSCAPE)
+        (self.folder / "config").mkdir()
+        (self.folder / "config" / ".HA_VERSION").write_text("2026.11.0")
         (self.folder / "service.log").write_text("2026-11-21 12:00:00 INFO mqtt: connected\n")
         (self.etc / "mediarip" / "password").write_text(f"{PASSWORD}\n")
         certificate = self._authority.issue_cert("localhost")
@@ -206,6 +208,7 @@ class World:
             "/etc/mediarip": self.etc / "mediarip",
             "/var/lib/mosquitto": self.etc / "lib",
             "/media": self.folder / "volume",
+            "/config": self.folder / "config",
         }.items():
             text = re.sub(rf"(?<![\w./:]){place}\b", str(path), text)
         text = text.replace("192.0.2.10", "127.0.0.1")
