@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 IMAGES: Final = Path(__file__).parent.parent / "docs" / "images"
 LARGEST: Final = 150_000  # bytes
+PATIENCE: Final = 180  # seconds
 SHOWN: Final = 10  # percent of the first running job
 SETTLED: Final = 2500  # milliseconds: animations, and images that fade in
 WIDE: Final = (1280, 1000)
@@ -233,11 +234,16 @@ def _prepare(home: HomeAssistant) -> None:
 def _fill(client: Client, media: MediaServer, folder: Path) -> None:
     """Create jobs: some completed, one failed, some running and waiting."""
     for film in FINISHED:
-        client.wait_status(client.download(_page(media, folder, film)), "completed")
-    client.wait_status(client.download("http://films.example/status/403/private"), "failed")
+        client.wait_status(
+            client.download(_page(media, folder, film)), "completed", timeout=PATIENCE
+        )
+    missing = client.download("http://films.example/status/404/film")
+    client.wait_status(missing, "failed", timeout=PATIENCE)
     jobs = [client.download(_page(media, folder, film)) for film in (*RUNNING, *WAITING)]
     first = f"job/{jobs[0]}/progress"
-    wait_for(lambda: client.json(first).get("progress_percent", 0) > SHOWN, 120, "some progress")
+    wait_for(
+        lambda: client.json(first).get("progress_percent", 0) > SHOWN, PATIENCE, "some progress"
+    )
     client.close()
 
 
@@ -249,9 +255,11 @@ def _page(media: MediaServer, folder: Path, film: Film) -> str:
     command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-frames:v", "1", str(still)]
     subprocess.run(command, check=True)  # noqa: S603 - our own words
     media.text(still.name, still.read_bytes(), "image/png")
-    video = f"<video poster='/text/{still.name}' src='/{film.path}'></video>"
-    media.text(f"{film.name}.html", f"<title>{film.title}</title>{video}")
-    return f"http://videos.example/text/{film.name}.html"
+    site = "http://videos.example"
+    properties = {"image": f"{site}/text/{still.name}", "video": f"{site}/{film.path}"}
+    meta = "".join(f'<meta property="og:{key}" content="{url}">' for key, url in properties.items())
+    media.text(f"{film.name}.html", f"<title>{film.title}</title>{meta}")
+    return f"{site}/text/{film.name}.html"
 
 
 if __name__ == "__main__":
