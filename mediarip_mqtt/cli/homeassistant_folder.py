@@ -30,7 +30,7 @@ _FORMAT: Final = 1
 
 
 @dataclass
-class Record:
+class Installed:
     """What was written: path to SHA-256, and the folders that were created for it."""
 
     files: dict[str, str] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class ConfigFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.version = ""  # of Home Assistant
-        self.record = Record()
+        self.record = Installed()
         self._handle = -1
 
     def __enter__(self) -> Self:
@@ -129,11 +129,11 @@ class ConfigFolder:
                 "new, start Home Assistant once."
             ) from None
 
-    def _read_record(self) -> Record:
+    def _read_record(self) -> Installed:
         try:
             return _parsed(json.loads(self._content(RECORD)))
         except FileNotFoundError:
-            return Record()
+            return Installed()
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise ConfigError(
                 f"{self.path / RECORD} is not a record of this program. Remove it; files with "
@@ -213,7 +213,7 @@ def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _parsed(content: Any) -> Record:
+def _parsed(content: Any) -> Installed:
     """Return a record; raise ValueError if it names anything that `install` never writes."""
     files, folders = content["files"], content["folders"]
     if content["format"] != _FORMAT or not all(map(TARGET.fullmatch, files)):
@@ -221,4 +221,4 @@ def _parsed(content: Any) -> Record:
     above = {str(one) for name in files for one in PurePosixPath(name).parents}
     if not all(isinstance(one, str) for one in files.values()) or not above.issuperset(folders):
         raise ValueError
-    return Record(dict(files), [str(one) for one in folders if one != "."])
+    return Installed(dict(files), [str(one) for one in folders if one != "."])

@@ -23,7 +23,7 @@ app = typer.Typer(
 )
 
 
-class Outcome(StrEnum):
+class FileOutcome(StrEnum):
     """What became of a file."""
 
     WRITTEN = "written"
@@ -34,14 +34,16 @@ class Outcome(StrEnum):
     KEPT = "kept"  # not ours any more: it was changed, or is a link
 
 
-CHANGES: Final = frozenset({Outcome.WRITTEN, Outcome.UPDATED, Outcome.REPLACED, Outcome.REMOVED})
+CHANGES: Final = frozenset(
+    {FileOutcome.WRITTEN, FileOutcome.UPDATED, FileOutcome.REPLACED, FileOutcome.REMOVED}
+)
 
 
 @dataclass(frozen=True)
 class Line:
     """One file's outcome, with the reason if it was kept."""
 
-    outcome: Outcome
+    outcome: FileOutcome
     target: str
     reason: str = ""
 
@@ -93,7 +95,7 @@ def install(
     except OSError as error:
         where = folder / str(error.filename or "")
         fail(f"{where}: {error.strerror}. What was done until then is recorded.", Exit.FAILED)
-    if any(one.outcome is Outcome.KEPT for one in done):
+    if any(one.outcome is FileOutcome.KEPT for one in done):
         raise typer.Exit(Exit.FAILED)
 
 
@@ -123,16 +125,16 @@ def _planned(file: ShippedFile, config: ConfigFolder, *, force: bool) -> Line:
     try:
         digest = config.digest(file.target)
     except NotPlainError as error:
-        return Line(Outcome.KEPT, file.target, f"{error.strerror}; it is not followed")
+        return Line(FileOutcome.KEPT, file.target, f"{error.strerror}; it is not followed")
     if digest is None:
-        return Line(Outcome.WRITTEN, file.target)
+        return Line(FileOutcome.WRITTEN, file.target)
     if digest == digest_of(file.content):
-        return Line(Outcome.UNCHANGED, file.target)
+        return Line(FileOutcome.UNCHANGED, file.target)
     if digest == config.record.files.get(file.target):
-        return Line(Outcome.UPDATED, file.target)
+        return Line(FileOutcome.UPDATED, file.target)
     if force:
-        return Line(Outcome.REPLACED, file.target)
-    return Line(Outcome.KEPT, file.target, "it was changed here; --force replaces it")
+        return Line(FileOutcome.REPLACED, file.target)
+    return Line(FileOutcome.KEPT, file.target, "it was changed here; --force replaces it")
 
 
 def _removals(config: ConfigFolder, *, force: bool) -> list[Line]:
@@ -150,10 +152,10 @@ def _removal(name: str, config: ConfigFolder, *, force: bool) -> Line:
     try:
         digest = config.digest(name)
     except NotPlainError as error:
-        return Line(Outcome.KEPT, name, f"{error.strerror}; it is not ours")
+        return Line(FileOutcome.KEPT, name, f"{error.strerror}; it is not ours")
     if force or digest in {None, config.record.files[name]}:
-        return Line(Outcome.REMOVED, name)
-    return Line(Outcome.KEPT, name, "it was changed here")
+        return Line(FileOutcome.REMOVED, name)
+    return Line(FileOutcome.KEPT, name, "it was changed here")
 
 
 def _apply(
@@ -174,13 +176,13 @@ def _apply(
 def _carry_out(config: ConfigFolder, line: Line, contents: dict[str, bytes]) -> None:
     content = contents.get(line.target, b"")
     match line.outcome:
-        case Outcome.WRITTEN | Outcome.UPDATED | Outcome.REPLACED:
+        case FileOutcome.WRITTEN | FileOutcome.UPDATED | FileOutcome.REPLACED:
             config.write(line.target, content)
-        case Outcome.UNCHANGED:  # also where a kill or a lost record made us forget it
+        case FileOutcome.UNCHANGED:  # also where a kill or a lost record made us forget it
             config.record.files[line.target] = digest_of(content)
-        case Outcome.REMOVED:
+        case FileOutcome.REMOVED:
             config.remove(line.target)
-        case Outcome.KEPT:
+        case FileOutcome.KEPT:
             if line.target not in contents:  # removed, or no longer part of this version
                 config.record.files.pop(line.target, None)
 
@@ -195,11 +197,11 @@ def _print(config: ConfigFolder, done: list[Line], *, dry_run: bool) -> None:
 
 def _told(done: list[Line]) -> Iterator[str]:
     for line in done:
-        if line.outcome is not Outcome.UNCHANGED:
+        if line.outcome is not FileOutcome.UNCHANGED:
             reason = f": {line.reason}" if line.reason else ""
             yield f"{line.outcome:9} {line.target}{reason}"
-    if unchanged := sum(one.outcome is Outcome.UNCHANGED for one in done):
-        yield f"{Outcome.UNCHANGED:9} {unchanged} files"
+    if unchanged := sum(one.outcome is FileOutcome.UNCHANGED for one in done):
+        yield f"{FileOutcome.UNCHANGED:9} {unchanged} files"
 
 
 def _print_steps(config: ConfigFolder) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from mediarip_mqtt.cli.homeassistant_folder import Record
+from mediarip_mqtt.cli.homeassistant_folder import Installed
 from mediarip_mqtt.homeassistant.shipped_files import CARD
 
 OLDEST: Final = (2025, 4)
@@ -14,7 +14,7 @@ ADDS_DASHBOARDS: Final = (2026, 5)  # since then, "Add dashboard" offers strateg
 RESOURCES: Final = "https://my.home-assistant.io/redirect/lovelace_resources/"
 
 
-def next_steps(version: str, record: Record, *, hacs_card: bool) -> Iterator[str]:
+def next_steps(version: str, record: Installed, *, hacs_card: bool) -> Iterator[str]:
     """Yield the steps, each with its lines."""
     release = _release(version)
     if release < OLDEST:
@@ -49,7 +49,7 @@ def _dashboard(release: tuple[int, int]) -> str:
     )
 
 
-def _packages(record: Record) -> Iterator[str]:
+def _packages(record: Installed) -> Iterator[str]:
     names = [name for name in record.files if name.startswith("packages/")]
     if not names:
         return
