@@ -88,6 +88,8 @@ class House:
     def page(self, path: str, size: tuple[int, int], *, dark: bool = False) -> Iterator[Page]:
         """Open a page that has come to rest."""
         with open_page(self.home, path, width=size[0], height=size[1], dark=dark) as page:
+            page.wait_for_function("!document.getElementById('ha-launch-screen')", timeout=60_000)
+            page.wait_for_load_state("networkidle")  # icons are loaded in pieces
             page.wait_for_timeout(SETTLED)
             yield page
 
@@ -111,7 +113,7 @@ class House:
 
 def device_page(house: House, target: Path) -> None:
     """Show the device's page."""
-    with house.page(f"/config/devices/device/{house.device}", (1400, 2200)) as page:
+    with house.page(f"/config/devices/device/{house.device}", (1400, 2100)) as page:
         page.screenshot(path=target)
 
 
@@ -132,19 +134,22 @@ def card_phone(house: House, target: Path) -> None:
 
 def _card(house: House, target: Path, size: tuple[int, int], *, dark: bool = False) -> None:
     with house.page(house.dashboard("card", CARD), size, dark=dark) as page:
+        page.get_by_text(RUNNING[0].title).first.wait_for()
         _shoot(page.locator("mediarip-card"), target)
 
 
 def dashboard(house: House, target: Path) -> None:
     """Show the dashboard of the strategy."""
-    with house.page(house.dashboard("strategy", STRATEGY), (1280, 900)) as page:
+    with house.page(house.dashboard("strategy", STRATEGY), (1280, 1100)) as page:
+        page.get_by_text(RUNNING[0].title).first.wait_for()
         page.screenshot(path=target)
 
 
 def assist(house: House, target: Path) -> None:
     """Show a conversation with Assist, answered by the voice blueprint."""
     house.automation("downloads_by_voice", "voice", service=house.device)
-    with house.page("/profile/general?conversation=1", (1000, 800)) as page:
+    path = house.dashboard("card", CARD)
+    with house.page(f"{path}?conversation=1", (1000, 800)) as page:
         dialog = page.locator("ha-voice-command-dialog")
         for sentence in ("what is downloading", "how long will the download take"):
             field = dialog.locator("input").last
