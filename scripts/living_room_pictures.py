@@ -25,7 +25,7 @@ from tests.support.server import MediaServer
 from tests.support.service import Service
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import FloatRect, Locator, Page
 
 IMAGES: Final = Path(__file__).parent.parent / "docs" / "images"
 LARGEST: Final = 150_000  # bytes
@@ -33,7 +33,7 @@ PATIENCE: Final = 180  # seconds
 SHOWN: Final = 10  # percent of the first running job
 SETTLED: Final = 2500  # milliseconds: animations, and images that fade in
 WIDE: Final = (1280, 1000)
-PHONE: Final = (400, 860)
+PHONE: Final = (400, 1150)  # all of the card
 CARD: Final = {
     "views": [
         {
@@ -93,12 +93,12 @@ class House:
             page.wait_for_timeout(SETTLED)
             yield page
 
-    def dashboard(self, name: str, config: dict[str, Any]) -> str:
+    def dashboard(self, name: str, config: dict[str, Any], *, in_sidebar: bool = False) -> str:
         """Create a dashboard if there is none of the name; return its path."""
         path = f"pictures-{name}"
         known = self.home.command("lovelace/dashboards/list")
         if path not in {one["url_path"] for one in known}:
-            options = {"mode": "storage", "require_admin": False, "show_in_sidebar": True}
+            options = {"mode": "storage", "require_admin": False, "show_in_sidebar": in_sidebar}
             content = {"url_path": path, "title": "Downloads", "icon": "mdi:download", **options}
             self.home.command("lovelace/dashboards/create", **content)
             self.home.command("lovelace/config/save", url_path=path, config=config)
@@ -140,7 +140,8 @@ def _card(house: House, target: Path, size: tuple[int, int], *, dark: bool = Fal
 
 def dashboard(house: House, target: Path) -> None:
     """Show the dashboard of the strategy."""
-    with house.page(house.dashboard("strategy", STRATEGY), (1280, 1100)) as page:
+    path = house.dashboard("strategy", STRATEGY, in_sidebar=True)
+    with house.page(path, (1280, 1400)) as page:
         page.get_by_text(RUNNING[0].title).first.wait_for()
         page.screenshot(path=target)
 
@@ -156,7 +157,11 @@ def assist(house: House, target: Path) -> None:
             field.fill(sentence)
             field.press("Enter")
             page.wait_for_timeout(SETTLED)
-        _shoot(dialog.locator("ha-assist-chat"), target)
+        box = dialog.locator("ha-assist-chat").bounding_box()
+        assert box
+        # Without the round corners at the bottom, behind which the page shows.
+        clip: FloatRect = {**box, "height": box["height"] - 24}
+        page.screenshot(path=target, clip=clip)
 
 
 def blueprint(house: House, target: Path) -> None:
@@ -213,8 +218,13 @@ def _house() -> Iterator[House]:
         # The media server is the proxy of any host, so that the pictures show names of sites.
         proxy = f"http://127.0.0.1:{media.port}"
         at_once = str(len(RUNNING))
+        source = f"media-source://media_source/local/{volume.name}/volume"
         service = Service(
-            volume, broker.port, DOWNLOADS__PROXY=proxy, DOWNLOADS__MAX_CONCURRENT=at_once
+            volume,
+            broker.port,
+            DOWNLOADS__PROXY=proxy,
+            DOWNLOADS__MAX_CONCURRENT=at_once,
+            HOMEASSISTANT__MEDIA_SOURCE=source,
         )
         try:
             _prepare(home)
@@ -242,7 +252,7 @@ def _fill(client: Client, media: MediaServer, folder: Path) -> None:
         client.wait_status(
             client.download(_page(media, folder, film)), "completed", timeout=PATIENCE
         )
-    missing = client.download("http://films.example/status/404/film")
+    missing = client.download("http://films.example/status/404/harbour.mp4")
     client.wait_status(missing, "failed", timeout=PATIENCE)
     jobs = [client.download(_page(media, folder, film)) for film in (*RUNNING, *WAITING)]
     first = f"job/{jobs[0]}/progress"
