@@ -165,7 +165,7 @@ def assist(house: House, target: Path) -> None:
 
 def blueprint(house: House, target: Path) -> None:
     """Show the form of a blueprint."""
-    path = house.automation("tell_my_phone", "notify", service=house.device)
+    path = house.automation("tell_my_phone", "notify", service=house.device, phones=[])
     with house.page(path, (1100, 1000)) as page:
         page.screenshot(path=target)
 
