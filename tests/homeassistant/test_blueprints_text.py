@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -64,9 +65,19 @@ def test_a_blueprint_waits_for_triggers_that_the_device_has(path: Path) -> None:
 def test_a_blueprint_neither_trusts_titles_nor_needs_an_administrator(path: Path) -> None:
     text = path.read_text("utf-8")
     assert not re.search(r"\|\s*safe\b|shell_command|mqtt\.publish", text)
-    sent = re.findall(r"notify\.send_message\n(?:.*\n)*?\s+message: >-\n((?:.*\n)*?.*\}\}\n)", text)
-    assert all("to_json }}" in one for one in sent)
-    assert len(sent) == text.count("action: notify.send_message")
+    messages = list(_sent(_content(path)["actions"]))
+    assert all(message.rstrip().endswith("| to_json }}") for message in messages)
+
+
+def _sent(value: Any) -> Iterator[str]:
+    """Find the messages to the service."""
+    if isinstance(value, dict):
+        if value.get("action") == "notify.send_message":
+            yield value["data"]["message"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _sent(one)
 
 
 def test_a_blueprint_has_its_paragraph_with_a_link_that_imports_it(path: Path) -> None:

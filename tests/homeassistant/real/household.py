@@ -65,7 +65,7 @@ class Phone:
     def tap(self, action: str) -> None:
         self.fire("mobile_app_notification_action", action=action)
 
-    def push(self, title: str, timeout: float = 20) -> dict[str, Any]:
+    def push(self, title: str, timeout: float = 60) -> dict[str, Any]:
         """Wait for a notification with a title; remove it and all before it."""
         found = wait_for(
             lambda: [one for one in self.pushed if one.get("title") == title],

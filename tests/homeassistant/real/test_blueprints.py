@@ -209,7 +209,7 @@ def test_a_large_download_waits_for_an_answer(
 
     send(ha, names, media.url("/bytes/400000/small.mp4"))
     send(ha, names, media.url("/slow/100000/bytes/600000/big.mp4"))
-    question = first.push("Download it all?", 40)
+    question = first.push("Download it all?")
     second.push("Download it all?")
     assert question["message"] == "“big” has about 0.6 MB. It is paused."
     wait_for(lambda: service.media() == ["small.mp4"])
@@ -221,7 +221,7 @@ def test_a_large_download_waits_for_an_answer(
     )
     wait_for(lambda: service.media() == ["big.mp4", "small.mp4"], 30)  # it was not asked again
     send(ha, names, media.url("/stall/1000/bytes/600000/unwanted.mp4"))
-    first.tap(offered(first.push("Download it all?", 40))["Cancel"])
+    first.tap(offered(first.push("Download it all?"))["Cancel"])
     wait_for(lambda: ha.state(names["job"])["attributes"].get("event_type") == "cancelled")
     assert service.media() == ["big.mp4", "small.mp4"]
     assert ha.complaints() == []
