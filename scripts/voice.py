@@ -24,7 +24,6 @@ LANGUAGES: Final = {"en": "English", "de": "German", "fr": "French"}
 SLOTS: Final = {"download": ("query", "latest"), "cancel": ("title",)}
 _BEGIN: Final = "<!-- sentences: generated from homeassistant/voice.yaml -->\n"
 _END: Final = "<!-- end of the sentences -->\n"
-_REPOSITORY: Final = str(yaml.safe_load((ROOT / "repository.yaml").read_text("utf-8"))["url"])
 _TABLES: Final = ("answers", "times", "pauses", "reasons")
 # Removes what a speech engine or a page could take for markup, and cuts at a word.
 _CLEAN: Final = r"""
@@ -129,10 +128,9 @@ def blueprint(doc: dict[str, Any]) -> str:
   description: >-
     Say "download big buck bunny", "what is downloading", "pause the downloads", "cancel the
     download", in {", ".join(LANGUAGES.values())}. The answer waits for the service: it says what
-    was accepted, or why not. All sentences: {_REPOSITORY}/blob/main/docs/voice.md
+    was accepted, or why not.
   domain: automation
   author: mediarip-mqtt
-  source_url: {_REPOSITORY}/blob/main/{BLUEPRINT}
   homeassistant:
     min_version: "2025.4.0"
   input:
