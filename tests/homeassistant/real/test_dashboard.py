@@ -108,7 +108,7 @@ def test_home_assistant_s_form_edits_the_card(ha: HomeAssistant, run: Run) -> No
         for label in ("Sections (none: all)", "Thumbnails", "Media players", "Media source"):
             dialog.get_by_text(label).locator("visible=true").first.wait_for()
         keep(page, ha, "editor")
-        form.get_by_label("Title").first.fill("Films")
+        form.locator("ha-selector-text input").first.fill("Films")
         dialog.get_by_role("heading", name="Films").wait_for()  # the preview
         dialog.get_by_text("Save", exact=True).click()
         dialog.wait_for(state="detached")
