@@ -16,7 +16,6 @@ import yaml
 
 from tests.homeassistant.real.device import found
 from tests.support.browser import open_page
-from tests.support.home_configuration import ASSETS
 from tests.support.homeassistant import HomeAssistant
 from tests.support.service import Service
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 Run = Callable[..., Service]
+DASHBOARD = Path(__file__).parents[3] / "homeassistant" / "dashboards" / "mediarip.yaml"
 
 
 def keep(page: Page, ha: HomeAssistant, name: str) -> None:
@@ -111,7 +111,7 @@ def test_home_assistant_s_form_edits_the_card(ha: HomeAssistant, run: Run) -> No
         form.locator("ha-selector-text input").first.fill("Films")
         dialog.get_by_role("heading", name="Films").wait_for()  # the preview
         dialog.get_by_text("Save", exact=True).click()
-        dialog.wait_for(state="detached")
+        dialog.wait_for(state="hidden")
         [saved] = ha.command("lovelace/config", url_path="down-loads")["views"][0]["cards"]
         assert saved == {**card, "title": "Films"}
 
@@ -120,7 +120,7 @@ def test_home_assistant_can_add_the_dashboard(ha: HomeAssistant, run: Run) -> No
     run("offer")
     found(ha, "offer")
     if tuple(map(int, ha.version.split("."))) < (2026, 5):  # the first that lists strategies
-        config = yaml.safe_load((ASSETS / "dashboards" / "mediarip.yaml").read_text("utf-8"))
+        config = yaml.safe_load(DASHBOARD.read_text("utf-8"))
         with dashboard(ha, "down-loads", config), open_page(ha, "/down-loads") as page:
             page.get_by_role("heading", name="Downloads").first.wait_for()
         return
