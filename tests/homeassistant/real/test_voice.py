@@ -344,7 +344,7 @@ def test_a_refusal_is_said_with_its_reason_and_no_reply_is_no_success(
     assert home.ha.complaints() == []
 
 
-def test_a_service_that_is_off_or_silent_is_said_so(
+def test_a_service_that_is_off_silent_or_without_its_volume_is_said_so(
     ha: HomeAssistant, run: Run, client_of: ClientOf
 ) -> None:
     service = run("voiceoff")
@@ -355,6 +355,15 @@ def test_a_service_that_is_off_or_silent_is_said_so(
         assert home.say("download one") == answer("no_answer", "en")
     finally:
         os.kill(service.pid, signal.SIGCONT)
+    away = service.root.with_name("away")
+    service.root.rename(away)
+    ha.wait(home.names["status"], "storage_lost", LONG)
+    for language in LANGUAGES:
+        for intent in ("download", "what"):
+            sentence = DOC["samples"][intent][language][0]
+            assert home.say(sentence, language) == answer("storage_lost", language)
+    away.rename(service.root)
+    ha.wait(home.names["status"], "idle", LONG)
     service.stop()
     ha.wait(home.names["status"], "unavailable")
     for language, sentences in DOC["samples"]["download"].items():
