@@ -180,8 +180,9 @@ def assist(house: House, target: Path) -> None:
     # frontend reads a variable too early. `open_page` reports that.
     with (
         contextlib.suppress(AssertionError),
-        house.page(f"{path}?conversation=1", (1000, 800)) as page,
+        house.page(path, (1000, 800)) as page,
     ):
+        page.keyboard.press("a")  # the shortcut for Assist
         dialog = page.locator("ha-voice-command-dialog")
         for sentence in ("what is downloading", "how long will the download take"):
             field = dialog.locator("input").last
