@@ -14,9 +14,10 @@ PROXY: Final = r"^((https?|socks[45][ah]?)://[^\s/]+/?)?$"
 
 
 def parse_list(value: object) -> object:
-    """Split ``"a, b"``, the form of a list in the environment; return other values unchanged."""
+    """Split ``"a, b"`` or a JSON list, the forms in the environment; return others unchanged."""
     if isinstance(value, str):
-        return [item for item in re.split(r"[,\s]+", value.strip("[] ")) if item]
+        items = re.split(r"[,\s]+", value.strip().removeprefix("[").removesuffix("]"))
+        return [item for item in (item.strip("\"'") for item in items) if item]
     return value
 
 

@@ -71,6 +71,15 @@ def test_a_mistake_in_the_file_is_named_with_its_place(
 
 
 @pytest.mark.parametrize(
+    "text", ["a.example, b.example", '["a.example", "b.example"]', "[a.example b.example]"]
+)
+def test_a_list_in_the_environment_may_be_json(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """A host in quotation marks would block nothing, and nobody would be told."""
+    monkeypatch.setenv("MEDIARIP__SECURITY__BLOCKED_HOSTS", text)
+    assert load_settings.load().security.blocked_hosts == ("a.example", "b.example")
+
+
+@pytest.mark.parametrize(
     "name", ["MEDIARIP__MQTT__HOTS", "MEDIARIP__MQQT__HOST", "MEDIARIP__MQTT__PORT"]
 )
 def test_a_mistake_in_the_environment_is_named_with_its_variable(
