@@ -404,6 +404,9 @@ class HomeAssistantSettings(Section):
         description="Media source id of `storage.root`, for playing; empty: none. Default: that of "
         "Home Assistant's local media, if the root is below `/media`.",
     )
+    language: Literal["en", "de", "fr"] = Field(
+        "en", description="Language of the entities' names. The entity ids stay the same."
+    )
 
 
 class UpdateSettings(Section):

@@ -116,7 +116,13 @@ class Discovery:
 
     def config(self) -> dict[str, Any]:
         """Return the discovery payload."""
-        return device_config(self._topics, self._mqtt.node_id, self._commands, self._extras())
+        return device_config(
+            self._topics,
+            self._mqtt.node_id,
+            self._commands,
+            self._extras(),
+            self._settings.language,
+        )
 
     async def announce(self, link: Broker) -> None:
         """Publish the device and remove outdated entities; remove all if discovery is off."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 from mediarip_mqtt import __version__
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.homeassistant.entities import ENTITIES, Entity
+from mediarip_mqtt.homeassistant.entity_names import entity_name
 
 ORIGIN: Final = "mediarip-mqtt"
 
@@ -18,12 +19,20 @@ def device_config(
     node_id: str,
     commands: Collection[str],
     extras: Mapping[str, Mapping[str, Any]],
+    language: str = "en",
 ) -> dict[str, Any]:
     """Return the discovery payload of the device.
 
     ``commands``: the names of the service's commands. ``extras``: by entity key, options that are
-    known only at run time (a select's choices, a number's bounds).
+    known only at run time (a select's choices, a number's bounds). ``language``: of the names.
     """
+    components = {
+        entity.key: _component(entity, topics, node_id, commands, extras.get(entity.key, {}))
+        for entity in ENTITIES
+    }
+    for key, component in components.items():
+        if "name" in component:
+            component["name"] = entity_name(key, component["name"], language)
     return {
         "device": {
             "identifiers": [node_id],
@@ -34,10 +43,7 @@ def device_config(
         },
         "origin": {"name": ORIGIN, "sw_version": __version__},
         "availability": [{"topic": topics.status}],
-        "components": {
-            entity.key: _component(entity, topics, node_id, commands, extras.get(entity.key, {}))
-            for entity in ENTITIES
-        },
+        "components": components,
     }
 
 

@@ -162,6 +162,7 @@ ENTITIES: Final = (
         "speed",
         "sensor",
         "Speed",
+        "mdi:speedometer",
         options=_state(
             "value_json.current.speed / 1000000",
             device_class="data_rate",
@@ -197,6 +198,7 @@ ENTITIES: Final = (
             device_class="data_size",
             unit_of_measurement="GB",
             state_class="measurement",
+            suggested_display_precision=1,
             entity_category="diagnostic",
         ),
     ),
@@ -225,6 +227,7 @@ ENTITIES: Final = (
             "json_attributes_topic": "~/response",
             "json_attributes_template": _RESPONSE,
             "entity_category": "diagnostic",
+            "visible_by_default": False,  # for scripts and cards; older versions ignore it
         },
     ),
     Entity("running", "binary_sensor", "Running", options=_binary("value_json.active", "running")),
@@ -412,6 +415,7 @@ ENTITIES: Final = (
             "json_attributes_topic": "~/info",
             "json_attributes_template": _TILES,
             "entity_category": "diagnostic",
+            "visible_by_default": False,  # for cards
         },
     ),
 )

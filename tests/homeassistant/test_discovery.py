@@ -14,6 +14,7 @@ from mediarip_mqtt.commands.registry import CLASSES
 from mediarip_mqtt.contract import topics
 from mediarip_mqtt.homeassistant.discovery_payload import device_config
 from mediarip_mqtt.homeassistant.entities import ENTITIES
+from mediarip_mqtt.homeassistant.entity_names import NAMES
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.service import Service
 
@@ -43,6 +44,20 @@ def run(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Callable[..., Service]
 def announced(discovery: Client, topic: str = TOPIC) -> dict[str, Any]:
     found: dict[str, Any] = wait_for(lambda: discovery.json(topic))
     return found
+
+
+@pytest.mark.parametrize("language", NAMES)
+def test_each_language_has_its_own_name_for_every_entity(language: str) -> None:
+    named = {one.key for one in ENTITIES if one.name}
+    assert NAMES[language].keys() == named
+    assert len(set(NAMES[language].values())) == len(named)
+    config = device_config(topics.Topics("a"), "nas", CLASSES, {}, language)
+    shown = {key: one.get("name") for key, one in config["components"].items()}
+    assert {key: shown[key] for key in named} == NAMES[language]
+    assert shown["status"] is None  # the device's name
+    ids = {one.get("default_entity_id") for one in config["components"].values()}
+    english = device_config(topics.Topics("a"), "nas", CLASSES, {})["components"].values()
+    assert ids == {one.get("default_entity_id") for one in english}
 
 
 def test_every_component_has_what_home_assistant_asks_for() -> None:

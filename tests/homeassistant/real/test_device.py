@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from mediarip_mqtt.homeassistant.entities import TRIGGERS
+from mediarip_mqtt.homeassistant.entities import ENTITIES, TRIGGERS
+from mediarip_mqtt.homeassistant.entity_names import NAMES
 from tests.homeassistant.real.device import EMPTY, KEYS, UNAVAILABLE, found
 from tests.support.broker import Client, wait_for
 from tests.support.homeassistant import HomeAssistant
@@ -17,6 +19,7 @@ from tests.support.server import MediaServer
 from tests.support.service import Service
 
 Run = Callable[..., Service]
+OLD = "2025.4.4"
 
 
 def test_the_device_is_complete_within_seconds_and_without_a_complaint(
@@ -38,6 +41,33 @@ def test_the_device_is_complete_within_seconds_and_without_a_complaint(
     assert registry[names["max_concurrent"]]["entity_category"] == "config"
     assert registry[names["disk_free"]]["entity_category"] == "diagnostic"
     assert ha.complaints() == []
+
+
+def test_the_names_have_a_language_and_the_entity_ids_have_none(
+    ha: HomeAssistant, run: Run
+) -> None:
+    run("sprache", HOMEASSISTANT__LANGUAGE="de")
+    names = found(ha, "sprache")
+    registry = {one["entity_id"]: one for one in ha.command("config/entity_registry/list")}
+    shown = {key: registry[names[key]]["original_name"] for key in NAMES["de"]}
+    assert shown == NAMES["de"]
+    if ha.version != OLD:  # which makes entity ids of the names
+        assert names["completed_today"] == "sensor.sprache_completed_today"
+    assert ha.complaints() == []
+
+
+def test_the_page_of_the_device_shows_known_icons_and_hides_what_is_for_scripts(
+    ha: HomeAssistant, run: Run
+) -> None:
+    run("tidy")
+    names = found(ha, "tidy")
+    listed = json.loads(ha.picture("/static/mdi/iconList.json"))
+    assert {one.icon.removeprefix("mdi:") for one in ENTITIES if one.icon} <= {
+        one["name"] for one in listed
+    }
+    registry = {one["entity_id"]: one for one in ha.command("config/entity_registry/list")}
+    hidden = {key for key, name in names.items() if registry[name]["hidden_by"]}
+    assert hidden == (set() if ha.version == OLD else {"response", "tiles"})
 
 
 def test_a_download_shows_in_every_entity(ha: HomeAssistant, run: Run, media: MediaServer) -> None:
