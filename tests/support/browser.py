@@ -12,51 +12,73 @@ from typing import TYPE_CHECKING, Any
 from tests.support.homeassistant import HomeAssistant
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-# Home Assistant's page is loaded, and no part of it shows a loading indicator.
+# Home Assistant's page is loaded, no part of it shows a loading indicator, and all icons are there.
 READY = """() => {
   const all = (node) => [...node.querySelectorAll("*")]
     .flatMap((one) => [one, ...(one.shadowRoot ? all(one.shadowRoot) : [])]);
-  const names = all(document).map((one) => one.localName);
+  const found = all(document), names = found.map((one) => one.localName);
   return names.includes("ha-sidebar") && !names.some((one) =>
-    ["hass-loading-screen", "ha-spinner", "ha-circular-progress"].includes(one));
+    ["hass-loading-screen", "ha-spinner", "ha-circular-progress"].includes(one)) &&
+    !found.some((one) => one.localName === "ha-icon" && one.icon &&
+      !one.shadowRoot?.querySelector("ha-svg-icon"));
 }"""
 
 
 @contextmanager
-def open_page(
-    ha: HomeAssistant,
-    path: str = "/",
+def chromium() -> Iterator[Browser]:
+    """Start a Chromium; only one at a time in a process."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - `make test` imports this module without playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=program(), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def logged_in(browser: Browser, ha: HomeAssistant) -> BrowserContext:
+    """Return a context whose pages are logged in as the client's user; they share a cache."""
+    context = browser.new_context(locale="en-US", timezone_id="UTC")
+    token = json.dumps(json.dumps(_token(ha)))
+    context.add_init_script(f"localStorage.setItem('hassTokens', {token})")
+    return context
+
+
+@contextmanager
+def page_in(
+    context: BrowserContext,
+    url: str,
     *,
     width: int = 1280,
     height: int = 900,
     dark: bool = False,
 ) -> Iterator[Page]:
-    """Open a page of Home Assistant as administrator; fail on JavaScript errors.
+    """Open a page of Home Assistant; fail on JavaScript errors.
 
     CSS selectors and texts also match inside shadow roots.
     """
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - `make test` imports this module without playwright
-
     failures: list[str] = []
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=program(), args=["--no-sandbox"])
-        page = browser.new_page(
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if dark else "light",
-            locale="en-US",
-            timezone_id="UTC",
-        )
-        page.on("pageerror", lambda error: failures.append(str(error)))
-        token = json.dumps(json.dumps(_token(ha)))
-        page.add_init_script(f"localStorage.setItem('hassTokens', {token})")
-        page.goto(ha.url + path)
-        page.wait_for_function(READY, timeout=60_000)
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme="dark" if dark else "light")
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.goto(url)
+    page.wait_for_function(READY)
+    try:
         yield page
-        browser.close()
+    finally:
+        page.close()
     assert failures == []
+
+
+@contextmanager
+def open_page(ha: HomeAssistant, path: str = "/", **options: Any) -> Iterator[Page]:
+    """Open a page of Home Assistant in a Chromium of its own; ``options``: see `page_in`."""
+    with chromium() as browser, page_in(logged_in(browser, ha), ha.url + path, **options) as page:
+        yield page
 
 
 def screenshot(
@@ -70,6 +92,8 @@ def screenshot(
 ) -> None:
     """Take a screenshot (PNG) of a page of Home Assistant."""
     with open_page(ha, path, width=width, height=height, dark=dark) as page:
+        page.wait_for_load_state("networkidle")
+        page.wait_for_function(READY)
         page.wait_for_timeout(1000)  # animations, and images that fade in
         page.screenshot(path=target)
 

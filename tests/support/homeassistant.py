@@ -37,7 +37,7 @@ NOISE = re.compile(
 )
 PASSWORD = "test-only"
 ADMIN = "admin"
-MEMBER = "member"  # of the household, without administrator rights
+MEMBERS = "system-users"  # Home Assistant's group of those who are no administrators
 
 
 class HomeAssistant:
@@ -66,7 +66,7 @@ class HomeAssistant:
         self._process: subprocess.Popen[bytes] | None = None
         self._marked = 0  # characters of the log
         self._calls_marked = 0
-        self._member_token = ""
+        self._tokens: dict[str, str] = {}  # of the members, by group
         self._added: list[str] = []  # paths of automations and scripts
 
     # Start and stop
@@ -177,19 +177,23 @@ class HomeAssistant:
         other.token = token
         return other
 
-    def member(self) -> HomeAssistant:
-        """Return a client for a member of the household, who is no administrator."""
-        if not self._member_token:
-            created = self.command("config/auth/create", name="Member", group_ids=["system-users"])
-            login = {"username": MEMBER, "password": PASSWORD}
+    def member(self, group: str = MEMBERS) -> HomeAssistant:
+        """Return a client for a member of the household, who is no administrator.
+
+        ``group`` `system-read-only`: who may look, but not change anything.
+        """
+        if group not in self._tokens:
+            name = "Member" if group == MEMBERS else "Guest"
+            created = self.command("config/auth/create", name=name, group_ids=[group])
+            login = {"username": group, "password": PASSWORD}
             user_id = created["user"]["id"]
             self.command("config/auth_provider/homeassistant/create", user_id=user_id, **login)
             flow = {"client_id": self._client, "handler": ["homeassistant", None]}
             step = self.post("/auth/login_flow", {**flow, "redirect_uri": self._client})
             answer = {"client_id": self._client, **login}
             step = self.post(f"/auth/login_flow/{step['flow_id']}", answer)
-            self._member_token = self._login(step["result"])
-        return self._as(self._member_token)
+            self._tokens[group] = self._login(step["result"])
+        return self._as(self._tokens[group])
 
     def _connect(self) -> None:
         """Set up the MQTT integration through its config flow."""

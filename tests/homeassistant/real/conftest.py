@@ -85,6 +85,9 @@ def run(home: HomeAssistant, broker: Mosquitto, tmp_path: Path) -> Iterator[Call
         folder = (home.folder / "media" if playable else tmp_path) / node_id
         folder.mkdir(exist_ok=True)
         topics = {"MQTT__NODE_ID": node_id, "MQTT__BASE_TOPIC": node_id}
+        if playable:
+            source = f"media-source://media_source/local/{node_id}/volume"
+            topics["HOMEASSISTANT__MEDIA_SOURCE"] = source
         services[node_id] = Service(folder, broker.port, fresh=True, **{**topics, **settings})
         return services[node_id].start()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mediarip_mqtt.commands.registry import CLASSES
 from mediarip_mqtt.homeassistant.entities import ENTITIES
 from tests.support.broker import wait_for
@@ -12,16 +14,25 @@ KEYS = {one.key for one in ENTITIES if one.platform != "device_automation"}
 EMPTY = {"current", "progress", "eta", "last_completed", "last_failed", "response", "job"}
 UNAVAILABLE = {one.key for one in ENTITIES if one.command and one.command not in CLASSES}
 EMPTY |= {one.key for one in ENTITIES if one.platform in {"button", "notify", "image"}}
+LONGEST = 60  # seconds; on a busy machine, a service needs half of it to start
 
 
 def found(ha: HomeAssistant, node_id: str) -> dict[str, str]:
     """Return the device's entities as soon as all are there, and available."""
     names = wait_for(
         lambda: names if (names := ha.entities(node_id)).keys() >= KEYS else {},
-        20,
+        LONGEST,
         "all entities of the device",
     )
     # Home Assistant leaves out, in silence, what is asked of an unavailable entity.
-    for key in KEYS - UNAVAILABLE:
-        wait_for(lambda name=names[key]: ha.state(name).get("state") not in {None, "unavailable"})  # type: ignore[misc] # bound in the loop
+    wanted = {names[key] for key in KEYS - UNAVAILABLE}
+    wait_for(
+        lambda: wanted <= {name for name, one in ha.states().items() if _available(one)},
+        LONGEST,
+        "all entities to be available",
+    )
     return names
+
+
+def _available(state: dict[str, Any]) -> bool:
+    return bool(state["state"] != "unavailable")
