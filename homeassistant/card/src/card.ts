@@ -22,7 +22,7 @@ import { Tiles } from "./tiles";
 
 const SECOND = 1000;
 const SEARCH_EVERY = 2 * SECOND;
-const ROWS_PER_FRAME = 10;
+const ROWS_PER_FRAME = 4;
 const READ_ONLY: Refusal = { code: "read_only", message: "" };
 
 // Shown where there is no service yet.
@@ -281,18 +281,17 @@ export class MediaripCard extends LiveElement implements RowContext {
     this.requestUpdate();
   }
 
-  /** Long lists grow by some rows in each frame: no frame is late. */
+  /** Long lists grow by some rows in each frame, one list after the other: no frame is late. */
   private growLists(): void {
-    const growing = SECTIONS.filter((section) => {
+    const growing = SECTIONS.find((section) => {
       const limit = this.limits.get(section.key);
       return limit !== undefined && limit < jobsOf(section, this.model.jobs).length;
     });
-    if (!growing.length) return;
+    if (!growing) return;
     requestAnimationFrame(() => {
-      for (const section of growing) {
-        const limit = this.limits.get(section.key);
-        if (limit !== undefined) this.limits.set(section.key, limit + ROWS_PER_FRAME);
-      }
+      const limit = this.limits.get(growing.key);
+      if (limit === undefined) return;
+      this.limits.set(growing.key, limit + ROWS_PER_FRAME);
       this.requestUpdate();
     });
   }

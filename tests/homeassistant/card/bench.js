@@ -145,7 +145,7 @@ const words = (element) =>
   [...element.childNodes].filter((one) => one.nodeType === Node.TEXT_NODE).map((one) => one.data).join("").trim();
 const hidden = (element) => {
   const box = element.getBoundingClientRect(); // visually hidden texts, for screen readers
-  return box.width <= 1 || box.height <= 1;
+  return box.width <= 1 || box.height <= 1 || getComputedStyle(element).clipPath === "inset(50%)";
 };
 
 /** Elements that reach beyond the window or their card. */
@@ -180,9 +180,13 @@ bench.cut = function () {
       for (let one = element; one && one !== card; one = parent(one)) {
         const style = getComputedStyle(one);
         const hides = (overflow) => overflow === "hidden" || overflow === "clip";
+        const inner = one.getBoundingClientRect();
+        const text = document.createRange();
+        text.selectNodeContents(element);
+        const outer = text.getBoundingClientRect();
         const cutOff =
-          (hides(style.overflowX) && one.scrollWidth > one.clientWidth + 1) ||
-          (hides(style.overflowY) && one.scrollHeight > one.clientHeight + 2);
+          (hides(style.overflowX) && (outer.right > inner.right + 1 || outer.left < inner.left - 1)) ||
+          (hides(style.overflowY) && (outer.bottom > inner.bottom + 2 || outer.top < inner.top - 2));
         if (!cutOff || style.display === "inline") continue;
         const row = this.closest(one, "li");
         const opens = row && [row, ...this.all(row)].some((each) => each.hasAttribute("aria-expanded") || each.localName === "details");

@@ -73,7 +73,7 @@ def test_a_row_s_main_button_acts_on_its_job(
         (RUNNING, "Pause", {"command": "pause"}),
         (WAITING, "Pause", {"command": "pause"}),
         (WAITING, "Move up", {"command": "prioritize", "priority": "high"}),
-        (FIRST, "Normal priority", {"command": "prioritize", "priority": "normal"}),
+        (FIRST, "Priority: Normal", {"command": "prioritize", "priority": "normal"}),
         (PAUSED, "Cancel", {"command": "cancel"}),
         (FAILED, "Remove from list", {"command": "clear"}),
         (CANCELLED, "Remove from list", {"command": "clear"}),
@@ -109,10 +109,10 @@ def test_deleting_does_not_ask_where_that_is_set(bench: Bench) -> None:
 
 def test_pause_and_resume_are_for_all_downloads(bench: Bench) -> None:
     bench.start(HOME)
-    press(bench, "Pause all downloads")
+    press(bench, "Pause: Downloads")
     assert bench.commands() == [{"command": "pause"}]
     bench.change(SITUATIONS["paused"].states())
-    press(bench, "Resume all downloads")
+    press(bench, "Resume: Downloads")
     assert bench.commands() == [{"command": "resume"}]
 
 
@@ -198,9 +198,10 @@ def give(bench: Bench, event: str, data: dict[str, str]) -> None:
 def test_several_pasted_links_are_asked_about(bench: Bench) -> None:
     bench.start(HOME)
     give(bench, "paste", {"text/plain": "\n".join(f"https://v.example/{n}" for n in range(5))})
-    bench.card.get_by_text("Add 5 links?").wait_for()
+    question = bench.card.get_by_role("group", name="Add 5 links?")
+    question.wait_for()
     assert bench.calls() == []
-    press(bench, "Add 5")
+    question.get_by_role("button", name="Add").click()
     bench.page.wait_for_function("() => bench.calls.length === 5")
     assert [one["url"] for one in bench.commands()] == [f"https://v.example/{n}" for n in range(5)]
 
@@ -243,7 +244,7 @@ def test_no_answer_in_ten_seconds_is_said(open_bench: Callable[..., Bench]) -> N
     press(bench, "Add")
     bench.card.get_by_text("Sending…").wait_for()
     bench.page.clock.run_for(10_100)
-    bench.card.locator("form").get_by_text("No answer from the service.").wait_for()
+    bench.card.locator("form").get_by_text("The service does not answer.").wait_for()
     assert field(bench).input_value() == "https://videos.example/1"
 
 
@@ -302,7 +303,7 @@ def test_a_member_who_may_only_look_loses_the_controls_after_the_first_refusal(
 ) -> None:
     bench.start(replace(HOME, refused=True))
     press(bench, "Cancel: Harbour")
-    bench.card.get_by_text("You can look, but not change anything.").wait_for()
+    bench.card.get_by_text("You can look, but not change anything.").first.wait_for()
     names = [one.get_attribute("aria-label") or one.inner_text() for one in buttons(bench)]
     assert [one for one in names if not re.match(r"Details: |Play: |Show ", one)] == []
 

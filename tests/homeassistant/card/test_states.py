@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,12 +90,14 @@ def test_what_a_row_holds_back_is_accessible_too(name: str, bench: Bench) -> Non
     bench.page.add_script_tag(content=axe_source())
     bench.page.set_viewport_size({"width": 320, "height": 900})
     bench.start(SITUATIONS[name])
-    for button in bench.page.locator("li [aria-expanded=false]").all():
-        button.click()
-    bench.settle()
-    keep(bench, f"{name.replace(' ', '-')}-opened-320")
-    assert bench.page.evaluate("() => bench.overflows()") == []
-    assert violations(bench) == []
+    rows = bench.card.get_by_role("button", name=re.compile("^Details: "))
+    for number in range(rows.count()):
+        rows.nth(number).click()
+        bench.settle()
+        assert bench.page.evaluate("() => bench.overflows()") == []
+        if number % 5 == 0:  # axe-core is slow
+            keep(bench, f"{name.replace(' ', '-')}-opened-{number}-320")
+            assert violations(bench) == []
 
 
 def test_a_card_follows_the_theme_without_a_reload(open_bench: Callable[..., Bench]) -> None:
