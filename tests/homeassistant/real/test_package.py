@@ -20,7 +20,12 @@ Script = Callable[..., dict[str, Any]]
 @pytest.fixture
 def service(run: Run, ha: HomeAssistant, media: MediaServer) -> Service:
     search = media.url("/bytes/1000/found.mp4?q=")
-    service = run("package", playable=True, DOWNLOADS__SEARCH_PREFIX=search)
+    service = run(
+        "package",
+        playable=True,
+        DOWNLOADS__SEARCH_PREFIX=search,
+        HOMEASSISTANT__MEDIA_SOURCE="media-source://media_source/local/package/volume",
+    )
     found(ha, "package")
     return service
 
@@ -70,7 +75,9 @@ def test_the_script_says_why_there_is_no_file(
 
 def test_the_last_download_is_played(script: Script, media: MediaServer, ha: HomeAssistant) -> None:
     player = "media_player.test_player"
-    assert not script("mediarip_play_last", player=player)["ok"]
+    nothing = script("mediarip_play_last", player=player, service="sensor.none_such")
+    assert not nothing["ok"]
+    assert nothing["error"]
     script("mediarip_download", what=media.url("/bytes/1000/last.mp4"), until_done=True)
     result = script("mediarip_play_last", player=player)
     assert result == {"ok": True, "title": "last", "error": None}
