@@ -1,65 +1,53 @@
 // Bundles the card into one committed file. The same sources give the same bytes.
 import { build, transform } from "esbuild";
 import { readFile, writeFile } from "node:fs/promises";
+import { minify } from "terser";
+import { trimmed } from "./lit.mjs";
+import { OWN_NAMES } from "./names.mjs";
+import { numbered, packedTexts } from "./texts.mjs";
 
-const LANGUAGES = ["en", "de", "fr"];
 const outfile = process.argv[2] ?? "dist/mediarip-card.js";
-const read = (path) => readFile(new URL(path, import.meta.url), "utf8");
+const read = (path) => readFile(path, "utf8");
 
-/** Return a language's texts in one flat object: those of `text`, then those of `errors`. */
-async function flat(language) {
-  const { text, errors } = JSON.parse(await read(`src/locales/${language}.json`));
-  const shared = Object.keys(text).filter((key) => key in errors);
-  if (shared.length) throw new Error(`${language}.json: ${shared} is both in "text" and in "errors"`);
-  const plural = ([key, value]) => [key, value.one ? `${value.one}|${value.other}` : value];
-  return Object.fromEntries(Object.entries({ ...text, ...errors }).map(plural));
+/** Drop the line breaks of HTML templates: between tags there is nothing, between attributes a space. */
+const oneLine = (source) => source.replace(/(?<=>)\n\s+|\n\s+(?=[<$`>/])/g, "").replace(/\n\s+/g, " ");
+
+// The styles and texts are one object, which comes first: apart from the code they compress best.
+async function contents() {
+  const { code } = await transform(await read("src/styles.css"), { loader: "css", minify: true });
+  return JSON.stringify({ css: code.trim(), ...(await packedTexts()) });
 }
 
-// The keys are in the bundle once, and each language is a list in their order.
-async function texts() {
-  const keys = Object.keys(await flat("en"));
-  const lists = {};
-  for (const language of LANGUAGES) {
-    const own = await flat(language);
-    const wrong = [
-      ...keys.filter((key) => !(key in own)),
-      ...Object.keys(own).filter((key) => !keys.includes(key)),
-    ];
-    if (wrong.length) throw new Error(`${language}.json: other keys than en.json: ${wrong}`);
-    lists[language] = keys.map((key) => own[key]).join("\n");
-  }
-  return { keys: keys.join(" "), ...lists };
-}
-
-const contents = {
-  name: "contents",
+const sources = {
+  name: "sources",
   setup({ onLoad, onResolve }) {
-    onResolve({ filter: /^texts$/ }, () => ({ path: "texts", namespace: "texts" }));
-    onLoad({ filter: /./, namespace: "texts" }, async () => ({
-      contents: JSON.stringify(await texts()),
-      loader: "json",
-    }));
-    onLoad({ filter: /\.css$/ }, async ({ path }) => {
-      const { code } = await transform(await read(path), { loader: "css", minify: true });
-      return { contents: code.trim(), loader: "text" };
-    });
+    onResolve({ filter: /^contents$/ }, () => ({ path: "contents", namespace: "contents" }));
+    onLoad({ filter: /./, namespace: "contents" }, async () => ({ contents: await contents(), loader: "json" }));
+    onLoad({ filter: /card\/src\/\w+\.ts$/ }, async ({ path }) => ({ contents: numbered(await read(path)), loader: "ts" }));
+    onLoad({ filter: /lit-html\.js$/ }, async ({ path }) => ({ contents: trimmed(await read(path)) }));
   },
 };
 
+process.chdir(import.meta.dirname);
 const { outputFiles } = await build({
-  absWorkingDir: import.meta.dirname,
   entryPoints: ["src/main.ts"],
   outfile,
   write: false,
   bundle: true,
   minify: true,
+  mangleProps: OWN_NAMES,
   format: "esm",
   target: ["es2022"],
   charset: "utf8",
   legalComments: "none",
-  banner: { js: "/* mediarip-card, built from homeassistant/card. Contains Lit, (c) Google, BSD-3-Clause. */" },
-  plugins: [contents],
+  plugins: [sources],
   logLevel: "warning",
 });
-// In minified code, lines break only in HTML templates.
-await writeFile(new URL(outfile, import.meta.url), outputFiles[0].text.replace(/\n\s+/g, " "));
+// A second pass: terser joins what esbuild leaves apart.
+const { code } = await minify(oneLine(outputFiles[0].text), {
+  module: true,
+  ecma: 2022,
+  compress: { passes: 5, inline: 1, keep_fargs: false, pure_getters: true },
+});
+const about = "/* mediarip-card. Contains Lit, (c) Google, BSD-3-Clause. */";
+await writeFile(outfile, `${about}\n${code}\n`);

@@ -1,4 +1,5 @@
 /** The Lovelace card `custom:mediarip-card`. */
+import contents from "contents";
 import { html, nothing, type TemplateResult } from "lit-html";
 import { AddField } from "./add";
 import { button } from "./button";
@@ -17,7 +18,6 @@ import {
 } from "./row";
 import { SECTIONS, jobsOf, type Section } from "./sections";
 import { findServices } from "./services";
-import styles from "./styles.css";
 import { Tiles } from "./tiles";
 
 const SECOND = 1000;
@@ -59,7 +59,7 @@ export class MediaripCard extends LiveElement implements RowContext {
   private focused: [list: string | undefined, ...jobs: string[]] | undefined;
 
   constructor() {
-    super(styles);
+    super(contents.css);
   }
 
   static getConfigForm() {

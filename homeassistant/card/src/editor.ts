@@ -51,7 +51,7 @@ export function configForm() {
           entity: { filter: [{ integration: "mqtt", domain: "sensor", device_class: "enum" }] },
         },
       },
-      { name: "title", selector: { text: {} } },
+      { name: "title", selector: { "text": {} } },
       {
         type: "expandable",
         name: "more",
@@ -59,12 +59,12 @@ export function configForm() {
         flatten: true,
         schema: [
           { name: "sections", selector: { select: { multiple: true, mode: "list", options: sections } } },
-          { name: "finished", default: 5, selector: { number: { min: 0, max: 200, mode: "box" } } },
+          { name: "finished", default: 5, selector: { "number": { min: 0, max: 200, mode: "box" } } },
           boolean("add"),
           boolean("thumbnails"),
           boolean("confirm"),
           { name: "players", selector: { entity: { multiple: true, filter: [{ domain: "media_player" }] } } },
-          { name: "media", selector: { text: {} } },
+          { name: "media", selector: { "text": {} } },
         ],
       },
     ],

@@ -1,10 +1,13 @@
-declare module "*.css" {
-  const text: string;
-  export default text;
-}
-
-/** The locales as `build.mjs` packs them: keys separated by spaces, texts by line breaks. */
-declare module "texts" {
-  const texts: { keys: string; en: string; de: string; fr: string };
-  export default texts;
+/** The styles and the locales as the build packs them. */
+declare module "contents" {
+  const contents: {
+    css: string;
+    /** The names of the first texts, separated by spaces. */
+    keys: string;
+    /** Texts, separated by "|"; within one, "~" is between what went wrong and what to do. */
+    en: string;
+    de: string;
+    fr: string;
+  };
+  export default contents;
 }

@@ -1,12 +1,12 @@
 /** Texts in the user's language, and numbers and times as the user's Home Assistant shows them. */
 import type { Hass } from "./data";
-import texts from "texts";
+import contents from "contents";
 import type english from "./locales/en.json";
 
 export type TextKey = keyof typeof english.text;
 type Values = Record<string, string | number>;
 
-const KEYS = texts.keys.split(" ");
+const KEYS = contents.keys.split(" ");
 
 const NUMBER_LOCALES: Record<string, string> = {
   comma_decimal: "en-US",
@@ -46,7 +46,7 @@ export class Words {
   constructor(hass: Hass) {
     const tag = hass.locale?.language ?? hass.language ?? "en";
     this.language = languageOf(tag);
-    this.texts = texts[this.language].split("\n");
+    this.texts = contents[this.language].split("|");
     // A language that the card does not speak: numbers go with the English text around them.
     this.timeLocale = tag.toLowerCase().startsWith(this.language) ? tag : this.language;
     this.numbers = numberLocale(hass, this.timeLocale);
@@ -58,8 +58,9 @@ export class Words {
     }
   }
 
-  private find(key: string | undefined): string | undefined {
-    return this.texts[KEYS.indexOf(key ?? "")];
+  /** Return a text; `build.mjs` puts its number in the place of a key that the source names. */
+  private find(key: string | number | undefined): string | undefined {
+    return this.texts[typeof key === "number" ? key : KEYS.indexOf(key ?? "")];
   }
 
   text(key: TextKey, values: Values = {}): string {
@@ -71,7 +72,7 @@ export class Words {
 
   /** Return what went wrong, and what to do; for a code unknown to this version, the service's own text. */
   error(code: string | undefined, message: string | undefined): [what: string, remedy: string] {
-    const [what, remedy = ""] = this.find(code)?.split("|") ?? [message || code || this.text("failed")];
+    const [what, remedy = ""] = this.find(code)?.split("~") ?? [message || code || this.text("failed")];
     return [what ?? "", remedy];
   }
 

@@ -4,8 +4,8 @@ import { html, type TemplateResult } from "lit-html";
 const PATHS = {
   add: "M12 5v14M5 12h14",
   alert: "M12 4 2.8 19.5h18.4zM12 10v4.5M12 17.2v.1",
-  audio: "M9 18V6l10-2v12M9 18a2.5 2.5 0 1 1-5 0 2.5 2.5 0 0 1 5 0zM19 16a2.5 2.5 0 1 1-5 0 2.5 2.5 0 0 1 5 0z",
-  clock: "M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17zM12 7.5V12l3 2",
+  audio: "M9 18V6l10-2v12M9 18a2.5 2.5 0 1 1 0-.1M19 16a2.5 2.5 0 1 1 0-.1",
+  clock: "M12 3.5a8.5 8.5 0 1 0 .1 0M12 7.5V12l3 2",
   close: "M6.5 6.5l11 11M17.5 6.5l-11 11",
   disk: "M4 14h16M6 5h12l2 9v5H4v-5zM16.5 16.6v.1",
   done: "M5 12.5l4.5 4.5L19 7.5",

@@ -1,4 +1,6 @@
 /** Registers the card, its entry in Home Assistant's card picker, and the dashboard. */
+// First: apart from the code, the styles and texts compress best.
+import "contents";
 import { MediaripCard } from "./card";
 import { suggestCard } from "./services";
 import "./strategy";

@@ -47,9 +47,8 @@ export interface Moving {
 export function commandOf({ id }: Job, action: Action): object {
   switch (action) {
     case "next":
-      return { command: "prioritize", id, priority: "high" };
     case "normal":
-      return { command: "prioritize", id, priority: "normal" };
+      return { command: "prioritize", id, priority: action === "next" ? "high" : action };
     case "keep":
     case "unkeep":
       return { command: "keep", id, keep: action === "keep" };

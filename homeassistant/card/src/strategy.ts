@@ -75,13 +75,13 @@ class DownloadsStrategy extends HTMLElement {
   static registryDependencies = ["entities", "devices"];
   static noEditor = true;
 
-  static generate(_config: unknown, hass: HomeAssistant) {
+  static async generate(_config: unknown, hass: HomeAssistant) {
     const services = findServices(hass);
-    if (services.length) return Promise.resolve({ views: services.map((one) => view(hass, one, services.length === 1)) });
+    if (services.length) return { views: services.map((one) => view(hass, one, services.length === 1)) };
     // The card says how to connect the service.
     const cards = [{ type: "custom:mediarip-card", grid_options: { columns: "full" } }];
     const title = new Words(hass).text("title");
-    return Promise.resolve({ views: [{ type: "sections", title, sections: [{ type: "grid", cards }] }] });
+    return { views: [{ type: "sections", title, sections: [{ type: "grid", cards }] }] };
   }
 
   static getCreateSuggestions(hass: Hass) {
