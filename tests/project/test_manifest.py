@@ -62,6 +62,9 @@ LEFT_OUT = {
     ("downloads", "ytdlp_options"): TABLE,
     ("downloads", "sites"): TABLE,
     ("downloads", "sponsorblock_api"): EXPERT,
+    ("library", "folders"): TABLE,
+    ("library", "rules"): TABLE,
+    ("library", "fields"): TABLE,
 }
 # The Supervisor's language of types; a question mark behind one makes it optional.
 TYPE = re.compile(
