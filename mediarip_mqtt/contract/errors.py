@@ -124,6 +124,24 @@ class ErrorCode(StrEnum):
         "The ids of several jobs begin with this text.",
         "Give more characters of the id.",
     )
+    TITLE_NOT_FOUND = (
+        "title_not_found",
+        ErrorScope.COMMAND,
+        (
+            "No title of the library has this id, or a job that has. Titles of other isolated "
+            "sessions are not found either."
+        ),
+        "`mediarip-mqtt command titles` shows the titles, `command review` those that wait.",
+    )
+    CONFLICT = (
+        "conflict",
+        ErrorScope.COMMAND,
+        "Another title of the library has the same number, or its file the same name.",
+        (
+            "Give another `season` and `episode`, or `conflict`: `rename` keeps both, `skip` "
+            "discards the new one."
+        ),
+    )
     INVALID_TRANSITION = (
         "invalid_transition",
         ErrorScope.COMMAND,

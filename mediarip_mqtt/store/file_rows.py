@@ -51,14 +51,19 @@ class FileRows(Rows):
     def owned_files(self, job_ids: Collection[str], *, titles: bool = True) -> list[JobFile]:
         """Return the files of jobs and of their descendants, planned and placed.
 
-        Without ``titles`` those are left out that are also a title's.
+        Without ``titles`` those are left out that are also a title's. A file that is moved now is
+        returned with both names.
         """
         clause = "" if titles else " WHERE title_id IS NULL"
         rows = self._rows(
             f"{BELOW} SELECT files.* FROM below JOIN files ON job_id = below.id{clause}",  # noqa: S608 - fixed clauses
             json.dumps(list(job_ids)),
         )
-        return [_decode(row) for row in rows]
+        moving = [row for row in rows if row["move_to"]]
+        return [
+            *(_decode(row) for row in rows),
+            *(_decode(row).model_copy(update={"filename": row["move_to"]}) for row in moving),
+        ]
 
     def files_placed(self, job_id: str, placed: Sequence[JobFile] = ()) -> None:
         """Mark a job's files as placed, and take their names from other jobs.

@@ -52,13 +52,12 @@ class TitleFileRows(Rows):
             [(name, file_id) for file_id, name in names.items()],
         )
 
-    def files_moved(self, title_id: str, moved: Sequence[TitleFile]) -> None:
+    def files_moved(self, moved: Sequence[TitleFile]) -> None:
         """Give files the names to which they were moved, and take these names from others."""
         for file in moved:
             self._connection.execute(
-                "DELETE FROM files WHERE filename = ? AND id <> ? AND temp_path IS NULL "
-                "AND title_id IS NOT ?",
-                (file.move_to, file.id, title_id),
+                "DELETE FROM files WHERE filename = ? AND id <> ? AND temp_path IS NULL",
+                (file.move_to, file.id),
             )
             self._connection.execute(
                 "UPDATE files SET filename = ?, identity = ?, move_to = NULL WHERE id = ?",
@@ -84,14 +83,42 @@ class TitleFileRows(Rows):
         )
         return {row["move_to"] for row in rows}
 
-    def name_is_owned(self, filename: str) -> bool:
-        """Whether a file of the service has, or will have, exactly this name."""
-        return self._row("SELECT 1 FROM files WHERE filename = ?", filename) is not None
+    def owner_of_name(self, filename: str, but: str = "") -> str | None:
+        """Return the id of the title whose file has, or will have, a name; ``but`` is left out."""
+        row = self._row(
+            "SELECT title_id FROM files WHERE (filename = ? OR move_to = ?) "
+            "AND title_id IS NOT NULL AND title_id <> ?",
+            filename,
+            filename,
+            but,
+        )
+        return row["title_id"] if row else None
+
+    def titles_that_lose(self, job_id: str) -> list[str]:
+        """Return the ids of other titles whose medium has a name that a job's file now has."""
+        rows = self._rows(
+            "SELECT DISTINCT title_id FROM files WHERE title_id IS NOT NULL AND main = 1 "
+            "AND job_id IS NOT ? AND filename IN (SELECT filename FROM files WHERE job_id = ?)",
+            job_id,
+            job_id,
+        )
+        return [row["title_id"] for row in rows]
 
     def titles_to_move(self) -> list[str]:
         """Return the ids of titles with files to move."""
         rows = self._rows("SELECT DISTINCT title_id FROM files WHERE move_to IS NOT NULL")
         return [row["title_id"] for row in rows]
+
+    def titles_left_by_jobs(self) -> list[str]:
+        """Return the ids of unfinished titles whose job has ended or is gone."""
+        rows = self._rows(
+            "SELECT titles.id FROM titles LEFT JOIN jobs ON jobs.id = job_id "
+            "WHERE state IN ('pending', 'matching', 'matched', 'organizing', 'review') "
+            "AND (jobs.id IS NULL OR jobs.status IN ('failed', 'cancelled')) "
+            "AND NOT EXISTS (SELECT 1 FROM files "
+            "WHERE title_id = titles.id AND move_to IS NOT NULL)"
+        )
+        return [row["id"] for row in rows]
 
     def discarded_with_files(self) -> list[str]:
         """Return the ids of discarded titles that still have files."""

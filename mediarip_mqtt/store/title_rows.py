@@ -93,6 +93,11 @@ class TitleRows(Rows):
         self.touch_title(title_id)
         return title
 
+    def delete_title(self, title_id: str) -> None:
+        """Delete a title that never had a file, so that its job may make it anew."""
+        self._connection.execute("DELETE FROM titles WHERE id = ?", (title_id,))
+        self.touch_title(title_id)
+
     def touch_title(self, title_id: str) -> None:
         """Mark a title as changed."""
         self.changes.titles.add(title_id)
@@ -220,6 +225,19 @@ class TitleRows(Rows):
             but,
         )
         return {(row["episode"], row["title_index"]) for row in rows}
+
+    def title_with_number(
+        self, show_id: str, season: int, episode: int, but: str = ""
+    ) -> Title | None:
+        """Return the first title with a number, but one."""
+        return self._title(
+            "show_id = ? AND season = ? AND episode = ? AND titles.id <> ? "
+            "AND state IN ('matched', 'organizing', 'completed', 'missing') ORDER BY title_index",
+            show_id,
+            season,
+            episode,
+            but,
+        )
 
     def _title(self, clause: str, *values: Any) -> Title | None:
         row = self._row(f"{_SELECT} WHERE {clause}", *values)

@@ -19,6 +19,7 @@ from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.cookie_files import Cookies
 from mediarip_mqtt.jobs.retention import Retention
 from mediarip_mqtt.jobs.use_cases import Jobs
+from mediarip_mqtt.library.catalogue import Catalogue
 from mediarip_mqtt.mqtt.incoming import Message
 from mediarip_mqtt.store import Changes, Store, Tx
 from mediarip_mqtt.volume.marker import VolumeMarker
@@ -73,6 +74,7 @@ class Desk:
             jobs,
             self.preferences,
             Retention(self.store, jobs, self.settings.purge, root=self.root, clock=now),
+            Catalogue(self.settings.library, jobs, now),
             Cookies(self._own / "cookies"),
             clock=now,
             ytdlp_versions=lambda: {"installed": "2026.01.01", "latest": None},
