@@ -16,6 +16,7 @@ from mediarip_mqtt.store import RememberedAnswer
 
 MOVIE_LENGTH: Final = 3600.0  # seconds, at least
 CERTAIN: Final = 1.0
+WITH_SHOW: Final = frozenset({ContentType.TV, ContentType.MUSIC, ContentType.PODCAST})
 TOLD: Final = 0.95  # by a rule, a remembered answer, or the page's own data
 _PODCASTS: Final = (
     "acast",
@@ -71,7 +72,7 @@ def filled(
 ) -> Candidate:
     """Complete what was said of a medium with what its page says."""
     found = patterns.episode_in(facts.title)
-    content_type = answer.content_type or _type_of(answer, facts)
+    content_type = implied_type(answer, facts) or classify(facts)[0].content_type
     values: dict[str, Any] = {"title": _line(facts.title)}
     if content_type is ContentType.TV:
         values |= {
@@ -104,15 +105,24 @@ def filled(
     )
 
 
-def _type_of(answer: Classification, facts: PageFacts) -> ContentType:
-    """Return the type that an answer without one means."""
+def implied_type(
+    answer: Classification, facts: PageFacts, guess: ContentType | None = None
+) -> ContentType | None:
+    """Return the type of an answer, also of one that names only what such a type has.
+
+    A show alone is one of the guess's type, if there are shows of it.
+    """
+    if answer.content_type is not None:
+        return answer.content_type
     if answer.season is not None or answer.episode is not None or answer.numbering is not None:
         return ContentType.TV
     if answer.album or answer.artist or answer.track is not None:
         return ContentType.MUSIC
+    if answer.show and guess in WITH_SHOW:
+        return guess
     if answer.show:
         return ContentType.PODCAST if facts.is_audio else ContentType.TV
-    return classify(facts)[0].content_type or ContentType.OTHER
+    return None
 
 
 def _of_command(facts: PageFacts, told: Classification | None) -> Iterator[Candidate]:

@@ -10,10 +10,10 @@ from mediarip_mqtt.contract.content import ContentType, Numbering
 from mediarip_mqtt.contract.models import new_id
 from mediarip_mqtt.contract.titles import Candidate, ClassificationSource, Show
 from mediarip_mqtt.library import layout
+from mediarip_mqtt.library.classify import WITH_SHOW
 from mediarip_mqtt.store import Tx
 
 SLOTS: Final = 99  # of a day; the first 96 are its quarter hours
-WITH_SHOW: Final = frozenset({ContentType.TV, ContentType.MUSIC, ContentType.PODCAST})
 
 
 @dataclass(frozen=True)

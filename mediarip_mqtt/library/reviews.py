@@ -26,7 +26,7 @@ from mediarip_mqtt.library.catalogue import (
     with_guess,
     with_place,
 )
-from mediarip_mqtt.library.classify import CERTAIN, filled
+from mediarip_mqtt.library.classify import CERTAIN, filled, implied_type
 from mediarip_mqtt.library.numbers import place_of
 from mediarip_mqtt.store import RememberedAnswer, Tx
 
@@ -108,12 +108,13 @@ def _guess(title: Title, given: Answer, filename: str) -> Candidate:
         chosen = _as_it_is(title)
     facts = facts_of(title, filename)
     kept = chosen.model_dump(exclude_none=True, include=set(Classification.model_fields))
-    if said.get("content_type", chosen.content_type) != chosen.content_type:
+    kind = implied_type(given.said, facts, chosen.content_type) or chosen.content_type
+    if kind != chosen.content_type:
         kept = {}
-    elif "show" in said and "season" not in said and "episode" not in said:
+    if "show" in said and "season" not in said and "episode" not in said:
         # Numbers of another show mean nothing in this one, unless the title names them.
         kept = {key: value for key, value in kept.items() if key not in {"season", "episode"}}
-    answer_given = Classification(**{**kept, **said})
+    answer_given = Classification(**{**kept, **said, "content_type": kind})
     return filled(answer_given, facts, ClassificationSource.COMMAND, CERTAIN)
 
 
