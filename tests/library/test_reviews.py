@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,9 +23,9 @@ def shelf(new_shelf: NewShelf) -> Shelf:
 
 
 @pytest.fixture
-async def waiting(shelf: Shelf) -> AsyncIterator[Job]:
+async def waiting(shelf: Shelf) -> Job:
     shelf.engine.subtitles = ("en",)
-    yield await shelf.download("Low tide", **CHANNEL, upload_date="20260105")
+    return await shelf.download("Low tide", **CHANNEL, upload_date="20260105")
 
 
 async def test_accepting_moves_the_files_and_completes_the_job(shelf: Shelf, waiting: Job) -> None:
@@ -101,7 +101,7 @@ async def test_a_taken_number_is_refused_until_it_is_said_what_to_do(
     new_shelf: NewShelf,
 ) -> None:
     shelf = new_shelf(**NEVER_SURE, conflict="ask")
-    numbers = {"show": "Tides", "season": 1, "episode": 1}
+    numbers: dict[str, Any] = {"show": "Tides", "season": 1, "episode": 1}
     first = await shelf.answer(await shelf.download("one"), **numbers)
     job = await shelf.download("two", id="x2")
     with pytest.raises(CommandError) as caught:
