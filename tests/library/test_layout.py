@@ -78,7 +78,9 @@ def test_a_folder_outside_of_the_root_is_no_setting(bad: str) -> None:
 TYPES = st.sampled_from([*ContentType])
 
 
-@given(st.text(max_size=300), st.text(min_size=1, max_size=300), TYPES, st.sampled_from([*Numbering]))
+@given(
+    st.text(max_size=300), st.text(min_size=1, max_size=300), TYPES, st.sampled_from([*Numbering])
+)
 def test_no_text_leaves_the_root_or_is_too_long(
     text: str, name: str, content_type: ContentType, numbering: Numbering
 ) -> None:

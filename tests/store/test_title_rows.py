@@ -214,7 +214,7 @@ async def test_tags_that_no_title_has_are_forgotten(open_store: OpenStore, tmp_p
     await add(store, title(1), title(2))
     for number in (1, 2):
         tagged = title(number).id
-        await store.write(lambda tx, tagged=tagged: tx.add_tags(tagged, [("sea", "Sea")], NOW))
+        await store.write(partial(Tx.add_tags, title_id=tagged, tags=[("sea", "Sea")], now=NOW))
     await store.write(lambda tx: tx.remove_tags(title(1).id, ["sea"]))
     kept = await store.read(lambda tx: tx.title(title(2).id))
     assert kept is not None

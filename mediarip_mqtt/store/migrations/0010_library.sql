@@ -161,7 +161,7 @@ END;
 
 -- The words of titles, for search; the rowid is the title's number.
 CREATE VIRTUAL TABLE title_words USING fts5 (
-    title, show, description, transcript, tokenize = "unicode61 remove_diacritics 2"
+    title, show, description, transcript, tokenize = "unicode61 remove_diacritics 2", prefix = "3 4"
 );
 CREATE TRIGGER titles_words_insert AFTER INSERT ON titles BEGIN
     INSERT INTO title_words (rowid, title, show, description, transcript) VALUES (
