@@ -15,7 +15,7 @@ from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 from mediarip_mqtt.contract.titles import MAX_CANDIDATES, Conflict, Title, TitleState
 from mediarip_mqtt.library import layout
 from mediarip_mqtt.library.custom_fields import changed_fields
-from mediarip_mqtt.library.reviews import Answer, answer
+from mediarip_mqtt.library.reviews import ReviewAnswer, answer
 from mediarip_mqtt.library.slugs import slug
 from mediarip_mqtt.library.title_reference import find_title
 from mediarip_mqtt.store import TitleFilter, Tx
@@ -140,7 +140,7 @@ class Review(Command, Classification):
     )
 
     def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> OneTitle | ListedTitles:
-        """Answer the review, or list what waits."""
+        """ReviewAnswer the review, or list what waits."""
         scope = context.scope(origin.session_id)
         given = self._answer()
         if self.id is None:
@@ -154,7 +154,7 @@ class Review(Command, Classification):
             title = answer(tx, context.catalogue, title, given)
         return _one(tx, title)
 
-    def _answer(self) -> Answer | None:
+    def _answer(self) -> ReviewAnswer | None:
         """Return what is answered; None for a question. Raises `CommandError`."""
         said = Classification(**self.model_dump(include=set(Classification.model_fields)))
         corrects = said != Classification()
@@ -164,7 +164,7 @@ class Review(Command, Classification):
             )
         if not (self.accept or self.discard or corrects or self.choice is not None):
             return None
-        return Answer(
+        return ReviewAnswer(
             choice=self.choice or 1,
             said=said,
             conflict=self.conflict,
@@ -212,6 +212,7 @@ class TagTitle(Command):
 
 
 def _one(tx: Tx, title: Title) -> OneTitle:
-    main = next((file for file in tx.title_files(title.id) if file.main), None)
+    files = [] if title.state is TitleState.DISCARDED else tx.title_files(title.id)
+    main = next((file for file in files if file.main), None)
     filename = (main.move_to or main.filename) if main else title.organized_to
     return OneTitle(title_id=title.id, title=title, filename=filename)

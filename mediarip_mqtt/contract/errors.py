@@ -147,7 +147,8 @@ class ErrorCode(StrEnum):
         ErrorScope.COMMAND,
         (
             "The job's status does not allow it: a finished job can't be cancelled, a running job "
-            "can't be deleted. Or an update of yt-dlp is already running."
+            "can't be deleted, only a title that waits can be discarded. Or an update of yt-dlp is "
+            "already running."
         ),
         "The message names the job's status.",
     )

@@ -43,7 +43,7 @@ _UNFINISHED: Final = frozenset({TitleState.FAILED, TitleState.DISCARDED, TitleSt
 TITLE_MOVES: Final[dict[TitleState, frozenset[TitleState]]] = {
     TitleState.PENDING: _UNFINISHED | {TitleState.MATCHING},
     TitleState.MATCHING: _UNFINISHED | {TitleState.MATCHED, TitleState.REVIEW},
-    TitleState.REVIEW: _UNFINISHED | {TitleState.MATCHED},
+    TitleState.REVIEW: _UNFINISHED | {TitleState.MATCHED, TitleState.MISSING},
     TitleState.MATCHED: _UNFINISHED | {TitleState.ORGANIZING},
     # REVIEW: the answer leads to a conflict. MISSING: its file is gone.
     TitleState.ORGANIZING: _UNFINISHED

@@ -16,6 +16,7 @@ from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 from mediarip_mqtt.contract.library_settings import LibrarySettings
 from mediarip_mqtt.contract.models import TERMINAL, Job, JobFile, JobStatus, new_id
 from mediarip_mqtt.contract.titles import (
+    TITLE_MOVES,
     Candidate,
     Show,
     Title,
@@ -64,7 +65,7 @@ class Catalogue:
         facts = page_facts(job, fields, extension)
         former = tx.title_of_job(job_id)
         title_id = new_id()
-        if former is not None and former.state in _UNFINISHED:
+        if former and former.state in _UNFINISHED and not tx.title_files(former.id):
             tx.delete_title(former.id)  # of an earlier attempt
             title_id = former.id
         guesses = self._guesses(tx, job, facts)
@@ -165,9 +166,11 @@ class Catalogue:
     def lost(self, tx: Tx, title_id: str) -> None:
         """Note that a title's medium is gone; a job that waits for its move fails."""
         title = tx.title(title_id)
-        if title is None or title.state not in {TitleState.COMPLETED, TitleState.ORGANIZING}:
+        if title is None or TitleState.MISSING not in TITLE_MOVES[title.state]:
             return
-        tx.update_title(title_id, state=TitleState.MISSING, missing_since=self.clock())
+        tx.update_title(
+            title_id, state=TitleState.MISSING, missing_since=self.clock(), review_until=None
+        )
         job = tx.job(title.job_id) if title.job_id else None
         if job is not None and job.status is JobStatus.REVIEW:
             text = "The file was removed while it waited for its review. Retry the job."

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from mediarip_mqtt import threads
-from mediarip_mqtt.contract.errors import CommandError, StoreError
+from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.contract.models import JobFile
 from mediarip_mqtt.contract.titles import TitleFile
 from mediarip_mqtt.fault_points import fault
@@ -100,13 +100,7 @@ class Organizer:
 
     def _decide(self, tx: Tx) -> None:
         self._catalogue.settle(tx)
-        try:
-            with tx.savepoint():
-                accepted = accept_overdue(tx, self._catalogue)
-        except CommandError as error:
-            logger.warning("library: a review could not be decided: %s", error.message)
-            return
-        for title in accepted:
+        for title in accept_overdue(tx, self._catalogue):
             logger.info("library: title %s: nobody answered; %s", title.id, title.content_type)
 
     async def _move(self, title_id: str) -> None:

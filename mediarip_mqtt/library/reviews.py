@@ -36,7 +36,7 @@ _COPIES: Final = 1000
 
 
 @dataclass(frozen=True)
-class Answer:
+class ReviewAnswer:
     """An answer: one of the title's candidates (from 1), changed by ``said``; or ``discard``.
 
     ``conflict`` says what to do if the number is taken; None: as the settings say, where a person
@@ -50,7 +50,7 @@ class Answer:
     remember: bool = False
 
 
-def answer(tx: Tx, catalogue: Catalogue, title: Title, given: Answer) -> Title:
+def answer(tx: Tx, catalogue: Catalogue, title: Title, given: ReviewAnswer) -> Title:
     """Do what a person says; the files are moved after the commit.
 
     Raises `CommandError`.
@@ -87,12 +87,18 @@ def answer(tx: Tx, catalogue: Catalogue, title: Title, given: Answer) -> Title:
 
 
 def accept_overdue(tx: Tx, catalogue: Catalogue) -> list[Title]:
-    """Take the likeliest guess of titles whose time is over."""
-    overdue = tx.overdue_reviews(catalogue.clock())
-    return [answer(tx, catalogue, title, Answer(conflict="rename")) for title in overdue]
+    """Take the likeliest guess of titles whose time is over; those without a file are missing."""
+    accepted = []
+    for title in tx.overdue_reviews(catalogue.clock()):
+        try:
+            with tx.savepoint():
+                accepted.append(answer(tx, catalogue, title, ReviewAnswer(conflict="rename")))
+        except CommandError:
+            catalogue.lost(tx, title.id)
+    return accepted
 
 
-def _guess(title: Title, given: Answer, filename: str) -> Candidate:
+def _guess(title: Title, given: ReviewAnswer, filename: str) -> Candidate:
     """Return the chosen candidate, changed by what was said."""
     said = given.said.model_dump(exclude_none=True)
     if not 1 <= given.choice <= max(1, len(title.candidates)):

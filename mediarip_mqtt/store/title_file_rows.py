@@ -110,13 +110,16 @@ class TitleFileRows(Rows):
         return [row["title_id"] for row in rows]
 
     def titles_left_by_jobs(self) -> list[str]:
-        """Return the ids of unfinished titles whose job has ended or is gone."""
+        """Return the ids of unfinished titles whose job has ended or is gone.
+
+        A title in review waits on if its job was deleted with its playlist.
+        """
         rows = self._rows(
             "SELECT titles.id FROM titles LEFT JOIN jobs ON jobs.id = job_id "
-            "WHERE state IN ('pending', 'matching', 'matched', 'organizing', 'review') "
+            "WHERE (state IN ('pending', 'matching', 'matched', 'organizing') "
             "AND (jobs.id IS NULL OR jobs.status IN ('failed', 'cancelled')) "
-            "AND NOT EXISTS (SELECT 1 FROM files "
-            "WHERE title_id = titles.id AND move_to IS NOT NULL)"
+            "AND NOT EXISTS (SELECT 1 FROM files WHERE title_id = titles.id)) "
+            "OR (state = 'review' AND jobs.status = 'cancelled')"
         )
         return [row["id"] for row in rows]
 

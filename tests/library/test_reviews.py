@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from mediarip_mqtt.contract.content import ContentType, Numbering
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 from mediarip_mqtt.contract.models import Job, JobStatus
 from mediarip_mqtt.contract.titles import ClassificationSource, TitleState
+from mediarip_mqtt.jobs.leftovers import Leftovers
+from mediarip_mqtt.store import Tx
 from tests.library.conftest import NewShelf
 from tests.support.library import CHANNEL, NEVER_SURE, Shelf
 
@@ -160,3 +163,37 @@ async def test_a_show_keeps_its_numbering(shelf: Shelf, waiting: Job) -> None:
     show = await shelf.store.read(lambda tx: tx.show_of_channel(ContentType.TV, "Youtube", "UC1"))
     assert show is not None
     assert show.numbering is Numbering.DATE
+
+
+async def test_a_title_waits_on_when_its_playlist_is_deleted(shelf: Shelf, waiting: Job) -> None:
+    parent = await shelf.bench.begin("list")
+
+    def adopt(tx: Tx) -> None:
+        tx.update(parent.job.id, is_playlist=True)
+        tx.update(waiting.id, parent_id=parent.job.id)
+        job = tx.job(parent.job.id)
+        assert job is not None
+        tx.delete(job)
+
+    await shelf.store.write(adopt)
+    await shelf.organizer.work()
+    assert len(shelf.files()) == 2
+    title = await shelf.answer(waiting)
+    assert (title.state, title.job_id) == (TitleState.COMPLETED, None)
+    assert len(shelf.files()) == 2
+
+
+async def test_a_job_in_review_leaves_no_temporary_files(shelf: Shelf, waiting: Job) -> None:
+    temp = shelf.bench.temp / waiting.id
+    (temp / "rest.part").write_bytes(b"x")
+    leftovers = Leftovers(
+        shelf.store,
+        tuple(shelf.bench.steps.values()),
+        shelf.bench.temp,
+        in_use=lambda _: False,
+        cleaned=lambda: None,
+        ending=asyncio.Event(),
+    )
+    await leftovers._clean_up(waiting.id)  # noqa: SLF001 - what `run` does for a changed job
+    assert not temp.exists()
+    assert len(shelf.files()) == 2

@@ -12,7 +12,7 @@ from mediarip_mqtt.contract.library_settings import LibrarySettings
 from mediarip_mqtt.contract.models import Job
 from mediarip_mqtt.contract.titles import Title
 from mediarip_mqtt.library.organizer import Organizer
-from mediarip_mqtt.library.reviews import Answer, answer
+from mediarip_mqtt.library.reviews import ReviewAnswer, answer
 from mediarip_mqtt.store import Store, TitleFilter, Tx
 from tests.support.engine import FakeEngine
 from tests.support.steps import Bench
@@ -66,13 +66,13 @@ class Shelf:
         return await self.store.read(lambda tx: tx.titles(TitleFilter(), 100))
 
     async def answer(self, job: Job, *, organize: bool = True, **given: Any) -> Title:
-        """Answer a review; keys of `Answer`, and what is said."""
+        """ReviewAnswer a review; keys of `ReviewAnswer`, and what is said."""
         own = {
             key: given.pop(key)
             for key in ("choice", "conflict", "discard", "remember")
             if key in given
         }
-        said = Answer(said=Classification(**given), **own)
+        said = ReviewAnswer(said=Classification(**given), **own)
 
         def act(tx: Tx) -> Title:
             title = tx.title(str(job.title_id))
