@@ -13,6 +13,7 @@ from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 from mediarip_mqtt.contract.models import Job, JobStatus
 from mediarip_mqtt.contract.titles import ClassificationSource, TitleState
 from mediarip_mqtt.jobs.leftovers import Leftovers
+from mediarip_mqtt.library.organizer import Organizer
 from mediarip_mqtt.store import Tx
 from tests.library.conftest import NewShelf
 from tests.support.library import CHANNEL, NEVER_SURE, Shelf
@@ -141,19 +142,16 @@ async def test_a_file_that_was_removed_while_it_waited_fails_the_job(
     assert (job.status, job.error_code) == (JobStatus.FAILED, "not_found")
 
 
-async def test_a_volume_that_is_away_keeps_the_title_and_its_plan(
+async def test_a_file_is_not_missing_because_its_volume_is_away(
     shelf: Shelf, waiting: Job, tmp_path: Path
 ) -> None:
     await shelf.answer(waiting, organize=False)
-    away = tmp_path / "Unsorted-away"
-    (tmp_path / "Unsorted").rename(away)
-    store = tmp_path / ".mediarip" / "store.db"
-    moved = store.with_name("away.db")
-    store.rename(moved)
+    volume = shelf.organizer
+    shelf.organizer = Organizer(shelf.store, shelf.catalogue, tmp_path / "not-mounted")
     with pytest.raises(OSError, match="not mounted"):
-        await shelf.organizer._move(str(waiting.title_id))  # noqa: SLF001 - its step after reading the store
-    moved.rename(store)
-    away.rename(tmp_path / "Unsorted")
+        await shelf.organizer.work()
+    assert (await shelf.title(waiting)).state is TitleState.ORGANIZING
+    shelf.organizer = volume
     await shelf.organizer.work()
     assert (await shelf.title(waiting)).organized_to == BY_DATE
 
