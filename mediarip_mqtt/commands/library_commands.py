@@ -114,7 +114,7 @@ class Titles(Command):
 class Review(Command, Classification):
     """Say what a title is, or without an id list the titles that wait for it."""
 
-    example: ClassVar = {"id": "last", "content_type": "tv", "show": "Tides", "remember": True}
+    example: ClassVar = {"id": "last", "show": "Tides", "season": 1, "episode": 2}
     main_argument = "id"
     skips_empty = True
 

@@ -8,21 +8,15 @@ from typing import Any
 
 import pytest
 
-from mediarip_mqtt.contract.content import ContentType, ReviewReason
-from mediarip_mqtt.contract.models import Job, JobFile, JobStatus, new_id, now
-from mediarip_mqtt.contract.titles import Candidate, Title, TitleState
+from mediarip_mqtt.contract.models import JobStatus
+from mediarip_mqtt.contract.titles import TitleState
 from mediarip_mqtt.library.organizer import Organizer
-from mediarip_mqtt.store import Tx
 from tests.support.broker import Client, wait_for
 from tests.support.intake import Desk
 from tests.support.server import MediaServer
 from tests.support.service import Service
 
 FIELDS = {"rating": {"type": "number"}, "mood": {"type": "select", "options": ["calm", "wild"]}}
-GUESSES = (
-    Candidate(content_type=ContentType.TV, show="Tides", season=1, episode=2, confidence=0.4),
-    Candidate(content_type=ContentType.OTHER, confidence=0.3),
-)
 
 
 @pytest.fixture
@@ -30,46 +24,6 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     one = await Desk(tmp_path, library={"enabled": True, "fields": FIELDS}).open()
     yield one
     await one.close()
-
-
-async def waiting(desk: Desk, name: str = "Low tide", session_id: str = "default") -> Title:
-    """Add a job in review, with its file and its title."""
-    file = f"Unsorted/{name}.mp4"
-    path = desk.root / file
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(b"1")
-    job = Job(
-        id=new_id(),
-        session_id=session_id,
-        url=f"https://videos.example/{name}",
-        status=JobStatus.REVIEW,
-        filename=file,
-        created_at=now(),
-    )
-    title = Title(
-        id=new_id(),
-        job_id=job.id,
-        session_id=session_id,
-        title=name,
-        detected_title=name,
-        slug="x",
-        state=TitleState.REVIEW,
-        review_reason=ReviewReason.LOW_CONFIDENCE,
-        candidates=GUESSES,
-        source_id="x1",
-        created_at=now(),
-    )
-
-    def add(tx: Tx) -> None:
-        tx.insert(job)
-        tx.insert_title(title)
-        tx.update(job.id, title_id=title.id)
-        tx.plan_files(job.id, [JobFile(filename=file, filesize=1)])
-        tx.files_placed(job.id)
-        tx.give_files_to_title(job.id, title.id)
-
-    await desk.store.write(add)
-    return title
 
 
 async def organize(desk: Desk) -> None:
@@ -82,15 +36,15 @@ def titles(reply: dict[str, Any]) -> list[str]:
 
 
 async def test_without_an_id_review_lists_what_waits(desk: Desk) -> None:
-    await waiting(desk, "one")
-    await waiting(desk, "two")
+    await desk.in_review("one")
+    await desk.in_review("two")
     reply = await desk.ask("review")
     assert titles(reply) == ["one", "two"]
     assert reply["titles"][0]["candidates"][0]["show"] == "Tides"
 
 
 async def test_accepting_replies_with_the_name_that_the_file_gets(desk: Desk) -> None:
-    title = await waiting(desk)
+    title = await desk.in_review()
     reply = await desk.ask("review", {"id": title.id, "accept": True})
     assert reply["filename"] == "Shows/Tides/Season 01/Tides - S01E02 - Low tide.mp4"
     assert reply["title"]["state"] == "organizing"
@@ -103,7 +57,7 @@ async def test_accepting_replies_with_the_name_that_the_file_gets(desk: Desk) ->
 
 
 async def test_a_repeated_answer_takes_effect_once(desk: Desk) -> None:
-    title = await waiting(desk)
+    title = await desk.in_review()
     answer = {"id": title.id, "choice": 2, "request_id": "r1"}
     first = await desk.ask("review", answer)
     await organize(desk)
@@ -111,7 +65,7 @@ async def test_a_repeated_answer_takes_effect_once(desk: Desk) -> None:
 
 
 async def test_a_title_is_meant_by_its_job_or_by_last(desk: Desk) -> None:
-    title = await waiting(desk)
+    title = await desk.in_review()
     for ref in (title.job_id, str(title.job_id)[:20], title.id[:20], "last"):
         reply = await desk.ask("titles", {"id": ref})
         assert titles(reply) == ["Low tide"]
@@ -133,7 +87,7 @@ async def test_a_title_is_meant_by_its_job_or_by_last(desk: Desk) -> None:
 async def test_a_bad_answer_is_refused_and_the_title_waits_on(
     answer: dict[str, Any], code: str, field: str, desk: Desk
 ) -> None:
-    title = await waiting(desk)
+    title = await desk.in_review()
     reply = await desk.ask("review", answer)
     assert (reply["error"]["code"], reply["error"]["field"]) == (code, field)
     kept = await desk.store.read(lambda tx: tx.title(title.id))
@@ -142,7 +96,7 @@ async def test_a_bad_answer_is_refused_and_the_title_waits_on(
 
 
 async def test_a_taken_number_is_a_conflict_if_the_answer_says_so(desk: Desk) -> None:
-    first, second = await waiting(desk, "one"), await waiting(desk, "two")
+    first, second = await desk.in_review("one"), await desk.in_review("two")
     numbers = {"show": "Tides", "season": 3, "episode": 1}
     await desk.ask("review", {"id": first.id, **numbers})
     refused = await desk.ask("review", {"id": second.id, **numbers, "conflict": "ask"})
@@ -155,8 +109,8 @@ async def test_a_taken_number_is_a_conflict_if_the_answer_says_so(desk: Desk) ->
 
 async def test_isolated_sessions_see_only_their_titles(tmp_path: Path) -> None:
     desk = await Desk(tmp_path, "isolated", library={"enabled": True}).open()
-    await waiting(desk, "mine", "anna")
-    other = await waiting(desk, "other", "bob")
+    await desk.in_review("mine", "anna")
+    other = await desk.in_review("other", "bob")
     (sent,) = await desk.send("session/anna/command/titles", {})
     assert titles(sent.reply) == ["mine"]
     (sent,) = await desk.send("session/anna/command/review", {"id": other.id, "accept": True})
@@ -167,7 +121,7 @@ async def test_isolated_sessions_see_only_their_titles(tmp_path: Path) -> None:
 
 
 async def test_tags_category_and_fields_are_set_and_found(desk: Desk) -> None:
-    title = await waiting(desk)
+    title = await desk.in_review()
     reply = await desk.ask(
         "tag",
         {"id": title.id, "add": ["Sea", "the sea!", "sea"], "category": "Films"}
@@ -190,15 +144,15 @@ async def test_tags_category_and_fields_are_set_and_found(desk: Desk) -> None:
 async def test_a_value_that_a_field_does_not_take_is_refused(
     fields: dict[str, Any], desk: Desk
 ) -> None:
-    await waiting(desk)
+    await desk.in_review()
     reply = await desk.ask("tag", {"id": "last", "add": "x", "fields": fields})
     assert reply["error"]["field"] == "fields"
     assert (await desk.ask("titles", {"id": "last"}))["titles"][0]["tags"] == []
 
 
 async def test_plain_text_searches_the_titles(desk: Desk) -> None:
-    await waiting(desk, "Low tide")
-    await waiting(desk, "High water")
+    await desk.in_review("Low tide")
+    await desk.in_review("High water")
     assert titles(await desk.ask("titles", "tid")) == ["Low tide"]
     assert titles(await desk.ask("titles", {"content_type": "movie"})) == []
 
@@ -206,7 +160,7 @@ async def test_plain_text_searches_the_titles(desk: Desk) -> None:
 async def test_delete_with_files_removes_the_title_s_files_and_remembers_the_title(
     desk: Desk,
 ) -> None:
-    title = await waiting(desk)
+    title = await desk.in_review()
     await desk.ask("review", {"id": title.id, "accept": True})
     await organize(desk)
     reply = await desk.ask("delete", {"id": title.job_id, "files": True})
@@ -217,7 +171,7 @@ async def test_delete_with_files_removes_the_title_s_files_and_remembers_the_tit
 
 
 async def test_delete_without_files_leaves_the_title(desk: Desk) -> None:
-    title = await waiting(desk)
+    title = await desk.in_review()
     await desk.ask("review", {"id": title.id, "accept": True})
     await organize(desk)
     assert (await desk.ask("delete", {"id": title.job_id}))["ok"]
@@ -229,7 +183,7 @@ async def test_delete_without_files_leaves_the_title(desk: Desk) -> None:
 
 
 async def test_cancelling_a_job_in_review_discards_its_file(desk: Desk) -> None:
-    title = await waiting(desk)
+    title = await desk.in_review()
     assert (await desk.ask("cancel", {"id": title.job_id}))["ok"]
     await organize(desk)
     assert not (desk.root / "Unsorted").exists()
