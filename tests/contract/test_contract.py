@@ -160,7 +160,7 @@ def answered_once(listener: Listener, request_ids: list[str]) -> dict[str, dict[
 def test_every_topic_is_published_with_its_flags_and_its_payload(
     start: Start, listener: Listener, media: MediaServer, contract: Contract
 ) -> None:
-    service = start()
+    service = start(LIBRARY__ENABLED="true")
     poster = subprocess.run(POSTER, capture_output=True, check=True).stdout
     media.text("poster.png", poster, "image/png")
     page = media.text(
@@ -171,6 +171,7 @@ def test_every_topic_is_published_with_its_flags_and_its_payload(
     wait_for(lambda: '"tile":' in (listener.kept("jobs/finished") or ""), 30)
     wait_for(lambda: listener.json(f"job/{job['id']}/progress").get("progress_percent") == 100)
     wait_for(lambda: listener.kept("thumbnail"))
+    wait_for(lambda: listener.json("library").get("count") == 1)
     wait_for(lambda: "homeassistant/device/mediarip/config" in listener.retained)
     assert listener.request("delete", id=job["id"])["ok"]
     wait_for(lambda: listener.kept(f"job/{job['id']}/progress") is None)
