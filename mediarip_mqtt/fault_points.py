@@ -18,6 +18,8 @@ Point = Literal[
     "place-committed",  # the files' names
     "before-move",  # in a thread
     "before-completion",  # the files are in their places; in the store's thread
+    "title-moved",  # a title's files are in their places; in the event loop
+    "before-title-removal",  # of a discarded title's file; in the event loop
     "before-temp-removal",  # of a job's temporary folder; in a thread
     "migration-statement",  # before each SQL statement of a migration; in the store's thread
     "volume-look",  # a check whether the volume is there begins; in a thread

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from mediarip_mqtt.contract.settings import ENV_PREFIX, Section, runtime_fields, sections
+from mediarip_mqtt.contract.section import Section
+from mediarip_mqtt.contract.settings import ENV_PREFIX, runtime_fields, sections
 
 HEAD: Final = """# Configuration
 

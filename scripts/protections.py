@@ -491,6 +491,18 @@ PROTECTIONS = (
         instead("signs.volume == 'ok'", "True"),
         "tests/service/test_health.py::test_each_failure_is_told_by_its_name",
     ),
+    Protection(
+        "1 a purge leaves the files of titles",
+        "mediarip_mqtt.jobs.retention:Retention._remove_files",
+        with_argument("tx.owned_files", "titles", "True"),
+        "tests/library/test_catalogue.py::test_a_purge_leaves_the_title_and_its_file",
+    ),
+    Protection(
+        "3 a title's file is not missing because the volume is away",
+        "mediarip_mqtt.library.organizer:Organizer._move_file",
+        never("volume_files.STORE_PATH"),
+        "tests/library/test_reviews.py::test_a_file_is_not_missing_because_its_volume_is_away",
+    ),
 )
 
 

@@ -17,6 +17,7 @@ from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics
 from mediarip_mqtt.jobs import job_reference
 from mediarip_mqtt.jobs.retention import Retention
 from mediarip_mqtt.jobs.use_cases import MANY, Jobs
+from mediarip_mqtt.library.catalogue import Catalogue
 from mediarip_mqtt.store import Store, Tx
 
 if TYPE_CHECKING:  # imports yt-dlp, which would slow the command line by a second
@@ -55,6 +56,7 @@ class Context:
     jobs: Jobs
     preferences: Preferences
     retention: Retention
+    catalogue: Catalogue
     cookies: Cookies
     clock: Callable[[], datetime]
     ytdlp_versions: Callable[[], Mapping[str, str | None]]

@@ -70,7 +70,9 @@ class Delete(Referring):
     example: ClassVar = {"id": "last", "files": True}
 
     command: Literal["delete"] = "delete"
-    files: bool = Field(default=False, description="Remove its files, too.")
+    files: bool = Field(
+        default=False, description="Remove its files, too, and its title in the library."
+    )
 
     async def prepare(self, context: Context, origin: Origin) -> frozenset[str] | None:
         """Remove the files before the rows that name them: a kill in between leaves no orphan.
@@ -108,6 +110,8 @@ class Delete(Referring):
             def spared(job: Job) -> bool:
                 return job.id in kept or (emptied is not None and job.id not in emptied)
 
+            if emptied:
+                context.catalogue.deleted(tx, [one for one in emptied if one not in kept])
             delete = context.jobs.delete
             return context.each(tx, self.id, origin, TERMINAL, delete, spared=spared)
         if emptied:
@@ -122,6 +126,8 @@ class Delete(Referring):
                     "The job ended just now. Delete it again.",
                     field="id",
                 )
+        if emptied:
+            context.catalogue.deleted(tx, list(emptied))
         return OneJob.of(context.jobs.delete(tx, job))
 
     def _chosen(self, tx: Tx, context: Context, origin: Origin) -> list[str]:

@@ -11,6 +11,7 @@ from mediarip_mqtt.commands import (
     error_log_commands,
     history_commands,
     job_commands,
+    library_commands,
     queue_commands,
     retention_commands,
     setting_commands,
@@ -26,6 +27,7 @@ FAMILIES: Final = (  # in the order of the generated docs
     cookie_commands,
     retention_commands,
     history_commands,
+    library_commands,
     update_commands,
     error_log_commands,
 )

@@ -10,8 +10,9 @@ from mediarip_mqtt.commands.replies import Refused
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 from mediarip_mqtt.contract.topics import dumps
 
-# Lists that may end early: `truncated` says so for `jobs`, and `count` for the ids.
-_LISTS: Final = ("jobs", "job_ids", "removed")
+# Lists that may end early: `truncated` says so for pages, and `count` for the ids.
+_PAGES: Final = ("jobs", "titles")
+_LISTS: Final = (*_PAGES, "job_ids", "removed")
 
 
 def shortened(payload: str, limit: int) -> str | None:
@@ -43,7 +44,7 @@ def _with_fewer(reply: dict[str, Any], key: str, limit: int) -> str | None:
     """Return the reply with the first entries of a list; None if not even one fits."""
     entries = reply[key]
     frame: dict[str, Any] = {**reply, key: []}
-    if key == "jobs":
+    if key in _PAGES:
         frame |= {"count": len(entries), "truncated": True}
     room = limit - len(dumps(frame).encode())
     kept = 0
@@ -54,6 +55,6 @@ def _with_fewer(reply: dict[str, Any], key: str, limit: int) -> str | None:
         kept += 1
     if not kept:
         return None
-    if key == "jobs":
+    if key in _PAGES:
         frame["count"] = kept
     return dumps({**frame, key: entries[:kept]})

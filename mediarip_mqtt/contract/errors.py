@@ -124,12 +124,31 @@ class ErrorCode(StrEnum):
         "The ids of several jobs begin with this text.",
         "Give more characters of the id.",
     )
+    TITLE_NOT_FOUND = (
+        "title_not_found",
+        ErrorScope.COMMAND,
+        (
+            "No title of the library has this id, or a job that has. Titles of other isolated "
+            "sessions are not found either."
+        ),
+        "`mediarip-mqtt command titles` shows the titles, `command review` those that wait.",
+    )
+    CONFLICT = (
+        "conflict",
+        ErrorScope.COMMAND,
+        "Another title of the library has the same number, or its file the same name.",
+        (
+            "Give another `season` and `episode`, or `conflict`: `rename` keeps both, `skip` "
+            "discards the new one."
+        ),
+    )
     INVALID_TRANSITION = (
         "invalid_transition",
         ErrorScope.COMMAND,
         (
             "The job's status does not allow it: a finished job can't be cancelled, a running job "
-            "can't be deleted. Or an update of yt-dlp is already running."
+            "can't be deleted, only a title that waits can be discarded. Or an update of yt-dlp is "
+            "already running."
         ),
         "The message names the job's status.",
     )

@@ -10,8 +10,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from mediarip_mqtt.contract.content import ReviewReason
 from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import Job, Timestamp, new_id, now
+from mediarip_mqtt.contract.titles import Candidate, Title
 
 
 class Event(Frozen):
@@ -125,6 +127,30 @@ class YtdlpUpdated(Event):
     from_version: str
     to_version: str
     reason: str | None = None
+
+
+class ReviewNeeded(JobEvent):
+    """A person is asked what a title is; answer with the command ``review``."""
+
+    event_type: Literal["review_needed"] = "review_needed"
+    title_id: str
+    reason: ReviewReason
+    candidates: tuple[Candidate, ...] = Field(description="Guesses, the likeliest first.")
+    review_until: Timestamp | None = Field(
+        description="When the likeliest is taken without an answer; null: never."
+    )
+
+
+class TitleEvent(Event):
+    """An event of a title; ``title`` is its state at that time. Its job may be gone."""
+
+    title: Title
+
+
+class TitleOrganized(TitleEvent):
+    """A title's files are in their places in the library, ``title.organized_to``."""
+
+    event_type: Literal["organized"] = "organized"
 
 
 def classes() -> dict[str, type[Event]]:

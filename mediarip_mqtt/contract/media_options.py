@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from pydantic_core import PydanticCustomError
 
 from mediarip_mqtt.contract import texts
+from mediarip_mqtt.contract.content import Classification
 from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.sizes import MAX_BYTES, parse_size
 
@@ -209,4 +210,8 @@ class DownloadOptions(MediaOptions):
     )
     live_from_start: bool | None = Field(
         None, description="Record a live stream from its start, if the site supports it."
+    )
+    library: Classification | None = Field(
+        None,
+        description="What it is, for the library: `content_type`, `show`, `season`, `episode` etc.",
     )

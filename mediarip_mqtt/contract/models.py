@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import uuid_utils
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
+from mediarip_mqtt.contract.content import ContentType, FileRole, ReviewReason
 from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.media_options import DownloadOptions
 
@@ -76,7 +77,16 @@ MOVES: Final[dict[JobStatus, frozenset[JobStatus]]] = {
     | {JobStatus.PROCESSING, JobStatus.COMPLETED, JobStatus.REVIEW},
     JobStatus.PROCESSING: _ACTIVE_MOVES
     | {JobStatus.DOWNLOADING, JobStatus.COMPLETED, JobStatus.REVIEW},
-    JobStatus.REVIEW: frozenset({JobStatus.COMPLETED, JobStatus.CANCELLED, JobStatus.QUEUED}),
+    # FAILED: the file is gone when the answer comes.
+    JobStatus.REVIEW: frozenset(
+        {
+            JobStatus.PROCESSING,
+            JobStatus.COMPLETED,
+            JobStatus.CANCELLED,
+            JobStatus.FAILED,
+            JobStatus.QUEUED,
+        }
+    ),
     JobStatus.PAUSED: _UNFINISHED_MOVES
     | {JobStatus.QUEUED, JobStatus.DOWNLOADING, JobStatus.COMPLETED},
     # DOWNLOADING: its page has been extracted already.
@@ -178,6 +188,15 @@ class Job(DownloadOptions, JobHead):
         None, description="When it completed, failed or was cancelled."
     )
     request_id: str | None = Field(None, description="As in the request.")
+    title_id: str | None = Field(None, description="Its title in the library, if that is enabled.")
+    content_type: ContentType | None = Field(None, description="What the library takes it for.")
+    show: str | None = Field(None, description="The show, podcast or album artist.")
+    season: int | None = Field(None, description="Season in the library.")
+    episode: int | None = Field(None, description="Episode in the library.")
+    confidence: float | None = Field(None, description="How sure the library is, 0 to 1.")
+    review_reason: ReviewReason | None = Field(
+        None, description="Only in `review`: why a person is asked."
+    )
 
     @property
     def options(self) -> DownloadOptions:
@@ -260,6 +279,7 @@ class JobFile(Frozen):
     temp_path: str = ""
     identity: str = ""
     main: bool = True
+    role: FileRole = FileRole.MAIN
 
 
 class CookieReport(Frozen):

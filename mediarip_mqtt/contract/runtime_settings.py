@@ -10,7 +10,8 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
-from mediarip_mqtt.contract.settings import ENV_PREFIX, Section, Settings, runtime_fields
+from mediarip_mqtt.contract.section import Section
+from mediarip_mqtt.contract.settings import ENV_PREFIX, Settings, runtime_fields
 
 PREFIX: Final = "setting:"  # of the keys in the store's table `config`
 

@@ -13,22 +13,16 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from apscheduler.triggers.cron import CronTrigger
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
+from mediarip_mqtt.contract.library_settings import LibrarySettings
 from mediarip_mqtt.contract.local_time import local_zone
+from mediarip_mqtt.contract.section import Section
 from mediarip_mqtt.contract.setting_types import PROXY, HostList, LanguageList, MediaSource
 from mediarip_mqtt.contract.sizes import ByteSize, parse_size
 from mediarip_mqtt.contract.topic_names import TopicName
@@ -45,12 +39,6 @@ def runtime(default: Any, description: str, **constraints: Any) -> Any:
     return Field(
         default, description=description, json_schema_extra={"runtime": True}, **constraints
     )
-
-
-class Section(BaseModel):
-    """A group of settings; an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class MqttSettings(Section):
@@ -467,6 +455,7 @@ class Settings(BaseSettings):
     security: SecuritySettings = Field(default_factory=SecuritySettings)
     purge: PurgeSettings = Field(default_factory=PurgeSettings)
     homeassistant: HomeAssistantSettings = Field(default_factory=HomeAssistantSettings)
+    library: LibrarySettings = Field(default_factory=LibrarySettings)
     updates: UpdateSettings = Field(default_factory=UpdateSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 

@@ -1,4 +1,4 @@
-"""The payloads of `state`, `info`, `ytdlp` and the lists of jobs, one class each."""
+"""The payloads of `state`, `info`, `ytdlp`, `library` and the lists of jobs, one class each."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from mediarip_mqtt.contract.content import ContentType, ReviewReason
 from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import (
     Items,
@@ -15,6 +16,7 @@ from mediarip_mqtt.contract.models import (
     Priority,
     Timestamp,
 )
+from mediarip_mqtt.contract.titles import Candidate, TitleState
 
 
 class Current(Frozen):
@@ -180,6 +182,44 @@ class JobsFailed(Frozen):
     title: str | None
     error_code: str | None
     error: str | None
+
+
+class TitleBrief(Frozen):
+    """A title in a list; long texts are shortened."""
+
+    id: str
+    title: str
+    show: str | None
+    content_type: ContentType | None
+    season: int | None
+    episode: int | None
+    organized_to: str | None = Field(description="Path of its medium below the storage root.")
+    created_at: Timestamp
+
+
+class WaitingReview(Frozen):
+    """A title that waits for a person; answer with the command `review`."""
+
+    id: str
+    job_id: str | None
+    title: str
+    reason: ReviewReason | None
+    review_until: Timestamp | None = Field(
+        description="When the first candidate is taken without an answer."
+    )
+    candidates: list[Candidate] = Field(description="At most 3, the likeliest first.")
+
+
+class LibraryState(Frozen):
+    """The library in numbers, what waits for a review, and the newest titles; at most 16 KiB."""
+
+    count: int = Field(ge=0, description="Titles with a file in the library.")
+    counts: dict[TitleState, int] = Field(description="How many titles have which state.")
+    types: dict[ContentType, int] = Field(description="How many of `count` are what.")
+    bytes: int = Field(ge=0, description="Of the media of these titles.")
+    waiting: int = Field(ge=0, description="Titles that wait for a review.")
+    reviews: list[WaitingReview] = Field(description="At most 10 of them, the oldest first.")
+    newest: list[TitleBrief] = Field(description="At most 20, the newest first.")
 
 
 class SettingDetail(Frozen):

@@ -98,6 +98,11 @@ class Topics:
         return f"{self.root}/jobs/failed"
 
     @property
+    def library(self) -> str:
+        """The library in numbers, and its newest titles."""
+        return f"{self.root}/library"
+
+    @property
     def event(self) -> str:
         """Events, not retained."""
         return f"{self.base}/event"
@@ -198,7 +203,7 @@ class Topics:
         """The topic filters of everything that a service retains below its base topic."""
         single = (self.status, self.info, self.state, self.thumbnail, self.tiles, self.ytdlp)
         lists = (self.jobs, self.jobs_now, self.jobs_finished, self.jobs_failed)
-        return (*single, *lists, self.setting("+"), *self.retained_jobs)
+        return (*single, *lists, self.library, self.setting("+"), *self.retained_jobs)
 
     def is_of_jobs(self, topic: str) -> bool:
         """Whether a topic is one of this service's `retained_jobs`."""

@@ -7,14 +7,17 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import StoreError
-from mediarip_mqtt.contract.models import TERMINAL
+from mediarip_mqtt.contract.models import TERMINAL, JobStatus
 from mediarip_mqtt.jobs import failures
 from mediarip_mqtt.jobs.steps import Step
 from mediarip_mqtt.store import Store, Tx
 from mediarip_mqtt.volume.files import discard_empty_temp, discard_temp, sweep_temp
+
+_ENDED: Final = TERMINAL | {JobStatus.REVIEW}  # a file in review is in its place
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +89,7 @@ class Leftovers:
 
     async def _clean_up(self, job_id: str) -> None:
         job = await self._store.read(partial(Tx.job, job_id=job_id))
-        if job is not None and job.status not in TERMINAL:
+        if job is not None and job.status not in _ENDED:
             return
         if job is not None and failures.resumable(job):
             await threads.call(discard_empty_temp, self._temp, job_id)

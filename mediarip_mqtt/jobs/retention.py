@@ -174,7 +174,7 @@ class Retention:
         ids = await self._choose(rule)
         purge = PurgeRun(rule, files, dry_run=True, removed=ids)
         if files:
-            owned = await self._store.read(lambda tx: tx.owned_files(ids))
+            owned = await self._store.read(lambda tx: tx.owned_files(ids, titles=False))
             placed = [file for file in owned if not file.temp_path]
             purge.files_removed = len(placed)
             purge.freed = sum(file.filesize for file in placed)
@@ -193,12 +193,14 @@ class Retention:
     async def _remove_files(self, job_id: str, purge: PurgeRun) -> bool:
         """Remove a job's files before the row that names them: a kill leaves no orphan.
 
-        If files stay, remove only the remains of an unfinished move. Return False if a file can't
-        be removed: then the job stays.
+        If files stay, remove only the remains of an unfinished move. Files of titles always stay.
+        Return False if a file can't be removed: then the job stays.
         """
 
         def owned(tx: Tx) -> list[JobFile]:
-            files = tx.owned_files([job_id]) if self._purgeable(tx, job_id) else []
+            if not self._purgeable(tx, job_id):
+                return []
+            files = tx.owned_files([job_id], titles=False)
             return [file for file in files if purge.files or file.temp_path]
 
         for file in await self._store.read(owned):

@@ -13,7 +13,7 @@ from itertools import zip_longest
 from typing import Any, Final
 
 from mediarip_mqtt.contract import events
-from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
+from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.models import (
     ACTIVE,
@@ -36,6 +36,7 @@ from mediarip_mqtt.contract.urls import host_of
 from mediarip_mqtt.engine.protocol import Listed, Made
 from mediarip_mqtt.jobs import playlists
 from mediarip_mqtt.jobs.fair_queue import Turns
+from mediarip_mqtt.jobs.job_moves import FRESH, UNBEGUN, wrong_move
 from mediarip_mqtt.jobs.queue_room import queue_full, room
 from mediarip_mqtt.store import Tx
 
@@ -125,7 +126,7 @@ class Jobs:
         """Put a failed or cancelled job back into the queue; for a playlist, its failed items."""
         items = playlists.to_retry(tx, job)
         if not items and job.status not in playlists.RETRIED:
-            raise _wrong_move(job, "retried", "Only failed and cancelled jobs can be.")
+            raise wrong_move(job, "retried", "Only failed and cancelled jobs can be.")
         if not items:
             return self._requeue_one(tx, job)
         for item in items:
@@ -137,7 +138,7 @@ class Jobs:
     def delete(self, tx: Tx, job: Job) -> Job:
         """Delete a finished job with its checkpoints; return it as it was."""
         if job.status not in TERMINAL:
-            raise _wrong_move(job, "deleted", "Cancel it first.")
+            raise wrong_move(job, "deleted", "Cancel it first.")
         tx.delete(job)
         self._emit(tx, events.JobDeleted, job)
         if job.parent_id:
@@ -155,7 +156,7 @@ class Jobs:
         if job.status is JobStatus.PAUSED:
             return job
         if job.status in TERMINAL or job.status is JobStatus.REVIEW:
-            raise _wrong_move(job, "paused", "It is not running or waiting.")
+            raise wrong_move(job, "paused", "It is not running or waiting.")
         for item in tx.descendants(job.id, (ACTIVE | WAITING) - {JobStatus.PAUSED}):
             self._pause_one(tx, item)
         return self._pause_one(tx, job)
@@ -163,7 +164,7 @@ class Jobs:
     def resume(self, tx: Tx, job: Job) -> Job:
         """Put a paused job back into the queue; for a playlist, also its paused items."""
         if job.status is not JobStatus.PAUSED:
-            raise _wrong_move(job, "resumed", "Only paused jobs can be.")
+            raise wrong_move(job, "resumed", "Only paused jobs can be.")
         paused = [job, *tx.descendants(job.id, {JobStatus.PAUSED})]
         for paused_job in paused:
             is_playlist = paused_job.items is not None
@@ -175,7 +176,7 @@ class Jobs:
     def prioritize(self, tx: Tx, job: Job, priority: Priority) -> Job:
         """Change the priority of a job and of everything unfinished below it."""
         if job.status in TERMINAL:
-            raise _wrong_move(job, "prioritized", "It has ended.")
+            raise wrong_move(job, "prioritized", "It has ended.")
         for item in tx.descendants(job.id, ACTIVE | WAITING):
             tx.update(item.id, priority=priority)
         return tx.update(job.id, priority=priority)
@@ -316,10 +317,17 @@ class Jobs:
             columns["warning"] = made.warning
         return self._move(tx, job, JobStatus.PROCESSING, phase=Phase.MOVING, **columns)
 
-    def complete(self, tx: Tx, job_id: str, placed: Sequence[JobFile] = ()) -> Job | None:
+    def complete(
+        self,
+        tx: Tx,
+        job_id: str,
+        placed: Sequence[JobFile] = (),
+        *,
+        ask: bool = False,
+    ) -> Job | None:
         """Complete a job whose files were moved; return None if it has ended or has no files.
 
-        ``placed`` has the files' identities.
+        ``placed`` has the files' identities. ``ask``: a person is asked first what it is.
         """
         job = tx.job(job_id)
         files = tx.files(job_id)
@@ -329,22 +337,28 @@ class Jobs:
         tx.files_placed(job_id, placed)
         tx.forget_checkpoints(job_id)
         tx.forget_login(job_id)
-        done = self._move(
-            tx,
-            job,
-            JobStatus.COMPLETED,
-            filename=main.filename,
-            filesize=main.filesize,
-            downloaded_bytes=sum(file.filesize for file in files),
-            total_bytes=sum(file.filesize for file in files),
-            progress_percent=100.0,
-            completed_at=self._clock(),
-            progress_at=self._clock(),
-            error_message=None,
-        )
+        size = sum(file.filesize for file in files)
+        columns = {"filename": main.filename, "filesize": main.filesize, "progress_percent": 100.0}
+        columns |= {"downloaded_bytes": size, "total_bytes": size, "progress_at": self._clock()}
+        if ask:
+            return self._move(tx, job, JobStatus.REVIEW, **columns, error_message=None)
+        return self.end_well(tx, job, **columns)
+
+    def end_well(self, tx: Tx, job: Job, **columns: Any) -> Job:
+        """Complete a job whose file is in its place, also after a review."""
+        columns |= {"completed_at": self._clock(), "error_message": None}
+        done = self._move(tx, job, JobStatus.COMPLETED, **columns)
         self._emit(tx, events.JobCompleted, done)
         self._settle_parent(tx, job.parent_id)
         return done
+
+    def fail_review(self, tx: Tx, job: Job, error: DownloadError) -> Job:
+        """Fail a job whose file is gone before it was said what it is."""
+        reason = {"error_code": error.code, "error_message": error.message}
+        failed = self._move(tx, job, JobStatus.FAILED, completed_at=self._clock(), **reason)
+        self._emit(tx, events.JobFailed, failed)
+        self._settle_parent(tx, job.parent_id)
+        return failed
 
     def fail(self, tx: Tx, job_id: str, error: DownloadError) -> Job | None:
         """End a failed attempt: schedule another one, or fail the job."""
@@ -393,7 +407,7 @@ class Jobs:
 
     def _cancel_one(self, tx: Tx, job: Job) -> Job:
         if job.status in TERMINAL:
-            raise _wrong_move(job, "cancelled", "It has ended.")
+            raise wrong_move(job, "cancelled", "It has ended.")
         cancelled = self._move(
             tx,
             job,
@@ -409,11 +423,11 @@ class Jobs:
         return cancelled
 
     def _requeue_one(self, tx: Tx, job: Job) -> Job:
-        queued = self._move(tx, job, JobStatus.QUEUED, **_UNBEGUN, **_FRESH)
+        queued = self._move(tx, job, JobStatus.QUEUED, **UNBEGUN, **FRESH)
         self._emit(tx, events.JobQueued, queued)
         for parent in tx.ancestors(job):
             if parent.status in TERMINAL:
-                tx.update(parent.id, status=JobStatus.DOWNLOADING, **_FRESH)
+                tx.update(parent.id, status=JobStatus.DOWNLOADING, **FRESH)
         return queued
 
     def _settle_parent(self, tx: Tx, parent_id: str | None) -> None:
@@ -459,33 +473,8 @@ class Jobs:
 
     def _move(self, tx: Tx, job: Job, status: JobStatus, **columns: Any) -> Job:
         if status is not job.status and status not in MOVES[job.status]:
-            raise _wrong_move(job, f"made {status}", "")
+            raise wrong_move(job, f"made {status}", "")
         return tx.update(job.id, status=status, **columns)
 
     def _emit(self, tx: Tx, kind: type[events.JobEvent], job: Job) -> None:
         tx.emit(events.of_job(kind, self._clock(), job))
-
-
-# `is_playlist`: known again only once the page is read.
-_UNBEGUN: Final[dict[str, Any]] = {
-    "attempt": 0,
-    "started_at": None,
-    "not_before": None,
-    "warning": None,
-    "is_playlist": False,
-}
-_FRESH: Final[dict[str, Any]] = {
-    "error_code": None,
-    "error_message": None,
-    "next_retry_at": None,
-    "completed_at": None,
-    "cleared_at": None,
-}
-
-
-def _wrong_move(job: Job, verb: str, hint: str) -> CommandError:
-    return CommandError(
-        ErrorCode.INVALID_TRANSITION,
-        f"The job {job.id} is {job.status} and can't be {verb}. {hint}".strip(),
-        field="id",
-    )

@@ -21,6 +21,7 @@ from mediarip_mqtt.contract.topic_payloads import Info, State, Ytdlp
 from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics, dumps
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.mqtt.card_lists import CardLists, MessagePace
+from mediarip_mqtt.mqtt.library_summary import render_library
 from mediarip_mqtt.mqtt.retained_history import RetainedHistory
 from mediarip_mqtt.mqtt.summaries import StateSummary, render_jobs
 from mediarip_mqtt.store import Changes, Store, Tx
@@ -67,6 +68,7 @@ class Sources:
     live: dict[str, Progress]
     progress_limit: ProgressLimit
     history: RetainedHistory
+    library: bool = False  # whether it is enabled
 
 
 class RetainedTopic(ABC):
@@ -233,6 +235,25 @@ class TilesTopic(SingleTopic):
 
 
 @dataclass(frozen=True)
+class LibraryTopic(SingleTopic):
+    """`library`, only if that is enabled; of the root session if sessions are isolated."""
+
+    interval = SUMMARY_INTERVAL
+
+    @classmethod
+    def changed_by(cls, changes: Changes, sources: Sources) -> Iterable[RetainedTopic]:
+        return (cls(),) if changes.titles and sources.library else ()
+
+    async def render(self, sources: Sources) -> tuple[str, str] | None:
+        session = ROOT_SESSION if sources.topics.isolated else None
+        summary = await sources.store.read(partial(render_library, session_id=session))
+        if not sources.library:
+            # What an enabled library has left is cleared.
+            return (sources.topics.library, "") if summary.counts else None
+        return sources.topics.library, _json(summary)
+
+
+@dataclass(frozen=True)
 class InfoTopic(SingleTopic):
     """`info`."""
 
@@ -368,6 +389,7 @@ RETAINED: Final[tuple[type[RetainedTopic], ...]] = (
     JobsNowTopic,
     JobsFinishedTopic,
     JobsFailedTopic,
+    LibraryTopic,
 )
 
 

@@ -29,6 +29,8 @@ from mediarip_mqtt.jobs.progress import MessageLimit
 from mediarip_mqtt.jobs.retention import Retention
 from mediarip_mqtt.jobs.runner import Runner
 from mediarip_mqtt.jobs.use_cases import Jobs
+from mediarip_mqtt.library.catalogue import Catalogue
+from mediarip_mqtt.library.organizer import Organizer
 from mediarip_mqtt.mqtt.card_lists import CardLists, CardSources
 from mediarip_mqtt.mqtt.client_identity import ClientIdentity
 from mediarip_mqtt.mqtt.former_topics import FormerTopics
@@ -100,6 +102,8 @@ class Parts:
             retry_delay=downloads.retry_delay,
             upcoming_wait=downloads.upcoming_wait,
         )
+        self.catalogue = Catalogue(self.settings.library, self.jobs, now)
+        self.organizer = Organizer(self.store, self.catalogue, self.storage.root)
         self.retention = Retention(
             self.store,
             self.jobs,
@@ -127,6 +131,7 @@ class Parts:
             downloads=downloads,
             limits=self.limits,
             answer_probe=partial(answer_probe, self.topics, now),
+            filing=self.catalogue if self.settings.library.enabled else None,
             clock=now,
         )
 
@@ -171,6 +176,7 @@ class Parts:
             live,
             MessageLimit(),
             RetainedHistory(self.store, self.settings.mqtt.retained_jobs),
+            library=self.settings.library.enabled,
         )
 
     def _build_mqtt(self) -> None:
@@ -271,6 +277,7 @@ class Parts:
             self.jobs,
             self.preferences,
             self.retention,
+            self.catalogue,
             cookies,
             clock=now,
             ytdlp_versions=self.updates.versions,
@@ -298,5 +305,6 @@ class Parts:
         )
 
     def _changed(self, changes: Changes) -> None:
-        for part in (self.publisher, self.outbox, self.runner, self.holds, self.updates):
+        parts = (self.publisher, self.outbox, self.runner, self.organizer, self.holds, self.updates)
+        for part in parts:
             part.changed(changes)

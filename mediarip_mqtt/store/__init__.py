@@ -9,6 +9,18 @@ from mediarip_mqtt.store.database import Store
 from mediarip_mqtt.store.history_rows import FinishedAt
 from mediarip_mqtt.store.outbox_rows import Outgoing
 from mediarip_mqtt.store.probe_rows import Probe
+from mediarip_mqtt.store.show_rows import RememberedAnswer
+from mediarip_mqtt.store.title_rows import TitleCount, TitleFilter
 from mediarip_mqtt.store.tx import Tx
 
-__all__ = ["Changes", "FinishedAt", "Outgoing", "Probe", "Store", "Tx"]
+__all__ = [
+    "Changes",
+    "FinishedAt",
+    "Outgoing",
+    "Probe",
+    "RememberedAnswer",
+    "Store",
+    "TitleCount",
+    "TitleFilter",
+    "Tx",
+]

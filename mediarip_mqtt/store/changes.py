@@ -12,9 +12,12 @@ class Changes:
     jobs: dict[str, str] = field(default_factory=dict)  # job id -> session id
     cleared: set[str] = field(default_factory=set)  # sessions whose finished jobs were cleared
     settings: set[str] = field(default_factory=set)  # keys of the table `config`
+    titles: set[str] = field(default_factory=set)  # ids
     queue: bool = False
     outbox: bool = False
     probes: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.jobs or self.settings or self.queue or self.outbox or self.probes)
+        return bool(
+            self.jobs or self.settings or self.titles or self.queue or self.outbox or self.probes
+        )

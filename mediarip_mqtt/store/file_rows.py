@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from mediarip_mqtt.contract.content import FileRole
 from mediarip_mqtt.contract.models import JobFile
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.store.rows import Rows
@@ -26,12 +27,14 @@ class FileRows(Rows):
 
     def plan_files(self, job_id: str, files: Sequence[JobFile]) -> None:
         """Replace a job's files by those that its download made, with their future names."""
-        self._connection.execute("DELETE FROM files WHERE job_id = ?", (job_id,))
+        self._connection.execute(
+            "DELETE FROM files WHERE job_id = ? AND title_id IS NULL", (job_id,)
+        )
         self._connection.executemany(
-            "INSERT INTO files (job_id, filename, filesize, temp_path, main) "
-            "VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO files (job_id, filename, filesize, temp_path, main, role) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
             [
-                (job_id, file.filename, file.filesize, file.temp_path, int(file.main))
+                (job_id, file.filename, file.filesize, file.temp_path, int(file.main), file.role)
                 for file in files
             ],
         )
@@ -45,13 +48,22 @@ class FileRows(Rows):
         )
         return [_decode(row) for row in rows]
 
-    def owned_files(self, job_ids: Collection[str]) -> list[JobFile]:
-        """Return the files of jobs and of their descendants, planned and placed."""
+    def owned_files(self, job_ids: Collection[str], *, titles: bool = True) -> list[JobFile]:
+        """Return the files of jobs and of their descendants, planned and placed.
+
+        Without ``titles`` those are left out that are also a title's. A file that is moved now is
+        returned with both names.
+        """
+        clause = "" if titles else " WHERE title_id IS NULL"
         rows = self._rows(
-            f"{BELOW} SELECT files.* FROM below JOIN files ON job_id = below.id",  # noqa: S608 - a fixed text
+            f"{BELOW} SELECT files.* FROM below JOIN files ON job_id = below.id{clause}",  # noqa: S608 - fixed clauses
             json.dumps(list(job_ids)),
         )
-        return [_decode(row) for row in rows]
+        moving = [row for row in rows if row["move_to"]]
+        return [
+            *(_decode(row) for row in rows),
+            *(_decode(row).model_copy(update={"filename": row["move_to"]}) for row in moving),
+        ]
 
     def files_placed(self, job_id: str, placed: Sequence[JobFile] = ()) -> None:
         """Mark a job's files as placed, and take their names from other jobs.
@@ -60,7 +72,7 @@ class FileRows(Rows):
         """
         fault("before-completion")
         self._connection.execute(
-            "DELETE FROM files WHERE job_id <> ? "
+            "DELETE FROM files WHERE job_id IS NOT ? "
             "AND filename IN (SELECT filename FROM files WHERE job_id = ?)",
             (job_id, job_id),
         )
@@ -96,4 +108,5 @@ def _decode(row: sqlite3.Row) -> JobFile:
         filesize=row["filesize"],
         main=bool(row["main"]),
         identity=row["identity"],
+        role=FileRole(row["role"]),
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from mediarip_mqtt.contract.events import Event, JobEvent
+from mediarip_mqtt.contract.events import Event, JobEvent, TitleEvent
 from mediarip_mqtt.contract.models import utc_iso
 from mediarip_mqtt.contract.topics import ROOT_SESSION
 from mediarip_mqtt.fault_points import fault
@@ -33,8 +33,12 @@ class OutboxRows(Rows):
     """The events and replies to send."""
 
     def emit(self, event: Event, session_id: str = ROOT_SESSION) -> None:
-        """Queue an event: one about a job goes to the job's session, others to ``session_id``."""
-        receiver = event.job.session_id if isinstance(event, JobEvent) else session_id
+        """Queue an event: one about a job or title goes to its session."""
+        receiver = session_id
+        if isinstance(event, JobEvent):
+            receiver = event.job.session_id
+        elif isinstance(event, TitleEvent):
+            receiver = event.title.session_id
         topic = self._topics.of(receiver).event
         self._post(topic, event.model_dump_json(), event.at, None, urgent=False)
 

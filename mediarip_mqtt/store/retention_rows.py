@@ -25,7 +25,10 @@ _KEPT: Final = (
 
 @dataclass(frozen=True)
 class RemovableJob:
-    """A job, or a whole playlist, that ended; ``size`` is the bytes of all its files."""
+    """A job, or a whole playlist, that ended; ``size`` is the bytes of its files.
+
+    Files that belong to a title of the library don't count: they stay.
+    """
 
     id: str
     completed_at: datetime
@@ -44,7 +47,7 @@ class RetentionRows(Rows):
             "WITH RECURSIVE below (id, top) AS (SELECT id, id FROM jobs WHERE parent_id IS NULL "
             "UNION ALL SELECT jobs.id, top FROM below JOIN jobs ON parent_id = below.id) "
             "SELECT top, sum(filesize) AS size FROM files JOIN below ON job_id = below.id "
-            "WHERE temp_path IS NULL GROUP BY top"
+            "WHERE temp_path IS NULL AND title_id IS NULL GROUP BY top"
         )
         sizes = {row["top"]: row["size"] for row in rows}
         clause, values = only(session_id=session_id)

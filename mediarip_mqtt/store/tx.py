@@ -10,6 +10,7 @@ from mediarip_mqtt.store.clock_rows import ClockRows
 from mediarip_mqtt.store.error_rows import ErrorRows
 from mediarip_mqtt.store.file_rows import FileRows
 from mediarip_mqtt.store.history_rows import HistoryRows
+from mediarip_mqtt.store.label_rows import LabelRows
 from mediarip_mqtt.store.lease_rows import LeaseRows
 from mediarip_mqtt.store.login_rows import LoginRows
 from mediarip_mqtt.store.outbox_rows import OutboxRows
@@ -20,6 +21,9 @@ from mediarip_mqtt.store.queue_rows import QueueRows
 from mediarip_mqtt.store.request_rows import RequestRows
 from mediarip_mqtt.store.retention_rows import RetentionRows
 from mediarip_mqtt.store.setting_rows import SettingRows
+from mediarip_mqtt.store.show_rows import ShowRows
+from mediarip_mqtt.store.title_file_rows import TitleFileRows
+from mediarip_mqtt.store.title_rows import TitleRows
 
 
 class Tx(
@@ -30,6 +34,10 @@ class Tx(
     ProgressRows,
     ClockRows,
     FileRows,
+    TitleRows,
+    TitleFileRows,
+    ShowRows,
+    LabelRows,
     CheckpointRows,
     OutboxRows,
     RequestRows,

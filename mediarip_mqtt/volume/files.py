@@ -171,13 +171,18 @@ def remove(root: Path, filename: str, file: JobFile | None = None) -> bool:
             os.unlink(name, dir_fd=folder)
     except (FileNotFoundError, NotADirectoryError):
         return False
+    remove_empty_folders(root, filename)
+    return True
+
+
+def remove_empty_folders(root: Path, filename: str) -> None:
+    """Remove the parent folders of a file that is gone, as far as they are empty."""
     for parent in list(PurePosixPath(filename).parents)[:-1]:
         try:
             with _parent(root, str(parent), create=False) as (folder, name):
                 os.rmdir(name, dir_fd=folder)
         except OSError:
             break  # not empty
-    return True
 
 
 def is_placed(root: Path, file: JobFile) -> bool:

@@ -141,6 +141,11 @@ def safe_name(rendered: str, *, limit: int = NAME_BYTES, otherwise: str = "") ->
     return "/".join([*names, _safe_file(last, limit, otherwise)])
 
 
+def safe_part(text: str, limit: int = NAME_BYTES) -> str:
+    """Convert a text to the name of a folder, or to a file's stem, of at most ``limit`` bytes."""
+    return _safe_folder(text.replace("/", "⧸"), limit)
+
+
 def leaves_name(text: str) -> bool:
     """Whether a text is still visible once it is made safe: not only dashes, marks or joiners."""
     return _is_visible(_stem(_clean(text[:PART_CHARACTERS])))

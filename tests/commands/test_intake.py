@@ -47,6 +47,7 @@ def described(sent: Sent) -> bool:
 async def test_every_command_gets_one_reply_that_is_as_described(
     name: str, qos: int, desk: Desk
 ) -> None:
+    await desk.in_review()
     await desk.ended("a.mp4")
     payload = {**CLASSES[name].example, "request_id": "r1"}
     (sent,) = await desk.send(f"command/{name}", payload, qos=qos)

@@ -27,11 +27,9 @@ MISSING_COMMANDS = {
     "check",
     "archive",
     "restore",
-    "review",
     "watched",
-    "tag",
 }
-MISSING_EVENTS = {"review_needed", "subscription_new"}
+MISSING_EVENTS = {"subscription_new"}
 
 INTAKE_CODES = {
     "invalid_json",
@@ -44,6 +42,7 @@ INTAKE_CODES = {
     "unknown_preset",
     "unsafe_path",
     "job_not_found",
+    "title_not_found",
     "ambiguous_id",
     "invalid_transition",
     "queue_full",
@@ -64,7 +63,7 @@ JOB_CODES = {
     "postprocessing": "/bytes/3000/x.mp4",
     "cancelled": "/silent/x.mp4",
 }
-# Of a job; what a local server can't say, and where it is tested instead.
+# Mostly of a job; what a local server can't say, and where it is tested instead.
 ELSEWHERE = {
     "private": "tests/engine/test_ytdlp_engine.py",
     "age_restricted": "tests/engine/test_ytdlp_engine.py",
@@ -73,6 +72,7 @@ ELSEWHERE = {
     "disk_full": "tests/faults/test_volume.py",
     "storage_unavailable": "tests/engine/test_ytdlp_engine.py",
     "internal": "tests/engine/test_ytdlp_engine.py",
+    "conflict": "tests/commands/test_library_commands.py",
 }
 EVENTS = {
     "queued",
@@ -160,7 +160,7 @@ def answered_once(listener: Listener, request_ids: list[str]) -> dict[str, dict[
 def test_every_topic_is_published_with_its_flags_and_its_payload(
     start: Start, listener: Listener, media: MediaServer, contract: Contract
 ) -> None:
-    service = start()
+    service = start(LIBRARY__ENABLED="true")
     poster = subprocess.run(POSTER, capture_output=True, check=True).stdout
     media.text("poster.png", poster, "image/png")
     page = media.text(
@@ -171,6 +171,7 @@ def test_every_topic_is_published_with_its_flags_and_its_payload(
     wait_for(lambda: '"tile":' in (listener.kept("jobs/finished") or ""), 30)
     wait_for(lambda: listener.json(f"job/{job['id']}/progress").get("progress_percent") == 100)
     wait_for(lambda: listener.kept("thumbnail"))
+    wait_for(lambda: listener.json("library").get("count") == 1)
     wait_for(lambda: "homeassistant/device/mediarip/config" in listener.retained)
     assert listener.request("delete", id=job["id"])["ok"]
     wait_for(lambda: listener.kept(f"job/{job['id']}/progress") is None)
@@ -209,7 +210,7 @@ def _asked(listener: Listener, base: str, command: str, payload: str) -> str:
 def test_every_command_is_answered_exactly_once_on_each_of_its_topics(
     start: Start, listener: Listener, media: MediaServer
 ) -> None:
-    start()
+    start(LIBRARY__ENABLED="true")
     url = media.url("/bytes/2000/a.mp4")
     listener.wait_status(listener.download(url), "completed")
     running = listener.download(media.url("/silent/b.mp4"))
@@ -235,6 +236,9 @@ def test_every_command_is_answered_exactly_once_on_each_of_its_topics(
         ("clear", {}),
         ("update_ytdlp", {"check": True}),
         ("purge", {"older_than": 0, "dry_run": True}),
+        ("titles", {"query": "a"}),
+        ("review", {}),
+        ("tag", {"id": "last", "add": ["sea"]}),
         ("delete", {"id": "all"}),
         *((name, {"id": "last"}) for name in sorted(MISSING_COMMANDS)),
     ]
@@ -298,6 +302,7 @@ def test_each_error_code_of_the_intake(
         "unknown_preset": ("command", f'{{{a}, "preset": "8k"}}'),
         "unsafe_path": ("command", f'{{{a}, "folder": "../up"}}'),
         "job_not_found": ("command/get", "nothing"),
+        "title_not_found": ("command/tag", "nothing"),
         "ambiguous_id": ("command/get", jobs[0][:4]),
         "invalid_transition": ("command/delete", jobs[0]),
         "queue_full": ("command", media.url("/bytes/1000/c.mp4")),
@@ -399,7 +404,9 @@ def test_each_event_happens_once_and_carries_its_job(
     assert described == EVENTS | {
         "purged",
         "imported",
-    }  # tests/commands/test_retention_commands.py, tests/cli/test_history_transfer.py
+        "review_needed",
+        "organized",
+    }  # tests/commands/test_(retention|library)_commands.py, tests/cli/test_history_transfer.py
     assert not described & MISSING_EVENTS
 
 

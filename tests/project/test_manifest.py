@@ -15,7 +15,7 @@ from annotated_types import Ge, Le
 
 from mediarip_mqtt import __version__
 from mediarip_mqtt.contract import settings
-from mediarip_mqtt.contract.settings import Section
+from mediarip_mqtt.contract.section import Section
 from mediarip_mqtt.contract.sizes import parse_size
 from mediarip_mqtt.service import load_settings
 
@@ -62,6 +62,9 @@ LEFT_OUT = {
     ("downloads", "ytdlp_options"): TABLE,
     ("downloads", "sites"): TABLE,
     ("downloads", "sponsorblock_api"): EXPERT,
+    ("library", "folders"): TABLE,
+    ("library", "rules"): TABLE,
+    ("library", "fields"): TABLE,
 }
 # The Supervisor's language of types; a question mark behind one makes it optional.
 TYPE = re.compile(

@@ -10,18 +10,26 @@ from typing import Any
 
 from mediarip_mqtt.commands.context import Context
 from mediarip_mqtt.commands.intake import Intake
+from mediarip_mqtt.contract.content import ContentType, ReviewReason
 from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.contract.models import Job, JobFile, JobStatus, new_id, now
 from mediarip_mqtt.contract.reply_topics import ReplyTopics
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.contract.titles import Candidate, Title, TitleState
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.cookie_files import Cookies
 from mediarip_mqtt.jobs.retention import Retention
 from mediarip_mqtt.jobs.use_cases import Jobs
+from mediarip_mqtt.library.catalogue import Catalogue
 from mediarip_mqtt.mqtt.incoming import Message
 from mediarip_mqtt.store import Changes, Store, Tx
 from mediarip_mqtt.volume.marker import VolumeMarker
+
+GUESSES = (
+    Candidate(content_type=ContentType.TV, show="Tides", season=1, episode=2, confidence=0.4),
+    Candidate(content_type=ContentType.OTHER, confidence=0.3),
+)
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,7 @@ class Desk:
             jobs,
             self.preferences,
             Retention(self.store, jobs, self.settings.purge, root=self.root, clock=now),
+            Catalogue(self.settings.library, jobs, now),
             Cookies(self._own / "cookies"),
             clock=now,
             ytdlp_versions=lambda: {"installed": "2026.01.01", "latest": None},
@@ -130,6 +139,45 @@ class Desk:
 
         await self.store.write(add)
         return job.id
+
+    async def in_review(self, name: str = "Low tide", session_id: str = "default") -> Title:
+        """Add a job in review, with its file and its title."""
+        file = f"Unsorted/{name}.mp4"
+        path = self.root / file
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"1")
+        job = Job(
+            id=new_id(),
+            session_id=session_id,
+            url=f"https://videos.example/{name}",
+            status=JobStatus.REVIEW,
+            filename=file,
+            created_at=now(),
+        )
+        title = Title(
+            id=new_id(),
+            job_id=job.id,
+            session_id=session_id,
+            title=name,
+            detected_title=name,
+            slug="x",
+            state=TitleState.REVIEW,
+            review_reason=ReviewReason.LOW_CONFIDENCE,
+            candidates=GUESSES,
+            source_id="x1",
+            created_at=now(),
+        )
+
+        def add(tx: Tx) -> None:
+            tx.insert(job)
+            tx.insert_title(title)
+            tx.update(job.id, title_id=title.id)
+            tx.plan_files(job.id, [JobFile(filename=file, filesize=1)])
+            tx.files_placed(job.id)
+            tx.give_files_to_title(job.id, title.id)
+
+        await self.store.write(add)
+        return title
 
     async def jobs(self) -> list[Job]:
         return await self.store.read(lambda tx: tx.jobs())

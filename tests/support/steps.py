@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mediarip_mqtt.contract.library_settings import LibrarySettings
 from mediarip_mqtt.contract.media_options import DownloadOptions
-from mediarip_mqtt.contract.models import Job, JobFile
+from mediarip_mqtt.contract.models import Job, JobFile, now
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import DownloadSettings, Settings
 from mediarip_mqtt.contract.topics import Topics
@@ -18,6 +20,7 @@ from mediarip_mqtt.jobs.read_ahead import ReadAhead
 from mediarip_mqtt.jobs.running_job import Slot
 from mediarip_mqtt.jobs.steps import Step, Tools, Work, in_order
 from mediarip_mqtt.jobs.use_cases import Jobs
+from mediarip_mqtt.library.catalogue import Catalogue
 from mediarip_mqtt.store import Store, Tx
 from mediarip_mqtt.volume.files import job_temp
 from tests.support.engine import FakeEngine
@@ -36,9 +39,12 @@ class Bench:
     downloads: DownloadSettings = TITLE
     reports: list[Report] = field(default_factory=list)
     slot_is_free: bool = True
+    library: LibrarySettings | None = None
+    clock: Callable[[], datetime] = now
 
     def __post_init__(self) -> None:
-        self.jobs = Jobs(Topics("mediarip"), Preferences(Settings()))
+        self.jobs = Jobs(Topics("mediarip"), Preferences(Settings()), clock=self.clock)
+        self.catalogue = Catalogue(self.library or LibrarySettings(), self.jobs, self.clock)
         self.temp = self.root / ".mediarip" / "tmp"
         self.ahead = ReadAhead()
         self.steps: dict[str, Step] = {
@@ -53,6 +59,7 @@ class Bench:
                     root=self.root,
                     commit=self.store.write,
                     in_thread=self._in_thread,
+                    filing=self.catalogue if self.library else None,
                 )
             )
         }

@@ -26,6 +26,7 @@ from mediarip_mqtt.contract.topic_payloads import (
     JobsFailed,
     JobsFinished,
     JobsNow,
+    LibraryState,
     Presence,
     State,
     Ytdlp,
@@ -161,6 +162,12 @@ def _single(root: Topics) -> list[Topic]:
             "What the service does: after each change, at most twice a second, and every 30 s.",
             _message("state", State),
         ),
+        (
+            "library",
+            root.library,
+            "The library in numbers, only if it is enabled: after each change of a title.",
+            _message("library", LibraryState),
+        ),
         ("ytdlp", root.ytdlp, "The version of yt-dlp, and its update.", _message("ytdlp", Ytdlp)),
         (
             "thumbnail",
@@ -248,7 +255,7 @@ def _of_jobs(of: Topics, prefix: str, only: Literal["isolated"] | None) -> list[
 
 
 def _job(cls: type[events.Event]) -> bool:
-    return issubclass(cls, events.JobEvent)
+    return issubclass(cls, events.JobEvent | events.TitleEvent)
 
 
 def _intake(root: Topics, session: Topics) -> list[Topic]:
@@ -378,7 +385,7 @@ def definitions() -> dict[str, Schema]:
     What is sent may get more keys in later versions, so objects are open; commands are closed.
     """
     sent: list[type[BaseModel]] = [Info, State, Ytdlp, JobList, JobsNow, JobsFinished, JobsFailed]
-    sent += [Job, Progress, Presence, Refused]
+    sent += [LibraryState, Job, Progress, Presence, Refused]
     sent += [reply for cls in CLASSES.values() for reply in cls.replies()]
     sent += events.classes().values()
     taken = [cls for cls in CLASSES.values() if cls is not ChangeSettings]

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from mediarip_mqtt import threads
+from mediarip_mqtt.contract.content import FileRole
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped
 from mediarip_mqtt.contract.media_options import DownloadOptions
-from mediarip_mqtt.contract.models import JobFile
+from mediarip_mqtt.contract.models import Job, JobFile
 from mediarip_mqtt.contract.settings import DownloadSettings
 from mediarip_mqtt.contract.urls import site_of
 from mediarip_mqtt.engine.protocol import (
@@ -26,6 +27,7 @@ from mediarip_mqtt.engine.protocol import (
     MadeSubtitles,
 )
 from mediarip_mqtt.fault_points import fault
+from mediarip_mqtt.jobs.filing import Filed
 from mediarip_mqtt.jobs.steps.extract import ExtractStep
 from mediarip_mqtt.jobs.steps.step import PageData, Tools, Work, read_checkpoint
 from mediarip_mqtt.store import Tx
@@ -76,8 +78,13 @@ class PlaceStep:
         left = await self._tools.store.read(partial(self._read, job_id=job_id))
         files: Sequence[JobFile] = left.planned
         named = bool(files) and not await self._renamable(left)
+        filed = Filed()
         if not named:
-            files = await self._name(work, left)
+            filed = await self._file(job_id, left)
+            if filed.instead is not None:
+                await self._end_without(job_id, filed)
+                return True
+            files = await self._name(work, left, filed.stem)
         for _ in range(NAME_TRIES):
             async with self._naming:
                 if not named:
@@ -94,8 +101,7 @@ class PlaceStep:
                 files = await self._shortened(work, left, files, error)
                 named = False
                 continue
-            complete = partial(self._tools.jobs.complete, job_id=job_id, placed=placed)
-            if await self._tools.commit(complete) is None:
+            if await self._tools.commit(partial(self._complete, job_id, placed)) is None:
                 await self._remove(files)  # cancelled during the move
             return True
         raise DownloadError(
@@ -114,6 +120,27 @@ class PlaceStep:
             await threads.call(withdraw, self._tools.root, planned)
             await self._tools.store.write(lambda tx: tx.forget_files(job_id))
 
+    async def _file(self, job_id: str, left: _Left) -> Filed:
+        """Let the library decide where the files go, if there is one."""
+        filing, page, made = self._tools.filing, left.page, left.made
+        if filing is None or page is None or made is None:
+            return Filed()
+        extension = Path(made.files[0].path).suffix.lstrip(".")
+        limit = min(await threads.call(name_limit, self._tools.root), self._measured)
+        return await self._tools.commit(
+            lambda tx: filing.file(tx, job_id, page.fields, extension, limit)
+        )
+
+    async def _end_without(self, job_id: str, filed: Filed) -> None:
+        filing = self._tools.filing
+        if filing is not None:
+            await self._tools.commit(lambda tx: filing.not_kept(tx, job_id, filed))
+
+    def _complete(self, job_id: str, placed: Sequence[JobFile], tx: Tx) -> Job | None:
+        if self._tools.filing is not None:
+            return self._tools.filing.placed(tx, job_id, placed)
+        return self._tools.jobs.complete(tx, job_id, placed)
+
     def _read(self, tx: Tx, job_id: str) -> _Left:
         return _Left(
             planned=tx.files(job_id, planned=True),
@@ -121,7 +148,7 @@ class PlaceStep:
             made=read_checkpoint(tx, job_id, self._before, Made),
         )
 
-    async def _name(self, work: Work, left: _Left) -> tuple[JobFile, ...]:
+    async def _name(self, work: Work, left: _Left, stem: str | None) -> tuple[JobFile, ...]:
         page, made = left.page, left.made
         if page is None or made is None:  # e.g. a command has just ended the job
             raise DownloadError(ErrorCode.INTERNAL, "The download's checkpoint is missing.")
@@ -129,7 +156,7 @@ class PlaceStep:
 
         def name() -> tuple[JobFile, ...]:
             limit = min(name_limit(self._tools.root), self._measured)
-            return wanted_names(work.job, page, made, engine, downloads, limit)
+            return wanted_names(work.job, page, made, engine, downloads, limit, stem)
 
         return await self._tools.in_thread(work.slot, name)
 
@@ -158,7 +185,8 @@ class PlaceStep:
             await threads.call(withdraw, self._tools.root, files)
             raise error
         self._measured = min(longest, self._measured)
-        renamed = {file.temp_path: file for file in await self._name(work, left)}
+        filed = await self._file(work.job.id, left)
+        renamed = {file.temp_path: file for file in await self._name(work, left, filed.stem)}
         sources = {file.temp_path for file in waiting}
         return [
             renamed.get(file.temp_path, file) if file.temp_path in sources else file
@@ -200,20 +228,26 @@ def wanted_names(  # noqa: PLR0913, PLR0917 - all that a name depends on
     engine: Engine,
     downloads: DownloadSettings,
     limit: int = names.NAME_BYTES,
+    stem: str | None = None,
 ) -> tuple[JobFile, ...]:
     """Return the files with the names that they should get; these names may be taken.
 
-    Media are named by the output template; side files get the first medium's stem and a tail.
-    No name is longer than ``limit`` bytes.
+    Media are named by the output template, or by ``stem``; side files get the first medium's stem
+    and a tail. No name is longer than ``limit`` bytes.
     Raises `DownloadError` if the template doesn't fit the page's data.
     """
     template = options.output_template or _site_template(page.host, downloads)
     files: list[JobFile] = []
     for file in made.files:
         if (tail := _tail(file)) is None:
-            filled = engine.fill_template(template, page.fields, Path(file.path).suffix.lstrip("."))
+            suffix = Path(file.path).suffix
+            if stem is not None:
+                filled = f"{stem}{suffix}"
+            else:
+                filled = engine.fill_template(template, page.fields, suffix.lstrip("."))
+                filled = f"{options.folder}/{filled}" if options.folder else filled
             name = names.safe_name(
-                f"{options.folder}/{filled}" if options.folder else filled,
+                filled,
                 limit=limit,
                 otherwise=str(page.fields.get("id") or "download"),
             )
@@ -223,9 +257,25 @@ def wanted_names(  # noqa: PLR0913, PLR0917 - all that a name depends on
             if name.casefold() in {named.filename.casefold() for named in files}:
                 continue
         files.append(
-            JobFile(filename=name, filesize=file.size, temp_path=file.path, main=not files)
+            JobFile(
+                filename=name,
+                filesize=file.size,
+                temp_path=file.path,
+                main=not files,
+                role=_role(file),
+            )
         )
     return tuple(files)
+
+
+def _role(file: MadeFile) -> FileRole:
+    match file:
+        case MadeSubtitles():
+            return FileRole.SUBTITLE
+        case MadeChapter() | MadePart():
+            return FileRole.PART
+        case _:
+            return FileRole.MAIN
 
 
 def _site_template(host: str | None, downloads: DownloadSettings) -> str:

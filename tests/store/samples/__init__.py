@@ -115,6 +115,36 @@ def fill(connection: sqlite3.Connection) -> None:
     insert(connection, "playlist_entries", job_id="item", data="{}")
     insert(connection, "checkpoints", job_id="item", step="extract", data="{}", created_at=MOMENT)
     insert(connection, "logins", job_id="item", sealed="AAAA")
+    fill_library(connection)
+
+
+def fill_library(connection: sqlite3.Connection) -> None:
+    made = {"created_at": MOMENT}
+    show = {"name": "Tides", "name_key": "tides", "folder": "Tides", "folder_key": "tides"}
+    insert(connection, "shows", id="show", content_type="tv", **show, **made)
+    insert(connection, "categories", id=1, name="Films", slug="films", **made)
+    insert(connection, "tags", id=1, name="Sea", slug="sea", **made)
+    insert(
+        connection,
+        "titles",
+        number=1,
+        id="title",
+        job_id="done",
+        session_id="default",
+        show_id="show",
+        state="completed",
+        content_type="tv",
+        title="Low tide",
+        slug="low-tide",
+        season=2026,
+        episode=10201,
+        category_id=1,
+        **made,
+    )
+    insert(connection, "title_tags", title_id="title", tag_id=1)
+    insert(connection, "chapters", title_id="title", title="One", start_time=0.0, **made)
+    answer = {"extractor": "Youtube", "channel_id": "UC1", "content_type": "tv"}
+    insert(connection, "library_rules", **answer, **made)
 
 
 def job(connection: sqlite3.Connection, job_id: str, status: str, **values: Any) -> None:

@@ -1,0 +1,356 @@
+"""Titles: the only code that makes them of jobs and changes their states.
+
+Every method works in the caller's transaction, as the use cases of jobs do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from mediarip_mqtt.contract import events
+from mediarip_mqtt.contract.content import Classification, ReviewReason
+from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
+from mediarip_mqtt.contract.library_settings import LibrarySettings
+from mediarip_mqtt.contract.models import TERMINAL, Job, JobFile, JobStatus, new_id
+from mediarip_mqtt.contract.titles import (
+    TITLE_MOVES,
+    Candidate,
+    Show,
+    Title,
+    TitleFile,
+    TitleState,
+)
+from mediarip_mqtt.jobs.filing import Filed
+from mediarip_mqtt.jobs.use_cases import Jobs
+from mediarip_mqtt.library import layout
+from mediarip_mqtt.library.classify import classify, matching_rule
+from mediarip_mqtt.library.numbers import Place, Source, place_of
+from mediarip_mqtt.library.page_facts import AUDIO, PageFacts, page_facts
+from mediarip_mqtt.library.slugs import slug
+from mediarip_mqtt.store import Tx
+
+_UNFINISHED: Final = frozenset(
+    {
+        TitleState.PENDING,
+        TitleState.MATCHING,
+        TitleState.MATCHED,
+        TitleState.ORGANIZING,
+        TitleState.FAILED,
+    }
+)
+
+
+class Catalogue:
+    """Makes titles of jobs; it is the `Filing` of the step `place`."""
+
+    def __init__(
+        self, settings: LibrarySettings, jobs: Jobs, clock: Callable[[], datetime]
+    ) -> None:
+        self.settings = settings
+        self.jobs = jobs
+        self.clock = clock
+
+    # Of a job's new files: see `Filing`
+
+    def file(
+        self, tx: Tx, job_id: str, fields: Mapping[str, Any], extension: str, limit: int
+    ) -> Filed:
+        """Make the job's title, choose its numbers, and return where its medium goes."""
+        job = tx.job(job_id)
+        if job is None or job.status in TERMINAL:
+            return Filed()  # the step notices when it commits the names
+        facts = page_facts(job, fields, extension)
+        former = tx.title_of_job(job_id)
+        title_id = new_id()
+        if former and former.state in _UNFINISHED and not tx.title_files(former.id):
+            tx.delete_title(former.id)  # of an earlier attempt
+            title_id = former.id
+        guesses = self._guesses(tx, job, facts)
+        title = self._title(title_id, job, facts, guesses)
+        placed_by_sender = bool(job.output_template or job.folder)
+        place, reason = Place(), None
+        if guesses[0].confidence < self.settings.review_below and not placed_by_sender:
+            reason = ReviewReason.LOW_CONFIDENCE
+        else:
+            place = place_of(tx, guesses[0], source_of(title), self.clock(), title_id)
+            title = with_place(title, place)
+            rival = self.rival(tx, title, place, extension, limit)
+            if rival is not None and not placed_by_sender and self.settings.conflict != "rename":
+                if self.settings.conflict == "skip":
+                    return self._instead(tx, job, rival)
+                # Its number is chosen by the answer.
+                title, reason = with_place(title, Place()), ReviewReason.CONFLICT
+        title = title.model_copy(
+            update={
+                "state": TitleState.MATCHING if reason else TitleState.ORGANIZING,
+                "review_reason": reason,
+            }
+        )
+        tx.insert_title(title)
+        self._label(tx, title.id, job, facts)
+        self.tell_job(tx, job.id, title, place.show)
+        if placed_by_sender:
+            return Filed()
+        if reason is not None:
+            return Filed(layout.unsorted(title, self.settings.unsorted, limit))
+        return Filed(self.stem(title, place.show, limit))
+
+    def placed(self, tx: Tx, job_id: str, files: Sequence[JobFile]) -> Job | None:
+        """Complete the job and its title, or ask a person."""
+        title = tx.title_of_job(job_id)
+        if title is None or title.state not in {TitleState.MATCHING, TitleState.ORGANIZING}:
+            return self.jobs.complete(tx, job_id, files)
+        losers = tx.titles_that_lose(job_id)
+        asked = title.state is TitleState.MATCHING
+        job = self.jobs.complete(tx, job_id, files, ask=asked)
+        if job is None:
+            return None
+        for loser in losers:
+            self.lost(tx, loser)
+        tx.give_files_to_title(job_id, title.id)
+        if asked:
+            self._ask(tx, title, job)
+        else:
+            self.organized(tx, title.id, job.filename, job.filesize)
+        return job
+
+    def not_kept(self, tx: Tx, job_id: str, filed: Filed) -> Job | None:
+        """Complete a job whose file goes, as another title has its number."""
+        job = tx.job(job_id)
+        if job is None or job.status in TERMINAL:
+            return None
+        tx.forget_checkpoints(job_id)
+        tx.forget_login(job_id)
+        warning = f"Not kept: the library has {filed.instead!r} with the same number or name."
+        columns = {"filename": filed.instead, "warning": warning, "progress_percent": 100.0}
+        return self.jobs.end_well(tx, job, **columns)
+
+    # Of titles
+
+    def organized(self, tx: Tx, title_id: str, filename: str | None, size: int | None) -> Title:
+        """Complete a title whose files are in their places."""
+        title = tx.update_title(
+            title_id,
+            state=TitleState.COMPLETED,
+            organized_to=filename,
+            filesize=size,
+            missing_since=None,
+            review_reason=None,
+            review_until=None,
+        )
+        tx.emit(events.TitleOrganized(at=self.clock(), title=title))
+        return title
+
+    def moved(self, tx: Tx, title_id: str, files: Sequence[TitleFile]) -> None:
+        """Complete a title whose files were moved, and its job if that waits for it."""
+        title = tx.title(title_id)
+        if title is None or title.state is not TitleState.ORGANIZING:
+            return
+        tx.files_moved(files)
+        main = next((file for file in tx.title_files(title_id) if file.main), None)
+        if main is None:
+            self.lost(tx, title_id)
+            return
+        job = tx.job(title.job_id) if title.job_id else None
+        if job is not None:
+            columns = {"filename": main.filename, "review_reason": None}
+            if job.status is JobStatus.REVIEW:
+                self.jobs.end_well(tx, job, **columns)
+            else:
+                tx.update(job.id, **columns)
+        self.organized(tx, title_id, main.filename, main.filesize)
+
+    def lost(self, tx: Tx, title_id: str) -> None:
+        """Note that a title's medium is gone; a job that waits for its move fails."""
+        title = tx.title(title_id)
+        if title is None or TitleState.MISSING not in TITLE_MOVES[title.state]:
+            return
+        tx.update_title(
+            title_id, state=TitleState.MISSING, missing_since=self.clock(), review_until=None
+        )
+        job = tx.job(title.job_id) if title.job_id else None
+        if job is not None and job.status is JobStatus.REVIEW:
+            text = "The file was removed while it waited for its review. Retry the job."
+            self.jobs.fail_review(tx, job, DownloadError(ErrorCode.NOT_FOUND, text))
+
+    def settle(self, tx: Tx) -> None:
+        """End the titles whose jobs have ended without them."""
+        for title_id in tx.titles_left_by_jobs():
+            title = tx.title(title_id)
+            if title is None:
+                continue
+            asked = title.state is TitleState.REVIEW
+            state = TitleState.DISCARDED if asked else TitleState.FAILED
+            tx.update_title(title_id, state=state, review_until=None)
+
+    def deleted(self, tx: Tx, job_ids: Sequence[str]) -> None:
+        """Note that the files of jobs were removed by the command `delete`."""
+        for title_id in tx.titles_below(job_ids):
+            tx.forget_title_files(title_id)
+            tx.update_title(
+                title_id,
+                state=TitleState.DELETED,
+                deleted_at=self.clock(),
+                organized_to=None,
+                review_until=None,
+            )
+
+    def stem(self, title: Title, show: Show | None, limit: int = layout.STEM_BYTES) -> str:
+        """Return the path of a title's medium without its extension."""
+        return layout.place(title, show, self.settings.folders, limit)
+
+    def tell_job(self, tx: Tx, job_id: str, title: Title, show: Show | None) -> None:
+        """Copy what is known of a title to its job."""
+        tx.update(
+            job_id,
+            title_id=title.id,
+            content_type=title.content_type,
+            show=show.name if show else None,
+            season=title.season,
+            episode=title.episode,
+            confidence=title.classification_confidence,
+            review_reason=title.review_reason,
+        )
+
+    def rival(self, tx: Tx, title: Title, place: Place, extension: str, limit: int) -> Title | None:
+        """Return another title that has the same number or name."""
+        if place.taken and place.show is not None and place.season is not None:
+            return tx.title_with_number(place.show.id, place.season, place.episode or 0, title.id)
+        owner = tx.owner_of_name(f"{self.stem(title, place.show, limit)}.{extension}", title.id)
+        return tx.title(owner) if owner else None
+
+    # Internal
+
+    def _guesses(self, tx: Tx, job: Job, facts: PageFacts) -> tuple[Candidate, ...]:
+        told = job.library
+        if told is not None and job.parent_id:  # said of the playlist, not of each item
+            told = Classification(**told.model_dump(exclude={"title", "episode", "track"}))
+        remembered = None
+        if facts.extractor and facts.channel_id:
+            remembered = tx.remembered_answer(facts.extractor, facts.channel_id)
+        return classify(facts, told=told, remembered=remembered, rules=self.settings.rules)
+
+    def _title(
+        self, title_id: str, job: Job, facts: PageFacts, guesses: Sequence[Candidate]
+    ) -> Title:
+        guess = guesses[0]
+        return with_guess(
+            Title(
+                id=title_id,
+                job_id=job.id,
+                session_id=job.session_id,
+                title=facts.title,
+                description=facts.description,
+                detected_title=facts.title,
+                detected_season=facts.season,
+                candidates=tuple(guesses),
+                extractor=facts.extractor,
+                source_id=facts.source_id,
+                channel=facts.channel,
+                channel_id=facts.channel_id,
+                duration=facts.duration,
+                source_width=facts.width,
+                source_height=facts.height,
+                primary_codec=facts.codec,
+                published_at=facts.published,
+                created_at=self.clock(),
+                keep=job.keep,
+            ),
+            guess,
+        )
+
+    def _label(self, tx: Tx, title_id: str, job: Job, facts: PageFacts) -> None:
+        """Give a title the category and tags of its job, and those of its rule."""
+        rule = matching_rule(facts, self.settings.rules)
+        tags = [*job.tags, *(rule.tags if rule else ())]
+        tx.add_tags(title_id, [(slug(name), name) for name in tags], self.clock())
+        category = job.category or (rule.category if rule else None)
+        if category:
+            tx.set_category(title_id, slug(category), category, self.clock())
+
+    def _instead(self, tx: Tx, job: Job, rival: Title) -> Filed:
+        show = tx.show(rival.show_id) if rival.show_id else None
+        self.tell_job(tx, job.id, rival, show)
+        return Filed(instead=rival.organized_to or rival.title)
+
+    def _ask(self, tx: Tx, title: Title, job: Job) -> None:
+        timeout = self.settings.review_timeout
+        until = self.clock() + timedelta(seconds=timeout) if timeout else None
+        asked = tx.update_title(
+            title.id, state=TitleState.REVIEW, review_until=until, filesize=job.filesize
+        )
+        tx.emit(
+            events.ReviewNeeded(
+                at=self.clock(),
+                job=job,
+                title_id=asked.id,
+                reason=asked.review_reason or ReviewReason.LOW_CONFIDENCE,
+                candidates=asked.candidates,
+                review_until=until,
+            )
+        )
+
+
+def with_guess(title: Title, guess: Candidate) -> Title:
+    """Return a title that is what a guess says; its number comes from `with_place`."""
+    name = guess.title or title.detected_title or title.title
+    return title.model_copy(
+        update={
+            "content_type": guess.content_type,
+            "title": name,
+            "slug": slug(name),
+            "artist": guess.artist,
+            "album": guess.album,
+            "track": guess.track,
+            "year": guess.year,
+            "classification_source": guess.source,
+            "classification_confidence": guess.confidence,
+        }
+    )
+
+
+def with_place(title: Title, place: Place) -> Title:
+    """Return a title with its show and number."""
+    code = None
+    if place.show and place.season is not None and place.episode is not None:
+        code = layout.episode_code(place.season, place.episode, place.show.numbering)
+    return title.model_copy(
+        update={
+            "show_id": place.show.id if place.show else None,
+            "show": place.show.name if place.show else None,
+            "season": place.season,
+            "episode": place.episode,
+            "title_index": place.title_index,
+            "matched_episode": code,
+        }
+    )
+
+
+def facts_of(title: Title, filename: str) -> PageFacts:
+    """Return what is still known of a title's page, to complete an answer with."""
+    first = title.candidates[0] if title.candidates else Candidate()
+    return PageFacts(
+        title=title.detected_title or title.title,
+        season=title.detected_season,
+        artist=first.artist,
+        album=first.album,
+        track_number=first.track,
+        channel=title.channel,
+        channel_id=title.channel_id,
+        extractor=title.extractor,
+        source_id=title.source_id,
+        published=title.published_at,
+        year=title.published_at.year if title.published_at else None,
+        duration=title.duration,
+        is_audio=PurePosixPath(filename).suffix.lstrip(".").lower() in AUDIO,
+    )
+
+
+def source_of(title: Title) -> Source:
+    """Return where a title is from."""
+    return Source(
+        title.published_at or title.created_at, title.extractor, title.channel, title.channel_id
+    )

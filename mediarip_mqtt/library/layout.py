@@ -1,0 +1,106 @@
+"""Names of titles on the volume, as media servers find them.
+
+`place` returns a path without its extension; side files add a tail and an extension to it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Final
+
+from mediarip_mqtt.contract.content import ContentType, Numbering
+from mediarip_mqtt.contract.titles import Show, Title
+from mediarip_mqtt.volume import names
+
+STEM_BYTES: Final = 215  # leaves room for `-thumb.jpg` and `.en-US.forced.srt`
+SHOW_BYTES: Final = 80
+# Jellyfin ignores folders of these names.
+_IGNORED: Final = frozenset(
+    ("extras", "metadata", "sample", "samples", "specials", "subs", "subtitles", "trailers")
+)
+# A second episode number in a name makes a phantom episode in Kodi.
+_NUMBERS: Final = re.compile(r"(s\d{1,8})[ ._x-]{0,8}(e\d)", re.IGNORECASE)
+
+
+def fold(name: str) -> str:
+    """Return the form of a name by which names are compared."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold()).strip()
+
+
+def show_folder(name: str, year: int | None = None) -> str:
+    """Return the folder of a new show."""
+    folder = names.safe_part(_calm(name), SHOW_BYTES)
+    if year:
+        return f"{folder} ({year})"
+    return f"{folder} (show)" if folder.casefold() in _IGNORED else folder
+
+
+def place(
+    title: Title, show: Show | None, folders: Mapping[ContentType, str], limit: int = STEM_BYTES
+) -> str:
+    """Return the path of a title's medium below the root, without its extension.
+
+    No part of it is longer than ``limit`` bytes, or `STEM_BYTES`.
+    """
+    kind = title.content_type or ContentType.OTHER
+    most = min(limit, STEM_BYTES)
+    folder = folders[kind]
+    match kind:
+        case ContentType.TV if show and title.season is not None:
+            return f"{folder}/{_episode(title, show, most)}"
+        case ContentType.MOVIE:
+            year = f" ({title.year})" if title.year else ""
+            movie = _part(title.title, most, tail=year)
+            return f"{folder}/{movie}/{movie}"
+        case ContentType.MUSIC if show:
+            return f"{folder}/{show.folder}/{_track(title, most)}"
+        case ContentType.PODCAST if show:
+            day = (title.published_at or title.created_at).strftime("%Y-%m-%d - ")
+            return f"{folder}/{show.folder}/{_part(title.title, most, head=day)}"
+    return f"{folder}/{_part(title.title, most, tail=_id(title))}"
+
+
+def unsorted(title: Title, folder: str, limit: int = STEM_BYTES) -> str:
+    """Return the path of a medium that waits for a review, without its extension."""
+    return f"{folder}/{_part(title.title, min(limit, STEM_BYTES), tail=_id(title))}"
+
+
+def episode_code(season: int, episode: int, numbering: Numbering) -> str:
+    """Return an episode's number as file names and people write it: `S01E02`."""
+    if numbering is Numbering.DATE:
+        return f"S{season:04d}E{episode:06d}"
+    return f"S{season:02d}E{episode:02d}"
+
+
+def _episode(title: Title, show: Show, limit: int) -> str:
+    season, episode = title.season or 0, title.episode or 0
+    code = episode_code(season, episode, show.numbering)
+    if show.numbering is Numbering.DATE:
+        stem = _part(title.title, limit, head=f"{show.folder} - {code.lower()} - ", tail=_id(title))
+        return f"{show.folder}/Season {season:04d}/{stem}"
+    stem = _part(title.title, limit, head=f"{show.folder} - {code} - ")
+    return f"{show.folder}/Season {season:02d}/{stem}"
+
+
+def _track(title: Title, limit: int) -> str:
+    year = f" ({title.year})" if title.year and title.album else ""
+    album = _part(title.album or "Singles", limit, tail=year)
+    number = f"{title.track:02d} - " if title.track else ""
+    return f"{album}/{_part(title.title, limit, head=number)}"
+
+
+def _id(title: Title) -> str:
+    return f" [{names.safe_part(title.source_id, 64)}]" if title.source_id else ""
+
+
+def _part(text: str, limit: int, *, head: str = "", tail: str = "") -> str:
+    """Return a safe name; only ``text`` is truncated."""
+    room = max(16, limit - len(head.encode()) - len(tail.encode()))
+    return f"{head}{names.safe_part(_calm(text), room)}{tail}"
+
+
+def _calm(text: str) -> str:
+    """Write numbers of episodes within a text so that they are not taken for the file's own."""
+    return _NUMBERS.sub(r"\1·\2", text)

@@ -1,0 +1,163 @@
+"""Moves and removes the files of titles, as the store says; a kill at any moment is made good.
+
+The names are committed before a move, and each move can be repeated. What a kill left unfinished is
+done at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from mediarip_mqtt import threads
+from mediarip_mqtt.contract.errors import StoreError
+from mediarip_mqtt.contract.models import JobFile
+from mediarip_mqtt.contract.titles import TitleFile
+from mediarip_mqtt.fault_points import fault
+from mediarip_mqtt.library.catalogue import Catalogue
+from mediarip_mqtt.library.reviews import accept_overdue
+from mediarip_mqtt.store import Changes, Store, Tx
+from mediarip_mqtt.volume import files as volume_files
+from mediarip_mqtt.volume import names
+
+INTERVAL: Final = 60.0  # seconds between two looks for reviews whose time is over
+TRIES: Final = 5
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """What waits: whether there is something to decide, and titles with files to move or remove."""
+
+    decisions: bool
+    moves: list[str]
+    removals: list[str]
+
+
+class Organizer:
+    """Does what titles wait for, after each change and every minute."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, root: Path) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._root = root
+        self._changed = asyncio.Event()
+        self._problem: str | None = None  # logged once
+
+    def changed(self, changes: Changes) -> None:
+        """Look at the titles after a transaction; a job that is cancelled may leave one."""
+        if changes.titles or (changes.jobs and self._catalogue.settings.enabled):
+            self._changed.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            self._changed.clear()
+            await self._try()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(INTERVAL):
+                    await self._changed.wait()
+
+    async def work(self) -> None:
+        """Do all that waits now; raises `OSError` or `StoreError`."""
+        waiting = await self._store.read(self._read)
+        if waiting.decisions:
+            await self._store.write(self._decide)
+            waiting = await self._store.read(self._read)
+        for title_id in waiting.moves:
+            await self._move(title_id)
+        for title_id in waiting.removals:
+            await self._remove(title_id)
+
+    def _read(self, tx: Tx) -> _Waiting:
+        overdue = tx.overdue_reviews(self._catalogue.clock())
+        return _Waiting(
+            decisions=bool(overdue or tx.titles_left_by_jobs()),
+            moves=tx.titles_to_move(),
+            removals=tx.discarded_with_files(),
+        )
+
+    async def _try(self) -> None:
+        try:
+            await self.work()
+        except (OSError, StoreError) as error:
+            # The state stays as it is, and the work goes on once the volume is back.
+            if str(error) != self._problem:
+                logger.warning("library: postponed: %s", error)
+            self._problem = str(error)
+        except Exception:
+            # One title must not stop the service.
+            logger.exception("library: failed")
+        else:
+            self._problem = None
+
+    def _decide(self, tx: Tx) -> None:
+        self._catalogue.settle(tx)
+        for title in accept_overdue(tx, self._catalogue):
+            logger.info("library: title %s: nobody answered; %s", title.id, title.content_type)
+
+    async def _move(self, title_id: str) -> None:
+        """Move a title's files to the names that are committed, and commit that they are there."""
+        for _ in range(TRIES):
+            waiting = await self._waiting(title_id)
+            moved: list[TitleFile] = []
+            gone: list[int] = []
+            try:
+                for file in waiting:
+                    if (done := await threads.call(self._move_file, file)) is None:
+                        gone.append(file.id)
+                    else:
+                        moved.append(done)
+            except FileExistsError:
+                await self._rename(title_id, waiting[len(moved) + len(gone) :])
+                continue
+            fault("title-moved")
+            finish = partial(self._finish, title_id=title_id, moved=moved, gone=gone)
+            await self._store.write(finish)
+            return
+        logger.warning("library: title %s: no free name was found", title_id)
+
+    async def _waiting(self, title_id: str) -> list[TitleFile]:
+        files = await self._store.read(partial(Tx.title_files, title_id=title_id))
+        return [file for file in files if file.move_to]
+
+    def _move_file(self, file: TitleFile) -> TitleFile | None:
+        """Move a file; None if it is gone. Blocks."""
+        source = self._root / file.filename
+        try:
+            identity = volume_files.move_into_place(
+                self._root, source, file.move_to, file.filesize, self._root
+            )
+        except FileNotFoundError:
+            if not (self._root / volume_files.STORE_PATH).exists():
+                raise OSError(errno.ENODEV, "the volume is not mounted", str(self._root)) from None
+            return None
+        volume_files.remove_empty_folders(self._root, file.filename)
+        return file.model_copy(update={"identity": identity})
+
+    async def _rename(self, title_id: str, waiting: list[TitleFile]) -> None:
+        """Commit other names for files whose names another program took."""
+        taken = await self._store.read(partial(Tx.moving_names, but=title_id))
+        wanted = [file.move_to for file in waiting]
+        free = await threads.call(names.free_names, self._root, wanted, taken)
+        planned = {file.id: name for file, name in zip(waiting, free, strict=True)}
+        await self._store.write(lambda tx: tx.plan_moves(planned))
+
+    def _finish(self, tx: Tx, title_id: str, moved: list[TitleFile], gone: list[int]) -> None:
+        tx.forget_title_files(title_id, gone)
+        self._catalogue.moved(tx, title_id, moved)
+
+    async def _remove(self, title_id: str) -> None:
+        """Remove the files of a discarded title."""
+        for file in await self._store.read(partial(Tx.title_files, title_id=title_id)):
+            owned = JobFile(filename=file.filename, filesize=file.filesize, identity=file.identity)
+            fault("before-title-removal")
+            await threads.call(volume_files.remove_owned, self._root, owned)
+        await self._store.write(lambda tx: tx.forget_title_files(title_id))

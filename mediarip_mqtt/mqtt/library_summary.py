@@ -1,0 +1,82 @@
+"""The payload of `library`, which sums up all titles."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mediarip_mqtt.contract.titles import PRESENT, Title, TitleState
+from mediarip_mqtt.contract.topic_payloads import LibraryState, TitleBrief, WaitingReview
+from mediarip_mqtt.store import TitleFilter, Tx
+
+LIBRARY_LIMIT: Final = 16 * 1024  # bytes; Home Assistant does not record larger attributes
+WAITING: Final = 10
+NEWEST: Final = 20
+TEXT: Final = 120  # characters
+
+
+def render_library(tx: Tx, session_id: str | None = None) -> LibraryState:
+    """Return the payload, of one session or of all: at most `LIBRARY_LIMIT` bytes."""
+    states: dict[str, int] = {}
+    types: dict[str, int] = {}
+    size = 0
+    for count in tx.count_titles(session_id):
+        states[count.state] = states.get(count.state, 0) + count.count
+        if count.state in PRESENT:
+            size += count.size
+            if count.content_type:
+                types[count.content_type] = types.get(count.content_type, 0) + count.count
+    waiting = tx.titles_in({TitleState.REVIEW}, WAITING, session_id)
+    done = TitleFilter(states=(TitleState.COMPLETED,), session_id=session_id)
+    summary = LibraryState(
+        count=sum(types.values()),
+        counts={TitleState(state): number for state, number in states.items()},
+        types=types,
+        bytes=size,
+        waiting=states.get(TitleState.REVIEW, 0),
+        reviews=[_review(title) for title in waiting],
+        newest=[_brief(title) for title in tx.titles(done, NEWEST)],
+    )
+    return _fitted(summary)
+
+
+def _fitted(summary: LibraryState) -> LibraryState:
+    """Leave out the oldest titles, then the last reviews, until the payload fits."""
+    while len(summary.model_dump_json().encode()) > LIBRARY_LIMIT:
+        if summary.newest:
+            summary = summary.model_copy(update={"newest": summary.newest[:-1]})
+        else:
+            summary = summary.model_copy(update={"reviews": summary.reviews[:-1]})
+    return summary
+
+
+def _brief(title: Title) -> TitleBrief:
+    return TitleBrief(
+        id=title.id,
+        title=title.title[:TEXT],
+        show=title.show[:TEXT] if title.show else None,
+        content_type=title.content_type,
+        season=title.season,
+        episode=title.episode,
+        organized_to=title.organized_to,
+        created_at=title.created_at,
+    )
+
+
+def _review(title: Title) -> WaitingReview:
+    candidates = [
+        candidate.model_copy(
+            update={
+                "title": candidate.title[:TEXT] if candidate.title else None,
+                "show": candidate.show[:TEXT] if candidate.show else None,
+            }
+        )
+        for candidate in title.candidates[:3]
+    ]
+    return WaitingReview(
+        id=title.id,
+        job_id=title.job_id,
+        title=title.title[:TEXT],
+        reason=title.review_reason,
+        review_until=title.review_until,
+        candidates=candidates,
+    )

@@ -1,0 +1,117 @@
+"""A kill at any step of the library: no file is lost, there twice, or without its title."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from mediarip_mqtt.fault_points import Point
+from tests.support.broker import Client, wait_for
+from tests.support.faulty import kill, program
+from tests.support.server import MediaServer
+from tests.support.server import content as made_up
+from tests.support.service import Service
+
+COUNT = 6
+
+
+@pytest.fixture
+def library(service: Service) -> Service:
+    """The service with a library that asks about everything."""
+    service.stop()
+    service.environment |= {
+        "MEDIARIP__LIBRARY__ENABLED": "true",
+        "MEDIARIP__LIBRARY__REVIEW_BELOW": "1",
+    }
+    return service
+
+
+def run_into(library: Service, point: Point, count: int) -> list[str]:
+    """Start the service so that it dies at a point; return how it is usually started."""
+    own, library.program = library.program, program(kill(point, count))
+    library.start(wait=False)
+    return own
+
+
+def go_on(library: Service, own: list[str]) -> None:
+    wait_for(lambda: not library.running, 60, "the kill")
+    library.program = own
+    library.start(wait=False)
+
+
+def publish(client: Client, media: MediaServer) -> None:
+    for number in range(COUNT):
+        url = media.url(f"/bytes/{2000 + number}/{number}.mp4")
+        client.publish("command", {"url": url, "request_id": f"r{number}"})
+
+
+def all_have(client: Client, status: str) -> None:
+    done = lambda: client.json("state").get("counts", {}).get(status) == COUNT  # noqa: E731 - read at once
+    wait_for(done, 120, f"{COUNT} jobs in {status}")
+
+
+def check(library: Service, folder: str, state: str) -> list[str]:
+    """Each title has one file with its content, the store knows where; return the titles' ids."""
+    wait_for(lambda: not library.temporary(), 10)
+    files = library.media()
+    assert len(files) == COUNT
+    assert all(name.startswith(f"{folder}/") for name in files)
+    with closing(sqlite3.connect(library.root / ".mediarip" / "store.db")) as store:
+        rows = store.execute(
+            "SELECT titles.id, state, filename, move_to FROM titles "
+            "LEFT JOIN files ON title_id = titles.id ORDER BY filename"
+        ).fetchall()
+    assert [row[2] for row in rows] == files
+    assert {(row[1], row[3]) for row in rows} == {(state, None)}
+    contents = sorted((library.root / name).read_bytes() for name in files)
+    assert contents == sorted(made_up(0, 2000 + number) for number in range(COUNT))
+    return [row[0] for row in rows]
+
+
+@pytest.mark.parametrize("count", [1, 4])
+@pytest.mark.parametrize("point", ["place-committed", "before-move", "before-completion"])
+def test_a_kill_while_files_are_placed_makes_each_title_once(
+    point: Point, count: int, library: Service, client: Client, media: MediaServer
+) -> None:
+    own = run_into(library, point, count)
+    publish(client, media)
+    go_on(library, own)
+    all_have(client, "review")
+    check(library, "Unsorted", "review")
+
+
+@pytest.mark.parametrize("count", [1, 4])
+@pytest.mark.parametrize("point", ["before-ack", "before-move", "title-moved"])
+def test_a_kill_while_answers_are_carried_out_loses_no_file(
+    point: Point, count: int, library: Service, client: Client, media: MediaServer
+) -> None:
+    library.start()
+    publish(client, media)
+    all_have(client, "review")
+    ids = check(library, "Unsorted", "review")
+    library.stop()
+    own = run_into(library, point, count)
+    for title_id in ids:
+        client.publish("command/review", {"id": title_id, "accept": True, "request_id": title_id})
+    go_on(library, own)
+    all_have(client, "completed")
+    check(library, "Videos", "completed")
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_kill_while_files_are_discarded_leaves_none(
+    count: int, library: Service, client: Client, media: MediaServer
+) -> None:
+    library.start()
+    publish(client, media)
+    all_have(client, "review")
+    ids = check(library, "Unsorted", "review")
+    library.stop()
+    own = run_into(library, "before-title-removal", count)
+    for title_id in ids:
+        client.publish("command/review", {"id": title_id, "discard": True, "request_id": title_id})
+    go_on(library, own)
+    all_have(client, "cancelled")
+    wait_for(lambda: not library.media(), 30, "the files to go")
