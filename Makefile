@@ -26,7 +26,7 @@ test-faults: .venv/.ready-faults ## run the fault tests: kills, lost connections
 
 test-ha: .venv/.ready-ha ## run the tests in real Home Assistants; HA_VERSIONS="2025.4.4" selects one
 	@.venv/bin/python -m scripts.homeassistant $(HA_VERSIONS)
-	@.venv/bin/python -m pytest -n 2 --dist loadscope -m homeassistant tests/homeassistant $(ARGS)
+	@.venv/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m homeassistant tests/homeassistant $(ARGS)
 
 check: .venv/.ready-dev ## check lint rules, types, layers, formatting and generated docs
 	@scripts/check

@@ -38,7 +38,7 @@ def free_port() -> int:
             return port
 
 
-def wait_for(condition: Callable[[], T], timeout: float = 15, what: str = "") -> T:
+def wait_for(condition: Callable[[], T], timeout: float = 60, what: str = "") -> T:
     """Return the condition's result once it is true; fail after the timeout."""
     deadline = time.monotonic() + timeout
     while True:

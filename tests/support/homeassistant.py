@@ -266,7 +266,7 @@ class HomeAssistant:
         return self.post(path, content)
 
     def wait(
-        self, entity_id: str, state: str | None = None, timeout: float = 20, **attributes: Any
+        self, entity_id: str, state: str | None = None, timeout: float = 60, **attributes: Any
     ) -> dict[str, Any]:
         """Wait until an entity exists with the given state and attributes; return it."""
         deadline = time.monotonic() + timeout

