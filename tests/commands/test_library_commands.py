@@ -211,8 +211,9 @@ def test_a_download_is_reviewed_over_mqtt(
     assert service.media() == [reply["filename"]]
     (organized,) = wait_for(lambda: client.events("organized"))
     assert organized["title"]["organized_to"] == reply["filename"]
-    wait_for(lambda: client.json("library").get("types") == {"tv": 1})
-    assert client.json("library")["newest"][0]["show"] == "Tides"
+    wait_for(lambda: client.json("library").get("newest"))
+    library = client.json("library")
+    assert (library["types"], library["newest"][0]["show"]) == ({"tv": 1}, "Tides")
     service.stop()
     del service.environment["MEDIARIP__LIBRARY__ENABLED"]
     service.start()
