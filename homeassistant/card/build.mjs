@@ -14,8 +14,9 @@ const oneLine = (source) => source.replace(/(?<=>)\n\s+|\n\s+(?=[<$`>/])/g, "").
 
 // The styles and texts are one object, which comes first: apart from the code they compress best.
 async function contents() {
-  const { code } = await transform(await read("src/styles.css"), { loader: "css", minify: true });
-  return JSON.stringify({ css: code.trim(), ...(await packedTexts()) });
+  const css = (await read("src/styles.css")) + (await read("src/lists.css"));
+  const { code } = await transform(css, { loader: "css", minify: true });
+  return JSON.stringify({ styles: code.trim().replaceAll(": ", ":"), ...(await packedTexts()) });
 }
 
 const sources = {

@@ -47,7 +47,7 @@ const CUTS = [
   ["s=t.u(this.options);", "s=t.u();"],
   ["u(t){const{el:{content:i}", "u(){const{el:{content:i}"],
   // What only other packages of Lit ask for.
-  ["const j={M:h,P:o,A:n,C:1,L:N,R,D:d,V:M,I:k,H,N:L,U:z,B:I,F:Z},B=t.litHtmlPolyfillSupport;B?.(S,k),", ""],
+  ["const j={M:h,P:o,A:n,C:1,L:N,R,D:d,V:M,I:k,H,N:L,U:z,B:I,F:Z},B=t.litHtmlPolyfillSupport;B?.(S,k),(t.litHtmlVersions??=[]).push(\"3.3.3\");const D=", "const D="],
   ["j as _$LH,", ""],
 ];
 /** Return the source of lit-html without them. */

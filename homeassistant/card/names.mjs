@@ -1,11 +1,22 @@
-// The card's own names that the build shortens everywhere, also in Lit. A name belongs here if nothing else has it:
-// no part of the browser or of Home Assistant, no field of a job, no text that the code looks up by its name.
+// The card's own names that the build shortens everywhere, also in Lit. A name belongs here if the card and Lit use it
+// for nothing else: no part of the browser or of Home Assistant, no field that is read or sent by its name. What has
+// such a name and comes from elsewhere stands in quotes in the sources: those stay as they are.
 const OWN = `
-  _hass act afterUpdate asking banner bannerTemplate beforeUpdate chosen clicked commands css dates dragged dropping
-  elapsed expanded fillLists findRoles focusIn focused formats growLists hasUpdated hero jobs keepFocus known limits
-  mediaId model moment newest note numbers onScreen pasted pauseReason pauseUntil picking playOn presets
-  queueButton readOnly reckoning refusal registry remember requestUpdate roles scaled schedule searched seen settle
-  shortLimit shown sound statuses storageLost submitted tell timeLocale timer toggleList updateComplete
-  words send view limit host open enabled links loading changed root sending playing dialog busy field text loaded observer pending template preset notify ask free missing order update kind row found take fill load release moving
-`;
-export const OWN_NAMES = new RegExp(`^(${OWN.trim().split(/\s+/).join("|")}|_\\$[AC].*|_\\$litType\\$)$`);
+  _hass act afterUpdate ask asking banner bannerTemplate beforeUpdate busy changed chosen clicked commands css
+  dates dialog dragged dropping elapsed enabled expanded field fillLists findRoles focusIn focused formats
+  found free growLists hasUpdated hero host jobs keepFocus kind known limit limits links load loaded loading
+  mediaId missing model moment moving newest note notify numbers observer onScreen open order pasted
+  pauseReason pauseUntil pending picking playOn playing preset presets queueButton readOnly reckoning refusal
+  registry release remember requestUpdate roles root row scaled schedule searched seen send sending settle
+  shortLimit shown sound statuses storageLost submitted take tell template text timeLocale timer toggleList
+  update updateComplete view words
+`
+  .trim()
+  .split(/\s+/);
+
+for (const { prototype } of [Array, Date, Intl.NumberFormat, Map, Number, Object, Promise, RegExp, Set, String]) {
+  const taken = OWN.filter((name) => name in prototype);
+  if (taken.length) throw new Error(`names.mjs: JavaScript has ${taken}, too`);
+}
+
+export const OWN_NAMES = new RegExp(`^(${OWN.join("|")}|_\\$[AC].*|_\\$litType\\$)$`);

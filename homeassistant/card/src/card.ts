@@ -59,7 +59,7 @@ export class MediaripCard extends LiveElement implements RowContext {
   private focused: [list: string | undefined, ...jobs: string[]] | undefined;
 
   constructor() {
-    super(contents.css);
+    super(contents.styles);
   }
 
   static getConfigForm() {

@@ -1,7 +1,7 @@
 /** The styles and the locales as the build packs them. */
 declare module "contents" {
   const contents: {
-    css: string;
+    styles: string;
     /** The names of the first texts, separated by spaces. */
     keys: string;
     /** Texts, separated by "|"; within one, "~" is between what went wrong and what to do. */
