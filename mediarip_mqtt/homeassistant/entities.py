@@ -198,7 +198,7 @@ ENTITIES: Final = (
             device_class="data_size",
             unit_of_measurement="GB",
             state_class="measurement",
-            suggested_display_precision=1,
+            suggested_display_precision=0,
             entity_category="diagnostic",
         ),
     ),
