@@ -164,7 +164,8 @@ def _objects() -> list[str]:
         *(
             message.payload
             for message in published
-            if _is_object(message) and "." not in message.name
+            if _is_object(message)
+            and message.name.split(".")[0] not in {"command", "event", "reply"}
         ),
         *(
             described_topics.definitions()[reply.__name__]
