@@ -329,7 +329,7 @@ def test_a_reply_topic_that_no_broker_takes_is_not_used(
 
 
 @pytest.mark.slow
-def test_a_message_for_which_the_broker_ends_the_connection_is_left_out_in_the_end(
+def test_a_stored_message_for_which_a_broker_would_end_the_connection_is_not_sent(
     service: Service, client: Client, media: MediaServer
 ) -> None:
     service.stop()
@@ -340,7 +340,7 @@ def test_a_message_for_which_the_broker_ends_the_connection_is_left_out_in_the_e
         )
         store.commit()
     service.start()
-    wait_for(lambda: "left out: a/a/" in service.log, 90, "the message to be left out")
+    wait_for(lambda: "it is not sent" in service.log, 30, "the message to be refused")
     assert client.request("list", timeout=60)["ok"]
     client.wait_status(client.download(media.url("/bytes/1000/a.mp4")), "completed")
     wait_for(lambda: client.events("completed"))

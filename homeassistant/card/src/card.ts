@@ -95,7 +95,7 @@ export class MediaripCard extends LiveElement implements RowContext {
   set hass(hass: Hass) {
     const former = this._hass;
     this._hass = hass;
-    if (former?.locale !== hass.locale || former?.language !== hass.language) {
+    if ((["locale", "language", "connected"] as const).some((key) => former?.[key] !== hass[key])) {
       this.words = new Words(hass);
       this.requestUpdate();
     }
@@ -297,7 +297,8 @@ export class MediaripCard extends LiveElement implements RowContext {
   }
 
   get enabled(): boolean {
-    return this.model.phase === "ready" && !this.model.storageLost;
+    // What is typed without a connection is lost: Home Assistant builds the page anew when it is back.
+    return this._hass?.connected !== false && this.model.phase === "ready" && !this.model.storageLost;
   }
 
   get thumbnails(): boolean {

@@ -11,6 +11,7 @@ export interface EntityState {
 export interface Hass {
   states: Record<string, EntityState | undefined>;
   entities?: Record<string, { device_id?: string | null } | undefined>;
+  connected?: boolean;
   language?: string;
   locale?: { language?: string; number_format?: string; time_format?: string; time_zone?: string };
   config?: { time_zone?: string };

@@ -69,7 +69,7 @@ def test_the_card_comes_back_with_the_broker_and_with_home_assistant(
     field.and_(page.locator(":enabled")).wait_for(timeout=60_000)
     add("between")
     ha.stop()
-    page.wait_for_timeout(1000)
+    field.and_(page.locator(":disabled")).wait_for(timeout=60_000)  # what is typed now is lost
     ha.start()
     field.and_(page.locator(":enabled")).wait_for(timeout=120_000)
     add("after")

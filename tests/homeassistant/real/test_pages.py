@@ -27,4 +27,6 @@ def test_the_device_s_page_shows_and_switches(
         page.get_by_text("Completed today").first.wait_for()
         page.locator("ha-entity-toggle").first.click()
         ha.wait(names["paused"], "on")
-        page.get_by_text(re.compile("paused")).wait_for()  # the status; the switch is "Paused"
+        page.get_by_text(
+            re.compile("paused")
+        ).first.wait_for()  # the status; the switch is "Paused"
