@@ -309,7 +309,7 @@ def test_a_member_who_may_only_look_loses_the_controls_after_the_first_refusal(
 
 
 def buttons(bench: Bench) -> list[Any]:
-    return bench.card.get_by_role("button").all()
+    return list(bench.card.get_by_role("button").all())
 
 
 @pytest.mark.parametrize("name", ["offline, known before", "storage lost"])
