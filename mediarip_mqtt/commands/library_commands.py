@@ -140,7 +140,7 @@ class Review(Command, Classification):
     )
 
     def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> OneTitle | ListedTitles:
-        """ReviewAnswer the review, or list what waits."""
+        """Take the answer, or list what waits."""
         scope = context.scope(origin.session_id)
         given = self._answer()
         if self.id is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import subprocess
 from collections.abc import Callable
 from typing import Final
 
@@ -63,22 +64,26 @@ class Pictures:
             if shown == (job_id is not None, url):
                 continue
             shown = (job_id is not None, url)
-            picture = (await self._fetch(url) if url else None) or BLANK
+            picture = (await fetch_picture(self._engine, url, bytes) if url else None) or BLANK
             # Clear the thumbnail when no job is shown, also after deletion or in privacy mode.
             self.picture = base64.b64encode(picture).decode() if job_id else None
             self._changed()
 
-    async def _fetch(self, url: str) -> bytes | None:
-        control = self._engine.control()
-        future = threads.start(lambda: self._engine.picture(url, control), "picture")
-        try:
-            async with asyncio.timeout(TIME_LIMIT):
-                return await future
-        except (DownloadError, Stopped, TimeoutError) as error:
-            logger.debug("no thumbnail: %s", error)
-            return None
-        except Exception:
-            logger.exception("no thumbnail")
-            return None
-        finally:
-            control.stop()
+
+async def fetch_picture(
+    engine: Engine, url: str, convert: Callable[[bytes], bytes]
+) -> bytes | None:
+    """Return a page's thumbnail, converted in the thread that fetches it; None if that fails."""
+    control = engine.control()
+    future = threads.start(lambda: convert(engine.picture(url, control)), "picture")
+    try:
+        async with asyncio.timeout(TIME_LIMIT):
+            return await future
+    except (DownloadError, Stopped, OSError, subprocess.TimeoutExpired) as error:
+        logger.debug("no thumbnail: %s", error)
+        return None
+    except Exception:
+        logger.exception("no thumbnail")
+        return None
+    finally:
+        control.stop()

@@ -13,19 +13,17 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Final, Protocol
 
 from mediarip_mqtt import threads
-from mediarip_mqtt.contract.errors import DownloadError, Stopped
+from mediarip_mqtt.contract.errors import DownloadError
 from mediarip_mqtt.engine import thumbnail
 from mediarip_mqtt.engine.protocol import Engine
-from mediarip_mqtt.homeassistant.pictures import BLANK
+from mediarip_mqtt.homeassistant.pictures import BLANK, fetch_picture
 
 PLACES: Final = thumbnail.COLUMNS * thumbnail.ROWS
 WANTED: Final = PLACES - 4  # jobs; some places wait until a list no longer names them
 INTERVAL: Final = 10.0  # seconds between two pictures
-FETCH_TIME: Final = 20.0  # seconds for one thumbnail
 
 logger = logging.getLogger(__name__)
 
@@ -137,26 +135,10 @@ class Tiles:
             if time.monotonic() - began > INTERVAL:
                 self._wake.set()
                 return
-            if tile := await self._fetch(url):
+            if tile := await fetch_picture(self._engine, url, thumbnail.tile):
                 self._tiles[url] = tile
             else:
                 self._failed.add(url)
-
-    async def _fetch(self, url: str) -> bytes | None:
-        control = self._engine.control()
-        fetch = partial(self._engine.picture, url, control)
-        future = threads.start(lambda: thumbnail.tile(fetch()), "tile")
-        try:
-            async with asyncio.timeout(FETCH_TIME):
-                return await future
-        except (DownloadError, Stopped, OSError, subprocess.TimeoutExpired) as error:
-            logger.debug("no tile: %s", error)
-            return None
-        except Exception:
-            logger.exception("no tile")
-            return None
-        finally:
-            control.stop()
 
     async def _make(self) -> None:
         """Make the picture if its tiles changed."""

@@ -29,6 +29,7 @@ LIMIT: Final = 15_000  # bytes; Home Assistant records at most 16,384 with its o
 FINISHED_LIMIT: Final = 9_000  # bytes; changes with each download
 WAITING_BYTES: Final = 1_400  # of waiting jobs in `jobs/now`: about ten
 MOST: Final = 120  # jobs that are read for a list
+MOST_WAITING: Final = 20  # the same for the waiting ones: more don't fit into `WAITING_BYTES`
 NEWEST: Final = 5  # finished jobs in `jobs/now`
 SOON: Final = 0.5  # seconds after a change: others follow it closely
 PROGRESS_INTERVAL: Final = 5.0  # seconds between two messages for mere progress
@@ -240,7 +241,7 @@ class CardLists:
 
     def _current_of(self, tx: Tx) -> _Current:
         running = tx.running(self._session)[:MOST]
-        waiting = tx.queue(MOST, self._session)
+        waiting = tx.queue(MOST_WAITING, self._session)
         finished = tx.finished(None, NEWEST, self._session)
         counts = tx.counts(self._session)
         return _Current(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from mediarip_mqtt.contract.models import Job
@@ -30,3 +32,15 @@ async def insert(store: Store, *jobs: Job, is_playlist: bool = False) -> None:
             tx.insert(each, is_playlist=is_playlist)
 
     await store.write(insert_all)
+
+
+@asynccontextmanager
+async def store_on_volume(root: Path) -> AsyncIterator[Store]:
+    """Open a store that lies where the service has it."""
+    (root / ".mediarip").mkdir()
+    store = Store(root / ".mediarip" / "store.db", journal_mode="wal", exclusive=False)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()

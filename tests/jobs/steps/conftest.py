@@ -9,15 +9,13 @@ import pytest
 
 from mediarip_mqtt.store import Store
 from tests.support.steps import Bench
+from tests.support.stores import store_on_volume
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    (tmp_path / ".mediarip").mkdir()
-    one = Store(tmp_path / ".mediarip" / "store.db", journal_mode="wal", exclusive=False)
-    await one.open()
-    yield one
-    await one.close()
+    async with store_on_volume(tmp_path) as one:
+        yield one
 
 
 @pytest.fixture
