@@ -40,7 +40,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the seconds of each file."""
+    """Print the seconds of each file, for `make test-ha`."""
+    if terminalreporter.config.option.dist != "loadscope":
+        return
     seconds: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:

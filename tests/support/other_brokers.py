@@ -1,7 +1,7 @@
 """Brokers besides Mosquitto, each started as a child process if it is installed.
 
-RabbitMQ and ejabberd are packages of Debian. Aedes and Mosca come from npm: install them in a
-folder (`npm install aedes mosca`) and name it in `BROKERS_NPM`.
+RabbitMQ and ejabberd are packages of Debian, Aedes and Mosca come from npm; `scripts/setup faults`
+installs them where it can.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from pathlib import Path
 
 from tests.support.broker import PROGRAM, Mosquitto, free_port, wait_for
 
-NPM = Path(os.environ.get("BROKERS_NPM", "node_modules"))
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+NPM = CACHE / "mediarip-mqtt" / "brokers" / "node_modules"
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 STARTS_WITHIN = 60.0  # seconds
 

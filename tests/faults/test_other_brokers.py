@@ -1,4 +1,4 @@
-"""The service at every broker that is installed: what works there, and what it can't."""
+"""The service at each broker that `scripts/setup faults` installs: what works, and what can't."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from tests.support.other_brokers import ALL, OtherBroker
 from tests.support.server import MediaServer
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "protocol"),
     [
