@@ -431,6 +431,7 @@ class Session:
             logger.warning("mqtt: retained topics can't be compared: %s", error.message)
             retained = {}
         await self._publisher.reconcile(retained)
+        logger.debug("mqtt: compared %d retained topics with the store", len(retained))
         if len(retained) >= SCAN_LIMIT:
             # There may be more that has to be cleared, once these are.
             asyncio.get_running_loop().call_later(COMPARE_AGAIN, self._stale.set)

@@ -61,11 +61,11 @@ def test_a_second_service_on_the_base_topic_says_so_and_the_first_goes_on_undist
     other = second(mosquitto.port, MQTT__NODE_ID=node_id).start(wait=False)
     wait_for(lambda: "Another mediarip-mqtt is online below the base topic" in other.log)
     assert f"the storage {first.root}" in other.log
-    time.sleep(1)  # a service that fights does it at once
+    finished(client, media)  # a service that fights does it at once
     assert client.payloads("status")[seen:] == []
     assert "lost" not in first.log
     assert client.job(job_id)["status"] == "completed"
-    assert client.request("list")["count"] == 1
+    assert client.request("list")["count"] == 2
 
 
 @pytest.mark.slow
@@ -126,17 +126,16 @@ def test_of_two_services_that_start_together_one_stays_and_its_topics_are_right(
     mosquitto.stop()  # so that both look, and connect, at the same time
     for service in both:
         service.start(wait=False)
-    time.sleep(2)
+    wait_for(lambda: all("Trying again" in service.log for service in both))
     mosquitto.start()
     wait_for(lambda: any("connected to" in service.log for service in both))
     loser = wait_for(lambda: [one for one in both if "this one gives way" in one.log])
     assert len(loser) == 1
-    time.sleep(2)  # what the loser has changed is repaired
-    assert client.kept("status") == "online"
-    finished(client, media)
     winner = next(service for service in both if service not in loser)
+    wait_for(lambda: client.json("info").get("storage_root") == str(winner.root))
+    wait_for(lambda: client.kept("status") == "online")
+    finished(client, media)
     assert "gives way" not in winner.log
-    assert client.json("info")["storage_root"] == str(winner.root)
 
 
 @pytest.mark.slow

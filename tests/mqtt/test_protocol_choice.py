@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,7 @@ FAST = program(
 def test_a_broker_that_was_frozen_is_spoken_to_in_mqtt_5_and_its_silence_is_logged_once(
     tmp_path: Path, mosquitto: Mosquitto, client: Client
 ) -> None:
-    service = Service(tmp_path, mosquitto.port, MQTT__KEEPALIVE="5")
+    service = Service(tmp_path, mosquitto.port, MQTT__KEEPALIVE="5", LOG__LEVEL="debug")
     service.program = FAST
     service.start()
     process = mosquitto._process  # noqa: SLF001 - to freeze it
@@ -37,13 +36,14 @@ def test_a_broker_that_was_frozen_is_spoken_to_in_mqtt_5_and_its_silence_is_logg
     os.kill(process.pid, signal.SIGSTOP)
     try:
         wait_for(lambda: "does not answer to MQTT 5" in service.log, 40)
-        time.sleep(6)  # several further attempts
+        wait_for(lambda: service.log.count("Trying again") >= 5, 60)
     finally:
         os.kill(process.pid, signal.SIGCONT)
     try:
         wait_for(lambda: "reconnected to" in service.log)
         assert "(MQTT 3.1.1)" not in service.log
-        assert service.log.count("does not answer") == 1
+        warnings = [line for line in service.log.splitlines() if " WARNING " in line]
+        assert sum("does not answer" in line for line in warnings) == 1
         client.publish("command/settings", "", response_topic="reply/me", correlation=b"1")
         wait_for(lambda: [one for one, _ in client.messages if one == "reply/me"])
     finally:

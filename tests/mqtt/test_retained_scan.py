@@ -17,6 +17,11 @@ from tests.support.broker import Client, Mosquitto, free_port, wait_for
 from tests.support.service import Service
 
 
+def wait_compared(service: Service) -> None:
+    """Wait until the service has compared its topics, and cleaned up discovery before that."""
+    wait_for(lambda: "retained topics with the store" in service.log)
+
+
 async def test_what_is_retained_is_read_to_its_end_also_while_others_publish(
     mosquitto: Mosquitto, client: Client
 ) -> None:
@@ -97,9 +102,10 @@ async def test_a_broker_that_delivers_the_topics_of_others_has_none_of_them_clea
         observing = asyncio.ensure_future(observe())
         try:
             for _ in range(2):
-                service = await threads.call(run, port, MQTT__PROTOCOL="3.1.1")
+                service = await threads.call(run, port, MQTT__PROTOCOL="3.1.1", LOG__LEVEL="debug")
                 await threads.call(wait_for, lambda: "mediarip/status" in seen)
-                await asyncio.sleep(3)  # the comparison, and the clean-up of discovery
+                # Discovery is cleaned up before.
+                await threads.call(wait_compared, service)
                 await threads.call(service.stop)
         finally:
             observing.cancel()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 import pty
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import BrokerError
 from mediarip_mqtt.contract.settings import MqttSettings
 from mediarip_mqtt.mqtt.connection import connect
@@ -200,7 +200,8 @@ async def test_a_file_that_can_not_be_used_is_named(tmp_path: Path, mutual: Mosq
 async def test_a_service_ends_while_a_server_leaves_its_tls_handshake_unanswered(
     run: Callable[..., Service],
 ) -> None:
-    with socket.create_server(("127.0.0.1", port := free_port())):
+    with socket.create_server(("127.0.0.1", port := free_port())) as server:
         service = run(port, wait=False, MQTT__TLS="true")
-        await asyncio.sleep(3)
-        assert service.stop() < 10
+        connection, _ = await threads.call(server.accept)
+        with connection:
+            assert service.stop() < 10
