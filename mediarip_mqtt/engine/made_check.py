@@ -15,7 +15,13 @@ from yt_dlp.postprocessor.ffmpeg import FFmpegMergerPP
 from yt_dlp.utils import YoutubeDLError, prepend_extension
 
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
-from mediarip_mqtt.engine import media_probe, partial_files, programs, ytdlp_options
+from mediarip_mqtt.engine import (
+    media_probe,
+    mp4_outline,
+    partial_files,
+    programs,
+    ytdlp_options,
+)
 from mediarip_mqtt.engine.error_classes import classify
 
 # A shorter file is worth a warning: pages round their durations, and count credits or silence.
@@ -60,7 +66,7 @@ def check_result(session: Any, info: dict[str, Any]) -> list[str]:
     path = info["filepath"]
     if Path(path).suffix.lstrip(".") in _TEXT_MEDIA or not _size(path):
         return []
-    probed = media_probe.probe(path)
+    probed = _probe(path)
     if probed is None:
         return []
     if not probed.readable:
@@ -89,7 +95,7 @@ def _check_content(path: str) -> list[str]:
         raise _not_media(kind)
     if found is not None and not found.has_index:
         lacks = "it can't be played, as its index (moov) is missing."
-    elif (probed := media_probe.probe(path)) and probed.readable and not probed.streams:
+    elif (probed := _probe(path)) and probed.readable and not probed.streams:
         lacks = "it has neither picture nor sound."
     if lacks and partial_files.is_whole(Path(path)):
         return [f"The site's file is damaged: {lacks}"]
@@ -100,6 +106,10 @@ def _check_content(path: str) -> list[str]:
         whole = _size(path) + found.missing
         return [f"The file ends early: the site sent {_size(path)} of {whole} bytes."]
     return []
+
+
+def _probe(path: str) -> media_probe.Probed | None:
+    return mp4_outline.outline(path) or media_probe.probe(path)
 
 
 def _incomplete(what: str) -> DownloadError:
@@ -133,7 +143,7 @@ def _uneven(info: dict[str, Any]) -> list[str]:
     """Warn if picture or sound ends long before the other."""
     if _any_length(info):
         return []
-    probes = [media_probe.probe(path) for path in info["__files_to_merge"]]
+    probes = [_probe(path) for path in info["__files_to_merge"]]
     lengths = [probed.duration for probed in probes if probed and probed.duration]
     if len(lengths) < len(probes) or not _is_shorter(min(lengths), max(lengths)):
         return []
@@ -155,7 +165,7 @@ def _fetch_sound(session: Any, filename: str, info: dict[str, Any]) -> list[str]
         or session.params.get("format") != ytdlp_options.VIDEO_FORMAT
     ):
         return []
-    probed = media_probe.probe(filename)
+    probed = _probe(filename)
     if probed is None or "audio" in probed.kinds or "video" not in probed.kinds:
         return []
     part = prepend_extension(str(Path(filename).with_suffix(f".{sound['ext']}")), "sound")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import ssl
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from mediarip_mqtt.engine import (
     response_limits,
     subtitle_choice,
     subtitle_steps,
+    tls_contexts,
 )
 from mediarip_mqtt.engine.kept_recording import is_cramped, playable, with_true_suffix
 from mediarip_mqtt.engine.live_recording import LiveRecording, live_options
@@ -119,6 +121,16 @@ class RequestsRH(_RequestsRH):  # type: ignore[misc] # yt-dlp has no types
         session.__class__ = _Following
         session.security = self.security
         return session
+
+    def _make_sslcontext(self, legacy_ssl_support: bool | None = None) -> ssl.SSLContext:
+        return tls_contexts.context(
+            verify=self.verify,
+            legacy_support=bool(
+                self.legacy_ssl_support if legacy_ssl_support is None else legacy_ssl_support
+            ),
+            use_certifi=not self.prefer_system_certs,
+            client_certificate=self._client_cert,
+        )
 
 
 class UrllibRH(_UrllibRH):  # type: ignore[misc] # yt-dlp has no types

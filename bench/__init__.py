@@ -1,0 +1,1 @@
+"""Benchmarks against curl, the yt-dlp command line and other services: ``make bench``."""
