@@ -17,6 +17,7 @@ from mediarip_mqtt.jobs.steps import Step
 from mediarip_mqtt.store import Store, Tx
 from mediarip_mqtt.volume.files import discard_empty_temp, discard_temp, sweep_temp
 
+BATCH: Final = 500  # jobs that are looked up at once
 _ENDED: Final = TERMINAL | {JobStatus.REVIEW}  # a file in review is in its place
 
 logger = logging.getLogger(__name__)
@@ -71,10 +72,20 @@ class Leftovers:
         while not self._ending.is_set():
             await self._changed.wait()
             self._changed.clear()
-            changed_jobs, self._jobs = self._jobs, set()
-            for job_id in changed_jobs:
-                if not self._in_use(job_id):
-                    await self._try(job_id)
+            changed_jobs, self._jobs = list(self._jobs), set()
+            for begin in range(0, len(changed_jobs), BATCH):
+                for job_id in await self._ended(changed_jobs[begin : begin + BATCH]):
+                    if not self._in_use(job_id):
+                        await self._try(job_id)
+
+    async def _ended(self, job_ids: list[str]) -> list[str]:
+        """Return which of these jobs have ended or are gone; all of them if that is unknown."""
+        idle = [job_id for job_id in job_ids if not self._in_use(job_id)]
+        try:
+            statuses = await self._store.read(lambda tx: tx.statuses(idle)) if idle else {}
+        except StoreError:
+            return idle  # tried one by one, and again after the next change
+        return [job_id for job_id in idle if statuses.get(job_id, JobStatus.CANCELLED) in _ENDED]
 
     async def _try(self, job_id: str) -> None:
         self.cleaning.add(job_id)

@@ -15,7 +15,7 @@ from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.protocol import Engine, Extraction, Task
 from mediarip_mqtt.jobs.fair_queue import Turns
 from mediarip_mqtt.jobs.running_job import Slot
-from mediarip_mqtt.store import Probe, Store, Tx
+from mediarip_mqtt.store import Probe, Tx
 
 PROBES: Final = 2  # at once
 PROBE_TIME: Final = 120.0  # seconds
@@ -45,11 +45,10 @@ class Answer(Protocol):
 
 
 class Probing:
-    """Reads the pages of the probes that wait in the store."""
+    """Reads the pages of probes."""
 
     def __init__(  # noqa: PLR0913 - its dependencies
         self,
-        store: Store,
         engine: Engine,
         topics: Topics,
         *,
@@ -61,7 +60,6 @@ class Probing:
         ending: asyncio.Event,
         clock: Callable[[], datetime],
     ) -> None:
-        self._store = store
         self._engine = engine
         self._topics = topics
         self._extract = extract
@@ -74,9 +72,8 @@ class Probing:
         self._turns = Turns(fair=topics.isolated)
         self._running: dict[int, str] = {}  # running probes: id to session
 
-    async def start(self, group: asyncio.TaskGroup) -> None:
-        """Start waiting probes, up to `PROBES` at once."""
-        waiting = await self._store.read(lambda tx: tx.probes())
+    def start(self, group: asyncio.TaskGroup, waiting: list[Probe]) -> None:
+        """Start waiting probes, the oldest first, up to `PROBES` at once."""
         while len(self._running) < PROBES and (probe := self._next(waiting)) is not None:
             self._running[probe.id] = probe.session_id
             self._turns.served(probe.session_id)

@@ -156,6 +156,7 @@ class ProgressTracker:
         self._publisher.drop_live(job_id)
         # The transaction that ended the job has marked its state.
         self._publisher.forget(JobStateTopic(job_id, session))
+        self._publisher.forget(JobProgressTopic(job_id, session))
         self._publisher.mark(JobProgressTopic(job_id, session))
 
     def _publish(self, slot: Slot, progress: Progress, before: Progress | None) -> None:

@@ -12,8 +12,8 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from mediarip_mqtt.contract.errors import (
     StoreError,
     StoreProblem,
 )
-from mediarip_mqtt.contract.models import ACTIVE, Job, PauseReason
+from mediarip_mqtt.contract.models import ACTIVE, Job, JobStatus, PauseReason
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import DownloadSettings
 from mediarip_mqtt.contract.topics import Topics
@@ -44,19 +44,29 @@ from mediarip_mqtt.jobs.steps import Tools, Work, in_order
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.jobs.work_threads import WorkThreads
 from mediarip_mqtt.mqtt.publisher import Publisher
-from mediarip_mqtt.store import Changes, Store, Tx
+from mediarip_mqtt.store import Changes, Probe, Store, Tx
 from mediarip_mqtt.volume import files
 from mediarip_mqtt.volume.files import discard_temp, job_temp
 from mediarip_mqtt.volume.storage_errors import disk_full
 
 T = TypeVar("T")
 LOOKAHEAD: Final = 2  # pages that are read while all slots download
+AHEAD_AFTER: Final = 0.5  # seconds that they have done so: small files would be slowed down
 LONGEST_WAIT: Final = 60.0  # seconds between two checks of the queue
 SHORTEST_WAIT: Final = 0.05
 STORE_RETRY: Final = 2.0  # seconds
 FULL_PATIENCE: Final = 3.0  # seconds that a job waits for space to write its state
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Queue:
+    """What the store says at one moment."""
+
+    statuses: Mapping[str, JobStatus | None]  # of running jobs; None: it is gone
+    probes: list[Probe]  # that are not answered
+    due: datetime | None  # when the next waiting job's time comes
 
 
 class Runner:
@@ -125,7 +135,6 @@ class Runner:
             clock=clock,
         )
         self._probing = Probing(
-            store,
             engine,
             topics,
             extract=self._threads.run,
@@ -136,6 +145,7 @@ class Runner:
             ending=self._ending,
             clock=clock,
         )
+        self._ahead_in = 0.0  # seconds until the next page may be read ahead; 0: no need to wait
         self.hold: PauseReason | None = None
         self.looked_at = time.monotonic()  # when the queue was last checked
 
@@ -220,14 +230,16 @@ class Runner:
         while not self._stopping:
             self.looked_at = time.monotonic()
             self._wake.clear()
+            self._ahead_in = 0.0
             moment = self._clock()  # before the claims: jobs may become due meanwhile
             due: datetime | None = None
             try:
-                await self._stop_inactive()
-                await self._probing.start(group)
+                queue = await self._store.read(partial(self._look, now=moment))
+                due = queue.due
+                self._stop_inactive(queue.statuses)
+                self._probing.start(group, queue.probes)
                 if self.hold is None:
                     await self._start_jobs(group)
-                due = await self._store.read(partial(Tx.next_time, now=moment))
             except StoreError as error:
                 log = logger.debug if self.hold is PauseReason.STORAGE_LOST else logger.warning
                 log("runner: the store can't be used (%s); trying again", error)
@@ -240,7 +252,7 @@ class Runner:
 
     async def _wait(self, due: datetime | None) -> None:
         """Wait for a change, for a job that becomes due, or for the end of a site's pause."""
-        seconds = LONGEST_WAIT
+        seconds = self._ahead_in or LONGEST_WAIT
         if (pause := self._limits.next_start()) is not None:
             seconds = min(max(pause, SHORTEST_WAIT), seconds)
         if due is not None:
@@ -249,13 +261,18 @@ class Runner:
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
 
-    async def _stop_inactive(self) -> None:
+    def _look(self, tx: Tx, now: datetime) -> _Queue:
+        running = [job_id for job_id, slot in self._slots.items() if not slot.stopped.is_set()]
+        found = tx.statuses(running) if running else {}
+        statuses = {job_id: found.get(job_id) for job_id in running}
+        return _Queue(statuses, tx.probes(), tx.next_time(now))
+
+    def _stop_inactive(self, statuses: Mapping[str, JobStatus | None]) -> None:
         """Stop the threads of jobs that are no longer active: paused, cancelled or deleted."""
-        for job_id, slot in list(self._slots.items()):
-            if not slot.stopped.is_set():
-                job = await self._store.read(partial(Tx.job, job_id=job_id))
-                if job is None or job.status not in ACTIVE:
-                    slot.stop()
+        for job_id, status in statuses.items():
+            slot = self._slots.get(job_id)
+            if slot is not None and status not in ACTIVE:
+                slot.stop()
 
     async def _start_jobs(self, group: asyncio.TaskGroup) -> None:
         while not self._stopping and self._has_slot():
@@ -263,11 +280,17 @@ class Runner:
                 return
         while not self._stopping and self._busy(ahead=True) < LOOKAHEAD:
             # All slots are taken: read the next jobs' pages meanwhile.
-            if not await self._start(group, ahead=True):
+            self._ahead_in = self._until_ahead()
+            if self._ahead_in or not await self._start(group, ahead=True):
                 return
 
     def _busy(self, *, ahead: bool) -> int:
         return sum(slot.ahead is ahead for slot in self._slots.values())
+
+    def _until_ahead(self) -> float:
+        """Return the seconds until the slot that was taken last is old enough."""
+        newest = max((s.taken_at for s in self._slots.values() if not s.ahead), default=0.0)
+        return max(0.0, newest + AHEAD_AFTER - time.monotonic())
 
     def _has_slot(self) -> bool:
         most: int = self._preferences.max_concurrent
@@ -280,7 +303,7 @@ class Runner:
         """
         if slot.ahead and (not self._has_slot() or self._ahead.is_filled):
             return False
-        slot.ahead = False
+        slot.ahead, slot.taken_at = False, time.monotonic()
         return True
 
     async def _start(self, group: asyncio.TaskGroup, *, ahead: bool) -> bool:
@@ -295,7 +318,7 @@ class Runner:
             excluded = [*self._slots, *self._threads.lost, *self._leftovers.cleaning]
             return self._jobs.claim(tx, excluded, extracted=has_page, depth=depth, busy_sites=busy)
 
-        job = await self._store.write(claim)
+        job = await self._store.write(claim, durable=False)  # the next start puts it back anyway
         if job is None or self._stopping:
             return False  # `put_all_back` runs after the claim
         if self.hold is not None:  # set during the claim
@@ -357,15 +380,19 @@ class Runner:
 
     async def _run_steps(self, slot: Slot) -> None:
         """Run the steps from the first one that earlier attempts have not done."""
-        folder = await threads.call(job_temp, self._temp, slot.job.id)
-        login = await self._store.read(partial(Tx.login, job_id=slot.job.id))
+        job_id = slot.job.id
+        folder = await threads.call(job_temp, self._temp, job_id)
+        login, goes_on = await self._store.read(
+            lambda tx: (tx.login(job_id), tx.has_results(job_id))
+        )
         work = Work(
             slot=slot,
             task=replace(self._task(slot.job, folder), login=login),
             report=self._progress.reporter(slot),
             take_slot=partial(self._take_slot, slot),
         )
-        for step in self._steps[await self._first_step(work) :]:
+        first = await self._first_step(work) if goes_on else 0
+        for step in self._steps[first:]:
             if not await step.run(work):
                 return
 
@@ -445,17 +472,23 @@ class Runner:
     async def _put_back(self, job_id: str) -> None:
         await self._commit(lambda tx: self._jobs.put_back(tx, job_id), patience=math.inf)
 
-    async def _commit(self, function: Callable[[Tx], T], *, patience: float = FULL_PATIENCE) -> T:
+    async def _commit(
+        self,
+        function: Callable[[Tx], T],
+        *,
+        patience: float = FULL_PATIENCE,
+        durable: bool = True,
+    ) -> T:
         """Write, repeated until it succeeds: an outcome must not be lost.
 
-        Raises `StoreError` only at shutdown, or if the volume is full for ``patience`` seconds:
-        the job's own files may be what fills it.
+        For ``durable`` see `Store.write`. Raises `StoreError` only at shutdown, or if the volume is
+        full for ``patience`` seconds: the job's own files may be what fills it.
         """
         log = logger.warning  # once
         since = time.monotonic()
         while True:
             try:
-                return await self._store.write(function)
+                return await self._store.write(function, durable=durable)
             except StoreError as error:
                 waited = time.monotonic() - since
                 if self._stopping or (error.kind is StoreProblem.FULL and waited >= patience):
@@ -477,3 +510,4 @@ class Runner:
     def _thread_changed(self, job_id: str) -> None:
         self._publisher.changed(Changes(queue=True))  # `state` shows the number of lost threads
         self._leftovers.look_at([job_id])
+        self._wake.set()  # a job whose thread was lost may be claimed once that has ended

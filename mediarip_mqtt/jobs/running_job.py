@@ -28,6 +28,7 @@ class Slot:
     published: Progress | None = None  # the newest progress marked for publication
     published_at: float = 0.0
     ahead: bool = False  # only reads its page, while all slots are taken
+    taken_at: float = field(default_factory=time.monotonic)  # when it began, or got its slot
     live: bool = False  # it records a live stream
     moved_at: float = field(default_factory=time.monotonic)
     temp_size: int = -1  # bytes in its temporary folder at the last check

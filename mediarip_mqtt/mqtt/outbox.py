@@ -118,7 +118,8 @@ class Outbox:
                 *(self._send(link, row) for row in unsent), return_exceptions=True
             )
             if done := frozenset(row_id for row_id in self._sent if row_id > 0):
-                await self._store.write(partial(Tx.sent, ids=done))
+                # After a power cut they are sent once more.
+                await self._store.write(partial(Tx.sent, ids=done), durable=False)
                 self._sent -= done
             for row, result in zip(unsent, results, strict=True):
                 if isinstance(result, BaseException):

@@ -27,6 +27,7 @@ from mediarip_mqtt.mqtt.summaries import StateSummary, render_jobs
 from mediarip_mqtt.store import Changes, Store, Tx
 
 SUMMARY_INTERVAL: Final = 0.5  # seconds
+PROGRESS_DELAY: Final = 0.3  # seconds; most changes of a small job come within that
 
 
 class ProgressLimit(Protocol):
@@ -337,6 +338,9 @@ class JobProgressTopic(RetainedTopic):
             for job_id, session in changes.jobs.items()
             if job_id not in sources.live
         ]
+
+    def delay(self, changes: Changes, sources: Sources) -> float:
+        return PROGRESS_DELAY
 
     async def render(self, sources: Sources) -> tuple[str, str] | None:
         address = sources.topics.of(self.session).job_progress(self.job_id)

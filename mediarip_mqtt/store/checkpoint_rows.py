@@ -27,6 +27,15 @@ class CheckpointRows(Rows):
         row = self._row("SELECT data FROM checkpoints WHERE job_id = ? AND step = ?", job_id, step)
         return row["data"] if row else None
 
+    def has_results(self, job_id: str) -> bool:
+        """Whether a job has checkpoints or planned files, of an attempt that has not ended."""
+        row = self._row(
+            "SELECT EXISTS (SELECT 1 FROM checkpoints WHERE job_id = ?1)"
+            " OR EXISTS (SELECT 1 FROM files WHERE job_id = ?1 AND temp_path IS NOT NULL) AS found",
+            job_id,
+        )
+        return bool(row and row["found"])
+
     def forget_checkpoints(self, job_id: str, *steps: str) -> None:
         """Delete the checkpoints of these steps, or of all steps if none is named."""
         clause = f" AND step IN ({marks(steps)})" if steps else ""

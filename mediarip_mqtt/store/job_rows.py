@@ -68,6 +68,14 @@ class JobRows(SessionRows):
         row = self._row("SELECT * FROM jobs WHERE id = ?", job_id)
         return self._decode(row) if row else None
 
+    def statuses(self, job_ids: Collection[str]) -> dict[str, JobStatus]:
+        """Return the status of each of these jobs that is in the store."""
+        rows = self._rows(
+            f"SELECT id, status FROM jobs WHERE id IN ({marks(job_ids)})",  # noqa: S608 - question marks only
+            *job_ids,
+        )
+        return {row["id"]: JobStatus(row["status"]) for row in rows}
+
     def jobs(  # noqa: PLR0913 - one filter each
         self,
         *,

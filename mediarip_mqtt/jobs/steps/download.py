@@ -37,7 +37,7 @@ class DownloadStep:
         await self._tools.in_thread(work.slot, lambda: _sync(made))
         data = made.model_dump_json()
         job = await self._tools.commit(
-            lambda tx: jobs.save_checkpoint(tx, work.job.id, self.name, data)
+            lambda tx: jobs.save_checkpoint(tx, work.job.id, self.name, data), durable=False
         )
         fault("download-committed")
         if job is None:

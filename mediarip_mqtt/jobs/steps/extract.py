@@ -95,7 +95,7 @@ class ExtractStep:
                 jobs.save_checkpoint(tx, job.id, self.name, page)
             return updated
 
-        updated = await self._tools.commit(extracted)
+        updated = await self._tools.commit(extracted, durable=False)
         fault("extract-committed")
         if updated is None:
             raise Stopped

@@ -26,8 +26,11 @@ C = TypeVar("C", bound=Frozen)
 class Commit(Protocol):
     """Writes to the store."""
 
-    def __call__(self, function: Callable[[Tx], T]) -> Awaitable[T]:
-        """Write, repeated until it succeeds; raises `StoreError` at shutdown only."""
+    def __call__(self, function: Callable[[Tx], T], *, durable: bool = True) -> Awaitable[T]:
+        """Write, repeated until it succeeds; raises `StoreError` at shutdown only.
+
+        Not ``durable``: a power cut may undo it, if that only repeats some work.
+        """
 
 
 class InThread(Protocol):
