@@ -37,7 +37,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send_film(int(first[0]))
 
-    do_HEAD = do_GET
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def log_message(self, *_: object) -> None:
         """Write nothing."""

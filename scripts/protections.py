@@ -390,7 +390,7 @@ PROTECTIONS = (
     ),
     Protection(
         "6 a redirect behind a proxy does not lead inside",
-        "mediarip_mqtt.engine.ytdlp_session:_Following.send",
+        "mediarip_mqtt.engine.request_handlers:_Following.send",
         without("_check"),
         "tests/engine/test_ytdlp_session.py::test_a_redirect_leads_not_inside_even_where_a_proxy_would_connect",
     ),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import ssl
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,31 +13,26 @@ from typing import Any, Final
 
 import yt_dlp
 from yt_dlp.networking import Request
-from yt_dlp.networking._requests import RequestsRH as _RequestsRH
-from yt_dlp.networking._requests import RequestsSession
-from yt_dlp.networking._urllib import UrllibRH as _UrllibRH
-from yt_dlp.networking.exceptions import RequestError, TransportError
 from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessor
 from yt_dlp.utils import DownloadCancelled, PostProcessingError, determine_protocol
 
-from mediarip_mqtt.contract.errors import CommandError, DownloadError, ErrorCode
+from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 from mediarip_mqtt.contract.settings import SecuritySettings
-from mediarip_mqtt.contract.urls import check_link
 from mediarip_mqtt.engine import (
     containers,
     direct_files,
     made_check,
     partial_files,
     playlist_entries,
+    request_handlers,
     response_limits,
     subtitle_choice,
     subtitle_steps,
-    tls_contexts,
 )
 from mediarip_mqtt.engine.kept_recording import is_cramped, playable, with_true_suffix
 from mediarip_mqtt.engine.live_recording import LiveRecording, live_options
 from mediarip_mqtt.engine.progress_meter import SUBTITLES
-from mediarip_mqtt.engine.work_control import BlockedAddressError, current
+from mediarip_mqtt.engine.work_control import current
 from mediarip_mqtt.volume.storage_errors import disk_full
 
 ANSWER_LIMIT: Final = 20
@@ -89,56 +83,6 @@ _OUTSIDE_GUARD: Final = "CurlCFFI"  # doesn't use Python's sockets
 logger = logging.getLogger(__name__)
 
 
-class _Following(RequestsSession):  # type: ignore[misc] # yt-dlp has no types
-    """Checks the host of each redirect, and adds the login to requests for its own host.
-
-    Behind a proxy only the proxy's address is seen.
-    """
-
-    security: SecuritySettings
-
-    def send(self, request: Any, **named: Any) -> Any:
-        _check(str(request.url), self.security)
-        _add_login(str(request.url), request.headers)
-        return super().send(request, **named)
-
-    def get_redirect_target(self, resp: Any) -> Any:
-        """Close a redirect's response: requests would read its body, however long it is."""
-        target = super().get_redirect_target(resp)
-        if target is not None:
-            resp.raw.close()
-            resp._content = b""  # noqa: SLF001 - requests takes it for read
-        return target
-
-
-class RequestsRH(_RequestsRH):  # type: ignore[misc] # yt-dlp has no types
-    """yt-dlp's handler on requests, which follows redirects by itself."""
-
-    security: SecuritySettings
-
-    def _create_instance(self, *arguments: Any, **named: Any) -> Any:
-        session = super()._create_instance(*arguments, **named)
-        session.__class__ = _Following
-        session.security = self.security
-        return session
-
-    def _make_sslcontext(self, legacy_ssl_support: bool | None = None) -> ssl.SSLContext:
-        return tls_contexts.context(
-            verify=self.verify,
-            legacy_support=bool(
-                self.legacy_ssl_support if legacy_ssl_support is None else legacy_ssl_support
-            ),
-            use_certifi=not self.prefer_system_certs,
-            client_certificate=self._client_cert,
-        )
-
-
-class UrllibRH(_UrllibRH):  # type: ignore[misc] # yt-dlp has no types
-    """yt-dlp's handler on urllib, for data: URLs only; it would follow a redirect to ftp."""
-
-    _SUPPORTED_URL_SCHEMES = ("data",)
-
-
 class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
     """Writes only into the job's temporary folder and requests only over the web."""
 
@@ -183,9 +127,11 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         """Leave out handlers that the guard can't check, and protocols other than the web's."""
         allowed = _HANDLERS | ({_OUTSIDE_GUARD} if self._security.impersonate else set())
         chosen = {kind.RH_KEY: kind for kind in handlers if kind.RH_KEY in allowed}
-        ours = {kind.RH_KEY: kind for kind in (RequestsRH, UrllibRH)}
+        ours = {
+            kind.RH_KEY: kind for kind in (request_handlers.RequestsRH, request_handlers.UrllibRH)
+        }
         director = super().build_request_director((chosen | ours).values(), preferences)
-        director.handlers[RequestsRH.RH_KEY].security = self._security
+        director.handlers[request_handlers.RequestsRH.RH_KEY].security = self._security
         return director
 
     def urlopen(self, req: Any) -> Any:
@@ -193,9 +139,9 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         request = Request(req) if isinstance(req, str) else req
         url = str(request.full_url if hasattr(request, "full_url") else request.url)
         if _scheme(url) in {"http", "https", "ws", "wss"}:
-            _check(url, self._security)
+            request_handlers.check(url, self._security)
         if getattr(request, "extensions", {}).get("impersonate"):  # for curl
-            _add_login(url, request.headers)
+            request_handlers.add_login(url, request.headers)
         response = partial_files.send(request, self._send)
         if self._recording is not None:
             self._recording.saw_response(response.headers)
@@ -428,27 +374,6 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
             logger.debug("a playlist's item can't be read: %s", error)
             result = {**ie_result, "formats": None}
         return playlist_entries.place(result, extra_info)
-
-
-def _check(url: str, security: SecuritySettings) -> None:
-    """Refuse a blocked host and a private address in a URL."""
-    control = current()
-    try:
-        if control is None or not control.may_ask(url):
-            check_link(url, security)
-    except CommandError as error:
-        if error.code is not ErrorCode.BLOCKED_ADDRESS:
-            raise RequestError(cause=error) from None
-        if control is not None:
-            control.blocked = error.message
-        # The same error as a failed connection: an extractor may do without this request.
-        raise TransportError(cause=BlockedAddressError(error.message)) from None
-
-
-def _add_login(url: str, headers: Any) -> None:
-    control = current()
-    if control is not None and control.login is not None:
-        control.login.apply(url, headers)
 
 
 def _scheme(url: str) -> str:

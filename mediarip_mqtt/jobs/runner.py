@@ -13,7 +13,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -38,13 +38,14 @@ from mediarip_mqtt.jobs.leftovers import Leftovers
 from mediarip_mqtt.jobs.limits import Limits
 from mediarip_mqtt.jobs.probes import Answer, Probing
 from mediarip_mqtt.jobs.progress import ProgressTracker
+from mediarip_mqtt.jobs.queue_view import look_at_queue
 from mediarip_mqtt.jobs.read_ahead import ReadAhead
 from mediarip_mqtt.jobs.running_job import Slot
 from mediarip_mqtt.jobs.steps import Tools, Work, in_order
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.jobs.work_threads import WorkThreads
 from mediarip_mqtt.mqtt.publisher import Publisher
-from mediarip_mqtt.store import Changes, Probe, Store, Tx
+from mediarip_mqtt.store import Changes, Store, Tx
 from mediarip_mqtt.volume import files
 from mediarip_mqtt.volume.files import discard_temp, job_temp
 from mediarip_mqtt.volume.storage_errors import disk_full
@@ -58,15 +59,6 @@ STORE_RETRY: Final = 2.0  # seconds
 FULL_PATIENCE: Final = 3.0  # seconds that a job waits for space to write its state
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Queue:
-    """What the store says at one moment."""
-
-    statuses: Mapping[str, JobStatus | None]  # of running jobs; None: it is gone
-    probes: list[Probe]  # that are not answered
-    due: datetime | None  # when the next waiting job's time comes
 
 
 class Runner:
@@ -234,7 +226,10 @@ class Runner:
             moment = self._clock()  # before the claims: jobs may become due meanwhile
             due: datetime | None = None
             try:
-                queue = await self._store.read(partial(self._look, now=moment))
+                running = [
+                    slot.job.id for slot in self._slots.values() if not slot.stopped.is_set()
+                ]
+                queue = await self._store.read(partial(look_at_queue, running=running, now=moment))
                 due = queue.due
                 self._stop_inactive(queue.statuses)
                 self._probing.start(group, queue.probes)
@@ -260,12 +255,6 @@ class Runner:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
-
-    def _look(self, tx: Tx, now: datetime) -> _Queue:
-        running = [job_id for job_id, slot in self._slots.items() if not slot.stopped.is_set()]
-        found = tx.statuses(running) if running else {}
-        statuses = {job_id: found.get(job_id) for job_id in running}
-        return _Queue(statuses, tx.probes(), tx.next_time(now))
 
     def _stop_inactive(self, statuses: Mapping[str, JobStatus | None]) -> None:
         """Stop the threads of jobs that are no longer active: paused, cancelled or deleted."""
