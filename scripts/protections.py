@@ -391,7 +391,7 @@ PROTECTIONS = (
     Protection(
         "6 a redirect behind a proxy does not lead inside",
         "mediarip_mqtt.engine.request_handlers:_Following.send",
-        without("_check"),
+        without("check"),
         "tests/engine/test_ytdlp_session.py::test_a_redirect_leads_not_inside_even_where_a_proxy_would_connect",
     ),
     Protection(

@@ -32,6 +32,7 @@ from mediarip_mqtt.engine import (
 from mediarip_mqtt.engine.kept_recording import is_cramped, playable, with_true_suffix
 from mediarip_mqtt.engine.live_recording import LiveRecording, live_options
 from mediarip_mqtt.engine.progress_meter import SUBTITLES
+from mediarip_mqtt.engine.request_handlers import RequestsRH, UrllibRH
 from mediarip_mqtt.engine.work_control import current
 from mediarip_mqtt.volume.storage_errors import disk_full
 
@@ -127,11 +128,9 @@ class YtdlpSession(yt_dlp.YoutubeDL):  # type: ignore[misc] # yt-dlp has no type
         """Leave out handlers that the guard can't check, and protocols other than the web's."""
         allowed = _HANDLERS | ({_OUTSIDE_GUARD} if self._security.impersonate else set())
         chosen = {kind.RH_KEY: kind for kind in handlers if kind.RH_KEY in allowed}
-        ours = {
-            kind.RH_KEY: kind for kind in (request_handlers.RequestsRH, request_handlers.UrllibRH)
-        }
+        ours = {kind.RH_KEY: kind for kind in (RequestsRH, UrllibRH)}
         director = super().build_request_director((chosen | ours).values(), preferences)
-        director.handlers[request_handlers.RequestsRH.RH_KEY].security = self._security
+        director.handlers[RequestsRH.RH_KEY].security = self._security
         return director
 
     def urlopen(self, req: Any) -> Any:

@@ -226,9 +226,7 @@ class Runner:
             moment = self._clock()  # before the claims: jobs may become due meanwhile
             due: datetime | None = None
             try:
-                running = [
-                    slot.job.id for slot in self._slots.values() if not slot.stopped.is_set()
-                ]
+                running = [key for key, slot in self._slots.items() if not slot.stopped.is_set()]
                 queue = await self._store.read(partial(look_at_queue, running=running, now=moment))
                 due = queue.due
                 self._stop_inactive(queue.statuses)
