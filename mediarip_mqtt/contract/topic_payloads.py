@@ -185,33 +185,47 @@ class JobsFailed(Frozen):
 
 
 class TitleBrief(Frozen):
-    """A title in a list; long texts are shortened."""
+    """A title in a list; long texts are shortened, unknown keys left out."""
 
     id: str
     title: str
-    show: str | None
-    content_type: ContentType | None
-    season: int | None
-    episode: int | None
-    organized_to: str | None = Field(description="Path of its medium below the storage root.")
+    show: str | None = None
+    content_type: ContentType | None = None
+    season: int | None = None
+    episode: int | None = None
+    artist: str | None = None
+    album: str | None = None
+    year: int | None = None
+    filesize: int | None = Field(None, description="Bytes.")
+    organized_to: str | None = Field(
+        None, description="Path of its medium below the storage root."
+    )
+    published_at: Timestamp | None = Field(None, description="When the site published it.")
+    watched_at: Timestamp | None = None
     created_at: Timestamp
 
 
 class WaitingReview(Frozen):
-    """A title that waits for a person; answer with the command `review`."""
+    """A title that waits for a person; answer with the command `review`.
+
+    Long texts are shortened, unknown keys left out.
+    """
 
     id: str
-    job_id: str | None
+    job_id: str | None = None
     title: str
-    reason: ReviewReason | None
+    reason: ReviewReason | None = None
     review_until: Timestamp | None = Field(
-        description="When the first candidate is taken without an answer."
+        None, description="When the first candidate is taken without an answer."
     )
+    channel: str | None = None
+    duration: float | None = Field(None, description="Seconds.")
+    filesize: int | None = Field(None, description="Bytes.")
     candidates: list[Candidate] = Field(description="At most 3, the likeliest first.")
 
 
 class LibraryState(Frozen):
-    """The library in numbers, what waits for a review, and the newest titles; at most 16 KiB."""
+    """The library in numbers, what waits for a review, and the newest titles; at most 15,000 bytes."""
 
     count: int = Field(ge=0, description="Titles with a file in the library.")
     counts: dict[TitleState, int] = Field(description="How many titles have which state.")

@@ -83,6 +83,7 @@ class Discovery:
     ) -> None:
         self._settings = settings.homeassistant
         self._mqtt = settings.mqtt
+        self._library = settings.library.enabled
         self._topics = topics
         self._store = store
         self._commands = commands
@@ -122,6 +123,7 @@ class Discovery:
             self._commands,
             self._extras(),
             self._settings.language,
+            library=self._library,
         )
 
     async def announce(self, link: Broker) -> None:

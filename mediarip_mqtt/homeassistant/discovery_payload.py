@@ -20,15 +20,19 @@ def device_config(
     commands: Collection[str],
     extras: Mapping[str, Mapping[str, Any]],
     language: str = "en",
+    *,
+    library: bool = True,
 ) -> dict[str, Any]:
     """Return the discovery payload of the device.
 
     ``commands``: the names of the service's commands. ``extras``: by entity key, options that are
     known only at run time (a select's choices, a number's bounds). ``language``: of the names.
+    ``library``: whether it is enabled.
     """
     components = {
         entity.key: _component(entity, topics, node_id, commands, extras.get(entity.key, {}))
         for entity in ENTITIES
+        if library or not entity.library
     }
     for key, component in components.items():
         if "name" in component:

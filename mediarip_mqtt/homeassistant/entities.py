@@ -30,7 +30,7 @@ class Entity:
     """A row of the table; ``options`` are the keys of Home Assistant's MQTT platform.
 
     ``name`` None: the device's main entity. ``command``: the command it sends; the entity is
-    unavailable if this version of the service lacks it.
+    unavailable if this version of the service lacks it. ``library``: only if that is enabled.
     """
 
     key: str
@@ -38,6 +38,7 @@ class Entity:
     name: str | None
     icon: str | None = None
     command: str | None = None
+    library: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -53,7 +54,7 @@ _EVENT: Final = """\
   'reason': value_json.get('reason') } | to_json }}"""
 
 # `recent` keeps the last replies with a request id: a script may begin to wait only after another
-# reply has replaced its own.
+# reply has replaced its own. `titles`: a page of a search; in full it could exceed 16 KiB.
 _RESPONSE: Final = """\
 {% set error = value_json.get('error') or {} %}{% set job = value_json.get('job') or {} %}
 {% set reply = {
@@ -65,7 +66,18 @@ _RESPONSE: Final = """\
 {% if reply.request_id %}{% set recent = (recent + [{
   'request_id': reply.request_id, 'ok': reply.ok, 'job_id': reply.job_id, 'count': reply.count,
   'error_code': reply.error_code, 'error': reply.error }])[-20:] %}{% endif %}
+{% if value_json.get('titles') is not none %}{% set found = namespace(titles=[]) %}
+{% for one in value_json.titles[:15] %}{% set found.titles = found.titles + [dict(one.items()
+ | selectattr('0', 'in', ['id', 'show', 'state', 'content_type', 'season', 'episode', 'artist',
+ 'album', 'year', 'filesize', 'organized_to', 'published_at', 'watched_at', 'created_at'])
+ | rejectattr('1', 'none'), title=one.title[:120])] %}{% endfor %}
+{% set reply = dict(reply, titles=found.titles) %}{% endif %}
 {{ dict(reply, recent=recent) | to_json }}"""
+
+# Apart from the reviews: the recorder stores all attributes again if one of them changes.
+_LIBRARY: Final = """\
+{{ {'bytes': value_json.bytes, 'types': value_json.types, 'newest': value_json.newest[:10]}
+ | to_json }}"""
 
 _TILES: Final = f"""\
 {{{{ {{'tiles': {{'columns': {COLUMNS}, 'rows': {ROWS}, 'width': {TILE[0]}, 'height': {TILE[1]}}}}}
@@ -228,6 +240,34 @@ ENTITIES: Final = (
             "json_attributes_template": _RESPONSE,
             "entity_category": "diagnostic",
             "visible_by_default": False,  # for scripts and cards; older versions ignore it
+        },
+    ),
+    Entity(
+        "reviews_waiting",
+        "sensor",
+        "Reviews waiting",
+        "mdi:help-box-multiple",
+        library=True,
+        options={
+            "state_topic": "~/library",
+            "value_template": "{{ value_json.waiting }}",
+            "state_class": "measurement",
+            "json_attributes_topic": "~/library",
+            "json_attributes_template": "{{ {'reviews': value_json.reviews} | to_json }}",
+        },
+    ),
+    Entity(
+        "library",
+        "sensor",
+        "Library",
+        "mdi:bookshelf",
+        library=True,
+        options={
+            "state_topic": "~/library",
+            "value_template": "{{ value_json.count }}",
+            "state_class": "measurement",
+            "json_attributes_topic": "~/library",
+            "json_attributes_template": _LIBRARY,
         },
     ),
     Entity("running", "binary_sensor", "Running", options=_binary("value_json.active", "running")),

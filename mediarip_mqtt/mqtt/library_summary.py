@@ -8,7 +8,7 @@ from mediarip_mqtt.contract.titles import PRESENT, Title, TitleState
 from mediarip_mqtt.contract.topic_payloads import LibraryState, TitleBrief, WaitingReview
 from mediarip_mqtt.store import TitleFilter, Tx
 
-LIBRARY_LIMIT: Final = 16 * 1024  # bytes; Home Assistant does not record larger attributes
+LIBRARY_LIMIT: Final = 15_000  # bytes; Home Assistant records at most 16,384 with its own attributes
 WAITING: Final = 10
 NEWEST: Final = 20
 TEXT: Final = 120  # characters
@@ -39,9 +39,14 @@ def render_library(tx: Tx, session_id: str | None = None) -> LibraryState:
     return _fitted(summary)
 
 
+def library_json(summary: LibraryState) -> str:
+    """Return the payload without the unknown keys of its entries."""
+    return summary.model_dump_json(exclude_none=True)
+
+
 def _fitted(summary: LibraryState) -> LibraryState:
     """Leave out the oldest titles, then the last reviews, until the payload fits."""
-    while len(summary.model_dump_json().encode()) > LIBRARY_LIMIT:
+    while len(library_json(summary).encode()) > LIBRARY_LIMIT:
         if summary.newest:
             summary = summary.model_copy(update={"newest": summary.newest[:-1]})
         else:
@@ -57,6 +62,12 @@ def _brief(title: Title) -> TitleBrief:
         content_type=title.content_type,
         season=title.season,
         episode=title.episode,
+        artist=title.artist[:TEXT] if title.artist else None,
+        album=title.album[:TEXT] if title.album else None,
+        year=title.year,
+        filesize=title.filesize,
+        published_at=title.published_at,
+        watched_at=title.watched_at,
         organized_to=title.organized_to,
         created_at=title.created_at,
     )
@@ -78,5 +89,8 @@ def _review(title: Title) -> WaitingReview:
         title=title.title[:TEXT],
         reason=title.review_reason,
         review_until=title.review_until,
+        channel=title.channel[:TEXT] if title.channel else None,
+        duration=title.duration,
+        filesize=title.filesize,
         candidates=candidates,
     )

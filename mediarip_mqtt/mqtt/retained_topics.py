@@ -21,7 +21,7 @@ from mediarip_mqtt.contract.topic_payloads import Info, State, Ytdlp
 from mediarip_mqtt.contract.topics import ROOT_SESSION, Topics, dumps
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.mqtt.card_lists import CardLists, MessagePace
-from mediarip_mqtt.mqtt.library_summary import render_library
+from mediarip_mqtt.mqtt.library_summary import library_json, render_library
 from mediarip_mqtt.mqtt.retained_history import RetainedHistory
 from mediarip_mqtt.mqtt.summaries import StateSummary, render_jobs
 from mediarip_mqtt.store import Changes, Store, Tx
@@ -251,7 +251,7 @@ class LibraryTopic(SingleTopic):
         if not sources.library:
             # What an enabled library has left is cleared.
             return (sources.topics.library, "") if summary.counts else None
-        return sources.topics.library, _json(summary)
+        return sources.topics.library, library_json(summary)
 
 
 @dataclass(frozen=True)
