@@ -36,12 +36,13 @@ def notes(tag: str, changelog: str) -> str:
 
 
 def assets() -> list[Path]:
-    """Return the files of a release: only the card.
+    """Return the files of a release: only the card's, first the one that Home Assistant loads.
 
     HACS copies every file that is attached to a release into the `www` folder of Home Assistant.
     """
     name = json.loads((ROOT / "hacs.json").read_text("utf-8"))["filename"]
-    return [ROOT / "homeassistant" / "card" / "dist" / name]
+    folder = ROOT / "homeassistant" / "card" / "dist"
+    return [folder / name, *sorted(set(folder.glob("*.js")) - {folder / name})]
 
 
 def main() -> int:

@@ -4,11 +4,12 @@
 const OWN = `
   _hass act afterUpdate ask asking banner bannerTemplate beforeUpdate busy changed chosen clicked commands css
   dates dialog dragged dropping elapsed enabled expanded field fillLists findRoles focusIn focused formats
-  found free growLists hasUpdated hero host jobs keepFocus kind known limit limits links load loaded loading
+  finder found free growLists hasUpdated hero host jobs keepFocus kind known limit limits links libraryLoads libraryOpen librarySection
+  load loadLibrary loaded loading
   mediaId missing model moment moving newest note notify numbers observer onScreen open order pasted
   pauseReason pauseUntil pending picking playOn playing preset presets queueButton readOnly reckoning refusal
-  registry release remember requestUpdate roles root row scaled schedule searched seen send sending settle
-  shortLimit shown sound statuses storageLost submitted take tell template text timeLocale timer toggleList
+  playable registry release remember requestUpdate reviewList roles root row scaled schedule searched seen send sending settle
+  shortLimit shown shows sound statuses storageLost submitted take tell template text timeLocale timer toggleList
   update updateComplete view words
 `
   .trim()

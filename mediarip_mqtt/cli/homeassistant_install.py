@@ -16,7 +16,13 @@ from mediarip_mqtt.cli.homeassistant_folder import RECORD, ConfigFolder, NotPlai
 from mediarip_mqtt.cli.homeassistant_steps import next_steps
 from mediarip_mqtt.cli.terminal import Exit, fail
 from mediarip_mqtt.contract.errors import ConfigError
-from mediarip_mqtt.homeassistant.shipped_files import CARD, Group, ShippedFile, shipped_files
+from mediarip_mqtt.homeassistant.shipped_files import (
+    CARD,
+    CARD_PARTS,
+    Group,
+    ShippedFile,
+    shipped_files,
+)
 
 app = typer.Typer(
     help="Install the card, blueprints and scripts into Home Assistant.", no_args_is_help=True
@@ -113,7 +119,9 @@ def _is_wanted(file: ShippedFile, config: ConfigFolder, *, sentences: bool) -> b
     """Whether a file is installed: sentences if asked for, now or at an earlier time."""
     if file.group is Group.SENTENCES:
         return sentences or file.target in config.record.files
-    return file.target != CARD or CARD in config.record.files or not _has_hacs_card(config)
+    if file.target != CARD and file.target not in CARD_PARTS:
+        return True
+    return CARD in config.record.files or not _has_hacs_card(config)
 
 
 def _has_hacs_card(config: ConfigFolder) -> bool:

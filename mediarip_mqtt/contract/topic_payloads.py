@@ -187,6 +187,8 @@ class JobsFailed(Frozen):
 class TitleBrief(Frozen):
     """A title in a list; long texts are shortened, unknown keys left out."""
 
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
     id: str
     title: str
     show: str | None = None
@@ -197,12 +199,16 @@ class TitleBrief(Frozen):
     album: str | None = None
     year: int | None = None
     filesize: int | None = Field(None, description="Bytes.")
-    organized_to: str | None = Field(
-        None, description="Path of its medium below the storage root."
-    )
+    organized_to: str | None = Field(None, description="Path of its medium below the storage root.")
     published_at: Timestamp | None = Field(None, description="When the site published it.")
     watched_at: Timestamp | None = None
     created_at: Timestamp
+
+
+class CandidateBrief(Candidate):
+    """A guess at what a title is; long texts are shortened, unknown keys left out."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
 
 class WaitingReview(Frozen):
@@ -210,6 +216,8 @@ class WaitingReview(Frozen):
 
     Long texts are shortened, unknown keys left out.
     """
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
     id: str
     job_id: str | None = None
@@ -221,11 +229,11 @@ class WaitingReview(Frozen):
     channel: str | None = None
     duration: float | None = Field(None, description="Seconds.")
     filesize: int | None = Field(None, description="Bytes.")
-    candidates: list[Candidate] = Field(description="At most 3, the likeliest first.")
+    candidates: list[CandidateBrief] = Field(description="At most 3, the likeliest first.")
 
 
 class LibraryState(Frozen):
-    """The library in numbers, what waits for a review, and the newest titles; at most 15,000 bytes."""
+    """The library in numbers, what waits for a review, the newest titles; at most 15,000 bytes."""
 
     count: int = Field(ge=0, description="Titles with a file in the library.")
     counts: dict[TitleState, int] = Field(description="How many titles have which state.")

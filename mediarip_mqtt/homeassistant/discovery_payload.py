@@ -14,7 +14,7 @@ from mediarip_mqtt.homeassistant.entity_names import entity_name
 ORIGIN: Final = "mediarip-mqtt"
 
 
-def device_config(
+def device_config(  # noqa: PLR0913 - what the device depends on
     topics: Topics,
     node_id: str,
     commands: Collection[str],

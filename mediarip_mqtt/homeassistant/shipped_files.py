@@ -14,13 +14,15 @@ from typing import Final
 
 # What `install` may write and remove. A record that names anything else is not ours.
 TARGET: Final = re.compile(
-    r"www/mediarip-card\.js"
+    r"www/mediarip-(card|library)\.js"
     r"|blueprints/(automation|script)/mediarip/[a-z0-9_]+\.yaml"
     r"|packages/mediarip(_intents)?\.yaml"
     r"|dashboards/mediarip\.yaml"
     r"|custom_sentences/[a-z]{2}/mediarip\.yaml"
 )
 CARD: Final = "www/mediarip-card.js"
+# What the card loads when it is needed, from beside it.
+CARD_PARTS: Final = frozenset({"www/mediarip-library.js"})
 
 
 class Group(StrEnum):
@@ -35,7 +37,7 @@ class Group(StrEnum):
 
 # Group, pattern below the folder of the assets, folder below Home Assistant's (empty: the same).
 _PLACES: Final = (
-    (Group.CARD, "card/dist/mediarip-card.js", "www"),
+    (Group.CARD, "card/dist/mediarip-*.js", "www"),
     (Group.BLUEPRINTS, "blueprints/*/mediarip/*.yaml", ""),
     (Group.PACKAGE, "packages/mediarip.yaml", ""),
     (Group.DASHBOARD, "dashboards/mediarip.yaml", ""),

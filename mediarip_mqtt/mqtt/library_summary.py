@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from mediarip_mqtt.contract.titles import PRESENT, Title, TitleState
-from mediarip_mqtt.contract.topic_payloads import LibraryState, TitleBrief, WaitingReview
+from mediarip_mqtt.contract.topic_payloads import (
+    CandidateBrief,
+    LibraryState,
+    TitleBrief,
+    WaitingReview,
+)
 from mediarip_mqtt.store import TitleFilter, Tx
 
-LIBRARY_LIMIT: Final = 15_000  # bytes; Home Assistant records at most 16,384 with its own attributes
+LIBRARY_LIMIT: Final = (
+    15_000  # bytes; Home Assistant records at most 16,384 with its own attributes
+)
 WAITING: Final = 10
 NEWEST: Final = 20
 TEXT: Final = 120  # characters
@@ -75,10 +82,10 @@ def _brief(title: Title) -> TitleBrief:
 
 def _review(title: Title) -> WaitingReview:
     candidates = [
-        candidate.model_copy(
-            update={
-                "title": candidate.title[:TEXT] if candidate.title else None,
-                "show": candidate.show[:TEXT] if candidate.show else None,
+        CandidateBrief(
+            **{
+                key: value[:TEXT] if isinstance(value, str) else value
+                for key, value in candidate.model_dump(exclude_none=True).items()
             }
         )
         for candidate in title.candidates[:3]

@@ -47,8 +47,8 @@ def test_the_notes_are_the_version_s_section() -> None:
 
 def test_the_release_carries_the_card_alone() -> None:
     # HACS copies every file of a release into Home Assistant's public folder.
-    assert [one.name for one in assets()] == ["mediarip-card.js"]
-    assert assets()[0].is_file()
+    assert [one.name for one in assets()] == ["mediarip-card.js", "mediarip-library.js"]
+    assert all(one.is_file() for one in assets())
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text("utf-8"))
     commands = [
         step.get("run", "") for job in workflow["jobs"].values() for step in job.get("steps", ())

@@ -11,6 +11,8 @@ import { configForm, type CardConfig } from "./editor";
 import { LiveElement, renderRows } from "./element";
 import { Words } from "./format";
 import { icon } from "./icons";
+import { loadLibrary } from "./library";
+import type { LibraryHost, LibraryView } from "./library/view";
 import { noticeOf } from "./notice";
 import { PlayerDialog, findPlayers, mediaId, playOn, type MediaPlayer } from "./play";
 import {
@@ -31,7 +33,7 @@ const EXAMPLES = [
   { ...NO_JOB, id: "2", title: "Sintel", size: 1_200_000_000, duration: 2520 },
 ];
 
-export class MediaripCard extends LiveElement implements RowContext {
+export class MediaripCard extends LiveElement implements RowContext, LibraryHost {
   words = new Words({} as Hass);
   private _hass: Hass | undefined;
   private config: CardConfig | undefined;
@@ -41,12 +43,16 @@ export class MediaripCard extends LiveElement implements RowContext {
   private readonly reckoning = new DeadReckoning();
   readonly tiles = new Tiles(this, () => this.requestUpdate());
   private readonly field = new AddField(this);
-  private readonly dialog = new PlayerDialog(this);
+  readonly dialog = new PlayerDialog(this);
   private readonly views = new Map<string, RowView>();
   /** How many rows of a section are shown after "Show all". */
   private readonly limits = new Map<string, number>();
   readOnly = false;
   private refusal: Outcome = null;
+  private library: LibraryView | undefined;
+  private libraryOpen = false;
+  /** Undefined: not tried yet. */
+  private libraryLoads: boolean | undefined;
   private dropping = 0;
   private searched = 0;
   private live = "";
@@ -119,7 +125,27 @@ export class MediaripCard extends LiveElement implements RowContext {
     this.model = readModel(hass, roles, this.model);
     this.reckoning.observe(this.model.jobs, this.now);
     this.tiles.update(hass, roles, this.model.jobs);
+    this.library?.update(hass, roles);
+    if (this.libraryLoads === undefined && this.shows("review") && this.count("reviews") > 0) void this.loadLibrary();
     this.requestUpdate();
+  }
+
+  /** Return the number that an entity of the library shows; NaN if there is none. */
+  private count(role: "reviews" | "library"): number {
+    return Number(this._hass?.states[this.entities?.roles[role] ?? ""]?.state);
+  }
+
+  private async loadLibrary(): Promise<void> {
+    this.libraryLoads = true;
+    this.library = await loadLibrary(this);
+    this.libraryLoads = !!this.library;
+    if (this._hass && this.entities) this.library?.update(this._hass, this.entities.roles);
+    this.requestUpdate();
+  }
+
+  private shows(section: string): boolean {
+    const wanted = this.config?.sections;
+    return !wanted?.length || wanted.includes(section);
   }
 
   private found(hass: Hass): string | undefined {
@@ -251,6 +277,7 @@ export class MediaripCard extends LiveElement implements RowContext {
 
   protected override afterUpdate(): void {
     this.fillLists();
+    this.library?.fill();
     this.schedule();
     this.growLists();
     this.keepFocus();
@@ -448,16 +475,43 @@ export class MediaripCard extends LiveElement implements RowContext {
       return html`<p class="hint">${icon("clock")}${words.text("starting")}</p>`;
     }
     const adds = (config?.add ?? true) && !this.readOnly;
-    const wanted = config?.sections;
-    const sections = SECTIONS.filter((section) => !wanted?.length || wanted.includes(section.key));
-    const any = sections.some((section) => jobsOf(section, model.jobs).length);
+    const sections = SECTIONS.filter((section) => this.shows(section.key));
+    const filed = this.count("library") + this.count("reviews") > 0;
+    const any = filed || !sections.length || sections.some((section) => jobsOf(section, model.jobs).length);
     return html`
       ${this.bannerTemplate()}
       ${refusalLine(this.readOnly ? READ_ONLY : this.refusal, words)}
       ${adds ? this.field.render(model, words, this.enabled) : nothing}
+      ${this.libraryLoads === false ? refusalLine({ code: "no_library", message: "" }, words) : nothing}
+      ${this.shows("review") ? this.library?.reviewList() : nothing}
       ${sections.map((section) => this.list(section))}
       ${any || model.phase !== "ready" ? nothing : this.hero(words.text("empty"), adds ? words.text("empty_how") : "")}
+      ${this.librarySection()}
     `;
+  }
+
+  private librarySection(): TemplateResult | typeof nothing {
+    if (!this.entities?.roles.library || !this.shows("library")) return nothing;
+    const { words, libraryOpen: expanded } = this;
+    const title = words.text("library");
+    const label = words.text("details");
+    const toggle = (): void => {
+      this.libraryOpen = !expanded;
+      if (!this.libraryLoads) void this.loadLibrary();
+      this.requestUpdate();
+    };
+    return html`<section aria-labelledby="section-library">
+      <div class="head">
+        <h3 id="section-library">${title} <span>${words.number(this.count("library") || 0)}</span></h3>
+        ${button(label, toggle, {
+          css: "round expander",
+          icon: "down",
+          name: words.text("action_of", { action: label, title }),
+          expanded,
+        })}
+      </div>
+      ${expanded ? this.library?.search() : nothing}
+    </section>`;
   }
 
   private readonly dragged = (event: DragEvent): void => {

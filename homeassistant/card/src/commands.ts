@@ -35,8 +35,9 @@ export class Commands {
   async send(hass: Hass, entities: Entities, command: object): Promise<Outcome> {
     const { notify } = entities.roles;
     if (!notify) return { code: "no_door", message: "" };
-    const id = requestId();
-    const message = JSON.stringify({ ...command, request_id: id });
+    const named = { request_id: requestId(), ...command };
+    const { request_id: id } = named;
+    const message = JSON.stringify(named);
     const outcome = new Promise<Outcome>((resolve) => {
       const timer = window.setTimeout(() => {
         // The sensor with the replies shows up with its first one, unless someone has disabled it.

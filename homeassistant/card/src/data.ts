@@ -65,16 +65,16 @@ export const NO_JOB: Job = {
 
 type Raw = Record<string, unknown>;
 
-const isObject = (value: unknown): value is Raw => typeof value === "object" && value !== null;
-const text = (value: unknown): string | undefined =>
+export const isObject = (value: unknown): value is Raw => typeof value === "object" && value !== null;
+export const text = (value: unknown): string | undefined =>
   typeof value === "string" && value.trim() ? value : undefined;
 // Bidirectional overrides and control characters would let a title disguise the text around it.
 const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]+/g;
 export const visible = (value: string): string => value.replace(HIDDEN, " ").trim();
-const shown = (value: unknown): string | undefined => text(visible(text(value) ?? ""));
-const number = (value: unknown): number | undefined =>
+export const shown = (value: unknown): string | undefined => text(visible(text(value) ?? ""));
+export const number = (value: unknown): number | undefined =>
   typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : undefined;
-const time = (value: unknown): number | undefined => {
+export const time = (value: unknown): number | undefined => {
   const parsed = typeof value === "string" ? Date.parse(value) : NaN;
   return Number.isNaN(parsed) ? undefined : parsed;
 };
@@ -111,9 +111,13 @@ export interface Roles {
   failed?: string;
   tiles?: string;
   preset?: string;
+  reviews?: string;
+  library?: string;
 }
 
-const BY_ATTRIBUTE = { response: "recent", finished: "finished", failed: "failed", tiles: "tiles" } as const;
+const BY_ATTRIBUTE = {
+  response: "recent", finished: "finished", failed: "failed", tiles: "tiles", reviews: "reviews", library: "newest",
+} as const;
 
 /** Find the service's other entities by domain and attribute, so that they can be renamed. */
 export class Entities {
@@ -147,7 +151,6 @@ export class Entities {
   // Attributes are gone while the service is off: a role once found stays.
   private findRoles(hass: Hass): void {
     const roles = this.roles;
-    if (roles.notify && roles.response && roles.finished && roles.failed && roles.tiles && roles.preset) return;
     const presets = hass.states[this.status]?.attributes["presets"];
     for (const id of this.ids) {
       const state = hass.states[id];
@@ -209,7 +212,8 @@ export function readModel(hass: Hass, roles: Roles, former: Model): Model {
   // `jobs` comes first: it is the newest.
   for (const raw of [...list(status, "jobs"), ...list(failed, "failed"), ...list(finished, "finished")]) {
     const job = readJob(raw);
-    if (job && !jobs.has(job.id)) jobs.set(job.id, job);
+    // What waits for a review has a list of its own.
+    if (job && !jobs.has(job.id) && !(roles.reviews && job.status === "review")) jobs.set(job.id, job);
   }
   return {
     phase,

@@ -8,7 +8,7 @@ export interface CardConfig {
   /** The service's status sensor; without it the card looks for one. */
   entity?: string;
   title?: string;
-  /** Which sections are shown: running, waiting, failed, finished. Default: all. */
+  /** Which sections are shown: review, running, waiting, failed, finished, library. Default: all. */
   sections?: string[];
   /** How many finished downloads are shown until "Show all". Default: 5. */
   finished?: number;
@@ -34,7 +34,7 @@ const LABELS: Record<string, TextKey> = {
   add: "shown_field",
 };
 const HELP: Record<string, TextKey> = { entity: "service_help", players: "players_help", media: "media_help" };
-const SECTIONS = ["running", "waiting", "failed", "finished"] as const;
+const SECTIONS = ["review", "running", "waiting", "failed", "finished", "library"] as const;
 
 /** Describe the form, as Home Assistant's `ha-form` takes it. */
 export function configForm() {

@@ -11,3 +11,8 @@ declare module "contents" {
   };
   export default contents;
 }
+
+/** The same of the second file. */
+declare module "library-contents" {
+  export { default } from "contents";
+}

@@ -6,8 +6,6 @@ import type english from "./locales/en.json";
 export type TextKey = keyof typeof english.text;
 type Values = Record<string, string | number>;
 
-const KEYS = contents.keys.split(" ");
-
 const NUMBER_LOCALES: Record<string, string> = {
   comma_decimal: "en-US",
   decimal_comma: "de",
@@ -38,15 +36,19 @@ export function languageOf(tag: string | undefined): "en" | "de" | "fr" {
 export class Words {
   readonly language: "en" | "de" | "fr";
   private readonly texts: string[];
-  private readonly dates: Intl.DateTimeFormatOptions;
+  readonly dates: Intl.DateTimeFormatOptions;
   private readonly numbers: string | undefined;
   private readonly formats = new Map<string, Intl.NumberFormat>();
-  private readonly timeLocale: string;
+  readonly timeLocale: string;
 
-  constructor(hass: Hass) {
+  /** `source`: the texts, of the card or of its second file. */
+  constructor(
+    hass: Hass,
+    private readonly source = contents,
+  ) {
     const tag = hass.locale?.language ?? hass.language ?? "en";
     this.language = languageOf(tag);
-    this.texts = contents[this.language].split("|");
+    this.texts = source[this.language].split("|");
     // A language that the card does not speak: numbers go with the English text around them.
     this.timeLocale = tag.toLowerCase().startsWith(this.language) ? tag : this.language;
     this.numbers = numberLocale(hass, this.timeLocale);
@@ -60,7 +62,7 @@ export class Words {
 
   /** Return a text; `build.mjs` puts its number in the place of a key that the source names. */
   private find(key: string | number | undefined): string | undefined {
-    return this.texts[typeof key === "number" ? key : KEYS.indexOf(key ?? "")];
+    return this.texts[typeof key === "number" ? key : this.source.keys.split(" ").indexOf(key ?? "")];
   }
 
   text(key: TextKey, values: Values = {}): string {

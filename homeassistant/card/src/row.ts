@@ -249,7 +249,7 @@ function opened(job: Job, view: RowView, name: (key: TextKey) => string, context
 }
 
 /** Return why a command had no effect, and what to do. */
-export function refusalLine(refusal: Refusal | null | undefined, words: Words): TemplateResult | typeof nothing {
+export function refusalLine(refusal: Refusal | null | undefined, words: Pick<Words, "error">): TemplateResult | typeof nothing {
   if (!refusal) return nothing;
   const [what, remedy] = words.error(refusal.code, refusal.message);
   return html`<p class="hint refusal">${icon("alert")}<span>${what} ${remedy}</span></p>`;

@@ -19,6 +19,7 @@ const bench = {
   messages: [], // of the WebSocket
   errors: [],
   reply: { ok: true }, // of the service to a command; null: none
+  titles: [], // what the command `titles` finds
   refusal: null, // what callService rejects with
   media: "/media/clip.mp4",
   cards: [],
@@ -98,11 +99,13 @@ const bench = {
 
   /** Answer a command as the sensor `response` does. */
   answer(message) {
-    const request_id = JSON.parse(message).request_id;
+    const { request_id, command } = JSON.parse(message);
     const state = this.hass.states[this.response];
     const reply = { job_id: "01990000-0000-7000-8000-00000000ffff", error_code: null, error: "", ...this.reply };
     const recent = [...(state.attributes.recent ?? []), { request_id, ...reply }].slice(-20);
-    const next = { ...state, state: reply.ok ? "ok" : reply.error_code, attributes: { ...state.attributes, recent } };
+    const found = command === "titles" && reply.ok ? { titles: this.titles } : {};
+    const attributes = { friendly_name: state.attributes.friendly_name, request_id, ...found, recent };
+    const next = { ...state, state: reply.ok ? "ok" : reply.error_code, attributes };
     setTimeout(() => this.change({ [this.response]: next }), 20);
   },
 

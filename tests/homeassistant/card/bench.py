@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page, Route
 
 ROOT: Final = Path(__file__).parents[3]
-BUNDLE: Final = ROOT / "homeassistant" / "card" / "dist" / "mediarip-card.js"
+DIST: Final = ROOT / "homeassistant" / "card" / "dist"
+BUNDLES: Final = {f"/{one.name}": one for one in DIST.glob("*.js")}
 # Not https, as in most homes: `crypto.randomUUID` and the clipboard are missing.
 ORIGIN: Final = "http://home.test"
 LANGUAGES: Final = ("en", "de", "fr", "ar")  # the card has no Arabic: it is for right to left
@@ -27,6 +28,8 @@ class Bench:
     def __init__(self, page: Page, tiles: bytes) -> None:
         self.page = page
         self.errors: list[str] = []
+        self.loaded: list[str] = []  # the card's files
+        self.gone: set[str] = set()  # files that the server has not
         self._tiles = tiles
 
     def open(self) -> Bench:
@@ -52,8 +55,11 @@ class Bench:
             file = THIS_FOLDER / local[path]
             kind = mimetypes.guess_type(file.name)[0]
             route.fulfill(body=file.read_bytes(), content_type=kind)
-        elif path == "/mediarip-card.js":
-            route.fulfill(body=BUNDLE.read_bytes(), content_type="text/javascript")
+        elif path in self.gone:
+            route.fulfill(status=404)
+        elif path in BUNDLES:
+            self.loaded.append(path)
+            route.fulfill(body=BUNDLES[path].read_bytes(), content_type="text/javascript")
         elif path.startswith("/api/image_proxy/"):
             route.fulfill(body=self._tiles, content_type="image/jpeg")
         elif path == "/media/clip.mp4":
@@ -135,6 +141,10 @@ class Bench:
     def reply(self, reply: dict[str, Any] | None) -> None:
         """Set the service's reply to the next commands; None: it does not answer."""
         self.page.evaluate("(reply) => { bench.reply = reply }", reply)
+
+    def find(self, *titles: dict[str, Any]) -> None:
+        """Set what the next searches find; each is one page."""
+        self.page.evaluate("(titles) => { bench.titles = titles }", list(titles))
 
     def calls(self) -> list[dict[str, Any]]:
         """Return the actions that the card performed since the last call of this."""

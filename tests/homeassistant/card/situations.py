@@ -64,6 +64,7 @@ class Situation:
     now: dict[str, Any] = field(default_factory=dict)  # more of `jobs/now`
     known_before: bool = False  # unavailable only after the card has seen the lists
     missing: frozenset[str] = frozenset()  # entities that do not exist
+    library: dict[str, Any] | None = None  # the topic `library`, if that is enabled
     refused: bool = False  # a user who may only look
     config: dict[str, Any] = field(default_factory=dict)
 
@@ -147,6 +148,17 @@ class Situation:
                 {"device_class": "data_rate", "unit_of_measurement": "MB/s"},
             ),
             "ytdlp": ("update", "off", {}),
+            **self._library_entities(),
+        }
+
+    def _library_entities(self) -> dict[str, tuple[str, str, dict[str, Any]]]:
+        if self.library is None:
+            return {}
+        told = self.library
+        more = {key: told[key] for key in ("bytes", "types")}
+        return {
+            "reviews_waiting": ("sensor", str(told["waiting"]), {"reviews": told["reviews"]}),
+            "library": ("sensor", str(told["count"]), {"newest": told["newest"][:10], **more}),
         }
 
 
@@ -210,6 +222,83 @@ FULL: Final = Situation(
     failed=_FAILED,
     status="downloading",
 )
+
+
+def title(number: int, name: str = "", **more: Any) -> Entry:
+    """Return a title as `newest` has it, and as the sensor with the replies shows it."""
+    return {
+        "id": f"01990000-0000-7000-8000-{number:012d}",
+        "title": name or f"Evening walk, part {number}",
+        "show": "Walks",
+        "content_type": "tv",
+        "season": 1,
+        "episode": number,
+        "filesize": 734_003_200,
+        "organized_to": f"Shows/Walks/Season 01/Walks - S01E{number:02d}.mkv",
+        "published_at": "2026-10-01T12:30:00.000Z",
+        "created_at": "2026-11-29T12:30:00.000Z",
+    } | more
+
+
+def review(number: int, name: str, *candidates: Entry, **more: Any) -> Entry:
+    """Return a title that waits, as the topic `library` has it."""
+    return {
+        "id": f"01990000-0000-7000-8000-{number:012d}",
+        "job_id": f"01990000-0000-7000-8000-{number + 1000:012d}",
+        "title": name,
+        "reason": "low_confidence",
+        "review_until": "2026-12-06T12:30:00.000Z",
+        "channel": "Harbour films",
+        "duration": 2520.0,
+        "filesize": 640_000_000,
+        "candidates": list(candidates),
+    } | more
+
+
+def guess(kind: str, confidence: float, **more: Any) -> Entry:
+    return {"content_type": kind, "confidence": confidence, "source": "heuristic"} | more
+
+
+def library(*reviews: Entry, newest: tuple[Entry, ...] = (), **more: Any) -> dict[str, Any]:
+    """Return the topic `library`."""
+    return {
+        "count": 1240,
+        "counts": {"completed": 1240},
+        "types": {"tv": 1000, "movie": 240},
+        "bytes": 912_000_000_000,
+        "waiting": len(reviews),
+        "reviews": list(reviews),
+        "newest": list(newest),
+    } | more
+
+
+UNSURE: Final = review(
+    61,
+    "Tides 3 - The harbour",
+    guess("tv", 0.4, show="Tides", season=1, episode=3, title="The harbour"),
+    guess("movie", 0.2, title="Tides 3 - The harbour", year=2026),
+)
+TAKEN: Final = review(
+    62,
+    "The long night",
+    guess("movie", 0.9, title="The long night", year=2019),
+    reason="conflict",
+)
+UNKNOWN: Final = review(63, "VID_2026_01_02")
+UNKNOWN.pop("channel")
+_NEWEST: Final = (
+    title(71, "The lighthouse", watched_at="2026-11-28T20:00:00.000Z"),
+    title(72, "ميناء في الليل", show="Harbour"),
+    title(
+        73, "The long night", content_type="movie", year=2019, show=None, season=None, episode=None
+    ),
+    title(74, "Mountain song", content_type="music", artist="The Brass", album="Peaks", show=None),
+    title(75, "News of the week", content_type="podcast", show="The week", season=None),
+)
+NEWEST: Final = tuple(
+    {key: value for key, value in one.items() if value is not None} for one in _NEWEST
+)
+FILED: Final = replace(FULL, library=library(UNSURE, TAKEN, UNKNOWN, newest=NEWEST))
 _JOB_ERRORS: Final = [one for one in ErrorCode if one.scope is not ErrorScope.COMMAND]
 
 SITUATIONS: Final = {
@@ -217,6 +306,28 @@ SITUATIONS: Final = {
     "another entity": replace(FULL, missing=frozenset({"status"})),
     "empty": Situation(),
     "full": FULL,
+    "library": FILED,
+    "only the library": Situation(
+        library=library(UNSURE, newest=NEWEST),
+        config={"sections": ["review", "library"], "add": False},
+    ),
+    "library offline": replace(FILED, status="unavailable", known_before=True),
+    "many reviews": Situation(
+        library=library(*(review(n, f"Part {n}") for n in range(100, 110)), waiting=31)
+    ),
+    "library, long titles": Situation(
+        library=library(
+            review(61, _LONG, guess("tv", 0.4, show=_LONG[:120], title=_LONG[:120]), channel=_LONG)
+        )
+    ),
+    "library, hostile titles": Situation(
+        library=library(
+            *(
+                review(n, one, guess("tv", 0.4, show=one[:120] or "x", title=one[:120] or "x"))
+                for n, one in enumerate(HOSTILE_TITLES.values(), 61)
+            )
+        )
+    ),
     "offline": replace(FULL, status="unavailable"),
     "offline, known before": replace(FULL, status="unavailable", known_before=True),
     "waiting only": Situation(jobs=_WAITING, now={"more": 37}, status="idle"),

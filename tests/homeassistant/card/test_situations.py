@@ -21,6 +21,12 @@ def test_a_situation_fits_the_service_s_schemas(name: str) -> None:
         jsonschema.validate(situation.message(one), schema, jsonschema.Draft202012Validator)
 
 
+@pytest.mark.parametrize("name", [name for name, one in SITUATIONS.items() if one.library])
+def test_a_library_fits_the_service_s_schema(name: str) -> None:
+    schema = json.loads((ROOT / "docs" / "schemas" / "library.json").read_text("utf-8"))
+    jsonschema.validate(SITUATIONS[name].library, schema, jsonschema.Draft202012Validator)
+
+
 def test_two_hundred_jobs_are_two_hundred() -> None:
     one = many(200)
     ids = {job["id"] for job in (*one.jobs, *one.finished, *one.failed)}
