@@ -75,9 +75,10 @@ _RESPONSE: Final = """\
 {{ dict(reply, recent=recent) | to_json }}"""
 
 # Apart from the reviews: the recorder stores all attributes again if one of them changes.
-_LIBRARY: Final = """\
-{{ {'bytes': value_json.bytes, 'types': value_json.types, 'newest': value_json.newest[:10]}
- | to_json }}"""
+_LIBRARY: Final = (
+    "{'bytes': value_json.bytes, 'types': value_json.types, 'newest': value_json.newest[:10]}"
+    " | to_json"
+)
 
 _TILES: Final = f"""\
 {{{{ {{'tiles': {{'columns': {COLUMNS}, 'rows': {ROWS}, 'width': {TILE[0]}, 'height': {TILE[1]}}}}}
@@ -95,6 +96,11 @@ def _last(topic: str) -> dict[str, Any]:
         "value_template": "{{ value_json.at }}",
         "json_attributes_topic": topic,
     }
+
+
+def _filed(template: str) -> str:
+    """Return a template for attributes of `library`, which is cleared when that is switched off."""
+    return f"{{{{ {template} if value_json is defined else '{{}}' }}}}"
 
 
 def _state(template: str, **options: Any) -> dict[str, Any]:
@@ -250,10 +256,10 @@ ENTITIES: Final = (
         library=True,
         options={
             "state_topic": "~/library",
-            "value_template": "{{ value_json.waiting }}",
+            "value_template": "{{ value_json.waiting if value_json is defined else none }}",
             "state_class": "measurement",
             "json_attributes_topic": "~/library",
-            "json_attributes_template": "{{ {'reviews': value_json.reviews} | to_json }}",
+            "json_attributes_template": _filed("{'reviews': value_json.reviews} | to_json"),
         },
     ),
     Entity(
@@ -264,10 +270,10 @@ ENTITIES: Final = (
         library=True,
         options={
             "state_topic": "~/library",
-            "value_template": "{{ value_json.count }}",
+            "value_template": "{{ value_json.count if value_json is defined else none }}",
             "state_class": "measurement",
             "json_attributes_topic": "~/library",
-            "json_attributes_template": _LIBRARY,
+            "json_attributes_template": _filed(_LIBRARY),
         },
     ),
     Entity("running", "binary_sensor", "Running", options=_binary("value_json.active", "running")),

@@ -9,7 +9,8 @@ from mediarip_mqtt.homeassistant.entities import ENTITIES
 from tests.support.broker import wait_for
 from tests.support.homeassistant import HomeAssistant
 
-KEYS = {one.key for one in ENTITIES if one.platform != "device_automation"}
+KEYS = {one.key for one in ENTITIES if one.platform != "device_automation" and not one.library}
+LIBRARY = {one.key for one in ENTITIES if one.library}
 # Nothing to show before something happened.
 EMPTY = {"current", "progress", "eta", "last_completed", "last_failed", "response", "job"}
 UNAVAILABLE = {one.key for one in ENTITIES if one.command and one.command not in CLASSES}

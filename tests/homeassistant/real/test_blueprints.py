@@ -28,6 +28,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "notify": {"phones": []},
     "pause_while": {"entities": [PLAYER]},
     "share": {},
+    "watched": {"players": [PLAYER]},
 }
 
 
