@@ -22,6 +22,7 @@ from mediarip_mqtt.homeassistant.shipped_files import (
 
 NOTIFY = "blueprints/automation/mediarip/notify.yaml"
 PACKAGE = "packages/mediarip.yaml"
+PART = "www/mediarip-library.js"  # the card loads it from beside itself
 SENTENCES = "custom_sentences/de/mediarip.yaml"
 FIRST = {
     CARD: (Group.CARD, b"card 1"),
@@ -198,12 +199,16 @@ def test_a_file_that_a_later_version_lacks_is_removed_unless_it_was_changed(
     assert recorded(config) == {CARD}
 
 
-def test_the_card_of_hacs_is_not_joined_by_a_second_one(config: Path) -> None:
+def test_the_card_of_hacs_is_not_joined_by_a_second_one(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship(monkeypatch, {**FIRST, PART: (Group.CARD, b"part 1")})
     hacs = config / "www" / "community" / "mediarip-mqtt"
     hacs.mkdir(parents=True)
     (hacs / "mediarip-card.js").write_text("hacs")
     done = install(config)
     assert not (config / CARD).exists()
+    assert not (config / PART).exists()
     assert "update it in HACS" in done.output
 
 

@@ -53,8 +53,8 @@ def test_the_library_s_sensors_come_and_go_with_it(
     send(ha, names, json.dumps(answer))
     ha.wait(names["library"], "1")
     ha.wait(names["reviews_waiting"], "0", reviews=[])
-    told = wait_for(lambda: attributes(ha, names["library"]).get("newest"))
-    assert (told[0]["show"], told[0]["season"], told[0]["episode"]) == ("Tides", 1, 2)
+    newest = wait_for(lambda: list(attributes(ha, names["library"]).get("newest", [])))
+    assert (newest[0]["show"], newest[0]["season"], newest[0]["episode"]) == ("Tides", 1, 2)
     assert attributes(ha, names["library"])["bytes"] == 1000
     assert [re.sub(r" \[.*\]", "", one) for one in service.media()] == [
         "Shows/Tides/Season 01/Tides - S01E02 - Ebb and flow.mp4"
@@ -166,8 +166,9 @@ class Server:
     def __init__(self, ha: HomeAssistant) -> None:
         self._ha = ha
 
-    def put(self, state: str, since: float = 0, **told: Any) -> None:
+    def put(self, state: str, **told: Any) -> None:
         """Set the state; ``since``: seconds since the position was told."""
+        since = told.pop("since", 0)
         attributes = {f"media_{key}": value for key, value in told.items()}
         if "position" in told:
             updated = datetime.now(UTC) - timedelta(seconds=since)
