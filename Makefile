@@ -7,7 +7,7 @@ LOCKED := pyproject.toml uv.lock scripts/setup
 # Quotes a value for the shell: URLs contain `&`, `$` and quotes.
 quoted = '$(subst ','\'',$(value $(1)))'
 
-.PHONY: help run test test-slow test-faults test-ha check card fmt docs site lock clean
+.PHONY: help run test test-slow test-faults test-ha check bench card fmt docs site lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -30,6 +30,9 @@ test-ha: .venv/.ready-ha ## run the tests in real Home Assistants; HA_VERSIONS="
 
 check: .venv/.ready-dev ## check lint rules, types, layers, formatting and generated docs
 	@scripts/check
+
+bench: .venv/.ready-bench ## measure against curl and yt-dlp, and write docs/performance.md; ARGS=--quick tries it
+	@.venv/bin/python -m bench --write $(ARGS)
 
 card: ## build the Lovelace card after a change in homeassistant/card; needs Node.js
 	@scripts/card
@@ -58,6 +61,9 @@ clean: ## remove .venv and all caches, but no data
 
 .venv/.ready-faults: $(LOCKED)
 	@scripts/setup faults && touch $@ .venv/.ready-dev
+
+.venv/.ready-bench: $(LOCKED)
+	@scripts/setup bench && touch $@ .venv/.ready-dev
 
 .venv/.ready-docs: $(LOCKED)
 	@scripts/setup docs && touch $@
