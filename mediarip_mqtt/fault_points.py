@@ -15,10 +15,14 @@ Point = Literal[
     "mid-download",  # yt-dlp reports progress; in the download's thread
     "extract-committed",  # the page's data; in the event loop, as the next two
     "download-committed",  # which files were made
+    "furnished",  # metadata and pictures are in the temporary folder
     "place-committed",  # the files' names
     "before-move",  # in a thread
     "before-completion",  # the files are in their places; in the store's thread
+    "show-furnished",  # the files are in their places, and so is the show's NFO
     "title-moved",  # a title's files are in their places; in the event loop
+    "title-furnished",  # a moved title's metadata are written; in the event loop
+    "before-write",  # of metadata at their place; in a thread
     "before-title-removal",  # of a discarded title's file; in the event loop
     "before-temp-removal",  # of a job's temporary folder; in a thread
     "migration-statement",  # before each SQL statement of a migration; in the store's thread

@@ -503,6 +503,12 @@ PROTECTIONS = (
         never("volume_files.STORE_PATH"),
         "tests/library/test_reviews.py::test_a_file_is_not_missing_because_its_volume_is_away",
     ),
+    Protection(
+        "1 an edited NFO is not overwritten",
+        "mediarip_mqtt.volume.files:write_small",
+        instead("old is not None and (ours or (unedited is not None and unedited(old)))", "True"),
+        "tests/library/test_side_files.py::test_a_correction_leaves_an_nfo_that_a_person_edited",
+    ),
 )
 
 

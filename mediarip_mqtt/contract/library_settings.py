@@ -100,6 +100,21 @@ class LibrarySettings(Section):
         "`Podcasts`, `Videos`.",
     )
     unsorted: Folder = Field("Unsorted", description="Folder of files that wait for a review.")
+    nfo: bool = Field(
+        default=True, description="Write NFO files for Kodi, Jellyfin and Emby, and music's tags."
+    )
+    artwork: bool = Field(
+        default=True, description="Keep the page's picture beside the file, and as a poster."
+    )
+    info_json: bool = Field(
+        default=False,
+        description="Write `.info.json` with the page's data: no URLs, cookies or headers.",
+    )
+    lock: bool = Field(
+        default=True,
+        description="Tell Jellyfin and Emby in the NFO not to look for other metadata: a channel "
+        "can have the name of a TV series.",
+    )
     conflict: Conflict = Field(
         "rename",
         description="If another title has the number: `rename` (the next free one, or ` (2)`), "

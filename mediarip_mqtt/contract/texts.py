@@ -42,6 +42,12 @@ def clean(text: str, limit: int) -> str:
     return "".join(filter(None, map(_shown, text[: 10 * limit])))[:limit].strip()
 
 
+def clean_lines(text: str, limit: int) -> str:
+    """Do the same, and keep line breaks: at most one empty line after another."""
+    lines = [clean(line, limit) for line in text[: 10 * limit].splitlines()]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))[:limit].strip()
+
+
 def _shown(char: str) -> str:
     if char.isprintable() or is_new(char):
         return char

@@ -19,6 +19,9 @@ from mediarip_mqtt.engine.error_classes import UPCOMING_LEAST, UPCOMING_POLL
 from mediarip_mqtt.engine.protocol import Listed, Task
 
 TEXT_LIMIT: Final = 300
+PLOT_LIMIT: Final = 5000  # characters of a description
+CHAPTER_LIMIT: Final = 500
+CHAPTER_TITLE: Final = 255
 FORMAT_LIMIT: Final = 200
 
 # Protocols of yt-dlp whose downloads threads of the service do.
@@ -106,6 +109,28 @@ def entry_logins(task: Task, info: dict[str, Any]) -> dict[int, str]:
         for number, item in enumerate(items_of(info, task), start=1)
     }
     return {index: login for index, login in logins.items() if login}
+
+
+def for_library(info: dict[str, Any], *, cut: bool) -> dict[str, Any]:
+    """Return what the library keeps of a page and output templates don't see.
+
+    ``cut``: parts of the medium are cut out, so that the page's chapters don't fit.
+    """
+    found: dict[str, Any] = {}
+    if plot := texts.clean_lines(str(info.get("description") or ""), PLOT_LIMIT):
+        found["plot"] = plot
+    chapters = () if cut else filter(None, map(_chapter, _dicts(info.get("chapters"))))
+    if kept := list(chapters)[:CHAPTER_LIMIT]:
+        found["chapters"] = kept
+    return found
+
+
+def _chapter(item: dict[str, Any]) -> dict[str, Any] | None:
+    start, end = _number(item.get("start_time")), _number(item.get("end_time"))
+    if start is None or start < 0:
+        return None
+    title = texts.clean(str(item.get("title") or ""), CHAPTER_TITLE)
+    return {"title": title, "start_time": start, "end_time": end if end and end > start else None}
 
 
 def only_entry(info: dict[str, Any] | None, task: Task) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Final, Literal, Protocol
 
 from pydantic import Field
 
@@ -15,6 +15,8 @@ from mediarip_mqtt.contract.errors import ErrorCode
 from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.models import Facts, MediaInfo, Phase
+
+WIDTH: Final = 640  # pixels of a thumbnail
 
 
 class Listed(Frozen):
@@ -59,6 +61,7 @@ class Extraction:
     """The result of `Engine.extract`.
 
     ``fields`` is the page's data that an output template may use: no URLs, headers or cookies.
+    The library gets two more, `plot` and `chapters` (`page_info.for_library`).
     ``host`` is the page's host, which selects the site's output template. ``handle`` belongs to the
     engine and is passed back to `download`; it holds signed URLs and is never stored.
     ``expires_at`` is when those URLs may have expired, by `time.monotonic`. ``listed`` belongs to
@@ -191,8 +194,8 @@ class Engine(Protocol):
     def control(self) -> Control:
         """Return a new control; one may serve `extract` and then `download`."""
 
-    def picture(self, url: str, control: Control) -> bytes:
-        """Return a thumbnail as a JPEG of some ten kilobytes."""
+    def picture(self, url: str, control: Control, width: int = WIDTH) -> bytes:
+        """Return a thumbnail as a JPEG of at most ``width`` pixels."""
 
     def extract(self, task: Task, control: Control) -> Extraction:
         """Read the page: a medium with its formats, or a playlist with its entries."""

@@ -1,4 +1,4 @@
-"""Fetches a page's thumbnail and converts it to a small JPEG; puts several into one."""
+"""Fetches a page's thumbnail and converts it to a JPEG; makes tiles and posters of it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any, Final
 
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 from mediarip_mqtt.engine import programs
+from mediarip_mqtt.engine.protocol import WIDTH
 
-MAX_BYTES: Final = 5 * 2**20  # of the site's picture
+MAX_BYTES: Final = 8 * 2**20  # of the site's picture
 MAX_PIXELS: Final = 40_000_000
-WIDTH: Final = 640
+POSTER: Final = (600, 900)  # pixels, the shape of posters in media servers
 CONVERT_TIME: Final = 10.0
 COLUMNS: Final = 8
 ROWS: Final = 5
@@ -27,8 +28,8 @@ _KINDS: Final = (
 )
 
 
-def fetch(session: Any, url: str) -> bytes:
-    """Return the picture at a URL as a JPEG of at most `WIDTH` pixels; raises `DownloadError`."""
+def fetch(session: Any, url: str, width: int = WIDTH) -> bytes:
+    """Return the picture at a URL as a JPEG of at most ``width`` pixels; raises `DownloadError`."""
     with session.urlopen(url) as response:
         content = response.read(MAX_BYTES + 1)
     kind = next(
@@ -37,12 +38,12 @@ def fetch(session: Any, url: str) -> bytes:
     if kind is None or programs.ffmpeg() is None or len(content) > MAX_BYTES:
         raise DownloadError(
             ErrorCode.POSTPROCESSING,
-            "The thumbnail is not a JPEG, PNG or WebP of at most 5 MiB.",
+            "The thumbnail is not a JPEG, PNG or WebP of at most 8 MiB.",
         )
     return _convert(
         content,
         ["-max_pixels", str(MAX_PIXELS), "-f", kind, "-i", "pipe:0"],
-        f"scale='min({WIDTH},iw)':-2",
+        f"scale='min({width},iw)':-2",
         quality=5,
     )
 
@@ -54,6 +55,20 @@ def tile(picture: bytes) -> bytes:
         ["-f", "jpeg_pipe", "-i", "pipe:0"],
         f"scale={TILE[0]}:{TILE[1]}:force_original_aspect_ratio=increase,"
         f"crop={TILE[0]}:{TILE[1]},setsar=1,format=yuvj420p",
+        quality=4,
+    )
+
+
+def poster(picture: bytes) -> bytes:
+    """Return a picture that `fetch` has returned as a poster: whole, before itself, blurred."""
+    width, height = POSTER
+    return _convert(
+        picture,
+        ["-f", "jpeg_pipe", "-i", "pipe:0"],
+        f"split[a][b];[a]scale={width}:{height}:force_original_aspect_ratio=increase,"
+        f"crop={width}:{height},boxblur=24:2[back];"
+        f"[b]scale={width}:{height}:force_original_aspect_ratio=decrease[front];"
+        "[back][front]overlay=(W-w)/2:(H-h)/2,setsar=1,format=yuvj420p",
         quality=4,
     )
 

@@ -46,7 +46,15 @@ from mediarip_mqtt.engine.kept_recording import beside, salvage
 from mediarip_mqtt.engine.made_files import collect
 from mediarip_mqtt.engine.page_readers import PageReaders
 from mediarip_mqtt.engine.progress_meter import ProgressMeter
-from mediarip_mqtt.engine.protocol import Control, Extraction, Made, Recorded, Report, Task
+from mediarip_mqtt.engine.protocol import (
+    WIDTH,
+    Control,
+    Extraction,
+    Made,
+    Recorded,
+    Report,
+    Task,
+)
 from mediarip_mqtt.engine.recorded_parts import FOLDER, RecordedParts
 from mediarip_mqtt.engine.site_login import SiteLogin
 from mediarip_mqtt.engine.work_control import WorkControl
@@ -180,7 +188,7 @@ class YtdlpEngine:
         control.provider = self._downloads.pot_provider_url
         return control
 
-    def picture(self, url: str, control: Control) -> bytes:
+    def picture(self, url: str, control: Control, width: int = WIDTH) -> bytes:
         """Return a thumbnail; see `engine.protocol.Engine.picture`."""
         with self._at_work(control) as work:
             checked = check_url(url, self._security)
@@ -192,7 +200,7 @@ class YtdlpEngine:
                 work.go_through(proxy)
             session = YtdlpSession(params, self._security, auto_init=False)
             try:
-                return thumbnail.fetch(session, checked)
+                return thumbnail.fetch(session, checked, width)
             finally:
                 session.close()
 
@@ -251,9 +259,11 @@ class YtdlpEngine:
                 finished_lists.record_from_first(info)
             plain = session.sanitize_info(info)
             page = page_info.media_info(task, info, self._security)
+            sponsors = effective(task.options, self._downloads).sponsorblock
+            more = page_info.for_library(info, cut=bool(sponsors and sponsors.remove))
             return Extraction(
                 info=page,
-                fields=template_fields.harmless(plain),
+                fields=template_fields.harmless(plain) | more,
                 host=host_of(str(info.get("webpage_url") or task.url)),
                 handle=Handle(info if whole else plain, whole=page_info.is_whole(info)),
                 logins=page_info.entry_logins(task, info),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
+from mediarip_mqtt.contract.content import FileRole
 from mediarip_mqtt.contract.models import Job, JobFile
+from mediarip_mqtt.engine.protocol import Made
 from mediarip_mqtt.store import Tx
 
 
@@ -37,3 +41,47 @@ class Filing(Protocol):
 
     def not_kept(self, tx: Tx, job_id: str, filed: Filed) -> Job | None:
         """End a job whose file isn't kept; None if it has ended."""
+
+
+@dataclass(frozen=True)
+class SideFile:
+    """A file that goes beside the medium: its stem, then ``tail``."""
+
+    path: Path
+    size: int
+    tail: str
+    role: FileRole
+
+
+@dataclass(frozen=True)
+class Furnished:
+    """What the library made for a job's medium, in the job's temporary folder.
+
+    ``made`` is what the download made, maybe with a tagged copy of the medium, and a warning.
+    """
+
+    made: Made
+    files: tuple[SideFile, ...] = ()
+
+
+class Furnishing(Protocol):
+    """Makes metadata and pictures; called by the step `place`.
+
+    What can't be made is left out, with a warning.
+    """
+
+    async def furnish(
+        self,
+        job: Job,
+        made: Made,
+        fields: Mapping[str, Any],
+        folder: Path,
+        stopped: asyncio.Event,
+    ) -> Furnished:
+        """Make them after `Filing.file`, before the names are chosen; again if that is repeated.
+
+        ``folder`` is the job's temporary folder.
+        """
+
+    async def furnish_show(self, job_id: str, folder: Path) -> str | None:
+        """Write what the show, season or album lacks; return a warning. The medium is in place."""

@@ -33,7 +33,7 @@ from mediarip_mqtt.contract.settings import DownloadSettings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.protocol import Engine, Task
 from mediarip_mqtt.jobs import failures, steps
-from mediarip_mqtt.jobs.filing import Filing
+from mediarip_mqtt.jobs.filing import Filing, Furnishing
 from mediarip_mqtt.jobs.leftovers import Leftovers
 from mediarip_mqtt.jobs.limits import Limits
 from mediarip_mqtt.jobs.probes import Answer, Probing
@@ -79,6 +79,7 @@ class Runner:
         limits: Limits,
         answer_probe: Answer,
         filing: Filing | None = None,
+        furnishing: Furnishing | None = None,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -107,6 +108,7 @@ class Runner:
                 commit=self._commit,
                 in_thread=self._threads.run,
                 filing=filing,
+                furnishing=furnishing,
             )
         )
         self._leftovers = Leftovers(

@@ -13,6 +13,7 @@ from itertools import zip_longest
 from typing import Any, Final
 
 from mediarip_mqtt.contract import events
+from mediarip_mqtt.contract.content import FileRole
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.models import (
@@ -42,6 +43,7 @@ from mediarip_mqtt.store import Tx
 
 RETRY_LIMIT: Final = 900.0  # seconds between two attempts
 MANY: Final = 1_000_000
+_METADATA: Final = frozenset({FileRole.NFO, FileRole.THUMB, FileRole.INFO})  # not downloaded bytes
 
 
 class Jobs:
@@ -337,7 +339,7 @@ class Jobs:
         tx.files_placed(job_id, placed)
         tx.forget_checkpoints(job_id)
         tx.forget_login(job_id)
-        size = sum(file.filesize for file in files)
+        size = sum(file.filesize for file in files if file.role not in _METADATA)
         columns = {"filename": main.filename, "filesize": main.filesize, "progress_percent": 100.0}
         columns |= {"downloaded_bytes": size, "total_bytes": size, "progress_at": self._clock()}
         if ask:

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from mediarip_mqtt.contract import events
-from mediarip_mqtt.contract.content import Classification, ReviewReason
+from mediarip_mqtt.contract.content import Classification, FileRole, ReviewReason
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 from mediarip_mqtt.contract.library_settings import LibrarySettings
 from mediarip_mqtt.contract.models import TERMINAL, Job, JobFile, JobStatus, new_id
@@ -31,6 +31,7 @@ from mediarip_mqtt.library.numbers import Place, Source, place_of
 from mediarip_mqtt.library.page_facts import AUDIO, PageFacts, page_facts
 from mediarip_mqtt.library.slugs import slug
 from mediarip_mqtt.store import Tx
+from mediarip_mqtt.volume import names
 
 _UNFINISHED: Final = frozenset(
     {
@@ -91,6 +92,8 @@ class Catalogue:
         )
         tx.insert_title(title)
         self._label(tx, title.id, job, facts)
+        if facts.chapters:
+            tx.set_chapters(title.id, facts.chapters, self.clock())
         self.tell_job(tx, job.id, title, place.show)
         if placed_by_sender:
             return Filed()
@@ -111,6 +114,8 @@ class Catalogue:
         for loser in losers:
             self.lost(tx, loser)
         tx.give_files_to_title(job_id, title.id)
+        if any(file.role is FileRole.THUMB for file in files):
+            tx.update_title(title.id, thumbnail_source="page")
         if asked:
             self._ask(tx, title, job)
         else:
@@ -144,7 +149,9 @@ class Catalogue:
         tx.emit(events.TitleOrganized(at=self.clock(), title=title))
         return title
 
-    def moved(self, tx: Tx, title_id: str, files: Sequence[TitleFile]) -> None:
+    def moved(
+        self, tx: Tx, title_id: str, files: Sequence[TitleFile], warning: str | None = None
+    ) -> None:
         """Complete a title whose files were moved, and its job if that waits for it."""
         title = tx.title(title_id)
         if title is None or title.state is not TitleState.ORGANIZING:
@@ -156,7 +163,8 @@ class Catalogue:
             return
         job = tx.job(title.job_id) if title.job_id else None
         if job is not None:
-            columns = {"filename": main.filename, "review_reason": None}
+            columns: dict[str, Any] = {"filename": main.filename, "review_reason": None}
+            columns |= {"warning": warning} if warning else {}
             if job.status is JobStatus.REVIEW:
                 self.jobs.end_well(tx, job, **columns)
             else:
@@ -198,7 +206,7 @@ class Catalogue:
                 review_until=None,
             )
 
-    def stem(self, title: Title, show: Show | None, limit: int = layout.STEM_BYTES) -> str:
+    def stem(self, title: Title, show: Show | None, limit: int = names.NAME_BYTES) -> str:
         """Return the path of a title's medium without its extension."""
         return layout.place(title, show, self.settings.folders, limit)
 

@@ -14,7 +14,9 @@ from mediarip_mqtt.contract.content import ContentType, Numbering
 from mediarip_mqtt.contract.titles import Show, Title
 from mediarip_mqtt.volume import names
 
-STEM_BYTES: Final = 215  # leaves room for `-thumb.jpg` and `.en-US.forced.srt`
+TAIL_BYTES: Final = 40  # for `-thumb.jpg`, `.en-US.forced.srt` and a number: ` (2)`
+STEM_BYTES: Final = names.NAME_BYTES - TAIL_BYTES
+LEAST_TITLE: Final = 16  # bytes that a title keeps beside its show, number and id
 SHOW_BYTES: Final = 80
 # Jellyfin ignores folders of these names.
 _IGNORED: Final = frozenset(
@@ -38,14 +40,18 @@ def show_folder(name: str, year: int | None = None) -> str:
 
 
 def place(
-    title: Title, show: Show | None, folders: Mapping[ContentType, str], limit: int = STEM_BYTES
+    title: Title,
+    show: Show | None,
+    folders: Mapping[ContentType, str],
+    limit: int = names.NAME_BYTES,
 ) -> str:
     """Return the path of a title's medium below the root, without its extension.
 
-    No part of it is longer than ``limit`` bytes, or `STEM_BYTES`.
+    ``limit``: the bytes that a name may have on the volume. Every side file must fit with the whole
+    stem, since media servers find it by that.
     """
     kind = title.content_type or ContentType.OTHER
-    most = min(limit, STEM_BYTES)
+    most = _room(limit)
     folder = folders[kind]
     match kind:
         case ContentType.TV if show and title.season is not None:
@@ -62,9 +68,9 @@ def place(
     return f"{folder}/{_part(title.title, most, tail=_id(title))}"
 
 
-def unsorted(title: Title, folder: str, limit: int = STEM_BYTES) -> str:
+def unsorted(title: Title, folder: str, limit: int = names.NAME_BYTES) -> str:
     """Return the path of a medium that waits for a review, without its extension."""
-    return f"{folder}/{_part(title.title, min(limit, STEM_BYTES), tail=_id(title))}"
+    return f"{folder}/{_part(title.title, _room(limit), tail=_id(title))}"
 
 
 def episode_code(season: int, episode: int, numbering: Numbering) -> str:
@@ -74,14 +80,22 @@ def episode_code(season: int, episode: int, numbering: Numbering) -> str:
     return f"S{season:02d}E{episode:02d}"
 
 
+def _room(limit: int) -> int:
+    return max(min(limit, names.NAME_BYTES) - TAIL_BYTES, LEAST_TITLE)
+
+
 def _episode(title: Title, show: Show, limit: int) -> str:
     season, episode = title.season or 0, title.episode or 0
     code = episode_code(season, episode, show.numbering)
+    folder = f"{show.folder}/Season {season:02d}"
     if show.numbering is Numbering.DATE:
-        stem = _part(title.title, limit, head=f"{show.folder} - {code.lower()} - ", tail=_id(title))
-        return f"{show.folder}/Season {season:04d}/{stem}"
-    stem = _part(title.title, limit, head=f"{show.folder} - {code} - ")
-    return f"{show.folder}/Season {season:02d}/{stem}"
+        head, tail = f" - {code.lower()} - ", _id(title)
+    else:
+        head, tail = f" - {code} - ", ""
+    # The folder has the show's whole name.
+    room = limit - len(head.encode()) - len(tail.encode()) - LEAST_TITLE
+    name = names.safe_part(show.folder, max(LEAST_TITLE, room))
+    return f"{folder}/{_part(title.title, limit, head=f'{name}{head}', tail=tail)}"
 
 
 def _track(title: Title, limit: int) -> str:
@@ -97,7 +111,7 @@ def _id(title: Title) -> str:
 
 def _part(text: str, limit: int, *, head: str = "", tail: str = "") -> str:
     """Return a safe name; only ``text`` is truncated."""
-    room = max(16, limit - len(head.encode()) - len(tail.encode()))
+    room = max(LEAST_TITLE, limit - len(head.encode()) - len(tail.encode()))
     return f"{head}{names.safe_part(_calm(text), room)}{tail}"
 
 

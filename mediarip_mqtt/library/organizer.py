@@ -18,10 +18,11 @@ from typing import Final
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.contract.models import JobFile
-from mediarip_mqtt.contract.titles import TitleFile
+from mediarip_mqtt.contract.titles import TitleFile, TitleState
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.library.catalogue import Catalogue
 from mediarip_mqtt.library.reviews import accept_overdue
+from mediarip_mqtt.library.side_files import Renewed, SideFiles
 from mediarip_mqtt.store import Changes, Store, Tx
 from mediarip_mqtt.volume import files as volume_files
 from mediarip_mqtt.volume import names
@@ -34,18 +35,29 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Waiting:
-    """What waits: whether there is something to decide, and titles with files to move or remove."""
+    """What waits: whether there is something to decide, and titles with files to move or remove.
+
+    ``furnishings``: moved titles that need their metadata.
+    """
 
     decisions: bool
     moves: list[str]
+    furnishings: list[str]
     removals: list[str]
 
 
 class Organizer:
     """Does what titles wait for, after each change and every minute."""
 
-    def __init__(self, store: Store, catalogue: Catalogue, root: Path) -> None:
+    def __init__(
+        self,
+        store: Store,
+        catalogue: Catalogue,
+        root: Path,
+        side_files: SideFiles | None = None,
+    ) -> None:
         self._store = store
+        self._side_files = side_files
         self._catalogue = catalogue
         self._root = root
         self._changed = asyncio.Event()
@@ -73,6 +85,9 @@ class Organizer:
             waiting = await self._store.read(self._read)
         for title_id in waiting.moves:
             await self._move(title_id)
+        furnishings = await self._store.read(Tx.titles_to_furnish) if waiting.moves else ()
+        for title_id in {*waiting.furnishings, *furnishings}:
+            await self._furnish(title_id)
         for title_id in waiting.removals:
             await self._remove(title_id)
 
@@ -81,6 +96,7 @@ class Organizer:
         return _Waiting(
             decisions=bool(overdue or tx.titles_left_by_jobs()),
             moves=tx.titles_to_move(),
+            furnishings=tx.titles_to_furnish(),
             removals=tx.discarded_with_files(),
         )
 
@@ -152,7 +168,29 @@ class Organizer:
 
     def _finish(self, tx: Tx, title_id: str, moved: list[TitleFile], gone: list[int]) -> None:
         tx.forget_title_files(title_id, gone)
-        self._catalogue.moved(tx, title_id, moved)
+        title = tx.title(title_id)
+        if title is None or title.state is not TitleState.ORGANIZING:
+            return
+        tx.files_moved(moved)
+        if not any(file.main for file in tx.title_files(title_id)):
+            self._catalogue.lost(tx, title_id)
+
+    async def _furnish(self, title_id: str) -> None:
+        """Write the metadata of a title whose files were moved, and complete it.
+
+        The moves are committed before: a file that gets other tags no longer has its size.
+        """
+        done = await self._side_files.renew(title_id) if self._side_files else Renewed()
+        fault("title-furnished")
+
+        def finish(tx: Tx) -> None:
+            for file in done.changed:
+                tx.update_title_file(file)
+            for file in done.added:
+                tx.add_title_file(title_id, file)
+            self._catalogue.moved(tx, title_id, (), done.warning)
+
+        await self._store.write(finish)
 
     async def _remove(self, title_id: str) -> None:
         """Remove the files of a discarded title."""

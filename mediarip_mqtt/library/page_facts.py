@@ -5,14 +5,18 @@ Texts are bounded, numbers in the ranges of the store's columns.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from mediarip_mqtt.contract import texts
 from mediarip_mqtt.contract.content import MAX_EPISODE, MAX_SEASON
 from mediarip_mqtt.contract.models import Job
+from mediarip_mqtt.contract.titles import Chapter
 
 TEXT_LIMIT: Final = 200
 DESCRIPTION_LIMIT: Final = 5000
@@ -20,6 +24,8 @@ AUDIO: Final = frozenset(
     ("aac", "aiff", "alac", "flac", "m4a", "m4b", "mka", "mp3", "oga", "ogg", "opus", "wav", "weba")
 )
 _YEARS: Final = range(1000, 10_000)
+# The engine makes fields safe for file names; a name that people read has its own characters.
+_PLAIN: Final = str.maketrans({"⧸": "/", "⧹": "\\"})
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ class PageFacts:
     width: int | None = None
     height: int | None = None
     codec: str | None = None
+    chapters: tuple[Chapter, ...] = ()
 
 
 def page_facts(job: Job, fields: Mapping[str, Any], extension: str) -> PageFacts:
@@ -59,7 +66,7 @@ def page_facts(job: Job, fields: Mapping[str, Any], extension: str) -> PageFacts
     year = _integer(fields.get("release_year"), _YEARS)
     return PageFacts(
         title=job.title or first("title", "id") or job.url,
-        description=_text(fields.get("description"), DESCRIPTION_LIMIT) or "",
+        description=_plot(fields),
         series=first("series"),
         season=_integer(fields.get("season_number"), range(MAX_SEASON + 1)),
         episode=_integer(fields.get("episode_number"), range(MAX_EPISODE + 1)),
@@ -82,6 +89,7 @@ def page_facts(job: Job, fields: Mapping[str, Any], extension: str) -> PageFacts
         width=_integer(fields.get("width"), range(1, 100_000)),
         height=_integer(fields.get("height"), range(1, 100_000)),
         codec=first("vcodec") if first("vcodec") != "none" else first("acodec"),
+        chapters=_chapters(fields.get("chapters")),
     )
 
 
@@ -97,7 +105,22 @@ def _text(value: Any, limit: int = TEXT_LIMIT) -> str | None:
         value = next(iter(value), None)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    return texts.clean(str(value), limit) or None
+    text = str(value).translate(_PLAIN)
+    return texts.clean(text, limit) or None
+
+
+def _plot(fields: Mapping[str, Any]) -> str:
+    text = fields.get("plot") or fields.get("description")
+    return texts.clean_lines(text, DESCRIPTION_LIMIT) if isinstance(text, str) else ""
+
+
+def _chapters(value: Any) -> tuple[Chapter, ...]:
+    """Return the page's chapters; what is none is left out."""
+    chapters: list[Chapter] = []
+    for item in value if isinstance(value, list) else ():
+        with contextlib.suppress(ValidationError, TypeError):
+            chapters.append(Chapter(**{**item, "position": len(chapters)}))
+    return tuple(chapters)
 
 
 def _texts(value: Any) -> tuple[str, ...]:

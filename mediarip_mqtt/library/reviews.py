@@ -157,8 +157,6 @@ def _organize(  # noqa: PLR0913, PLR0917 - the title before and after, its show 
         catalogue.tell_job(tx, title.job_id, moving, show)
     moves = _names(tx, catalogue, moving, show, files)
     tx.plan_moves({file_id: name for file_id, name in moves.items() if name})
-    if not any(moves.values()):
-        catalogue.moved(tx, title.id, ())
     return tx.title(title.id) or moving
 
 

@@ -31,6 +31,7 @@ from mediarip_mqtt.jobs.runner import Runner
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.library.catalogue import Catalogue
 from mediarip_mqtt.library.organizer import Organizer
+from mediarip_mqtt.library.side_files import SideFiles
 from mediarip_mqtt.mqtt.card_lists import CardLists, CardSources
 from mediarip_mqtt.mqtt.client_identity import ClientIdentity
 from mediarip_mqtt.mqtt.former_topics import FormerTopics
@@ -103,7 +104,9 @@ class Parts:
             upcoming_wait=downloads.upcoming_wait,
         )
         self.catalogue = Catalogue(self.settings.library, self.jobs, now)
-        self.organizer = Organizer(self.store, self.catalogue, self.storage.root)
+        library = self.settings.library
+        self.side_files = SideFiles(self.store, engine, library, self.storage.root)
+        self.organizer = Organizer(self.store, self.catalogue, self.storage.root, self.side_files)
         self.retention = Retention(
             self.store,
             self.jobs,
@@ -132,6 +135,7 @@ class Parts:
             limits=self.limits,
             answer_probe=partial(answer_probe, self.topics, now),
             filing=self.catalogue if self.settings.library.enabled else None,
+            furnishing=self.side_files if self.settings.library.enabled else None,
             clock=now,
         )
 

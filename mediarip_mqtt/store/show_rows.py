@@ -71,6 +71,17 @@ class ShowRows(Rows):
         sql = "SELECT 1 FROM shows WHERE content_type = ? AND folder_key = ?"
         return self._row(sql, content_type, folder_key) is not None
 
+    def show_span(self, show_id: str) -> tuple[datetime | None, list[int]]:
+        """Return when the first title of a show was published, and its seasons."""
+        rows = self._rows(
+            "SELECT season, min(published_at) AS first FROM titles WHERE show_id = ? "
+            "AND state IN ('organizing', 'completed', 'missing', 'archived') GROUP BY season",
+            show_id,
+        )
+        first = min((row["first"] for row in rows if row["first"]), default=None)
+        seasons = [row["season"] for row in rows if row["season"] is not None]
+        return datetime.fromisoformat(first) if first else None, seasons
+
     def set_show_channel(self, show_id: str, extractor: str, channel_id: str) -> None:
         """Note a show's channel, if it has none yet."""
         self._connection.execute(

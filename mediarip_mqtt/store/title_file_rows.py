@@ -109,6 +109,16 @@ class TitleFileRows(Rows):
         rows = self._rows("SELECT DISTINCT title_id FROM files WHERE move_to IS NOT NULL")
         return [row["title_id"] for row in rows]
 
+    def titles_to_furnish(self) -> list[str]:
+        """Return the ids of titles whose files are all moved, and which aren't completed yet."""
+        rows = self._rows(
+            "SELECT id FROM titles WHERE state = 'organizing' "
+            "AND EXISTS (SELECT 1 FROM files WHERE title_id = titles.id) "
+            "AND NOT EXISTS (SELECT 1 FROM files WHERE title_id = titles.id "
+            "AND move_to IS NOT NULL)"
+        )
+        return [row["id"] for row in rows]
+
     def titles_left_by_jobs(self) -> list[str]:
         """Return the ids of unfinished titles whose job has ended or is gone.
 

@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
@@ -26,6 +26,7 @@ from mediarip_mqtt.volume.names import OWN_FOLDER
 
 YTDLP_FOLDER: Final = "ytdlp"
 STORE_PATH: Final = f"{OWN_FOLDER}/store.db"  # missing if the root is an empty mount point
+SMALL: Final = 16 * 2**20  # bytes of a file that `write_small` can replace
 COPY_STEP: Final = 1024 * 1024
 TIME_STEP: Final = 2_000_000_000  # nanoseconds; FAT rounds times to two seconds
 
@@ -144,6 +145,87 @@ def sync(source: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def write_small(
+    root: Path,
+    filename: str,
+    content: bytes,
+    *,
+    former: JobFile | None = None,
+    unedited: Callable[[bytes], bool] | None = None,
+) -> str | None:
+    """Write a small file atomically; may be repeated. Return its identity.
+
+    None, and nothing is written, if another file has the name: one that is neither ``former`` nor
+    ``unedited`` by its content.
+    """
+    fault("before-write")
+    with _parent(root, filename, create=True) as (folder, name):
+        with _opened(name, folder) as there:
+            old = None if there is None else there.read(SMALL + 1)
+            ours = there is not None and former and _is_ours(os.fstat(there.fileno()), former)
+        if old == content:
+            return _identity(name, folder)
+        known = old is not None and (ours or (unedited is not None and unedited(old)))
+        if _exists(name, folder) and not known:
+            return None
+        hidden = _hidden_name(Path(filename), name)
+        with _new(hidden, folder) as new:
+            new.write(content)
+        return _identity(name, folder) if _give_name(hidden, name, folder, known=known) else None
+
+
+def rewrite(root: Path, file: JobFile, change: Callable[[BinaryIO], None]) -> JobFile | None:
+    """Replace a file by a changed copy of itself; return it as it is then, None if not ours."""
+    fault("before-write")
+    with _parent(root, file.filename, create=False) as (folder, name):
+        with _opened(name, folder) as old:
+            if old is None or not _is_ours(os.fstat(old.fileno()), file):
+                return None
+            hidden = _hidden_name(Path(file.filename), name)
+            with _new(hidden, folder) as new:
+                shutil.copyfileobj(old, new, COPY_STEP)
+                change(new)
+        _give_name(hidden, name, folder, known=True)
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        changed = {"filesize": status.st_size, "identity": _identity(name, folder)}
+        return file.model_copy(update=changed)
+
+
+@contextmanager
+def _new(hidden: str, folder: int) -> Iterator[BinaryIO]:
+    """Create a hidden file, and flush it to the disk; remove it after an error."""
+    _discard(hidden, folder)
+    try:
+        handle = os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666, dir_fd=folder)
+        with os.fdopen(handle, "w+b") as new:
+            yield new
+            new.flush()
+            os.fsync(new.fileno())
+    except BaseException:
+        _discard(hidden, folder)
+        raise
+
+
+def _give_name(hidden: str, name: str, folder: int, *, known: bool) -> bool:
+    """Give a hidden file its name; ``known``: replace the file there. Return whether it has it."""
+    try:
+        if known:
+            os.rename(hidden, name, src_dir_fd=folder, dst_dir_fd=folder)
+        else:
+            try:
+                os.link(hidden, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                _rename(hidden, folder, name, hidden, folder)
+    except FileExistsError:
+        return False
+    finally:
+        _discard(hidden, folder)
+    _sync_folder(folder)
+    return True
 
 
 def longest_name(root: Path, filename: str) -> int:

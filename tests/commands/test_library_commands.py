@@ -208,7 +208,9 @@ def test_a_download_is_reviewed_over_mqtt(
     client.wait_status(job_id, "completed")
     job = client.job(job_id)
     assert job["filename"] == reply["filename"]
-    assert service.media() == [reply["filename"]]
+    nfo = reply["filename"].replace(".mp4", ".nfo")
+    shared = ["Shows/Tides/Season 01/season.nfo", "Shows/Tides/tvshow.nfo"]
+    assert service.media() == sorted([reply["filename"], nfo, *shared])
     (organized,) = wait_for(lambda: client.events("organized"))
     assert organized["title"]["organized_to"] == reply["filename"]
     wait_for(lambda: client.json("library").get("newest"))

@@ -53,16 +53,24 @@ def all_have(client: Client, status: str) -> None:
 
 
 def check(library: Service, folder: str, state: str) -> list[str]:
-    """Each title has one file with its content, the store knows where; return the titles' ids."""
+    """Each title has one medium with its content, and in its place an NFO: each in the store.
+
+    Return the titles' ids.
+    """
     wait_for(lambda: not library.temporary(), 10)
-    files = library.media()
+    everything = library.media()
+    files = [name for name in everything if name.endswith(".mp4")]
     assert len(files) == COUNT
-    assert all(name.startswith(f"{folder}/") for name in files)
+    assert all(name.startswith(f"{folder}/") for name in everything)
+    beside = [name.replace(".mp4", ".nfo") for name in files] if state == "completed" else []
+    assert everything == sorted([*files, *beside])
     with closing(sqlite3.connect(library.root / ".mediarip" / "store.db")) as store:
         rows = store.execute(
             "SELECT titles.id, state, filename, move_to FROM titles "
-            "LEFT JOIN files ON title_id = titles.id ORDER BY filename"
+            "LEFT JOIN files ON title_id = titles.id AND main ORDER BY filename"
         ).fetchall()
+        kept = store.execute("SELECT filename FROM files WHERE role = 'nfo' ORDER BY filename")
+        assert [name for (name,) in kept] == sorted(beside)
     assert [row[2] for row in rows] == files
     assert {(row[1], row[3]) for row in rows} == {(state, None)}
     contents = sorted((library.root / name).read_bytes() for name in files)
@@ -82,8 +90,25 @@ def test_a_kill_while_files_are_placed_makes_each_title_once(
     check(library, "Unsorted", "review")
 
 
+@pytest.mark.parametrize("count", [1, 7])
+@pytest.mark.parametrize(
+    "point", ["furnished", "place-committed", "before-move", "show-furnished", "before-completion"]
+)
+def test_a_kill_while_metadata_are_made_leaves_one_of_each(
+    point: Point, count: int, library: Service, client: Client, media: MediaServer
+) -> None:
+    library.environment["MEDIARIP__LIBRARY__REVIEW_BELOW"] = "0"
+    own = run_into(library, point, min(count, 4) if "furnished" in point else count)
+    publish(client, media)
+    go_on(library, own)
+    all_have(client, "completed")
+    check(library, "Videos", "completed")
+
+
 @pytest.mark.parametrize("count", [1, 4])
-@pytest.mark.parametrize("point", ["before-ack", "before-move", "title-moved"])
+@pytest.mark.parametrize(
+    "point", ["before-ack", "before-move", "title-moved", "before-write", "title-furnished"]
+)
 def test_a_kill_while_answers_are_carried_out_loses_no_file(
     point: Point, count: int, library: Service, client: Client, media: MediaServer
 ) -> None:

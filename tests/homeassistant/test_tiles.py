@@ -59,7 +59,8 @@ class Thumbnails(FakeEngine):
         self.asked: list[str] = []
         self.answers: dict[str, Callable[[], bytes]] = {}
 
-    def picture(self, url: str, _: Control) -> bytes:
+    def picture(self, url: str, _: Control, width: int = 640) -> bytes:
+        del width
         self.asked.append(url)
         name = url.rpartition("/")[2]
         return self.answers[name]() if name in self.answers else picture(name)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mediarip_mqtt.contract.errors import Stopped
+from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped
 from mediarip_mqtt.contract.models import Entry, Facts, MediaInfo, Phase
 from mediarip_mqtt.engine.protocol import (
     Control,
@@ -65,6 +65,10 @@ class FakeEngine:
         self.subtitles: tuple[str, ...] = ()
         self.fields: dict[str, Any] = {}
         self.warning: str | None = None
+        self.jpeg: bytes | None = None  # of all pages; see `thumbnail`
+        self.thumbnail: str | None = None  # the page's URL of it
+        self.content = CONTENT
+        self.extension = "mp4"
         self.age = 600.0  # seconds for which an extraction is fresh
         self.recordings: dict[str, Recorded] = {}  # by job id
         self.playlists: dict[str, tuple[str, ...]] = {}
@@ -75,8 +79,11 @@ class FakeEngine:
     def control(self) -> FakeControl:
         return FakeControl()
 
-    def picture(self, url: str, control: Control) -> bytes:
-        raise NotImplementedError
+    def picture(self, url: str, control: Control, width: int = 640) -> bytes:
+        del url, control, width
+        if self.jpeg is None:
+            raise DownloadError(ErrorCode.NOT_FOUND, "no such picture")
+        return self.jpeg
 
     def extract(self, task: Task, control: Control) -> Extraction:
         assert isinstance(control, FakeControl)
@@ -87,7 +94,13 @@ class FakeEngine:
         items = self.playlists.get(title, ())
         entries = tuple(Entry(url=url, index=number) for number, url in enumerate(items, start=1))
         return Extraction(
-            info=MediaInfo(url=task.url, title=title, is_playlist=bool(items), entries=entries),
+            info=MediaInfo(
+                url=task.url,
+                title=self.fields.get("full_title", title),
+                thumbnail=self.thumbnail,
+                is_playlist=bool(items),
+                entries=entries,
+            ),
             fields={"title": title, **self.fields},
             host="e.com",
             handle=title,
@@ -106,7 +119,13 @@ class FakeEngine:
         report(Report(Phase.VIDEO, 50.0, downloaded_bytes=3))
         if act := self.on_download.get(extraction.handle):
             act(task, control)
-        return make(task.temp_dir, *self.subtitles, warning=self.warning)
+        return make(
+            task.temp_dir,
+            *self.subtitles,
+            warning=self.warning,
+            content=self.content,
+            extension=self.extension,
+        )
 
     def recorded(self, task: Task, control: Control) -> Recorded | None:
         assert isinstance(control, FakeControl)
@@ -117,14 +136,20 @@ class FakeEngine:
         return template % {**fields, "ext": extension}
 
 
-def make(folder: Path, *languages: str, warning: str | None = None) -> Made:
+def make(
+    folder: Path,
+    *languages: str,
+    warning: str | None = None,
+    content: bytes = CONTENT,
+    extension: str = "mp4",
+) -> Made:
     """Make a film and its subtitles in a job's temporary folder."""
-    medium = MadeMedium(path=str(folder / "media.mp4"), size=len(CONTENT))
+    medium = MadeMedium(path=str(folder / f"media.{extension}"), size=len(content))
     subtitles = [
         MadeSubtitles(path=str(folder / f"media.{one}.srt"), size=len(CONTENT), language=one)
         for one in languages
     ]
     files: tuple[MadeFile, ...] = (medium, *subtitles)
     for file in files:
-        Path(file.path).write_bytes(CONTENT)
+        Path(file.path).write_bytes(content if file is medium else CONTENT)
     return Made(files=files, warning=warning)

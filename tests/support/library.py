@@ -36,17 +36,21 @@ class Moment:
 
 
 class Shelf:
-    """Downloads into a library: what `place` and the organizer do, without a runner."""
+    """Downloads into a library: what `place` and the organizer do, without a runner.
+
+    Metadata and pictures are only made where ``settings`` have them.
+    """
 
     def __init__(self, store: Store, root: Path, **settings: Any) -> None:
         self.store = store
         self.root = root
         self.clock = Moment()
         self.engine = FakeEngine()
-        self.settings = LibrarySettings.model_validate({"enabled": True, **settings})
+        values = {"enabled": True, "nfo": False, "artwork": False, **settings}
+        self.settings = LibrarySettings.model_validate(values)
         self.bench = Bench(store, root, self.engine, library=self.settings, clock=self.clock)
         self.catalogue = self.bench.catalogue
-        self.organizer = Organizer(store, self.catalogue, root)
+        self.organizer = Organizer(store, self.catalogue, root, self.bench.side_files)
 
     async def download(self, title: str = "film", **fields: Any) -> Job:
         """Download what a page with these fields offers; an option's name begins with `by_`."""

@@ -21,6 +21,7 @@ from mediarip_mqtt.jobs.running_job import Slot
 from mediarip_mqtt.jobs.steps import Step, Tools, Work, in_order
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.library.catalogue import Catalogue
+from mediarip_mqtt.library.side_files import SideFiles
 from mediarip_mqtt.store import Store, Tx
 from mediarip_mqtt.volume.files import job_temp
 from tests.support.engine import FakeEngine
@@ -45,6 +46,9 @@ class Bench:
     def __post_init__(self) -> None:
         self.jobs = Jobs(Topics("mediarip"), Preferences(Settings()), clock=self.clock)
         self.catalogue = Catalogue(self.library or LibrarySettings(), self.jobs, self.clock)
+        self.side_files = SideFiles(
+            self.store, self.engine, self.library or LibrarySettings(), self.root
+        )
         self.temp = self.root / ".mediarip" / "tmp"
         self.ahead = ReadAhead()
         self.steps: dict[str, Step] = {
@@ -60,6 +64,7 @@ class Bench:
                     commit=self.store.write,
                     in_thread=self._in_thread,
                     filing=self.catalogue if self.library else None,
+                    furnishing=self.side_files if self.library else None,
                 )
             )
         }

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import errno
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -27,7 +27,7 @@ from mediarip_mqtt.engine.protocol import (
     MadeSubtitles,
 )
 from mediarip_mqtt.fault_points import fault
-from mediarip_mqtt.jobs.filing import Filed
+from mediarip_mqtt.jobs.filing import Filed, SideFile
 from mediarip_mqtt.jobs.steps.extract import ExtractStep
 from mediarip_mqtt.jobs.steps.step import PageData, Tools, Work, read_checkpoint
 from mediarip_mqtt.store import Tx
@@ -46,6 +46,7 @@ class _Left:
     planned: list[JobFile]
     page: PageData | None
     made: Made | None
+    sides: tuple[SideFile, ...] = ()  # made by this attempt
 
 
 class PlaceStep:
@@ -84,6 +85,8 @@ class PlaceStep:
             if filed.instead is not None:
                 await self._end_without(job_id, filed)
                 return True
+            if filed.stem is not None:
+                left = await self._furnished(work, left)
             files = await self._name(work, left, filed.stem)
         for _ in range(NAME_TRIES):
             async with self._naming:
@@ -101,7 +104,9 @@ class PlaceStep:
                 files = await self._shortened(work, left, files, error)
                 named = False
                 continue
-            if await self._tools.commit(partial(self._complete, job_id, placed)) is None:
+            warning = await self._furnish_show(work)
+            complete = partial(self._complete, job_id, placed, warning)
+            if await self._tools.commit(complete) is None:
                 await self._remove(files)  # cancelled during the move
             return True
         raise DownloadError(
@@ -136,7 +141,30 @@ class PlaceStep:
         if filing is not None:
             await self._tools.commit(lambda tx: filing.not_kept(tx, job_id, filed))
 
-    def _complete(self, job_id: str, placed: Sequence[JobFile], tx: Tx) -> Job | None:
+    async def _furnished(self, work: Work, left: _Left) -> _Left:
+        """Let the library make metadata and pictures, if there is one."""
+        furnishing, page, made = self._tools.furnishing, left.page, left.made
+        if furnishing is None or page is None or made is None:
+            return left
+        done = await furnishing.furnish(
+            work.job, made, page.fields, work.task.temp_dir, work.slot.stopped
+        )
+        fault("furnished")
+        return replace(left, made=done.made, sides=done.files)
+
+    async def _furnish_show(self, work: Work) -> str | None:
+        furnishing = self._tools.furnishing
+        if furnishing is None:
+            return None
+        warning = await furnishing.furnish_show(work.job.id, work.task.temp_dir)
+        fault("show-furnished")
+        return warning
+
+    def _complete(
+        self, job_id: str, placed: Sequence[JobFile], warning: str | None, tx: Tx
+    ) -> Job | None:
+        if warning and (job := tx.job(job_id)):
+            tx.update(job_id, warning=" ".join(filter(None, (job.warning, warning))))
         if self._tools.filing is not None:
             return self._tools.filing.placed(tx, job_id, placed)
         return self._tools.jobs.complete(tx, job_id, placed)
@@ -156,7 +184,7 @@ class PlaceStep:
 
         def name() -> tuple[JobFile, ...]:
             limit = min(name_limit(self._tools.root), self._measured)
-            return wanted_names(work.job, page, made, engine, downloads, limit, stem)
+            return wanted_names(work.job, page, made, engine, downloads, limit, stem, left.sides)
 
         return await self._tools.in_thread(work.slot, name)
 
@@ -229,6 +257,7 @@ def wanted_names(  # noqa: PLR0913, PLR0917 - all that a name depends on
     downloads: DownloadSettings,
     limit: int = names.NAME_BYTES,
     stem: str | None = None,
+    sides: Sequence[SideFile] = (),
 ) -> tuple[JobFile, ...]:
     """Return the files with the names that they should get; these names may be taken.
 
@@ -265,6 +294,16 @@ def wanted_names(  # noqa: PLR0913, PLR0917 - all that a name depends on
                 role=_role(file),
             )
         )
+    files += [
+        JobFile(
+            filename=names.beside(files[0].filename, side.tail, limit=limit),
+            filesize=side.size,
+            temp_path=str(side.path),
+            main=False,
+            role=side.role,
+        )
+        for side in sides
+    ]
     return tuple(files)
 
 

@@ -13,7 +13,7 @@ from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import Job
 from mediarip_mqtt.contract.settings import DownloadSettings
 from mediarip_mqtt.engine.protocol import Engine, Extraction, Report, Task
-from mediarip_mqtt.jobs.filing import Filing
+from mediarip_mqtt.jobs.filing import Filing, Furnishing
 from mediarip_mqtt.jobs.read_ahead import ReadAhead
 from mediarip_mqtt.jobs.running_job import Slot
 from mediarip_mqtt.jobs.use_cases import Jobs
@@ -42,7 +42,10 @@ class InThread(Protocol):
 
 @dataclass(frozen=True)
 class Tools:
-    """The dependencies of all steps; shared by all jobs. ``filing``: the library, if enabled."""
+    """The dependencies of all steps; shared by all jobs.
+
+    ``filing`` and ``furnishing``: the library, if enabled.
+    """
 
     store: Store
     jobs: Jobs
@@ -53,6 +56,7 @@ class Tools:
     commit: Commit
     in_thread: InThread
     filing: Filing | None = None
+    furnishing: Furnishing | None = None
 
 
 @dataclass
