@@ -7,7 +7,7 @@ LOCKED := pyproject.toml uv.lock scripts/setup
 # Quotes a value for the shell: URLs contain `&`, `$` and quotes.
 quoted = '$(subst ','\'',$(value $(1)))'
 
-.PHONY: help run test test-slow test-faults test-ha check bench card fmt docs site lock clean
+.PHONY: help run test test-slow test-faults test-ha test-kodi check bench card fmt docs site lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -27,6 +27,9 @@ test-faults: .venv/.ready-faults ## run the fault tests: kills, lost connections
 test-ha: .venv/.ready-ha ## run the tests in real Home Assistants; HA_VERSIONS="2025.4.4" selects one
 	@.venv/bin/python -m scripts.homeassistant $(HA_VERSIONS)
 	@.venv/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m homeassistant tests/homeassistant $(ARGS)
+
+test-kodi: .venv/.ready-kodi ## run the tests in a real Kodi; needs Debian or Ubuntu
+	@.venv/bin/python -m pytest -n 0 -m kodi tests/kodi $(ARGS)
 
 check: .venv/.ready-dev ## check lint rules, types, layers, formatting and generated docs
 	@scripts/check
@@ -70,3 +73,6 @@ clean: ## remove .venv and all caches, but no data
 
 .venv/.ready-ha: $(LOCKED)
 	@scripts/setup ha && touch $@ .venv/.ready-dev
+
+.venv/.ready-kodi: $(LOCKED)
+	@scripts/setup kodi && touch $@ .venv/.ready-dev

@@ -26,6 +26,17 @@ _IGNORED: Final = frozenset(
 _NUMBERS: Final = re.compile(r"(s\d{1,8})[ ._x-]{0,8}(e\d)", re.IGNORECASE)
 
 
+# Kodi leaves out what is named as a sample, and Jellyfin takes these ends for extras of a movie.
+_SAMPLE: Final = re.compile(r"(^|[!-/_\s])(sample)(?=$|[-._\s⧸])", re.IGNORECASE)
+_EXTRA: Final = re.compile(
+    r"[-._ ](trailer|sample|scene|clip|interview|behindthescenes|deleted|deletedscene|featurette|"
+    r"short|extra|other|theme|theme song)$",
+    re.IGNORECASE,
+)
+# Behind a number these make a double episode of it, in Jellyfin or guessit.
+_SECOND: Final = re.compile(r"(^[ex]|(?<![^\W_])e)(\d)", re.IGNORECASE)
+
+
 def fold(name: str) -> str:
     """Return the form of a name by which names are compared."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold()).strip()
@@ -112,9 +123,13 @@ def _id(title: Title) -> str:
 def _part(text: str, limit: int, *, head: str = "", tail: str = "") -> str:
     """Return a safe name; only ``text`` is truncated."""
     room = max(LEAST_TITLE, limit - len(head.encode()) - len(tail.encode()))
-    return f"{head}{names.safe_part(_calm(text), room)}{tail}"
+    calm = _SECOND.sub(r"\1·\2", _calm(text)) if head else _calm(text)
+    part = names.safe_part(calm, room if tail else room - 1)
+    if not tail:
+        part = _EXTRA.sub(r"·\1", part)
+    return f"{head}{part}{tail}"
 
 
 def _calm(text: str) -> str:
-    """Write numbers of episodes within a text so that they are not taken for the file's own."""
-    return _NUMBERS.sub(r"\1·\2", text)
+    """Write a text so that no part of it is taken for the file's number, or for a kind of file."""
+    return _SAMPLE.sub(r"\1·\2", _NUMBERS.sub(r"\1·\2", text))
