@@ -34,7 +34,7 @@ _EXTRA: Final = re.compile(
     re.IGNORECASE,
 )
 # Behind a number these make a double episode of it, in Jellyfin or guessit.
-_SECOND: Final = re.compile(r"(^[ex]|(?<![^\W_])e)(\d)", re.IGNORECASE)
+_SECOND: Final = re.compile(r"(^[ex]|(?<![^\W_])(?<!·)e)(\d)", re.IGNORECASE)
 
 
 def fold(name: str) -> str:

@@ -195,10 +195,15 @@ async def test_without_the_library_names_stay_and_there_is_no_title(
     assert await store.read(lambda tx: tx.count_titles()) == []
 
 
-@pytest.mark.parametrize("title", ["Subs", "Metadata", "sample"])
-async def test_a_show_never_has_a_name_that_media_servers_ignore(title: str, shelf: Shelf) -> None:
+@pytest.mark.parametrize(
+    ("title", "folder"),
+    [("Subs", "Subs (show)"), ("Metadata", "Metadata (show)"), ("sample", "·sample")],
+)
+async def test_a_show_never_has_a_name_that_media_servers_ignore(
+    title: str, folder: str, shelf: Shelf
+) -> None:
     job = await shelf.download("x", series=title, season_number=1, episode_number=1)
-    assert str(job.filename).startswith(f"Shows/{title} (show)/")
+    assert str(job.filename).startswith(f"Shows/{folder}/")
 
 
 async def test_an_unsure_one_waits_in_the_unsorted_folder(new_shelf: NewShelf) -> None:

@@ -15,6 +15,7 @@ from mediarip_mqtt.contract.content import ContentType, Numbering
 from mediarip_mqtt.contract.library_settings import FOLDERS, LibrarySettings
 from mediarip_mqtt.contract.titles import Show, Title
 from mediarip_mqtt.library import layout
+from mediarip_mqtt.volume import names
 
 DAY = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -73,6 +74,41 @@ def test_the_settings_choose_some_folders() -> None:
 def test_a_folder_outside_of_the_root_is_no_setting(bad: str) -> None:
     with pytest.raises(ValueError, match="folders"):
         LibrarySettings.model_validate({"folders": {"tv": bad}})
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("x S01E09 y", "x S01·E09 y"),
+        ("S1E9-E10", "S1·E9-E·10"),
+        ("E05 x", "E·05 x"),
+        ("a sample", "a ·sample"),
+        ("samples", "samples"),
+        ("The trailer", "The·trailer"),
+        ("Level3 1x07, part 2", "Level3 1x07, part 2"),
+    ],
+)
+def test_no_title_is_taken_for_a_number_or_for_another_kind_of_file(
+    name: str, written: str
+) -> None:
+    of = title(name, content_type="tv", season=1, episode=2)
+    path = layout.place(of, show(numbering="season"), FOLDERS)
+    assert path == f"Shows/Tides/Season 01/Tides - S01E02 - {written}"
+
+
+@given(
+    st.text(min_size=1), st.text(min_size=1), st.sampled_from([*ContentType]), st.integers(100, 255)
+)
+def test_side_files_have_the_whole_stem_also_where_names_are_short(
+    text: str, name: str, content_type: ContentType, limit: int
+) -> None:
+    """Encrypted shares of a NAS take names of 143 bytes."""
+    of = title(text * 30, content_type=content_type, season=2026, episode=10549)
+    stem = layout.place(of, show(name * 30), FOLDERS, limit).rpartition("/")[2]
+    medium = names.safe_name(f"{stem}.webm", limit=limit)
+    assert medium == f"{stem}.webm"
+    for tail in ("-thumb.jpg", "-fanart.jpg", ".info.json", ".en-US.forced.srt"):
+        assert names.beside(medium, tail, limit=limit) == f"{stem}{tail}"
 
 
 TYPES = st.sampled_from([*ContentType])
