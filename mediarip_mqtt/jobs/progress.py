@@ -23,7 +23,11 @@ from mediarip_mqtt.contract.models import ACTIVE, Progress
 from mediarip_mqtt.engine.protocol import Report
 from mediarip_mqtt.jobs.running_job import Slot
 from mediarip_mqtt.mqtt.publisher import Publisher
-from mediarip_mqtt.mqtt.retained_topics import JobProgressTopic, JobStateTopic
+from mediarip_mqtt.mqtt.retained_topics import (
+    PROGRESS_DELAY,
+    JobProgressTopic,
+    JobStateTopic,
+)
 from mediarip_mqtt.store import Store, Tx
 from mediarip_mqtt.volume import files
 
@@ -165,13 +169,17 @@ class ProgressTracker:
         self._publisher.set_live(progress)
         now = time.monotonic()
         if _must_be_published(slot, progress, now):
+            same_phase = slot.published is not None and slot.published.phase == progress.phase
             slot.published, slot.published_at = progress, now
-            self._publisher.mark(JobProgressTopic(job_id, session))
-        # Publish a new phase at once: nothing else may change for minutes.
-        same_phase = before is not None and before.phase == progress.phase
-        self._publisher.mark_within(
-            JobStateTopic(job_id, session), STATE_INTERVAL if same_phase else 0.0
-        )
+            self._publisher.mark_in(
+                JobProgressTopic(job_id, session), 0.0 if same_phase else PROGRESS_DELAY
+            )
+        # Publish a new phase soon: nothing else may change for minutes.
+        state = JobStateTopic(job_id, session)
+        if before is not None and before.phase == progress.phase:
+            self._publisher.mark_within(state, STATE_INTERVAL)
+        else:
+            self._publisher.mark_in(state, PROGRESS_DELAY)
 
     async def end_stalled(self) -> None:
         """End attempts that make no progress: no bytes, no new phase, no growing file.

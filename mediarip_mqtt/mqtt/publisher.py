@@ -102,6 +102,9 @@ class Publisher:
 
     def mark_in(self, topic: RetainedTopic, seconds: float) -> None:
         """Publish a topic in so many seconds, or earlier if that is already planned."""
+        if seconds <= 0:
+            self._release(topic)
+            return
         timer = self._timers.get(topic)
         if timer and timer.when() > asyncio.get_running_loop().time() + seconds:
             self._stop_timer(topic)

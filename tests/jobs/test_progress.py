@@ -17,7 +17,12 @@ from mediarip_mqtt.engine.work_control import WorkControl
 from mediarip_mqtt.jobs.progress import MESSAGE_WINDOW, MESSAGES, MessageLimit, ProgressTracker
 from mediarip_mqtt.jobs.running_job import Slot
 from mediarip_mqtt.mqtt.publisher import Publisher
-from mediarip_mqtt.mqtt.retained_topics import JobProgressTopic, JobStateTopic, RetainedTopic
+from mediarip_mqtt.mqtt.retained_topics import (
+    PROGRESS_DELAY,
+    JobProgressTopic,
+    JobStateTopic,
+    RetainedTopic,
+)
 from mediarip_mqtt.store import Store
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.retained import NOW, sources
@@ -87,9 +92,19 @@ async def running(store: Store, folder: Path) -> Tracked:
     return job
 
 
-async def test_a_job_s_state_says_a_new_phase_at_once_and_its_bytes_follow(
+async def test_a_job_that_ends_soon_says_no_phase_in_between(store: Store, tmp_path: Path) -> None:
+    job = await running(store, tmp_path)
+    assert not await job.marked(Phase.VIDEO, 1, 0) & {JobStateTopic, JobProgressTopic}
+    job.tracker.stopped(job.slot)
+    assert JobProgressTopic in map(type, job.take_marks())
+    await asyncio.sleep(PROGRESS_DELAY * 2)
+    assert not set(map(type, job.take_marks())) & {JobStateTopic, JobProgressTopic}
+
+
+async def test_a_job_s_state_says_a_new_phase_soon_and_its_bytes_follow(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("mediarip_mqtt.jobs.progress.PROGRESS_DELAY", 0)
     monkeypatch.setattr("mediarip_mqtt.jobs.progress.STATE_INTERVAL", 0.2)
     job = await running(store, tmp_path)
     assert JobStateTopic in await job.marked(Phase.VIDEO, 1, 0)
@@ -113,6 +128,7 @@ async def test_progress_of_a_job_that_was_just_paused_is_not_published_as_it_is_
 async def test_progress_is_published_after_a_step_or_where_it_is_old_and_bytes_arrive(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("mediarip_mqtt.jobs.progress.PROGRESS_DELAY", 0)
     job = await running(store, tmp_path)
     assert JobProgressTopic in await job.marked(Phase.VIDEO, 10, 100)
     assert JobProgressTopic not in await job.marked(Phase.VIDEO, 10.9, 109)

@@ -22,6 +22,7 @@ from mediarip_mqtt.contract.runtime_settings import PREFIX, Preferences
 from mediarip_mqtt.contract.settings import DownloadSettings, Settings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.protocol import Task
+from mediarip_mqtt.jobs import runner as runner_module
 from mediarip_mqtt.jobs import work_threads
 from mediarip_mqtt.jobs.limits import Limits
 from mediarip_mqtt.jobs.progress import MessageLimit
@@ -168,6 +169,25 @@ async def test_no_more_download_at_once_than_may(bench: Bench) -> None:
         for job_id in jobs:
             await bench.wait(job_id, JobStatus.COMPLETED)
     assert sorted(bench.engine.extracted) == titles  # each page once
+
+
+async def test_no_page_is_read_ahead_of_downloads_that_end_soon(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "AHEAD_AFTER", 60.0)
+    bench.max_concurrent(1)
+    jobs = [await bench.add(f"film-{number}") for number in range(5)]
+    seen: list[int] = []
+    bench.engine.on_download.update(
+        {
+            f"film-{number}": lambda *_: seen.append(len(bench.engine.extracted))
+            for number in range(5)
+        }
+    )
+    async with bench.running():
+        for job_id in jobs:
+            await bench.wait(job_id, JobStatus.COMPLETED)
+    assert seen == [1, 2, 3, 4, 5]
 
 
 async def test_a_page_read_ahead_that_expired_is_read_again_once_its_turn_comes(
