@@ -98,6 +98,8 @@ class ProgressTracker:
         It only overwrites the last report, and wakes the event loop if that one was already taken.
         """
         loop = asyncio.get_running_loop()
+        # The transaction that began the attempt has marked it.
+        self._publisher.count_as_marked(JobStateTopic(slot.job.id, slot.job.session_id))
 
         def report(newest: Report) -> None:
             slot.report = newest
@@ -175,11 +177,10 @@ class ProgressTracker:
                 JobProgressTopic(job_id, session), 0.0 if same_phase else PROGRESS_DELAY
             )
         # Publish a new phase soon: nothing else may change for minutes.
-        state = JobStateTopic(job_id, session)
-        if before is not None and before.phase == progress.phase:
-            self._publisher.mark_within(state, STATE_INTERVAL)
-        else:
-            self._publisher.mark_in(state, PROGRESS_DELAY)
+        same_phase = before is not None and before.phase == progress.phase
+        self._publisher.mark_within(
+            JobStateTopic(job_id, session), STATE_INTERVAL if same_phase else PROGRESS_DELAY
+        )
 
     async def end_stalled(self) -> None:
         """End attempts that make no progress: no bytes, no new phase, no growing file.

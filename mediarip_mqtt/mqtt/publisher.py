@@ -100,6 +100,10 @@ class Publisher:
         else:
             self._start_timer(topic, wait, self._mark_due)
 
+    def count_as_marked(self, topic: RetainedTopic) -> None:
+        """Let the interval of `mark_within` begin now; `forget` ends that."""
+        self._marked_at[topic] = time.monotonic()
+
     def mark_in(self, topic: RetainedTopic, seconds: float) -> None:
         """Publish a topic in so many seconds, or earlier if that is already planned."""
         if seconds <= 0:
