@@ -24,6 +24,7 @@ Point = Literal[
     "title-furnished",  # a moved title's metadata are written; in the event loop
     "before-write",  # of metadata at their place; in a thread
     "before-title-removal",  # of a discarded title's file; in the event loop
+    "titles-let-go",  # retention has archived or deleted a chunk of titles; in the event loop
     "before-temp-removal",  # of a job's temporary folder; in a thread
     "migration-statement",  # before each SQL statement of a migration; in the store's thread
     "volume-look",  # a check whether the volume is there begins; in a thread

@@ -251,7 +251,7 @@ PROTECTIONS = (
     ),
     Protection(
         "3 nothing is written into an empty mount point",
-        "mediarip_mqtt.volume.files:_parent",
+        "mediarip_mqtt.volume.files:parent_folder",
         never("_exists(STORE_PATH, folder)"),
         "tests/volume/test_files.py::test_nothing_is_written_into_the_mount_point_of_a_lost_volume",
     ),
@@ -499,7 +499,7 @@ PROTECTIONS = (
     ),
     Protection(
         "3 a title's file is not missing because the volume is away",
-        "mediarip_mqtt.library.organizer:Organizer._move_file",
+        "mediarip_mqtt.library.organizer:Organizer._check_mounted",
         never("volume_files.STORE_PATH"),
         "tests/library/test_reviews.py::test_a_file_is_not_missing_because_its_volume_is_away",
     ),

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from mediarip_mqtt import threads
 from mediarip_mqtt.commands.context import Context, Origin
 from mediarip_mqtt.commands.family import Command, MaybeReferring, Referring, When
+from mediarip_mqtt.commands.library_commands import OneTitle, one_title
 from mediarip_mqtt.commands.replies import Accepted, ManyJobs, OneJob
 from mediarip_mqtt.contract import texts
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
@@ -21,7 +22,10 @@ from mediarip_mqtt.contract.models import (
     JobStatus,
     Priority,
 )
+from mediarip_mqtt.contract.titles import Title
 from mediarip_mqtt.jobs.use_cases import MANY
+from mediarip_mqtt.library.archive import give_up
+from mediarip_mqtt.library.title_reference import find_title
 from mediarip_mqtt.store import Tx
 from mediarip_mqtt.volume.files import remove_owned
 
@@ -34,6 +38,14 @@ _Before = Annotated[
 ]
 RETRIED: Final = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 MAX_LISTED: Final = 200
+
+
+class _JobOrTitle(Referring):
+    def title_meant(self, tx: Tx, context: Context, origin: Origin) -> Title | None:
+        """Return the title with this id: the whole one, as beginnings may be those of jobs."""
+        title = tx.title(self.id)
+        scope = context.scope(origin.session_id)
+        return title if title is not None and scope in {None, title.session_id} else None
 
 
 class Cancel(Referring):
@@ -64,8 +76,8 @@ class Retry(Referring):
         return context.each(tx, self.id, origin, statuses, context.jobs.retry)
 
 
-class Delete(Referring):
-    """Remove a finished job."""
+class Delete(_JobOrTitle):
+    """Remove a finished job; with `files` also a title of the library by its whole id."""
 
     example: ClassVar = {"id": "last", "files": True}
 
@@ -74,21 +86,26 @@ class Delete(Referring):
         default=False, description="Remove its files, too, and its title in the library."
     )
 
-    async def prepare(self, context: Context, origin: Origin) -> frozenset[str] | None:
+    async def prepare(self, context: Context, origin: Origin) -> frozenset[str] | str | None:
         """Remove the files before the rows that name them: a kill in between leaves no orphan.
 
         Remains of an unfinished move are removed even if the files stay. Return the ids of the jobs
-        whose files were removed; None if files stay.
+        whose files were removed; None if files stay; a title's id if that is meant.
         """
 
-        def read(tx: Tx) -> tuple[list[str], list[JobFile]]:
+        def read(tx: Tx) -> tuple[list[str], list[JobFile]] | str:
+            if self.files and (title := self.title_meant(tx, context, origin)):
+                return title.id
             if not self.files and not tx.planned_jobs():
                 return [], []
             ids = self._chosen(tx, context, origin)
             owned = tx.owned_files(ids)
             return ids, [file for file in owned if self.files or file.temp_path]
 
-        ids, files = await context.store.read(read)
+        found = await context.store.read(read)
+        if isinstance(found, str):
+            return found
+        ids, files = found
         for file in files:
             try:
                 await threads.call(remove_owned, context.root, file)
@@ -101,9 +118,15 @@ class Delete(Referring):
         return frozenset(ids) if self.files else None
 
     def run(
-        self, tx: Tx, context: Context, origin: Origin, emptied: frozenset[str] | None
-    ) -> OneJob | ManyJobs:
-        """Delete jobs; with `files`, only those whose files `prepare` has removed."""
+        self, tx: Tx, context: Context, origin: Origin, emptied: frozenset[str] | str | None
+    ) -> OneJob | ManyJobs | OneTitle:
+        """Delete jobs; with `files`, only those whose files `prepare` has removed.
+
+        A title's files are removed by the organizer.
+        """
+        if isinstance(emptied, str):
+            title = find_title(tx, emptied, context.scope(origin.session_id))
+            return one_title(tx, give_up(tx, context.catalogue, title))
         if self.id == "all" or emptied is None:
             kept = tx.kept()
 
@@ -140,18 +163,28 @@ class Delete(Referring):
         return [job.id] if job.status in TERMINAL else []
 
 
-class Keep(Referring):
-    """Protect a job and its files from retention and `delete all`, or end that."""
+class Keep(_JobOrTitle):
+    """Protect a job, its files and titles from retention and `delete all`, or end that.
+
+    Also a title of the library by its whole id.
+    """
 
     example: ClassVar = {"id": "last"}
 
     command: Literal["keep"] = "keep"
     keep: bool = Field(default=True, description="False ends the protection.")
 
-    def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> OneJob | ManyJobs:
+    def run(
+        self, tx: Tx, context: Context, origin: Origin, _: None
+    ) -> OneJob | ManyJobs | OneTitle:
         """Mark the job, or all jobs."""
+        title = self.title_meant(tx, context, origin)
+        if title is not None:
+            return one_title(tx, tx.update_title(title.id, keep=self.keep))
 
         def keep(tx: Tx, job: Job) -> Job:
+            for title_id in tx.titles_below([job.id]):
+                tx.update_title(title_id, keep=self.keep)
             return context.jobs.keep(tx, job, keep=self.keep)
 
         return context.each(tx, self.id, origin, frozenset(JobStatus), keep)

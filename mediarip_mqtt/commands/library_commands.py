@@ -152,7 +152,7 @@ class Review(Command, Classification):
         title = find_title(tx, self.id, scope)
         if given is not None:
             title = answer(tx, context.catalogue, title, given)
-        return _one(tx, title)
+        return one_title(tx, title)
 
     def _answer(self) -> ReviewAnswer | None:
         """Return what is answered; None for a question. Raises `CommandError`."""
@@ -208,10 +208,11 @@ class TagTitle(Command):
             definitions = context.settings.library.fields
             values = changed_fields(definitions, title.fields, self.fields)
             tx.update_title(title.id, fields=values)
-        return _one(tx, tx.title(title.id) or title)
+        return one_title(tx, tx.title(title.id) or title)
 
 
-def _one(tx: Tx, title: Title) -> OneTitle:
+def one_title(tx: Tx, title: Title) -> OneTitle:
+    """Return the reply for a title."""
     files = [] if title.state is TitleState.DISCARDED else tx.title_files(title.id)
     main = next((file for file in files if file.main), None)
     filename = (main.move_to or main.filename) if main else title.organized_to

@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Final
 
 from mediarip_mqtt.commands import (
+    archive_commands,
     cookie_commands,
     download_commands,
     error_log_commands,
@@ -28,6 +29,7 @@ FAMILIES: Final = (  # in the order of the generated docs
     retention_commands,
     history_commands,
     library_commands,
+    archive_commands,
     update_commands,
     error_log_commands,
 )

@@ -153,6 +153,30 @@ class TitleOrganized(TitleEvent):
     event_type: Literal["organized"] = "organized"
 
 
+class TitleArchived(TitleEvent):
+    """A title's files are in the archive; `restore` returns them."""
+
+    event_type: Literal["archived"] = "archived"
+
+
+class TitleRestored(TitleEvent):
+    """An archived title's files are back in the library, ``title.organized_to``."""
+
+    event_type: Literal["restored"] = "restored"
+
+
+class TitleMissing(TitleEvent):
+    """A title's file is gone; nothing downloads it again unless that is asked for."""
+
+    event_type: Literal["missing"] = "missing"
+
+
+class TitleWatched(TitleEvent):
+    """A title was watched for the first time."""
+
+    event_type: Literal["watched"] = "watched"
+
+
 def classes() -> dict[str, type[Event]]:
     """Return every event class by its ``event_type``, sorted."""
     by_type: dict[str, type[Event]] = {}

@@ -34,6 +34,7 @@ def _folder(text: str) -> str:
 
 Folder = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_folder)]
 Glob = Annotated[str, Field(min_length=1, max_length=200)]
+Days = Annotated[int, Field(ge=0, le=36500)]
 
 
 class LibraryMatch(Section):
@@ -66,6 +67,19 @@ class LibraryRule(Section):
     )
     tags: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = Field(
         (), max_length=20, description="Tags of these titles."
+    )
+    keep_last: int = Field(
+        0,
+        ge=0,
+        le=10**6,
+        description="How many titles of each show or channel stay, the newest ones; 0: all.",
+    )
+    keep_days: Days = Field(0, description="Days after which a title goes; 0: never.")
+    after_watched_days: Days = Field(
+        0, description="Days after which a watched title goes; 0: never."
+    )
+    keep_unwatched: bool = Field(
+        default=False, description="Titles that were not watched stay, whatever else is set."
     )
 
 
@@ -131,6 +145,25 @@ class LibrarySettings(Section):
         ge=0,
         le=365 * 86400,
         description="Seconds after which the likeliest answer is taken; 0: never.",
+    )
+    archive_days: Days = Field(
+        30, description="Days after which archived titles are deleted for good; 0: never."
+    )
+    retention_action: Literal["archive", "delete"] = Field(
+        "archive", description="Where titles go whose time is over: to the archive, or at once."
+    )
+    keep_last: int = Field(
+        0,
+        ge=0,
+        le=10**6,
+        description="How many titles of each show or channel stay, the newest ones; 0: all.",
+    )
+    keep_days: Days = Field(0, description="Days after which a title goes; 0: never.")
+    after_watched_days: Days = Field(
+        0, description="Days after which a watched title goes; 0: never."
+    )
+    keep_unwatched: bool = Field(
+        default=False, description="Titles that were not watched stay, whatever else is set."
     )
     rules: tuple[LibraryRule, ...] = Field(
         (),

@@ -32,7 +32,7 @@ class TitleState(StrEnum):
     COMPLETED = "completed"  # its files are in their places
     DISCARDED = "discarded"  # a person did not want it; its files are removed
     FAILED = "failed"  # its job failed or was cancelled
-    ARCHIVED = "archived"  # its files are in the archive
+    ARCHIVED = "archived"  # its files are in the archive, or on the way there
     MISSING = "missing"  # its file is gone
     DELETED = "deleted"  # its files were removed; it is remembered
 
@@ -58,7 +58,8 @@ TITLE_MOVES: Final[dict[TitleState, frozenset[TitleState]]] = {
             TitleState.DELETED,
         }
     ),
-    TitleState.ARCHIVED: frozenset({TitleState.COMPLETED, TitleState.DELETED}),
+    # ORGANIZING: it is restored. MISSING: its file was gone before it could be moved.
+    TitleState.ARCHIVED: frozenset({TitleState.ORGANIZING, TitleState.MISSING, TitleState.DELETED}),
     TitleState.MISSING: frozenset({TitleState.COMPLETED, TitleState.DELETED}),
     TitleState.DISCARDED: frozenset({TitleState.DELETED}),
     TitleState.FAILED: frozenset({TitleState.MATCHING, TitleState.DELETED}),  # the job is retried
@@ -154,6 +155,7 @@ class Title(Frozen):
     source_id: str | None = Field(None, description="Its id on the site.")
     channel: str | None = None
     channel_id: str | None = None
+    playlist: str | None = Field(None, description="Title of the playlist it came in.")
     duration: float | None = Field(None, description="Seconds.")
     filesize: int | None = Field(None, description="Bytes.")
     source_width: int | None = None
@@ -176,7 +178,9 @@ class Title(Frozen):
     created_at: Timestamp
     watched_at: Timestamp | None = None
     deleted_at: Timestamp | None = Field(None, description="When it was archived or deleted.")
-    missing_since: Timestamp | None = None
+    missing_since: Timestamp | None = Field(
+        None, description="Since when its file is not found; `missing` once that is sure."
+    )
     cleared_at: Timestamp | None = None
     keep: bool = Field(default=False, description="Exempt from retention.")
 

@@ -239,6 +239,7 @@ class LibraryState(Frozen):
     counts: dict[TitleState, int] = Field(description="How many titles have which state.")
     types: dict[ContentType, int] = Field(description="How many of `count` are what.")
     bytes: int = Field(ge=0, description="Of the media of these titles.")
+    archived_bytes: int = Field(ge=0, description="Of the media in the archive.")
     waiting: int = Field(ge=0, description="Titles that wait for a review.")
     reviews: list[WaitingReview] = Field(description="At most 10 of them, the oldest first.")
     newest: list[TitleBrief] = Field(description="At most 20, the newest first.")

@@ -137,16 +137,20 @@ class Catalogue:
 
     def organized(self, tx: Tx, title_id: str, filename: str | None, size: int | None) -> Title:
         """Complete a title whose files are in their places."""
+        former = tx.title(title_id)
+        was_archived = former is not None and former.deleted_at is not None
         title = tx.update_title(
             title_id,
             state=TitleState.COMPLETED,
             organized_to=filename,
             filesize=size,
+            deleted_at=None,
             missing_since=None,
             review_reason=None,
             review_until=None,
         )
-        tx.emit(events.TitleOrganized(at=self.clock(), title=title))
+        event = events.TitleRestored if was_archived else events.TitleOrganized
+        tx.emit(event(at=self.clock(), title=title))
         return title
 
     def moved(
@@ -154,12 +158,16 @@ class Catalogue:
     ) -> None:
         """Complete a title whose files were moved, and its job if that waits for it."""
         title = tx.title(title_id)
-        if title is None or title.state is not TitleState.ORGANIZING:
+        if title is None or title.state not in {TitleState.ORGANIZING, TitleState.ARCHIVED}:
             return
         tx.files_moved(files)
         main = next((file for file in tx.title_files(title_id) if file.main), None)
         if main is None:
             self.lost(tx, title_id)
+            return
+        if title.state is TitleState.ARCHIVED:
+            archived = tx.update_title(title_id, organized_to=main.filename)
+            tx.emit(events.TitleArchived(at=self.clock(), title=archived))
             return
         job = tx.job(title.job_id) if title.job_id else None
         if job is not None:
@@ -176,9 +184,14 @@ class Catalogue:
         title = tx.title(title_id)
         if title is None or TitleState.MISSING not in TITLE_MOVES[title.state]:
             return
-        tx.update_title(
-            title_id, state=TitleState.MISSING, missing_since=self.clock(), review_until=None
+        missing = tx.update_title(
+            title_id,
+            state=TitleState.MISSING,
+            missing_since=title.missing_since or self.clock(),
+            deleted_at=None,
+            review_until=None,
         )
+        tx.emit(events.TitleMissing(at=self.clock(), title=missing))
         job = tx.job(title.job_id) if title.job_id else None
         if job is not None and job.status is JobStatus.REVIEW:
             text = "The file was removed while it waited for its review. Retry the job."
@@ -205,6 +218,30 @@ class Catalogue:
                 organized_to=None,
                 review_until=None,
             )
+
+    def give_up(self, tx: Tx, title_id: str) -> None:
+        """Note that a title's files go for good; the organizer removes them."""
+        title = tx.update_title(
+            title_id,
+            state=TitleState.DELETED,
+            deleted_at=self.clock(),
+            organized_to=None,
+            missing_since=None,
+        )
+        if title.job_id and tx.job(title.job_id):
+            tx.update(title.job_id, filename=None)
+
+    def found(self, tx: Tx, title_id: str, filename: str) -> None:
+        """Note that a title's medium is there, perhaps with another name."""
+        title = tx.title(title_id)
+        if title is None or title.state not in {TitleState.COMPLETED, TitleState.MISSING}:
+            return
+        tx.update_title(
+            title_id, state=TitleState.COMPLETED, organized_to=filename, missing_since=None
+        )
+        job = tx.job(title.job_id) if title.job_id else None
+        if job is not None and job.status is JobStatus.COMPLETED and job.filename != filename:
+            tx.update(job.id, filename=filename)
 
     def stem(self, title: Title, show: Show | None, limit: int = names.NAME_BYTES) -> str:
         """Return the path of a title's medium without its extension."""
@@ -259,6 +296,7 @@ class Catalogue:
                 source_id=facts.source_id,
                 channel=facts.channel,
                 channel_id=facts.channel_id,
+                playlist=facts.playlist,
                 duration=facts.duration,
                 source_width=facts.width,
                 source_height=facts.height,
@@ -348,6 +386,7 @@ def facts_of(title: Title, filename: str) -> PageFacts:
         track_number=first.track,
         channel=title.channel,
         channel_id=title.channel_id,
+        playlist=title.playlist,
         extractor=title.extractor,
         source_id=title.source_id,
         published=title.published_at,

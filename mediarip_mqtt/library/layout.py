@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Final
 
 from mediarip_mqtt.contract.content import ContentType, Numbering
@@ -82,6 +83,12 @@ def place(
 def unsorted(title: Title, folder: str, limit: int = names.NAME_BYTES) -> str:
     """Return the path of a medium that waits for a review, without its extension."""
     return f"{folder}/{_part(title.title, _room(limit), tail=_id(title))}"
+
+
+def tail(filename: str, main: PurePosixPath) -> str:
+    """Return what follows the medium's stem in a file's name."""
+    name = PurePosixPath(filename).name
+    return name[len(main.stem) :] if name.startswith(main.stem) else PurePosixPath(name).suffix
 
 
 def episode_code(season: int, episode: int, numbering: Numbering) -> str:

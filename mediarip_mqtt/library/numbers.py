@@ -8,7 +8,7 @@ from typing import Final
 
 from mediarip_mqtt.contract.content import ContentType, Numbering
 from mediarip_mqtt.contract.models import new_id
-from mediarip_mqtt.contract.titles import Candidate, ClassificationSource, Show
+from mediarip_mqtt.contract.titles import Candidate, ClassificationSource, Show, Title
 from mediarip_mqtt.library import layout
 from mediarip_mqtt.library.classify import WITH_SHOW
 from mediarip_mqtt.store import Tx
@@ -50,6 +50,13 @@ def place_of(tx: Tx, guess: Candidate, source: Source, now: datetime, title_id: 
     ):
         return _by_date(tx, show, source.published, title_id)
     return _by_season(tx, show, guess, title_id)
+
+
+def next_place(tx: Tx, show: Show, title: Title) -> Place:
+    """Choose another number in the same show, as another title has this one now."""
+    if show.numbering is Numbering.DATE:
+        return _by_date(tx, show, title.published_at or title.created_at, title.id)
+    return _numbered(tx, show, title.season or 0, title.episode or 0, title.id)
 
 
 def _by_date(tx: Tx, show: Show, published: datetime, title_id: str) -> Place:

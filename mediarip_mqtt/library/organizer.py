@@ -17,15 +17,16 @@ from typing import Final
 
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import StoreError
-from mediarip_mqtt.contract.models import JobFile
 from mediarip_mqtt.contract.titles import TitleFile, TitleState
 from mediarip_mqtt.fault_points import fault
+from mediarip_mqtt.library.archive import owned
 from mediarip_mqtt.library.catalogue import Catalogue
 from mediarip_mqtt.library.reviews import accept_overdue
 from mediarip_mqtt.library.side_files import Renewed, SideFiles
 from mediarip_mqtt.store import Changes, Store, Tx
 from mediarip_mqtt.volume import files as volume_files
 from mediarip_mqtt.volume import names
+from mediarip_mqtt.volume.owned_files import move_owned
 
 INTERVAL: Final = 60.0  # seconds between two looks for reviews whose time is over
 TRIES: Final = 5
@@ -61,6 +62,7 @@ class Organizer:
         self._catalogue = catalogue
         self._root = root
         self._changed = asyncio.Event()
+        self._working = asyncio.Lock()
         self._problem: str | None = None  # logged once
 
     def changed(self, changes: Changes) -> None:
@@ -73,12 +75,21 @@ class Organizer:
         while True:
             self._changed.clear()
             await self._try()
+            # A library that is off has nothing to decide; what was begun is finished.
+            waits = self._catalogue.settings.enabled or self._problem is not None
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(INTERVAL):
+                async with asyncio.timeout(INTERVAL if waits else None):
                     await self._changed.wait()
 
     async def work(self) -> None:
-        """Do all that waits now; raises `OSError` or `StoreError`."""
+        """Do all that waits now; raises `OSError` or `StoreError`.
+
+        Archived titles leave their names before others get these.
+        """
+        async with self._working:
+            await self._work()
+
+    async def _work(self) -> None:
         waiting = await self._store.read(self._read)
         if waiting.decisions:
             await self._store.write(self._decide)
@@ -97,7 +108,7 @@ class Organizer:
             decisions=bool(overdue or tx.titles_left_by_jobs()),
             moves=tx.titles_to_move(),
             furnishings=tx.titles_to_furnish(),
-            removals=tx.discarded_with_files(),
+            removals=tx.unwanted_with_files(),
         )
 
     async def _try(self) -> None:
@@ -111,6 +122,7 @@ class Organizer:
         except Exception:
             # One title must not stop the service.
             logger.exception("library: failed")
+            self._problem = "failed"
         else:
             self._problem = None
 
@@ -145,15 +157,11 @@ class Organizer:
         return [file for file in files if file.move_to]
 
     def _move_file(self, file: TitleFile) -> TitleFile | None:
-        """Move a file; None if it is gone. Blocks."""
-        source = self._root / file.filename
+        """Move a file; None if it is gone, or no longer ours. Blocks."""
         try:
-            identity = volume_files.move_into_place(
-                self._root, source, file.move_to, file.filesize, self._root
-            )
+            identity = move_owned(self._root, owned(file), file.move_to)
         except FileNotFoundError:
-            if not (self._root / volume_files.STORE_PATH).exists():
-                raise OSError(errno.ENODEV, "the volume is not mounted", str(self._root)) from None
+            self._check_mounted()
             return None
         volume_files.remove_empty_folders(self._root, file.filename)
         return file.model_copy(update={"identity": identity})
@@ -169,6 +177,8 @@ class Organizer:
     def _finish(self, tx: Tx, title_id: str, moved: list[TitleFile], gone: list[int]) -> None:
         tx.forget_title_files(title_id, gone)
         title = tx.title(title_id)
+        if title is not None and title.state is TitleState.ARCHIVED:
+            self._catalogue.moved(tx, title_id, moved)
         if title is None or title.state is not TitleState.ORGANIZING:
             return
         tx.files_moved(moved)
@@ -193,9 +203,18 @@ class Organizer:
         await self._store.write(finish)
 
     async def _remove(self, title_id: str) -> None:
-        """Remove the files of a discarded title."""
+        """Remove the files of a discarded or deleted title."""
         for file in await self._store.read(partial(Tx.title_files, title_id=title_id)):
-            owned = JobFile(filename=file.filename, filesize=file.filesize, identity=file.identity)
             fault("before-title-removal")
-            await threads.call(volume_files.remove_owned, self._root, owned)
+            await threads.call(self._remove_file, file)
         await self._store.write(lambda tx: tx.forget_title_files(title_id))
+
+    def _remove_file(self, file: TitleFile) -> None:
+        """Remove a file, if it is still there and ours. Blocks."""
+        if not volume_files.remove_owned(self._root, owned(file)):
+            self._check_mounted()
+
+    def _check_mounted(self) -> None:
+        """Raise `OSError` if files are gone because their volume is. Blocks."""
+        if not (self._root / volume_files.STORE_PATH).exists():
+            raise OSError(errno.ENODEV, "the volume is not mounted", str(self._root))

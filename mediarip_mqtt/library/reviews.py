@@ -27,6 +27,7 @@ from mediarip_mqtt.library.catalogue import (
     with_place,
 )
 from mediarip_mqtt.library.classify import CERTAIN, filled, implied_type
+from mediarip_mqtt.library.layout import tail
 from mediarip_mqtt.library.numbers import place_of
 from mediarip_mqtt.store import RememberedAnswer, Tx
 
@@ -168,16 +169,10 @@ def _names(
     stem = catalogue.stem(title, show)
     for number in range(1, _COPIES):
         numbered = stem if number == 1 else f"{stem} ({number})"
-        wanted = {file.id: f"{numbered}{_tail(file, old)}" for file in files}
+        wanted = {file.id: f"{numbered}{tail(file.filename, old)}" for file in files}
         if not any(tx.owner_of_name(name, title.id) for name in wanted.values()):
             break
     return {file.id: "" if wanted[file.id] == file.filename else wanted[file.id] for file in files}
-
-
-def _tail(file: TitleFile, main: PurePosixPath) -> str:
-    """Return what follows the medium's stem in a file's name."""
-    name = PurePosixPath(file.filename).name
-    return name[len(main.stem) :] if name.startswith(main.stem) else PurePosixPath(name).suffix
 
 
 def _discard(tx: Tx, catalogue: Catalogue, title: Title) -> Title:

@@ -25,9 +25,11 @@ def render_library(tx: Tx, session_id: str | None = None) -> LibraryState:
     """Return the payload, of one session or of all: at most `LIBRARY_LIMIT` bytes."""
     states: dict[str, int] = {}
     types: dict[str, int] = {}
-    size = 0
+    size = archived = 0
     for count in tx.count_titles(session_id):
         states[count.state] = states.get(count.state, 0) + count.count
+        if count.state is TitleState.ARCHIVED:
+            archived += count.size
         if count.state in PRESENT:
             size += count.size
             if count.content_type:
@@ -39,6 +41,7 @@ def render_library(tx: Tx, session_id: str | None = None) -> LibraryState:
         counts={TitleState(state): number for state, number in states.items()},
         types=types,
         bytes=size,
+        archived_bytes=archived,
         waiting=states.get(TitleState.REVIEW, 0),
         reviews=[_review(title) for title in waiting],
         newest=[_brief(title) for title in tx.titles(done, NEWEST)],

@@ -29,9 +29,12 @@ from mediarip_mqtt.jobs.progress import MessageLimit
 from mediarip_mqtt.jobs.retention import Retention
 from mediarip_mqtt.jobs.runner import Runner
 from mediarip_mqtt.jobs.use_cases import Jobs
+from mediarip_mqtt.library.caretaker import Caretaker
 from mediarip_mqtt.library.catalogue import Catalogue
+from mediarip_mqtt.library.missing import MissingLook
 from mediarip_mqtt.library.organizer import Organizer
 from mediarip_mqtt.library.side_files import SideFiles
+from mediarip_mqtt.library.title_retention import TitleRetention
 from mediarip_mqtt.mqtt.card_lists import CardLists, CardSources
 from mediarip_mqtt.mqtt.client_identity import ClientIdentity
 from mediarip_mqtt.mqtt.former_topics import FormerTopics
@@ -248,11 +251,19 @@ class Parts:
             settings,
             self.retention,
             self.space,
+            library=self._caretaker() if self.settings.library.enabled else None,
             lost_lease=stop.set,
             clock=now,
         )
         self.clock_watch = ClockWatch(
             self.store, self.upkeep.clock_was_set, lambda _: self.runner.wake()
+        )
+
+    def _caretaker(self) -> Caretaker:
+        root = self.storage.root
+        return Caretaker(
+            TitleRetention(self.store, self.catalogue, root),
+            MissingLook(self.store, self.catalogue, root),
         )
 
     def _send_event(self, event: Event) -> None:

@@ -1,4 +1,4 @@
-"""Recurring work: the lease's heartbeat, free space, backups, retention, old replies, memory."""
+"""Recurring work: the lease, free space, backups, retention, the library, old replies, memory."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.contract.settings import StorageSettings
 from mediarip_mqtt.jobs.retention import Retention
+from mediarip_mqtt.library import caretaker
+from mediarip_mqtt.library.caretaker import Caretaker
 from mediarip_mqtt.service import free_space
 from mediarip_mqtt.service.free_space import FreeSpace
 from mediarip_mqtt.service.logs import warn_instead
-from mediarip_mqtt.service.recurring import CronWork, Work, call, repeat
+from mediarip_mqtt.service.recurring import DAY, CronWork, Work, call, repeat
 from mediarip_mqtt.service.storage import Storage
 from mediarip_mqtt.store import Tx, backup
 from mediarip_mqtt.store.lease import HEARTBEAT
@@ -32,7 +34,8 @@ logger = logging.getLogger(__name__)
 class Upkeep:
     """Runs the recurring work; while the volume is lost, work that needs it is skipped.
 
-    ``lost_lease`` is called when another service took the store over.
+    ``library`` is None where that is off. ``lost_lease`` is called when another service took the
+    store over.
     """
 
     def __init__(  # noqa: PLR0913 - the parts it looks after
@@ -42,6 +45,7 @@ class Upkeep:
         retention: Retention,
         space: FreeSpace,
         *,
+        library: Caretaker | None = None,
         lost_lease: Callable[[], None],
         clock: Callable[[], datetime],
     ) -> None:
@@ -50,6 +54,7 @@ class Upkeep:
         self._settings = settings
         self._retention = retention
         self._space = space
+        self._library = library
         self._lost_lease = lost_lease
         self._clock = clock
         self._purging = CronWork(
@@ -78,6 +83,9 @@ class Upkeep:
                     call("first backup", self._unless_lost(self.first_backup)),
                     name="upkeep: first backup",
                 )
+            if self._library is not None:
+                look = self._unless_lost(self._library.look_after)
+                group.create_task(_daily("library", look), name="upkeep: library")
             if purge.enabled:
                 group.create_task(self._purging.run(), name="upkeep: purge")
 
@@ -131,6 +139,13 @@ class Upkeep:
 
         with warn_instead(logger, "store: old replies could not be removed", StoreError):
             await self._store.write(forget)
+
+
+async def _daily(name: str, work: Work) -> None:
+    """Call ``work`` a while after the start, and then once a day."""
+    await asyncio.sleep(caretaker.FIRST)
+    await call(name, work)
+    await repeat(name, work, DAY)
 
 
 async def give_memory_back() -> None:

@@ -11,14 +11,17 @@ from mediarip_mqtt.store.outbox_rows import Outgoing
 from mediarip_mqtt.store.probe_rows import Probe
 from mediarip_mqtt.store.show_rows import RememberedAnswer
 from mediarip_mqtt.store.title_rows import TitleCount, TitleFilter
+from mediarip_mqtt.store.title_upkeep_rows import LocatedTitle, RetainedTitle
 from mediarip_mqtt.store.tx import Tx
 
 __all__ = [
     "Changes",
     "FinishedAt",
+    "LocatedTitle",
     "Outgoing",
     "Probe",
     "RememberedAnswer",
+    "RetainedTitle",
     "Store",
     "TitleCount",
     "TitleFilter",

@@ -68,11 +68,12 @@ class FileRows(Rows):
     def files_placed(self, job_id: str, placed: Sequence[JobFile] = ()) -> None:
         """Mark a job's files as placed, and take their names from other jobs.
 
-        The names were free, so the files of those jobs are gone. ``placed`` has their identities.
+        The names were free, so the files of those jobs are gone, or where they were to be moved.
+        ``placed`` has their identities.
         """
         fault("before-completion")
         self._connection.execute(
-            "DELETE FROM files WHERE job_id IS NOT ? "
+            "DELETE FROM files WHERE job_id IS NOT ? AND move_to IS NULL "
             "AND filename IN (SELECT filename FROM files WHERE job_id = ?)",
             (job_id, job_id),
         )

@@ -84,10 +84,14 @@ class TitleFileRows(Rows):
         return {row["move_to"] for row in rows}
 
     def owner_of_name(self, filename: str, but: str = "") -> str | None:
-        """Return the id of the title whose file has, or will have, a name; ``but`` is left out."""
+        """Return the id of the title whose file has, or will have, a name; ``but`` is left out.
+
+        A file on its way to the archive leaves its name.
+        """
         row = self._row(
-            "SELECT title_id FROM files WHERE (filename = ? OR move_to = ?) "
-            "AND title_id IS NOT NULL AND title_id <> ?",
+            "SELECT title_id FROM files JOIN titles ON titles.id = title_id "
+            "WHERE ((filename = ? AND (move_to IS NULL OR state <> 'archived')) OR move_to = ?) "
+            "AND title_id <> ?",
             filename,
             filename,
             but,
@@ -95,18 +99,25 @@ class TitleFileRows(Rows):
         return row["title_id"] if row else None
 
     def titles_that_lose(self, job_id: str) -> list[str]:
-        """Return the ids of other titles whose medium has a name that a job's file now has."""
+        """Return the ids of other titles whose medium has a name that a job's file now has.
+
+        Files with another name to go to are not lost: they were moved there.
+        """
         rows = self._rows(
             "SELECT DISTINCT title_id FROM files WHERE title_id IS NOT NULL AND main = 1 "
-            "AND job_id IS NOT ? AND filename IN (SELECT filename FROM files WHERE job_id = ?)",
+            "AND job_id IS NOT ? AND move_to IS NULL "
+            "AND filename IN (SELECT filename FROM files WHERE job_id = ?)",
             job_id,
             job_id,
         )
         return [row["title_id"] for row in rows]
 
     def titles_to_move(self) -> list[str]:
-        """Return the ids of titles with files to move."""
-        rows = self._rows("SELECT DISTINCT title_id FROM files WHERE move_to IS NOT NULL")
+        """Return the ids of titles with files to move, first those that go to the archive."""
+        rows = self._rows(
+            "SELECT DISTINCT title_id, state <> 'archived' AS stays FROM files "
+            "JOIN titles ON titles.id = title_id WHERE move_to IS NOT NULL ORDER BY stays"
+        )
         return [row["title_id"] for row in rows]
 
     def titles_to_furnish(self) -> list[str]:
@@ -133,10 +144,10 @@ class TitleFileRows(Rows):
         )
         return [row["id"] for row in rows]
 
-    def discarded_with_files(self) -> list[str]:
-        """Return the ids of discarded titles that still have files."""
+    def unwanted_with_files(self) -> list[str]:
+        """Return the ids of discarded and deleted titles that still have files."""
         rows = self._rows(
-            "SELECT id FROM titles WHERE state = 'discarded' "
+            "SELECT id FROM titles WHERE state IN ('discarded', 'deleted') "
             "AND EXISTS (SELECT 1 FROM files WHERE title_id = titles.id)"
         )
         return [row["id"] for row in rows]

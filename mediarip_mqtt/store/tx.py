@@ -24,6 +24,7 @@ from mediarip_mqtt.store.setting_rows import SettingRows
 from mediarip_mqtt.store.show_rows import ShowRows
 from mediarip_mqtt.store.title_file_rows import TitleFileRows
 from mediarip_mqtt.store.title_rows import TitleRows
+from mediarip_mqtt.store.title_upkeep_rows import TitleUpkeepRows
 
 
 class Tx(
@@ -36,6 +37,7 @@ class Tx(
     FileRows,
     TitleRows,
     TitleFileRows,
+    TitleUpkeepRows,
     ShowRows,
     LabelRows,
     CheckpointRows,

@@ -27,6 +27,7 @@ from mediarip_mqtt.volume.names import OWN_FOLDER
 YTDLP_FOLDER: Final = "ytdlp"
 STORE_PATH: Final = f"{OWN_FOLDER}/store.db"  # missing if the root is an empty mount point
 SMALL: Final = 16 * 2**20  # bytes of a file that `write_small` can replace
+ARCHIVE: Final = f"{OWN_FOLDER}/archive"  # a folder for each archived title
 COPY_STEP: Final = 1024 * 1024
 TIME_STEP: Final = 2_000_000_000  # nanoseconds; FAT rounds times to two seconds
 
@@ -34,7 +35,7 @@ _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 )
 _NO_FOLDER: Final = frozenset({errno.ENOENT, errno.ENAMETOOLONG})
-_JOB_FOLDER: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def own_folder(settings: Settings) -> Path:
@@ -74,7 +75,7 @@ def move_into_place(
     """
     fault("before-move")
     with (
-        _parent(root, filename, create=True) as (folder, name),
+        parent_folder(root, filename, create=True) as (folder, name),
         _source_folder(source, within) as temp,
     ):
         hidden = _hidden_name(source, name)
@@ -82,7 +83,7 @@ def move_into_place(
             if not _was_moved(source, name, folder, size):
                 raise FileNotFoundError(errno.ENOENT, "the finished file is gone", str(source))
             _discard(hidden, folder)
-            return _identity(name, folder)  # an earlier attempt moved it, before a kill
+            return identity_of(name, folder)  # an earlier attempt moved it, before a kill
         sync(source)
         if not _same_content(source.name, temp, name, folder):
             _move(source.name, temp, name, hidden, folder)
@@ -91,7 +92,7 @@ def move_into_place(
         _sync_folder(folder)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(source.name, dir_fd=temp)
-        return _identity(name, folder)
+        return identity_of(name, folder)
 
 
 @contextmanager
@@ -115,13 +116,14 @@ def _source_folder(source: Path, within: Path | None) -> Iterator[int | None]:
         os.close(folder)
 
 
-def _identity(name: str, folder: int) -> str:
+def identity_of(name: str, folder: int) -> str:
+    """Return what `is_same` recognizes a file by: its inode and time."""
     status = os.stat(name, dir_fd=folder, follow_symlinks=False)
     return f"{status.st_ino} {status.st_mtime_ns}"
 
 
-def _is_ours(status: os.stat_result, file: JobFile) -> bool:
-    """Whether a file is the job's: a person may have put another one in its place.
+def is_same(status: os.stat_result, file: JobFile) -> bool:
+    """Whether a file is ours: a person may have put another one in its place.
 
     The number of a file changes when the volume is copied, its time when it is touched: one of the
     two is enough. Of files of earlier releases only the size is known.
@@ -161,27 +163,27 @@ def write_small(
     ``unedited`` by its content.
     """
     fault("before-write")
-    with _parent(root, filename, create=True) as (folder, name):
+    with parent_folder(root, filename, create=True) as (folder, name):
         with _opened(name, folder) as there:
             old = None if there is None else there.read(SMALL + 1)
-            ours = there is not None and former and _is_ours(os.fstat(there.fileno()), former)
+            ours = there is not None and former and is_same(os.fstat(there.fileno()), former)
         if old == content:
-            return _identity(name, folder)
+            return identity_of(name, folder)
         known = old is not None and (ours or (unedited is not None and unedited(old)))
         if _exists(name, folder) and not known:
             return None
         hidden = _hidden_name(Path(filename), name)
         with _new(hidden, folder) as new:
             new.write(content)
-        return _identity(name, folder) if _give_name(hidden, name, folder, known=known) else None
+        return identity_of(name, folder) if _give_name(hidden, name, folder, known=known) else None
 
 
 def rewrite(root: Path, file: JobFile, change: Callable[[BinaryIO], None]) -> JobFile | None:
     """Replace a file by a changed copy of itself; return it as it is then, None if not ours."""
     fault("before-write")
-    with _parent(root, file.filename, create=False) as (folder, name):
+    with parent_folder(root, file.filename, create=False) as (folder, name):
         with _opened(name, folder) as old:
-            if old is None or not _is_ours(os.fstat(old.fileno()), file):
+            if old is None or not is_same(os.fstat(old.fileno()), file):
                 return None
             hidden = _hidden_name(Path(file.filename), name)
             with _new(hidden, folder) as new:
@@ -189,7 +191,7 @@ def rewrite(root: Path, file: JobFile, change: Callable[[BinaryIO], None]) -> Jo
                 change(new)
         _give_name(hidden, name, folder, known=True)
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        changed = {"filesize": status.st_size, "identity": _identity(name, folder)}
+        changed = {"filesize": status.st_size, "identity": identity_of(name, folder)}
         return file.model_copy(update=changed)
 
 
@@ -232,7 +234,7 @@ def longest_name(root: Path, filename: str) -> int:
     """Measure how many bytes a name may have in the deepest existing folder of ``filename``."""
     for parent in PurePosixPath(filename).parents:
         try:
-            with _parent(root, str(parent / "x"), create=False) as (folder, _):
+            with parent_folder(root, str(parent / "x"), create=False) as (folder, _):
                 return measured_limit(folder)
         except OSError as error:
             if error.errno not in _NO_FOLDER:
@@ -246,9 +248,9 @@ def remove(root: Path, filename: str, file: JobFile | None = None) -> bool:
     With ``file``, only if it is that one.
     """
     try:
-        with _parent(root, filename, create=False) as (folder, name):
+        with parent_folder(root, filename, create=False) as (folder, name):
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-            if not stat.S_ISREG(status.st_mode) or not (file is None or _is_ours(status, file)):
+            if not stat.S_ISREG(status.st_mode) or not (file is None or is_same(status, file)):
                 return False
             os.unlink(name, dir_fd=folder)
     except (FileNotFoundError, NotADirectoryError):
@@ -261,7 +263,7 @@ def remove_empty_folders(root: Path, filename: str) -> None:
     """Remove the parent folders of a file that is gone, as far as they are empty."""
     for parent in list(PurePosixPath(filename).parents)[:-1]:
         try:
-            with _parent(root, str(parent), create=False) as (folder, name):
+            with parent_folder(root, str(parent), create=False) as (folder, name):
                 os.rmdir(name, dir_fd=folder)
         except OSError:
             break  # not empty
@@ -270,7 +272,7 @@ def remove_empty_folders(root: Path, filename: str) -> None:
 def is_placed(root: Path, file: JobFile) -> bool:
     """Whether a planned file has been moved to its name, with its size."""
     try:
-        with _parent(root, file.filename, create=False) as (folder, name):
+        with parent_folder(root, file.filename, create=False) as (folder, name):
             return _was_moved(Path(file.temp_path), name, folder, file.filesize)
     except (FileNotFoundError, NotADirectoryError):
         return False
@@ -293,7 +295,7 @@ def _withdraw(root: Path, source: Path, filename: str, size: int) -> bool:
     is the same, or if both names are the same file.
     """
     try:
-        with _parent(root, filename, create=False) as (folder, name):
+        with parent_folder(root, filename, create=False) as (folder, name):
             hidden = _hidden_name(source, name)
             ours = _was_moved(source, name, folder, size) or _is_reservation(name, hidden, folder)
             _discard(hidden, folder)
@@ -356,7 +358,7 @@ def sweep_temp(base: Path, keep: Collection[str]) -> list[str]:
     removed = [
         entry.name
         for entry in base.iterdir()
-        if _JOB_FOLDER.fullmatch(entry.name) and entry.name not in keep and entry.is_dir()
+        if _ID.fullmatch(entry.name) and entry.name not in keep and entry.is_dir()
     ]
     for name in removed:
         discard_temp(base, name)
@@ -370,12 +372,12 @@ def _plain(job_id: str) -> str:
 
 
 @contextmanager
-def _parent(root: Path, filename: str, *, create: bool) -> Iterator[tuple[int, str]]:
+def parent_folder(root: Path, filename: str, *, create: bool) -> Iterator[tuple[int, str]]:
     """Open the parent folder of a relative name, one level at a time, without following links."""
     parts = PurePosixPath(filename).parts
     if not parts or filename.startswith("/") or any(part in {"..", "."} for part in parts):
         raise OSError(errno.EPERM, "the name leads outside the storage root", filename)
-    if parts[0].casefold() == OWN_FOLDER:
+    if parts[0].casefold() == OWN_FOLDER and not _in_archive(parts):
         raise OSError(errno.EPERM, "the name lies in the service's own folder", filename)
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -394,6 +396,13 @@ def _parent(root: Path, filename: str, *, create: bool) -> Iterator[tuple[int, s
         yield folder, parts[-1]
     finally:
         os.close(folder)
+
+
+def _in_archive(parts: tuple[str, ...]) -> bool:
+    """Whether a path is an archived title's folder, or in one."""
+    return (
+        "/".join(parts[:2]) == ARCHIVE and len(parts) > 2 and bool(_ID.fullmatch(parts[2]))  # noqa: PLR2004 - the title's id
+    )
 
 
 def _exists(name: str, folder: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -52,13 +53,18 @@ def all_have(client: Client, status: str) -> None:
     wait_for(done, 120, f"{COUNT} jobs in {status}")
 
 
+def archived(library: Service) -> list[str]:
+    base = library.root / ".mediarip" / "archive"
+    return sorted(str(one.relative_to(library.root)) for one in base.rglob("*") if one.is_file())
+
+
 def check(library: Service, folder: str, state: str) -> list[str]:
     """Each title has one medium with its content, and in its place an NFO: each in the store.
 
     Return the titles' ids.
     """
     wait_for(lambda: not library.temporary(), 10)
-    everything = library.media()
+    everything = sorted([*library.media(), *archived(library)])
     files = [name for name in everything if name.endswith(".mp4")]
     assert len(files) == COUNT
     assert all(name.startswith(f"{folder}/") for name in everything)
@@ -144,3 +150,62 @@ def test_a_kill_while_files_are_discarded_leaves_none(
     go_on(library, own)
     all_have(client, "cancelled")
     wait_for(lambda: not library.media(), 30, "the files to go")
+
+
+def in_state(client: Client, state: str) -> None:
+    done = lambda: client.json("library").get("counts", {}).get(state) == COUNT  # noqa: E731 - read at once
+    wait_for(done, 120, f"{COUNT} titles in {state}")
+
+
+def moved(library: Service) -> None:
+    """Wait until no file of a title has a name to go to."""
+
+    def none_waits() -> bool:
+        with closing(sqlite3.connect(library.root / ".mediarip" / "store.db")) as store:
+            query = "SELECT count(*) FROM files WHERE move_to IS NOT NULL"
+            return not store.execute(query).fetchone()[0]
+
+    wait_for(none_waits, 60, "the moves")
+
+
+@pytest.fixture
+def shelved(library: Service, client: Client, media: MediaServer) -> list[str]:
+    """Titles that are completed; their ids."""
+    library.environment["MEDIARIP__LIBRARY__REVIEW_BELOW"] = "0"
+    library.start()
+    publish(client, media)
+    all_have(client, "completed")
+    ids = check(library, "Videos", "completed")
+    library.stop()
+    return ids
+
+
+def send(client: Client, command: str, ids: list[str]) -> None:
+    for title_id in ids:
+        payload = {"id": title_id, "request_id": f"{command} {title_id}"}
+        client.publish(f"command/{command}", payload)
+
+
+@pytest.mark.parametrize("count", [1, 4])
+@pytest.mark.parametrize("point", ["before-ack", "before-move", "title-moved"])
+def test_a_kill_while_titles_are_archived_or_restored_loses_no_file(
+    point: Point, count: int, library: Service, client: Client, shelved: list[str]
+) -> None:
+    own = run_into(library, point, count)
+    send(client, "archive", shelved)
+    go_on(library, own)
+    in_state(client, "archived")
+    moved(library)
+    assert sorted(check(library, ".mediarip/archive", "archived")) == sorted(shelved)
+    library.stop()
+    own = run_into(library, point, count)
+    send(client, "restore", shelved)
+    go_on(library, own)
+    in_state(client, "completed")
+    assert sorted(check(library, "Videos", "completed")) == sorted(shelved)
+    kinds = [one["event_type"] for one in distinct_events(client)]
+    assert (kinds.count("archived"), kinds.count("restored")) == (COUNT, COUNT)
+
+
+def distinct_events(client: Client) -> list[dict[str, Any]]:
+    return list({one["event_id"]: one for one in client.events()}.values())
