@@ -16,6 +16,7 @@ from tests.support.server import content as made_up
 from tests.support.service import Service
 
 COUNT = 6
+WITH_NFO = {"completed", "archived"}
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def check(library: Service, folder: str, state: str) -> list[str]:
     files = [name for name in everything if name.endswith(".mp4")]
     assert len(files) == COUNT
     assert all(name.startswith(f"{folder}/") for name in everything)
-    beside = [name.replace(".mp4", ".nfo") for name in files] if state == "completed" else []
+    beside = [name.replace(".mp4", ".nfo") for name in files] if state in WITH_NFO else []
     assert everything == sorted([*files, *beside])
     with closing(sqlite3.connect(library.root / ".mediarip" / "store.db")) as store:
         rows = store.execute(

@@ -84,12 +84,12 @@ def test_titles_move_on_once_the_volume_is_well_again(
             moved(disk)
         service.stop()
         service.program = program(
-            freeze("before-move", 2, seconds=8),
+            freeze("before-move", 3, seconds=8),
             constants={"mediarip_mqtt.library.organizer:INTERVAL": 2.0},
         )
         service.start()
         send(client, command, ids)
-        wait_for(lambda: waiting(disk) in range(1, COUNT), 30, "the first move")
+        wait_for(lambda: waiting(disk) in range(1, 2 * COUNT), 30, "the first title")
         begin(trouble, disk, mount_point)
         if trouble == "full":
             wait_for(lambda: "postponed" in service.log or not waiting(disk), 30, "the moves")
