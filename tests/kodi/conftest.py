@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,10 @@ from typing import Any
 import pytest
 
 from tests.kodi.tree import Kept, build, materials
+from tests.support.broker import Client, Mosquitto
 from tests.support.kodi import Kodi
+from tests.support.server import MediaServer
+from tests.support.service import Service
 
 EPISODE = ("title", "showtitle", "season", "episode", "firstaired", "plot", "uniqueid", "art")
 MOVIE = ("title", "year", "premiered", "plot", "uniqueid", "art", "tag")
@@ -50,11 +54,60 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Kept]]
 
 
 @pytest.fixture(scope="session")
+def downloaded(
+    tmp_path_factory: pytest.TempPathFactory, media_folder: Path
+) -> tuple[Path, list[dict[str, Any]]]:
+    """Return the volume of a real service that has downloaded some episodes, and its titles."""
+    folder = tmp_path_factory.mktemp("downloaded")
+    media = MediaServer(media_folder).start()
+    broker = Mosquitto(folder / "broker").start()
+    client = Client(broker.port)
+    service = Service(folder, broker.port, LIBRARY__ENABLED="true").start()
+    try:
+        for number in range(1, 4):
+            job_id = client.download(media.text(f"{number}.html", page(number, media)))
+            job = client.wait_status(job_id, "completed", "failed", timeout=60)
+            assert (job["status"], job["warning"]) == ("completed", None), service.log
+        return service.root, client.request("titles")["titles"]
+    finally:
+        service.stop()
+        client.close()
+        broker.stop()
+        media.stop()
+
+
+def page(number: int, media: MediaServer) -> str:
+    """Return a page that describes an episode as schema.org does."""
+    episode = {
+        "@context": "https://schema.org",
+        "@type": "TVEpisode",
+        "name": f"Low & <tide> {number} 🌊",
+        "episodeNumber": number,
+        "partOfSeason": {"@type": "TVSeason", "seasonNumber": 2},
+        "partOfSeries": {"@type": "TVSeries", "name": "Ebb & <flow>"},
+        "video": {
+            "@type": "VideoObject",
+            "name": f"Low & <tide> {number} 🌊",
+            "contentUrl": media.url("/media/video.mp4"),
+            "thumbnailUrl": media.url("/media/cover.png"),
+            "description": "A long text & <more>.\n" * 40,
+            "uploadDate": f"2026-01-0{number}T12:00:00Z",
+            "duration": "PT6S",
+        },
+    }
+    data = json.dumps(episode).replace("<", "\\u003c")
+    return f'<html><script type="application/ld+json">{data}</script><title>x</title></html>'
+
+
+@pytest.fixture(scope="session")
 def kodi(
-    library: tuple[Path, list[Kept]], tmp_path_factory: pytest.TempPathFactory
+    library: tuple[Path, list[Kept]],
+    downloaded: tuple[Path, list[dict[str, Any]]],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Kodi]:
     root, _ = library
     sources = {root / "Shows": "tvshows", root / "Movies": "movies", root / "Videos": "movies"}
+    sources[downloaded[0] / "Shows"] = "tvshows"
     kodi = Kodi(tmp_path_factory.mktemp("kodi"), sources)
     try:
         kodi.start()
@@ -72,7 +125,11 @@ def scanned(library: tuple[Path, list[Kept]], kodi: Kodi) -> Scanned:
 
     def items(method: str, key: str, properties: tuple[str, ...]) -> dict[str, dict[str, Any]]:
         found = kodi.call(method, properties=[*properties, "file"]).get(key, [])
-        return {item["file"].removeprefix(f"{root}/").rstrip("/"): item for item in found}
+        return {
+            item["file"].removeprefix(f"{root}/").rstrip("/"): item
+            for item in found
+            if item["file"].startswith(f"{root}/")
+        }
 
     return Scanned(
         root,
@@ -85,7 +142,5 @@ def scanned(library: tuple[Path, list[Kept]], kodi: Kodi) -> Scanned:
             "tvshows",
             ("title", "premiered", "uniqueid", "art", "episode", "studio"),
         ),
-        kodi.call("VideoLibrary.GetSeasons", properties=["season", "title", "art", "showtitle"])[
-            "seasons"
-        ],
+        kodi.call("VideoLibrary.GetSeasons", properties=["season", "art", "showtitle"])["seasons"],
     )
