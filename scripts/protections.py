@@ -505,7 +505,7 @@ PROTECTIONS = (
     ),
     Protection(
         "1 an edited NFO is not overwritten",
-        "mediarip_mqtt.volume.files:write_small",
+        "mediarip_mqtt.volume.written_files:write_small",
         instead("old is not None and (ours or (unedited is not None and unedited(old)))", "True"),
         "tests/library/test_side_files.py::test_a_correction_leaves_an_nfo_that_a_person_edited",
     ),

@@ -180,6 +180,7 @@ class Organizer:
         if title is not None and title.state is TitleState.ARCHIVED:
             self._catalogue.moved(tx, title_id, moved)
         if title is None or title.state is not TitleState.ORGANIZING:
+            self._catalogue.moved(tx, title_id, moved)
             return
         tx.files_moved(moved)
         if not any(file.main for file in tx.title_files(title_id)):

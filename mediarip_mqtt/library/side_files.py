@@ -30,7 +30,7 @@ from mediarip_mqtt.jobs.filing import Furnished, SideFile
 from mediarip_mqtt.library import artwork, music_tags, nfo
 from mediarip_mqtt.library.page_facts import AUDIO
 from mediarip_mqtt.store import Store, Tx
-from mediarip_mqtt.volume import files as volume_files
+from mediarip_mqtt.volume import written_files
 
 PICTURE: Final = "library-picture.jpg"  # in the job's temporary folder
 LARGEST_PICTURE: Final = 8 * 2**20
@@ -252,7 +252,7 @@ class SideFiles:
         name = str(PurePosixPath(main.filename).with_suffix("")) + tail
         row = next((file for file in known.files if file.filename == name), None)
         former = _owned(row) if row else None
-        identity = volume_files.write_small(self._root, name, content, former=former)
+        identity = written_files.write_small(self._root, name, content, former=former)
         if identity is None:
             return
         values: dict[str, Any] = {"filesize": len(content), "identity": identity}
@@ -270,7 +270,7 @@ class SideFiles:
                 if music_tags.has_tags(file, tags):
                     return
             owned = _owned(main)
-            changed = volume_files.rewrite(
+            changed = written_files.rewrite(
                 self._root, owned, lambda file: music_tags.write_tags(file, tags)
             )
         except music_tags.NoTagsError as error:
@@ -320,10 +320,10 @@ class SideFiles:
                 pictures[f"{base}/cover.jpg"] = _same
         if self._settings.nfo:
             for name, content in texts.items():
-                volume_files.write_small(self._root, name, content, unedited=nfo.is_unchanged)
+                written_files.write_small(self._root, name, content, unedited=nfo.is_unchanged)
         for name, convert in pictures.items():
             if picture and not (self._root / name).exists() and (jpeg := convert(picture)):
-                volume_files.write_small(self._root, name, jpeg)
+                written_files.write_small(self._root, name, jpeg)
 
     # From the store
 

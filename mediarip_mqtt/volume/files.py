@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
@@ -26,12 +26,11 @@ from mediarip_mqtt.volume.names import OWN_FOLDER
 
 YTDLP_FOLDER: Final = "ytdlp"
 STORE_PATH: Final = f"{OWN_FOLDER}/store.db"  # missing if the root is an empty mount point
-SMALL: Final = 16 * 2**20  # bytes of a file that `write_small` can replace
 ARCHIVE: Final = f"{OWN_FOLDER}/archive"  # a folder for each archived title
 COPY_STEP: Final = 1024 * 1024
 TIME_STEP: Final = 2_000_000_000  # nanoseconds; FAT rounds times to two seconds
 
-_NO_LINKS: Final = frozenset(
+NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 )
 _NO_FOLDER: Final = frozenset({errno.ENOENT, errno.ENAMETOOLONG})
@@ -78,18 +77,18 @@ def move_into_place(
         parent_folder(root, filename, create=True) as (folder, name),
         _source_folder(source, within) as temp,
     ):
-        hidden = _hidden_name(source, name)
-        if temp is None or not _exists(source.name, temp):
+        hidden = hidden_name(source, name)
+        if temp is None or not exists(source.name, temp):
             if not _was_moved(source, name, folder, size):
                 raise FileNotFoundError(errno.ENOENT, "the finished file is gone", str(source))
-            _discard(hidden, folder)
+            discard(hidden, folder)
             return identity_of(name, folder)  # an earlier attempt moved it, before a kill
         sync(source)
         if not _same_content(source.name, temp, name, folder):
             _move(source.name, temp, name, hidden, folder)
-        _discard(hidden, folder)
+        discard(hidden, folder)
         # Before the old name is removed: one of the two must survive a power cut.
-        _sync_folder(folder)
+        sync_folder(folder)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(source.name, dir_fd=temp)
         return identity_of(name, folder)
@@ -147,87 +146,6 @@ def sync(source: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def write_small(
-    root: Path,
-    filename: str,
-    content: bytes,
-    *,
-    former: JobFile | None = None,
-    unedited: Callable[[bytes], bool] | None = None,
-) -> str | None:
-    """Write a small file atomically; may be repeated. Return its identity.
-
-    None, and nothing is written, if another file has the name: one that is neither ``former`` nor
-    ``unedited`` by its content.
-    """
-    fault("before-write")
-    with parent_folder(root, filename, create=True) as (folder, name):
-        with _opened(name, folder) as there:
-            old = None if there is None else there.read(SMALL + 1)
-            ours = there is not None and former and is_same(os.fstat(there.fileno()), former)
-        if old == content:
-            return identity_of(name, folder)
-        known = old is not None and (ours or (unedited is not None and unedited(old)))
-        if _exists(name, folder) and not known:
-            return None
-        hidden = _hidden_name(Path(filename), name)
-        with _new(hidden, folder) as new:
-            new.write(content)
-        return identity_of(name, folder) if _give_name(hidden, name, folder, known=known) else None
-
-
-def rewrite(root: Path, file: JobFile, change: Callable[[BinaryIO], None]) -> JobFile | None:
-    """Replace a file by a changed copy of itself; return it as it is then, None if not ours."""
-    fault("before-write")
-    with parent_folder(root, file.filename, create=False) as (folder, name):
-        with _opened(name, folder) as old:
-            if old is None or not is_same(os.fstat(old.fileno()), file):
-                return None
-            hidden = _hidden_name(Path(file.filename), name)
-            with _new(hidden, folder) as new:
-                shutil.copyfileobj(old, new, COPY_STEP)
-                change(new)
-        _give_name(hidden, name, folder, known=True)
-        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        changed = {"filesize": status.st_size, "identity": identity_of(name, folder)}
-        return file.model_copy(update=changed)
-
-
-@contextmanager
-def _new(hidden: str, folder: int) -> Iterator[BinaryIO]:
-    """Create a hidden file, and flush it to the disk; remove it after an error."""
-    _discard(hidden, folder)
-    try:
-        handle = os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666, dir_fd=folder)
-        with os.fdopen(handle, "w+b") as new:
-            yield new
-            new.flush()
-            os.fsync(new.fileno())
-    except BaseException:
-        _discard(hidden, folder)
-        raise
-
-
-def _give_name(hidden: str, name: str, folder: int, *, known: bool) -> bool:
-    """Give a hidden file its name; ``known``: replace the file there. Return whether it has it."""
-    try:
-        if known:
-            os.rename(hidden, name, src_dir_fd=folder, dst_dir_fd=folder)
-        else:
-            try:
-                os.link(hidden, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-            except OSError as error:
-                if error.errno not in _NO_LINKS:
-                    raise
-                _rename(hidden, folder, name, hidden, folder)
-    except FileExistsError:
-        return False
-    finally:
-        _discard(hidden, folder)
-    _sync_folder(folder)
-    return True
 
 
 def longest_name(root: Path, filename: str) -> int:
@@ -296,9 +214,9 @@ def _withdraw(root: Path, source: Path, filename: str, size: int) -> bool:
     """
     try:
         with parent_folder(root, filename, create=False) as (folder, name):
-            hidden = _hidden_name(source, name)
+            hidden = hidden_name(source, name)
             ours = _was_moved(source, name, folder, size) or _is_reservation(name, hidden, folder)
-            _discard(hidden, folder)
+            discard(hidden, folder)
     except (FileNotFoundError, NotADirectoryError):
         return False
     return ours and remove(root, filename)
@@ -381,7 +299,7 @@ def parent_folder(root: Path, filename: str, *, create: bool) -> Iterator[tuple[
         raise OSError(errno.EPERM, "the name lies in the service's own folder", filename)
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        if create and not _exists(STORE_PATH, folder):
+        if create and not exists(STORE_PATH, folder):
             raise OSError(
                 errno.ENODEV, "the volume is not mounted: the store is missing", str(root)
             )
@@ -389,7 +307,7 @@ def parent_folder(root: Path, filename: str, *, create: bool) -> Iterator[tuple[
             if create:
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(part, dir_fd=folder)
-                    _sync_folder(folder)
+                    sync_folder(folder)
             inner = _open_folder(part, folder)
             os.close(folder)
             folder = inner
@@ -405,7 +323,8 @@ def _in_archive(parts: tuple[str, ...]) -> bool:
     )
 
 
-def _exists(name: str, folder: int) -> bool:
+def exists(name: str, folder: int) -> bool:
+    """Whether an open folder has a name, be it a link that leads nowhere."""
     try:
         os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
@@ -416,14 +335,14 @@ def _exists(name: str, folder: int) -> bool:
 def _move(source: str, temp: int, name: str, hidden: str, folder: int) -> None:
     """Give a file its name atomically; raise `FileExistsError` if the name is taken."""
     if _is_reservation(name, hidden, folder):
-        _discard(name, folder)
+        discard(name, folder)
     try:
         os.link(source, name, src_dir_fd=temp, dst_dir_fd=folder, follow_symlinks=False)
     except OSError as error:
         if error.errno == errno.EXDEV:
             _copy_in(source, temp, name, hidden, folder)
-        elif error.errno in _NO_LINKS:
-            _rename(source, temp, name, hidden, folder)
+        elif error.errno in NO_LINKS:
+            rename_without_links(source, temp, name, hidden, folder)
         else:
             raise
 
@@ -433,7 +352,7 @@ def _copy_in(source: str, temp: int, name: str, hidden: str, folder: int) -> Non
 
     The hidden name is the same in each attempt: the next one removes what a killed one left.
     """
-    _discard(hidden, folder)
+    discard(hidden, folder)
     handle = os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666, dir_fd=folder)
     try:
         original = os.open(source, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=temp)
@@ -444,15 +363,17 @@ def _copy_in(source: str, temp: int, name: str, hidden: str, folder: int) -> Non
         try:
             os.link(hidden, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
         except OSError as error:
-            if error.errno not in _NO_LINKS:
+            if error.errno not in NO_LINKS:
                 raise
-            _rename(hidden, folder, name, hidden, folder)
+            rename_without_links(hidden, folder, name, hidden, folder)
     except BaseException:
-        _discard(hidden, folder)
+        discard(hidden, folder)
         raise
 
 
-def _rename(source: str, source_folder: int, name: str, hidden: str, folder: int) -> None:
+def rename_without_links(
+    source: str, source_folder: int, name: str, hidden: str, folder: int
+) -> None:
     """Move without hard links: reserve the name first, so that no other file is replaced.
 
     The reservation contains the hidden name, which identifies it after a kill. While it is still
@@ -467,32 +388,34 @@ def _rename(source: str, source_folder: int, name: str, hidden: str, folder: int
                 reserved.write(hidden.encode())
             os.rename(source, name, src_dir_fd=source_folder, dst_dir_fd=folder)
         except OSError:
-            _discard(name, folder)
+            discard(name, folder)
             raise
     finally:
-        _discard(hidden, folder)
+        discard(hidden, folder)
 
 
-def _hidden_name(source: Path, name: str) -> str:
+def hidden_name(source: Path, name: str) -> str:
+    """Return the name that a file has until it is whole: the same in each attempt."""
     digest = hashlib.blake2b(f"{source}\0{name}".encode("utf-8", "replace"), digest_size=16)
     return f".{digest.hexdigest()}.part"
 
 
-def _discard(name: str, folder: int) -> None:
+def discard(name: str, folder: int) -> None:
+    """Remove a file from an open folder, if it is there."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(name, dir_fd=folder)
 
 
 def _is_reservation(name: str, hidden: str, folder: int) -> bool:
-    with _opened(name, folder) as placed:
+    with opened(name, folder) as placed:
         if placed is None:
             return False
         text = placed.read(len(hidden) + 1)
-    return hidden.encode().startswith(text) if text else _exists(hidden, folder)
+    return hidden.encode().startswith(text) if text else exists(hidden, folder)
 
 
 def _was_moved(source: Path, name: str, folder: int, size: int) -> bool:
-    with _opened(name, folder) as placed:
+    with opened(name, folder) as placed:
         if placed is None:
             return False
         status = os.fstat(placed.fileno())
@@ -504,7 +427,7 @@ def _was_moved(source: Path, name: str, folder: int, size: int) -> bool:
 
 def _same_content(source: str, temp: int, name: str, folder: int) -> bool:
     """Whether the name already has this content, from a move before a kill."""
-    with _opened(name, folder) as placed, _opened(source, temp) as file:
+    with opened(name, folder) as placed, opened(source, temp) as file:
         if placed is None or file is None:
             return False
         status, source_status = os.fstat(placed.fileno()), os.fstat(file.fileno())
@@ -517,7 +440,7 @@ def _same_content(source: str, temp: int, name: str, folder: int) -> bool:
 
 
 @contextmanager
-def _opened(name: str, folder: int) -> Iterator[BinaryIO | None]:
+def opened(name: str, folder: int) -> Iterator[BinaryIO | None]:
     """Open a plain file; yield None if there is none, or it can't be read."""
     try:
         handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
@@ -540,6 +463,7 @@ def _open_folder(name: str, folder: int) -> int:
         raise NotADirectoryError(errno.ENOTDIR, text, name) from None
 
 
-def _sync_folder(folder: int) -> None:
+def sync_folder(folder: int) -> None:
+    """Flush an open folder to the disk."""
     with contextlib.suppress(OSError):  # not every filesystem can
         os.fsync(folder)

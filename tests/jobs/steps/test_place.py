@@ -215,7 +215,7 @@ async def test_of_a_move_that_was_begun_only_what_was_moved_is_taken_back(
     )
     (tmp_path / "changed.mp4").write_bytes(b"a person's now")
     source = Path(files[3].temp_path)
-    hidden = tmp_path / volume_files._hidden_name(source, "waits.mp4")  # noqa: SLF001 - what a kill left
+    hidden = tmp_path / volume_files.hidden_name(source, "waits.mp4")  # what a kill left
     hidden.write_bytes(CONTENT[:3])
     job_id = (await bench.begin()).job.id
     await bench.store.write(lambda tx: bench.jobs.placing(tx, job_id, files))
@@ -338,7 +338,9 @@ def test_a_place_that_was_only_taken_is_no_file_that_was_moved(tmp_path: Path) -
     files = made(tmp_path / ".mediarip", "film.mp4")
     source = Path(files[0].temp_path)
     source.unlink()
-    (tmp_path / "film.mp4").write_text(volume_files._hidden_name(source, "film.mp4"))  # noqa: SLF001 - what the cut left
+    (tmp_path / "film.mp4").write_text(
+        volume_files.hidden_name(source, "film.mp4")
+    )  # what the cut left
     assert not place.still_there(tmp_path, files)
     with pytest.raises(FileNotFoundError):
         place.move(tmp_path, files, tmp_path / ".mediarip")
