@@ -252,7 +252,7 @@ PROTECTIONS = (
     Protection(
         "3 nothing is written into an empty mount point",
         "mediarip_mqtt.volume.files:parent_folder",
-        never("_exists(STORE_PATH, folder)"),
+        never("exists(STORE_PATH, folder)"),
         "tests/volume/test_files.py::test_nothing_is_written_into_the_mount_point_of_a_lost_volume",
     ),
     Protection(
