@@ -21,7 +21,7 @@ PACKAGE: Final = Path("homeassistant/packages/mediarip_intents.yaml")
 SENTENCES: Final = Path("homeassistant/custom_sentences")
 PAGE: Final = Path("docs/voice.md")
 LANGUAGES: Final = {"en": "English", "de": "German", "fr": "French"}
-SLOTS: Final = {"download": ("query", "latest"), "cancel": ("title",)}
+SLOTS: Final = {"download": ("query", "latest"), "cancel": ("title",), "have": ("query",)}
 _BEGIN: Final = "<!-- sentences: generated from homeassistant/voice.yaml -->\n"
 _END: Final = "<!-- end of the sentences -->\n"
 _TABLES: Final = ("answers", "times", "pauses", "reasons")
@@ -48,6 +48,8 @@ _MEANINGS: Final = {
     "retry": "Try failed downloads again",
     "last": "Say what was downloaded last",
     "room": "Say how much space is left for downloads",
+    "reviews": "Say what waits for a review in the library",
+    "have": "Say whether the library has a title",
 }
 
 

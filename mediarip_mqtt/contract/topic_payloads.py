@@ -222,6 +222,9 @@ class WaitingReview(Frozen):
     id: str
     job_id: str | None = None
     title: str
+    detected_title: str | None = Field(
+        None, description="The page's title, if the likeliest guess has another one."
+    )
     reason: ReviewReason | None = None
     review_until: Timestamp | None = Field(
         None, description="When the first candidate is taken without an answer."

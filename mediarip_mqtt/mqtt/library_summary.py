@@ -84,6 +84,7 @@ def _brief(title: Title) -> TitleBrief:
 
 
 def _review(title: Title) -> WaitingReview:
+    detected = title.detected_title
     candidates = [
         CandidateBrief(
             **{
@@ -97,6 +98,7 @@ def _review(title: Title) -> WaitingReview:
         id=title.id,
         job_id=title.job_id,
         title=title.title[:TEXT],
+        detected_title=detected[:TEXT] if detected and detected != title.title else None,
         reason=title.review_reason,
         review_until=title.review_until,
         channel=title.channel[:TEXT] if title.channel else None,

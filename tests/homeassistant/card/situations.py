@@ -277,6 +277,7 @@ UNSURE: Final = review(
     "Tides 3 - The harbour",
     guess("tv", 0.4, show="Tides", season=1, episode=3, title="The harbour"),
     guess("movie", 0.2, title="Tides 3 - The harbour", year=2026),
+    detected_title="TIDES 3 - The harbour (official)",
 )
 TAKEN: Final = review(
     62,

@@ -421,3 +421,44 @@ def test_custom_sentences_with_intents_do_the_same(
             home.say(sentence)
         assert len(home.stored()) == 3
     assert ha.complaints() == []
+
+
+def test_the_library_is_asked_in_each_language(
+    household: Callable[..., Household], media: MediaServer
+) -> None:
+    settings = {"LIBRARY__ENABLED": "true", "LIBRARY__REVIEW_BELOW": "0.9"}
+    home = household("voicelibrary", **settings)
+    for sentence, language in samples("reviews"):
+        assert home.say(sentence, language) == answer("reviews_none", language)
+    for sentence, language in samples("have"):
+        said = home.say(sentence, language)
+        assert said.endswith(answer("have_none", language, query="")), said
+    for number, title in enumerate(("Tides S01E01 Ebb", "Tides S01E02 Flood"), start=1):
+        home.client.download(media.url(f"/bytes/1000/{quote(title)}.mp4"))
+        home.ha.wait(home.names["reviews_waiting"], str(number), LONG)
+        for language in LANGUAGES:
+            sentence = DOC["samples"]["reviews"][language][0]
+            key = "reviews_one" if number == 1 else "reviews_many"
+            assert home.say(sentence, language) == answer(key, language, n=number, title="Ebb")
+    for number in (1, 2):
+        job = home.client.request("review")["titles"][0]
+        home.client.request("review", id=job["id"], accept=True)
+        home.ha.wait(home.names["library"], str(number), LONG)
+    told = {"n": 2, "a": "Tides, Flood", "b": "Tides, Ebb"}
+    for language, sentence in (
+        ("en", "do we have the show tides"),
+        ("de", "haben wir die serie tides"),
+        ("fr", "avons-nous la série tides"),
+    ):
+        assert home.say(sentence, language) == answer("have_many", language, **told)
+        one = answer("have_one", language, title="Tides, Flood")
+        assert home.say(sentence.replace("tides", "flood"), language) == one
+    assert home.ha.complaints() == []
+
+
+def test_a_household_without_a_library_is_told_so(household: Callable[..., Household]) -> None:
+    home = household("voicebare")
+    for intent in ("reviews", "have"):
+        sentence, language = next(samples(intent))
+        assert home.say(sentence, language) == answer("no_library", language)
+    assert home.ha.complaints() == []

@@ -38,7 +38,8 @@ function facts(review: Review, words: LibraryWords, { words: card }: LibraryHost
 function details(review: Review, view: LibraryView): TemplateResult {
   const { words, host } = view;
   const card = host.words;
-  const rows: [string, string | undefined][] = [
+  const rows: Parameters<typeof detailList>[0] = [
+    [words.text("detected"), review.detected, "long"],
     [words.text("channel"), review.channel],
     [card.text("duration"), review.length === undefined ? "" : card.length(review.length)],
     [card.text("size"), review.size === undefined ? "" : card.size(review.size)],

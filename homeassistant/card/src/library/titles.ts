@@ -44,6 +44,8 @@ export interface Title extends Guess {
 export interface Review {
   id: string;
   name: string;
+  /** The page's title, if it is another one. */
+  detected?: string | undefined;
   reason: string;
   until?: number | undefined;
   channel?: string | undefined;
@@ -80,6 +82,7 @@ function readReview(raw: Record<string, unknown>, id: string): Review {
   return {
     id,
     name: shown(raw["title"]) ?? "",
+    detected: shown(raw["detected_title"]),
     reason: text(raw["reason"]) ?? "",
     until: time(raw["review_until"]),
     channel: shown(raw["channel"]),
