@@ -444,7 +444,7 @@ def test_the_library_is_asked_in_each_language(
         job = home.client.request("review")["titles"][0]
         home.client.request("review", id=job["id"], accept=True)
         home.ha.wait(home.names["library"], str(number), LONG)
-    told = {"n": 2, "a": "Tides, Flood", "b": "Tides, Ebb"}
+    told: dict[str, Any] = {"n": 2, "a": "Tides, Flood", "b": "Tides, Ebb"}
     for language, sentence in (
         ("en", "do we have the show tides"),
         ("de", "haben wir die serie tides"),
