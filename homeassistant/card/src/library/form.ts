@@ -17,16 +17,21 @@ export interface FormOptions {
   save(said: object): void;
 }
 
+const CUT = 120; // characters of a text in a list
+
 const isCount = (field: Field): boolean => COUNTS.some((one) => one === field);
 
-/** Return what the form says: of the fields only those of the kind, and no empty ones. */
-export function saidIn(form: HTMLFormElement): object {
+/** Return what the form says that the guess does not: lists cut long titles, so what is the same is not sent. */
+function saidIn(form: HTMLFormElement, guess: Guess): object {
   const data = new FormData(form);
   const kind = KINDS.find((one) => one === data.get("content_type")) ?? "other";
   const said: Record<string, unknown> = { content_type: kind };
+  const typed = (field: Field): string => String(data.get(field) ?? "").trim();
+  const changed = (field: Field): boolean => typed(field) !== String(guess.values[field] ?? "");
   for (const field of FIELDS[kind]) {
-    const typed = String(data.get(field) ?? "").trim();
-    if (typed) said[field] = isCount(field) ? Number(typed) : typed;
+    // Another kind, or the numbers within another show: the service takes nothing over.
+    const anew = kind === guess.kind ? isCount(field) && changed("show") : typed(field).length < CUT;
+    if (typed(field) && (anew || changed(field))) said[field] = isCount(field) ? Number(typed(field)) : typed(field);
   }
   if (data.get("remember")) said["remember"] = true;
   return said;
@@ -37,7 +42,7 @@ export function titleForm(options: FormOptions, words: LibraryWords): TemplateRe
   const kind = options.kind ?? guess.kind ?? "other";
   const submitted = (event: SubmitEvent): void => {
     event.preventDefault();
-    if (!options.busy) options.save(saidIn(event.currentTarget as HTMLFormElement));
+    if (!options.busy) options.save(saidIn(event.currentTarget as HTMLFormElement, guess));
   };
   const changed = (event: Event): void => options.choose((event.currentTarget as HTMLSelectElement).value as Kind);
   const field = (name: Field): TemplateResult => html`<label ?hidden=${!FIELDS[kind].includes(name)}>

@@ -103,7 +103,10 @@ function opened(review: Review, look: TitleView, view: LibraryView): TemplateRes
         enabled: host.enabled,
         busy: look.busy ?? false,
         choose: (kind) => view.view(id, { kind }),
-        save: (said) => void view.answer(id, said, words.text("saved", { title: name })),
+        save: (said) => {
+          const choice = guesses.length ? { "choice": (look.choice ?? 0) + 1 } : {};
+          void view.answer(id, { ...choice, ...said }, words.text("saved", { title: name }));
+        },
       },
       words,
     );
