@@ -66,6 +66,13 @@ CARD: Final = {
         }
     ]
 }
+LIBRARY: Final[dict[str, Any]] = {
+    "type": "custom:mediarip-card",
+    "entity": "sensor.films_status",
+    "title": "Films",
+    "sections": ["review", "library"],
+    "add": False,
+}
 STRATEGY: Final = {"strategy": {"type": "custom:mediarip"}}
 
 
@@ -97,6 +104,18 @@ WAITING: Final = (
     Film("How a clock strikes", "0x3c096c", "0xff9e00", "slow/100000/bytes/5000000/c.mp4"),
     Film("Sourdough day by day", "0x9c6644", "0xede0d4", "slow/100000/bytes/5000000/s.mp4"),
 )
+FILED: Final = (
+    (Film("Ebb and flow", "0x03045e", "0x90e0ef"), {"show": "Tides", "season": 1, "episode": 1}),
+    (
+        Film("Harbour wall", "0x03045e", "0x90e0ef"),
+        {"show": "Tides", "season": 1, "episode": 2},
+    ),
+    (Film("Mountain light", "0x3c096c", "0xff9e00"), {"content_type": "movie", "year": 2019}),
+)
+UNSURE: Final = (
+    Film("Tides S01E03 Storm", "0x0d1b2a", "0xe0e1dd"),
+    Film("A day at the lighthouse", "0x0d1b2a", "0xe0e1dd"),
+)
 
 
 @dataclass(frozen=True)
@@ -106,6 +125,38 @@ class House:
     home: HomeAssistant
     names: dict[str, str]  # keys of the entities to their ids
     device: str
+    port: int  # of the broker
+    media: MediaServer
+    folder: Path
+
+    @contextmanager
+    def library(self) -> Iterator[None]:
+        """Run a second service, with a library of some titles."""
+        service = Service(
+            self.folder,
+            self.port,
+            MQTT__NODE_ID="films",
+            MQTT__BASE_TOPIC="films",
+            DOWNLOADS__PROXY=f"http://127.0.0.1:{self.media.port}",
+            LIBRARY__ENABLED="true",
+            LIBRARY__REVIEW_BELOW="0.85",
+            HOMEASSISTANT__MEDIA_SOURCE="media-source://media_source/local/films",
+        )
+        client = Client(self.port, "films")
+        try:
+            service.start()
+            for film, said in FILED:
+                url = _page(self.media, self.folder, film)
+                client.wait_status(client.download(url, library=said), "completed", timeout=60)
+            for film in UNSURE:
+                url = _page(self.media, self.folder, film)
+                client.wait_status(client.download(url), "review", timeout=60)
+            found(self.home, "films")
+            self.home.wait("sensor.films_reviews_waiting", str(len(UNSURE)))
+            yield
+        finally:
+            client.close()
+            service.stop()
 
     @contextmanager
     def page(self, path: str, size: tuple[int, int], *, dark: bool = False) -> Iterator[Page]:
@@ -163,6 +214,18 @@ def _card(house: House, target: Path, size: tuple[int, int], *, dark: bool = Fal
         _shoot(page.locator("mediarip-card"), target)
 
 
+def card_library(house: House, target: Path) -> None:
+    """Show what waits for a review, and the library."""
+    card = {"type": "vertical-stack", "cards": [LIBRARY]}
+    views = {"views": [{"title": "Films", "type": "panel", "cards": [card]}]}
+    with house.library(), house.page(house.dashboard("library", views), (700, 1300)) as page:
+        page.get_by_role("button", name="Details: Storm").click()
+        page.get_by_role("button", name="Details: Library").click()
+        page.get_by_text("The newest titles").wait_for()
+        page.wait_for_timeout(SETTLED)
+        _shoot(page.locator("mediarip-card"), target)
+
+
 def dashboard(house: House, target: Path) -> None:
     """Show the dashboard of the strategy."""
     path = house.dashboard("strategy", STRATEGY, in_sidebar=True)
@@ -214,6 +277,7 @@ PICTURES: Final[dict[str, Callable[[House, Path], None]]] = {
     "card": card,
     "card-dark": card_dark,
     "card-phone": card_phone,
+    "card-library": card_library,
     "dashboard": dashboard,
     "assist": assist,
     "blueprint": blueprint,
@@ -266,7 +330,9 @@ def _house() -> Iterator[House]:
             _fill(Client(broker.port), media, folder)
             names = found(home, "mediarip")
             home.wait(names["status"], "downloading")
-            yield House(home, names, home.device()["id"])
+            films = folder / "films"
+            films.mkdir()
+            yield House(home, names, home.device()["id"], broker.port, media, films)
         finally:
             service.stop()
             home.stop()
