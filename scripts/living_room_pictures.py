@@ -151,7 +151,7 @@ class House:
             for film in UNSURE:
                 url = _page(self.media, self.folder, film)
                 client.wait_status(client.download(url), "review", timeout=60)
-            found(self.home, "films")
+            found(self.home, "films", library=True)
             self.home.wait("sensor.films_reviews_waiting", str(len(UNSURE)))
             yield
         finally:

@@ -18,15 +18,19 @@ EMPTY |= {one.key for one in ENTITIES if one.platform in {"button", "notify", "i
 LONGEST = 60  # seconds; on a busy machine, a service needs half of it to start
 
 
-def found(ha: HomeAssistant, node_id: str) -> dict[str, str]:
-    """Return the device's entities as soon as all are there, and available."""
+def found(ha: HomeAssistant, node_id: str, *, library: bool = False) -> dict[str, str]:
+    """Return the device's entities as soon as all are there, and available.
+
+    ``library``: also those of the library.
+    """
+    keys = KEYS | LIBRARY if library else KEYS
     names = wait_for(
-        lambda: names if (names := ha.entities(node_id)).keys() >= KEYS else {},
+        lambda: names if (names := ha.entities(node_id)).keys() >= keys else {},
         LONGEST,
         "all entities of the device",
     )
     # Home Assistant leaves out, in silence, what is asked of an unavailable entity.
-    wanted = {names[key] for key in KEYS - UNAVAILABLE}
+    wanted = {names[key] for key in keys - UNAVAILABLE}
     wait_for(
         lambda: wanted <= {name for name, one in ha.states().items() if _available(one)},
         LONGEST,

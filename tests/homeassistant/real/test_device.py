@@ -46,8 +46,8 @@ def test_the_device_is_complete_within_seconds_and_without_a_complaint(
 def test_the_names_have_a_language_and_the_entity_ids_have_none(
     ha: HomeAssistant, run: Run
 ) -> None:
-    run("sprache", HOMEASSISTANT__LANGUAGE="de")
-    names = found(ha, "sprache")
+    run("sprache", HOMEASSISTANT__LANGUAGE="de", LIBRARY__ENABLED="true")
+    names = found(ha, "sprache", library=True)
     registry = {one["entity_id"]: one for one in ha.command("config/entity_registry/list")}
     shown = {key: registry[names[key]]["original_name"] for key in NAMES["de"]}
     assert shown == NAMES["de"]

@@ -42,8 +42,7 @@ def test_the_library_s_sensors_come_and_go_with_it(
     ha: HomeAssistant, run: Run, media: MediaServer
 ) -> None:
     service = run("shelf", **ASKS)
-    names = found(ha, "shelf")
-    assert names.keys() >= LIBRARY
+    names = found(ha, "shelf", library=True)
     ha.wait(names["reviews_waiting"], "0")
     send(ha, names, media.url(EPISODE.format(2)))
     waiting = ha.wait(names["reviews_waiting"], "1")["attributes"]["reviews"]
@@ -70,7 +69,7 @@ def test_a_search_is_answered_in_the_sensor_with_the_replies(
     ha: HomeAssistant, run: Run, media: MediaServer
 ) -> None:
     run("found", **ON)
-    names = found(ha, "found")
+    names = found(ha, "found", library=True)
     for number in (1, 2):
         send(ha, names, media.url(EPISODE.format(number)))
         ha.wait(names["library"], str(number))
@@ -91,7 +90,7 @@ def test_a_member_reviews_and_searches_in_the_card(
     ha: HomeAssistant, run: Run, media: MediaServer, browser: Screens
 ) -> None:
     service = run("filed", playable=True, **ASKS)
-    names = found(ha, "filed")
+    names = found(ha, "filed", library=True)
     add_dashboard(ha, "card-filed", card_view({"entity": names["status"]}))
     page = browser.open(ha.member(), "/card-filed/0")
     card = page.locator("mediarip-card").first
@@ -133,7 +132,7 @@ def test_a_phone_is_asked_and_its_answer_counts(
     ha: HomeAssistant, run: Run, media: MediaServer
 ) -> None:
     service = run("asked", **ASKS)
-    names = found(ha, "asked")
+    names = found(ha, "asked", library=True)
     phone = Phone(ha, "Ben")
     try:
         use(ha, "notify", "asked", "asked", phones=[phone.device_id])
@@ -255,7 +254,7 @@ def watched(ha: HomeAssistant, run: Run, client_of: ClientOf) -> Callable[[str],
     def watched(name: str) -> Client:
         client = client_of(name)
         run(name, **ON)
-        found(ha, name)
+        found(ha, name, library=True)
         use(ha, "watched", name, name, players=[PLAYER])
         return client
 

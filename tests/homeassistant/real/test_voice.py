@@ -105,7 +105,8 @@ def household(
 
     def household(name: str, path: str = f"{STALLED}found.mp4?q=", **settings: str) -> Household:
         run(name, **{"DOWNLOADS__SEARCH_PREFIX": media.url(path), **settings})
-        one = Household(ha, client_of(name), found(ha, name))
+        library = "LIBRARY__ENABLED" in settings
+        one = Household(ha, client_of(name), found(ha, name, library=library))
         one.hears(name)
         return one
 
