@@ -25,6 +25,10 @@ Point = Literal[
     "before-write",  # of metadata at their place; in a thread
     "before-title-removal",  # of a discarded title's file; in the event loop
     "titles-let-go",  # retention has archived or deleted a chunk of titles; in the event loop
+    "organize-planned",  # a title's new names; in the store's thread
+    "medium-adopted",  # a title was made of a file; in the store's thread
+    "room-made",  # a title is archived for another one, its files not moved; in the event loop
+    "run-chunk",  # a chunk of `organize all` or `adopt` is committed; in the event loop
     "before-temp-removal",  # of a job's temporary folder; in a thread
     "migration-statement",  # before each SQL statement of a migration; in the store's thread
     "volume-look",  # a check whether the volume is there begins; in a thread

@@ -38,7 +38,10 @@ def export(
 
 def import_file(  # noqa: PLR0913 - one parameter per option
     file: Annotated[
-        Path, typer.Argument(help="A file or folder written by `export`, MeTube or media.rip.")
+        Path,
+        typer.Argument(
+            help="A file or folder of `export`, MeTube or media.rip, or yt-dlp's download archive."
+        ),
     ],
     *,
     form: Annotated[
@@ -112,7 +115,11 @@ async def _import(
 
 
 def _summary(totals: history_transfer.Totals, *, dry_run: bool) -> str:
-    parts = [f"{totals.imported} jobs {'are new' if dry_run else 'imported'}"]
+    verb = "are new" if dry_run else "imported"
+    parts = [f"{totals.imported} jobs {verb}"]
+    if totals.known:
+        parts = [f"{totals.known} known media {verb}"]
+        parts += [f"{totals.imported} jobs {verb}"] if totals.imported else []
     counts = {
         "already known": totals.skipped,
         "to download" if dry_run else "queued as downloads": totals.queued,

@@ -6,17 +6,19 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 from mediarip_mqtt.cli.client import Client, ServiceError, refusal
-from mediarip_mqtt.cli.import_sources import Found, Pending, Unreadable
+from mediarip_mqtt.cli.import_sources import Found, KnownEntry, Pending, Unreadable
 from mediarip_mqtt.contract import topics
 from mediarip_mqtt.contract.errors import ErrorCode
 from mediarip_mqtt.contract.urls import hide_logins
-from mediarip_mqtt.jobs.history_records import NAMESPACE, Record
+from mediarip_mqtt.jobs.history_records import NAMESPACE, KnownMedium, Record
 
 PAGE: Final = 100  # jobs per `list`
 CHUNK: Final = 100  # records per `import`
+KNOWN_BYTES: Final = 512  # of a known medium in a command
 CHUNK_BYTES: Final = 64 * 1024
 ENVELOPE: Final = 256  # bytes of a command around its records
 PAUSE: Final = 1.0  # seconds between two attempts at a command that is refused for now
@@ -32,6 +34,7 @@ class Totals:
     """Counts of an import."""
 
     imported: int = 0
+    known: int = 0  # media that were downloaded elsewhere
     skipped: int = 0  # already known
     queued: int = 0  # unfinished jobs queued as downloads
     left_out: int = 0  # unfinished jobs that were skipped
@@ -109,7 +112,22 @@ async def import_found(
                 await _queue(client, entry, totals, dry_run=dry_run)
             else:
                 totals.left_out += 1
+    media = (entry.medium for entry in read() if isinstance(entry, KnownEntry))
+    # A medium takes at most `KNOWN_BYTES`, most of them far less.
+    while known := list(islice(media, max(1, room // KNOWN_BYTES))):
+        await _send_known(client, known, totals, dry_run=dry_run)
     return totals
+
+
+async def _send_known(
+    client: Client, chunk: list[KnownMedium], totals: Totals, *, dry_run: bool
+) -> None:
+    known = [medium.model_dump(mode="json") for medium in chunk]
+    reply = await _ask(client, "import", {"known": known, "dry_run": dry_run})
+    if not reply.get("ok"):
+        raise ServiceError(refusal(reply))
+    totals.known += reply["known"]
+    totals.skipped += reply["skipped"]
 
 
 def _is_item(record: Record) -> bool:

@@ -1,4 +1,4 @@
-"""The files that `import` reads: our own export, and the stores of MeTube and media.rip.
+"""The files that `import` reads: our own export, those of MeTube and media.rip, and archives.
 
 The files are only read; no code in them is run.
 """
@@ -6,6 +6,7 @@ The files are only read; no code in them is run.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from pydantic import ValidationError
 from mediarip_mqtt.contract.errors import MediaripError, StoreError
 from mediarip_mqtt.contract.models import TERMINAL
 from mediarip_mqtt.contract.presets import AUDIO_FORMATS
-from mediarip_mqtt.jobs.history_records import Record, Wanted, fields_of
+from mediarip_mqtt.jobs.history_records import KnownMedium, Record, Wanted, fields_of
 from mediarip_mqtt.store.foreign import open_foreign
 
 NAME: Final = "mediarip-mqtt history"
@@ -26,6 +27,9 @@ VERSION: Final = 1
 METUBE_FILES: Final = ("completed.json", "queue.json", "pending.json")
 _METUBE_KIND: Final = "persistent_queue:"
 _SQLITE: Final = b"SQLite format 3\0"
+_ARCHIVE_LINE: Final = re.compile(rb"[A-Za-z0-9:_.-]{2,80} [^\s{}]{1,200}\s*$")
+ARCHIVE_LINES: Final = 20  # that are looked at to recognise an archive
+LINE_LIMIT: Final = 4096  # bytes
 _UNKNOWN: Final = (
     "has no format that can be imported. The shelf of an older MeTube (`completed`, `queue`) holds "
     "pickled Python objects, which can run programs when they are loaded, so it is not read. Start "
@@ -40,6 +44,7 @@ class SourceFormat(StrEnum):
     JSONL = "jsonl"  # `mediarip-mqtt export`
     METUBE = "metube"  # its state folder, or one JSON file in there
     MEDIA_RIP = "media-rip"  # its SQLite database
+    YTDLP_ARCHIVE = "yt-dlp-archive"  # the file of `--download-archive`
 
 
 class SourceError(MediaripError):
@@ -62,7 +67,15 @@ class Unreadable:
     reason: str
 
 
-Found = Record | Pending | Unreadable
+@dataclass(frozen=True)
+class KnownEntry:
+    """A medium that an archive of yt-dlp names, and where."""
+
+    place: str
+    medium: KnownMedium
+
+
+Found = Record | Pending | Unreadable | KnownEntry
 
 
 def read(path: Path, form: SourceFormat = SourceFormat.AUTO) -> Iterator[Found]:
@@ -73,6 +86,7 @@ def read(path: Path, form: SourceFormat = SourceFormat.AUTO) -> Iterator[Found]:
         SourceFormat.JSONL: _read_lines,
         SourceFormat.METUBE: _read_metube,
         SourceFormat.MEDIA_RIP: _read_media_rip,
+        SourceFormat.YTDLP_ARCHIVE: _read_archive,
     }
     try:
         yield from readers[form](path)
@@ -106,7 +120,14 @@ def recognise(path: Path) -> SourceFormat:
         return SourceFormat.JSONL
     if start.lstrip().startswith(b"{") and _METUBE_KIND.encode() in start:
         return SourceFormat.METUBE
+    if _is_archive(start):
+        return SourceFormat.YTDLP_ARCHIVE
     raise SourceError(f"{path} {_UNKNOWN}")
+
+
+def _is_archive(start: bytes) -> bool:
+    lines = start.split(b"\n", ARCHIVE_LINES)[:ARCHIVE_LINES]
+    return any(_ARCHIVE_LINE.match(line) for line in lines)
 
 
 def _object(line: bytes) -> dict[str, Any]:
@@ -154,6 +175,28 @@ def _read_lines(path: Path) -> Iterator[Found]:
             elif job.get("status") in TERMINAL or not job.get("parent_id"):
                 yield _validated(place, fields_of(job))
             # Unfinished items are left out: the download of their playlist adds them again.
+
+
+# yt-dlp: `youtube dQw4w9WgXcQ` in each line, from `--download-archive`
+
+
+def _read_archive(path: Path) -> Iterator[Found]:
+    with path.open("rb") as file:
+        if not _is_archive(file.read(65536)):
+            raise SourceError(f"{path}: none of its first lines is a site and an id.")
+        file.seek(0)
+        for number, raw in enumerate(iter(lambda: file.readline(LINE_LIMIT), b""), start=1):
+            line = raw.decode("utf-8", "replace").split("#", 1)[0].strip()
+            if not line:
+                continue
+            place = f"line {number}"
+            try:
+                extractor, source_id = line.split()
+                medium = KnownMedium(extractor=extractor, source_id=source_id)
+            except ValueError:  # also pydantic's ValidationError
+                yield Unreadable(place, "is not a site and an id, such as `youtube dQw4w9WgXcQ`")
+                continue
+            yield KnownEntry(place, medium)
 
 
 # MeTube: JSON files of the form {"kind": "persistent_queue:<name>", "items": [{"info": {...}}]}

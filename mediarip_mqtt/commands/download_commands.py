@@ -109,10 +109,6 @@ class Download(AboutPage, DownloadOptions):
         (), max_length=20, description="Tags of your own."
     )
     keep: bool = Field(default=False, description="Protect it from retention, see `keep`.")
-    on_duplicate: Literal["reuse", "again"] = Field(
-        "again",
-        description="`reuse` returns the existing job with the same URL and options, if any.",
-    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Download:

@@ -9,17 +9,20 @@ from pydantic import Field
 from mediarip_mqtt.commands.context import Context, Origin
 from mediarip_mqtt.commands.family import Command
 from mediarip_mqtt.commands.replies import Accepted
+from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 from mediarip_mqtt.jobs.history_import import Importing, TakenOver
-from mediarip_mqtt.jobs.history_records import Record
+from mediarip_mqtt.jobs.history_records import KnownMedium, Record
 from mediarip_mqtt.store import Tx
 
 
 class ImportReport(TakenOver, Accepted):
     """The result of an import."""
 
+    known: int = Field(0, description="Known media that are new.")
+
 
 class Import(Command):
-    """Import finished jobs as history: they own no files; known jobs are skipped."""
+    """Import finished jobs as history, which own no files; and what was downloaded elsewhere."""
 
     example: ClassVar = {
         "jobs": [
@@ -35,14 +38,24 @@ class Import(Command):
 
     command: Literal["import"] = "import"
     jobs: tuple[Record, ...] = Field(
-        min_length=1,
+        (),
         max_length=200,
         description="Finished jobs; a playlist comes before its items.",
+    )
+    known: tuple[KnownMedium, ...] = Field(
+        (),
+        max_length=1000,
+        description="Media that were downloaded elsewhere: with the library, downloads with "
+        "`on_duplicate: reuse` skip them.",
     )
     dry_run: bool = Field(default=False, description="Only count the new jobs.")
 
     def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> ImportReport:
-        """Add the jobs that the store does not have."""
+        """Add the jobs and known media that the store does not have."""
+        if not self.jobs and not self.known:
+            raise CommandError(
+                ErrorCode.INVALID_PAYLOAD, "Give `jobs` or `known` to import.", field="jobs"
+            )
         importing = Importing(
             context.settings,
             origin.session_id,
@@ -50,4 +63,11 @@ class Import(Command):
             now=origin.at,
             dry_run=self.dry_run,
         )
-        return ImportReport(**dict(importing.take(tx, self.jobs)))
+        new = importing.remember(tx, self.known)
+        report = ImportReport(**dict(importing.take(tx, self.jobs)))
+        return report.model_copy(
+            update={
+                "known": len(new),
+                "skipped": report.skipped + len(self.known) - len(new),
+            }
+        )

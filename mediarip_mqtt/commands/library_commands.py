@@ -133,7 +133,7 @@ class Review(Command, Classification):
     conflict: Conflict | None = Field(
         None,
         description="If another title has the number: `rename` keeps both, `skip` discards this "
-        "one, `ask` refuses with `conflict`.",
+        "one, `ask` refuses with `conflict`, `overwrite` archives the other title.",
     )
     remember: bool = Field(
         default=False, description="Use the type and show also for what comes from this channel."

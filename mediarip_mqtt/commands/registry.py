@@ -13,6 +13,7 @@ from mediarip_mqtt.commands import (
     history_commands,
     job_commands,
     library_commands,
+    organize_commands,
     queue_commands,
     retention_commands,
     setting_commands,
@@ -30,6 +31,7 @@ FAMILIES: Final = (  # in the order of the generated docs
     history_commands,
     library_commands,
     archive_commands,
+    organize_commands,
     update_commands,
     error_log_commands,
 )

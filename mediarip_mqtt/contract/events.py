@@ -12,6 +12,7 @@ from pydantic import Field
 
 from mediarip_mqtt.contract.content import ReviewReason
 from mediarip_mqtt.contract.frozen_model import Frozen
+from mediarip_mqtt.contract.library_runs import LibraryProgress
 from mediarip_mqtt.contract.models import Job, Timestamp, new_id, now
 from mediarip_mqtt.contract.titles import Candidate, Title
 
@@ -175,6 +176,13 @@ class TitleWatched(TitleEvent):
     """A title was watched for the first time."""
 
     event_type: Literal["watched"] = "watched"
+
+
+class LibraryRunEnded(Event):
+    """`organize all` or `adopt` has looked at everything; ``run`` has the counts."""
+
+    event_type: Literal["library_run_ended"] = "library_run_ended"
+    run: LibraryProgress
 
 
 def classes() -> dict[str, type[Event]]:

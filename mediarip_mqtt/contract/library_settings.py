@@ -132,7 +132,8 @@ class LibrarySettings(Section):
     conflict: Conflict = Field(
         "rename",
         description="If another title has the number: `rename` (the next free one, or ` (2)`), "
-        "`skip` (the new file is not kept), or `ask` (review).",
+        "`skip` (the new file is not kept), `ask` (review), or `overwrite` (the other title is "
+        "archived first).",
     )
     review_below: float = Field(
         0.5,

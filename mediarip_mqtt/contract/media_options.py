@@ -211,6 +211,11 @@ class DownloadOptions(MediaOptions):
     live_from_start: bool | None = Field(
         None, description="Record a live stream from its start, if the site supports it."
     )
+    on_duplicate: Literal["reuse", "again"] = Field(
+        "again",
+        description="`reuse` returns the existing job with the same URL and options, if any; with "
+        "the library, what is known there by site and id is not downloaded again.",
+    )
     library: Classification | None = Field(
         None,
         description="What it is, for the library: `content_type`, `show`, `season`, `episode` etc.",

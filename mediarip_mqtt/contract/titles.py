@@ -211,4 +211,4 @@ class Chapter(Frozen):
 
 
 # What happens if another title has the number, or another file the name.
-Conflict = Literal["rename", "skip", "ask"]
+Conflict = Literal["rename", "skip", "ask", "overwrite"]

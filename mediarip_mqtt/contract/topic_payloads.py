@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 
 from mediarip_mqtt.contract.content import ContentType, ReviewReason
 from mediarip_mqtt.contract.frozen_model import Frozen
+from mediarip_mqtt.contract.library_runs import LibraryProgress
 from mediarip_mqtt.contract.models import (
     Items,
     JobStatus,
@@ -246,6 +247,9 @@ class LibraryState(Frozen):
     waiting: int = Field(ge=0, description="Titles that wait for a review.")
     reviews: list[WaitingReview] = Field(description="At most 10 of them, the oldest first.")
     newest: list[TitleBrief] = Field(description="At most 20, the newest first.")
+    runs: list[LibraryProgress] = Field(
+        description="`organize all` and `adopt` that are under way; at most 5."
+    )
 
 
 class SettingDetail(Frozen):

@@ -16,7 +16,7 @@ from mediarip_mqtt.contract.models import TERMINAL
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import ROOT_SESSION
 from mediarip_mqtt.contract.urls import check_picture, read_target
-from mediarip_mqtt.jobs.history_records import Record
+from mediarip_mqtt.jobs.history_records import KnownMedium, Record
 from mediarip_mqtt.store import Tx
 
 
@@ -74,6 +74,19 @@ class Importing:
         if imported and not self.dry_run:
             tx.emit(events.Imported(at=self.now, count=imported), self.session_id)
         return TakenOver(imported=imported, skipped=known, refused=refused, dry_run=self.dry_run)
+
+    def remember(self, tx: Tx, media: Sequence[KnownMedium]) -> set[KnownMedium]:
+        """Remember media that were downloaded elsewhere; return those that are new."""
+        new = {
+            medium
+            for medium in media
+            if not tx.is_known(medium.extractor, medium.source_id, self.session_id)
+            and tx.title_of_known(medium.extractor, medium.source_id, self.scope) is None
+        }
+        if not self.dry_run:
+            for medium in new:
+                tx.add_known(medium.extractor, medium.source_id, self.session_id, self.now)
+        return new
 
     def _room(self, tx: Tx) -> float:
         """Return how many more jobs may be stored; an isolated session has a limit."""

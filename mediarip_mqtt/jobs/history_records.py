@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from mediarip_mqtt.contract import texts
+from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.models import Job, utc_iso
 from mediarip_mqtt.volume import names
@@ -63,6 +64,17 @@ class Wanted(DownloadOptions):
     category: Line = None
     tags: tuple[texts.Line, ...] = Field((), max_length=20)
     keep: bool = False
+
+
+class KnownMedium(Frozen):
+    """A medium that another program has downloaded, as an archive of yt-dlp names it."""
+
+    extractor: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:_.-]{1,80}$")] = Field(
+        description="yt-dlp's name of the site; case does not matter."
+    )
+    source_id: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$")] = Field(
+        description="Its id on the site."
+    )
 
 
 class Record(Wanted):

@@ -33,7 +33,7 @@ from mediarip_mqtt.contract.settings import DownloadSettings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.protocol import Engine, Task
 from mediarip_mqtt.jobs import failures, steps
-from mediarip_mqtt.jobs.filing import Filing, Furnishing
+from mediarip_mqtt.jobs.filing import Filing, Furnishing, RivalTitles
 from mediarip_mqtt.jobs.leftovers import Leftovers
 from mediarip_mqtt.jobs.limits import Limits
 from mediarip_mqtt.jobs.probes import Answer, Probing
@@ -80,6 +80,7 @@ class Runner:
         answer_probe: Answer,
         filing: Filing | None = None,
         furnishing: Furnishing | None = None,
+        rivals: RivalTitles | None = None,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -109,6 +110,7 @@ class Runner:
                 in_thread=self._threads.run,
                 filing=filing,
                 furnishing=furnishing,
+                rivals=rivals,
             )
         )
         self._leftovers = Leftovers(

@@ -105,7 +105,7 @@ class Jobs:
             created_at=self._clock(),
             **options.model_dump(),
         )
-        scope = session_id if self._topics.isolated else None
+        scope = self.scope(session_id)
         known = tx.duplicate_of(url, job, scope) if reuse else None
         if known and (known.status in TERMINAL or tx.login(known.id) == login):
             return self.keep(tx, known, keep=True) if keep else known
@@ -115,6 +115,10 @@ class Jobs:
             tx.keep_login(job.id, login)
         self._emit(tx, events.JobQueued, job)
         return job
+
+    def scope(self, session_id: str) -> str | None:
+        """Return the only session whose jobs and titles a session may see; None: all."""
+        return session_id if self._topics.isolated else None
 
     def cancel(self, tx: Tx, job: Job) -> Job:
         """Cancel a job; for a playlist, also everything below it."""

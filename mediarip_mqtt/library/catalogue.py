@@ -6,6 +6,7 @@ Every method works in the caller's transaction, as the use cases of jobs do.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -23,10 +24,11 @@ from mediarip_mqtt.contract.titles import (
     TitleFile,
     TitleState,
 )
-from mediarip_mqtt.jobs.filing import Filed
+from mediarip_mqtt.jobs.filing import Filed, Twin
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.library import layout
 from mediarip_mqtt.library.classify import classify, matching_rule
+from mediarip_mqtt.library.duplicates import known_medium
 from mediarip_mqtt.library.numbers import Place, Source, place_of
 from mediarip_mqtt.library.page_facts import AUDIO, PageFacts, page_facts
 from mediarip_mqtt.library.slugs import slug
@@ -44,6 +46,26 @@ _UNFINISHED: Final = frozenset(
 )
 
 
+@dataclass(frozen=True)
+class _Meeting:
+    """What a new title meets: the volume's limits, an equal one, and whether one may go."""
+
+    extension: str
+    limit: int
+    twin: Twin | None
+    replace: bool
+
+
+@dataclass(frozen=True)
+class _Decision:
+    """Where a new title goes; without a title there is none (yet)."""
+
+    filed: Filed
+    title: Title | None = None
+    place: Place = field(default_factory=Place)
+    reason: ReviewReason | None = None
+
+
 class Catalogue:
     """Makes titles of jobs; it is the `Filing` of the step `place`."""
 
@@ -56,8 +78,34 @@ class Catalogue:
 
     # Of a job's new files: see `Filing`
 
-    def file(
-        self, tx: Tx, job_id: str, fields: Mapping[str, Any], extension: str, limit: int
+    def reuse(self, tx: Tx, job_id: str, fields: Mapping[str, Any]) -> bool:
+        """End a job whose medium is known: in the library, its archive, or an imported one."""
+        job = tx.job(job_id)
+        if job is None or job.status in TERMINAL:
+            return False
+        known = known_medium(tx, fields, job_id, self.jobs.scope(job.session_id))
+        if known is None:
+            return False
+        title = known.title
+        if title is not None:
+            self.tell_job(tx, job_id, title, tx.show(title.show_id) if title.show_id else None)
+        there = title is not None and title.state not in {TitleState.MISSING, TitleState.ARCHIVED}
+        filename = title.organized_to if title and there else None
+        facts = page_facts(job, fields, "")
+        tx.update(job_id, title=facts.title, extractor=facts.extractor, duration=facts.duration)
+        self._end_without_file(tx, tx.job(job_id) or job, filename, known.reason)
+        return True
+
+    def file(  # noqa: PLR0913, PLR0917 - see `Filing`
+        self,
+        tx: Tx,
+        job_id: str,
+        fields: Mapping[str, Any],
+        extension: str,
+        limit: int,
+        twin: Twin | None = None,
+        *,
+        replace: bool = True,
     ) -> Filed:
         """Make the job's title, choose its numbers, and return where its medium goes."""
         job = tx.job(job_id)
@@ -69,37 +117,27 @@ class Catalogue:
         if former and former.state in _UNFINISHED and not tx.title_files(former.id):
             tx.delete_title(former.id)  # of an earlier attempt
             title_id = former.id
-        guesses = self._guesses(tx, job, facts)
-        title = self._title(title_id, job, facts, guesses)
-        placed_by_sender = bool(job.output_template or job.folder)
-        place, reason = Place(), None
-        if guesses[0].confidence < self.settings.review_below and not placed_by_sender:
-            reason = ReviewReason.LOW_CONFIDENCE
+        guesses = self.guesses(tx, facts, job)
+        title = self.draft(title_id, job.session_id, facts, guesses, job)
+        if job.output_template or job.folder:  # the sender has chosen the place
+            title, place = self._numbered(tx, title)
+            decided = _Decision(Filed(), title, place)
         else:
-            place = place_of(tx, guesses[0], source_of(title), self.clock(), title_id)
-            title = with_place(title, place)
-            rival = self.rival(tx, title, place, extension, limit)
-            if rival is not None and not placed_by_sender and self.settings.conflict != "rename":
-                if self.settings.conflict == "skip":
-                    return self._instead(tx, job, rival)
-                # Its number is chosen by the answer.
-                title, reason = with_place(title, Place()), ReviewReason.CONFLICT
-        title = title.model_copy(
+            decided = self._decide(tx, job, title, _Meeting(extension, limit, twin, replace))
+        if decided.title is None:
+            return decided.filed
+        title = decided.title.model_copy(
             update={
-                "state": TitleState.MATCHING if reason else TitleState.ORGANIZING,
-                "review_reason": reason,
+                "state": TitleState.MATCHING if decided.reason else TitleState.ORGANIZING,
+                "review_reason": decided.reason,
             }
         )
         tx.insert_title(title)
-        self._label(tx, title.id, job, facts)
+        self.label(tx, title.id, facts, job)
         if facts.chapters:
             tx.set_chapters(title.id, facts.chapters, self.clock())
-        self.tell_job(tx, job.id, title, place.show)
-        if placed_by_sender:
-            return Filed()
-        if reason is not None:
-            return Filed(layout.unsorted(title, self.settings.unsorted, limit))
-        return Filed(self.stem(title, place.show, limit))
+        self.tell_job(tx, job.id, title, decided.place.show)
+        return decided.filed
 
     def placed(self, tx: Tx, job_id: str, files: Sequence[JobFile]) -> Job | None:
         """Complete the job and its title, or ask a person."""
@@ -127,11 +165,10 @@ class Catalogue:
         job = tx.job(job_id)
         if job is None or job.status in TERMINAL:
             return None
-        tx.forget_checkpoints(job_id)
-        tx.forget_login(job_id)
-        warning = f"Not kept: the library has {filed.instead!r} with the same number or name."
-        columns = {"filename": filed.instead, "warning": warning, "progress_percent": 100.0}
-        return self.jobs.end_well(tx, job, **columns)
+        warning = (
+            f"Not kept: the library has {filed.instead!r} with the same number, name or content."
+        )
+        return self._end_without_file(tx, job, filed.instead, warning)
 
     # Of titles
 
@@ -267,26 +304,30 @@ class Catalogue:
         owner = tx.owner_of_name(f"{self.stem(title, place.show, limit)}.{extension}", title.id)
         return tx.title(owner) if owner else None
 
-    # Internal
-
-    def _guesses(self, tx: Tx, job: Job, facts: PageFacts) -> tuple[Candidate, ...]:
-        told = job.library
-        if told is not None and job.parent_id:  # said of the playlist, not of each item
+    def guesses(self, tx: Tx, facts: PageFacts, job: Job | None = None) -> tuple[Candidate, ...]:
+        """Return what a medium may be, the likeliest first."""
+        told = job.library if job else None
+        if job and told is not None and job.parent_id:  # said of the playlist, not of each item
             told = Classification(**told.model_dump(exclude={"title", "episode", "track"}))
         remembered = None
         if facts.extractor and facts.channel_id:
             remembered = tx.remembered_answer(facts.extractor, facts.channel_id)
         return classify(facts, told=told, remembered=remembered, rules=self.settings.rules)
 
-    def _title(
-        self, title_id: str, job: Job, facts: PageFacts, guesses: Sequence[Candidate]
+    def draft(
+        self,
+        title_id: str,
+        session_id: str,
+        facts: PageFacts,
+        guesses: Sequence[Candidate],
+        job: Job | None = None,
     ) -> Title:
-        guess = guesses[0]
+        """Return a new title that is what the first guess says, without a number."""
         return with_guess(
             Title(
                 id=title_id,
-                job_id=job.id,
-                session_id=job.session_id,
+                job_id=job.id if job else None,
+                session_id=session_id,
                 title=facts.title,
                 description=facts.description,
                 detected_title=facts.title,
@@ -303,19 +344,66 @@ class Catalogue:
                 primary_codec=facts.codec,
                 published_at=facts.published,
                 created_at=self.clock(),
-                keep=job.keep,
+                keep=job.keep if job else False,
             ),
-            guess,
+            guesses[0],
         )
 
-    def _label(self, tx: Tx, title_id: str, job: Job, facts: PageFacts) -> None:
+    def label(self, tx: Tx, title_id: str, facts: PageFacts, job: Job | None = None) -> None:
         """Give a title the category and tags of its job, and those of its rule."""
         rule = matching_rule(facts, self.settings.rules)
-        tags = [*job.tags, *(rule.tags if rule else ())]
+        tags = [*(job.tags if job else ()), *(rule.tags if rule else ())]
         tx.add_tags(title_id, [(slug(name), name) for name in tags], self.clock())
-        category = job.category or (rule.category if rule else None)
+        category = (job.category if job else None) or (rule.category if rule else None)
         if category:
             tx.set_category(title_id, slug(category), category, self.clock())
+
+    # Internal
+
+    def _decide(self, tx: Tx, job: Job, title: Title, meeting: _Meeting) -> _Decision:
+        """Decide where a new title goes, and whether a person is asked first."""
+        policy = self.settings.conflict
+        if meeting.twin and (same := tx.title(meeting.twin.title_id)):
+            return self._decide_twin(tx, job, title, same, meeting)
+        if (title.classification_confidence or 0) < self.settings.review_below:
+            return self._asked(title, ReviewReason.LOW_CONFIDENCE, meeting.limit)
+        numbered, place = self._numbered(tx, title)
+        rival = self.rival(tx, numbered, place, meeting.extension, meeting.limit)
+        if rival is not None and policy == "skip":
+            return _Decision(self._instead(tx, job, rival))
+        if rival is not None and policy == "ask":
+            # Its number is chosen by the answer.
+            return self._asked(title, ReviewReason.CONFLICT, meeting.limit)
+        if rival is not None and policy == "overwrite" and meeting.replace:
+            return _Decision(Filed(replaces=rival.id))
+        return _Decision(Filed(self.stem(numbered, place.show, meeting.limit)), numbered, place)
+
+    def _decide_twin(
+        self, tx: Tx, job: Job, title: Title, same: Title, meeting: _Meeting
+    ) -> _Decision:
+        """Ask a person about a file with the content of another one."""
+        if job.on_duplicate == "reuse" or self.settings.conflict == "skip":
+            return _Decision(self._instead(tx, job, same))
+        content_hash = meeting.twin.content_hash if meeting.twin else None
+        tx.update_title(same.id, content_hash=content_hash)
+        title = title.model_copy(update={"content_hash": content_hash})
+        return self._asked(title, ReviewReason.DUPLICATE, meeting.limit)
+
+    def _asked(self, title: Title, reason: ReviewReason, limit: int) -> _Decision:
+        stem = layout.unsorted(title, self.settings.unsorted, limit)
+        return _Decision(Filed(stem), title, reason=reason)
+
+    def _numbered(self, tx: Tx, title: Title) -> tuple[Title, Place]:
+        """Choose the number of a new title by its likeliest guess."""
+        place = place_of(tx, title.candidates[0], source_of(title), self.clock(), title.id)
+        return with_place(title, place), place
+
+    def _end_without_file(self, tx: Tx, job: Job, filename: str | None, warning: str) -> Job:
+        """Complete a job that has no file of its own."""
+        tx.forget_checkpoints(job.id)
+        tx.forget_login(job.id)
+        columns = {"filename": filename, "warning": warning, "progress_percent": 100.0}
+        return self.jobs.end_well(tx, job, **columns)
 
     def _instead(self, tx: Tx, job: Job, rival: Title) -> Filed:
         show = tx.show(rival.show_id) if rival.show_id else None

@@ -17,6 +17,7 @@ from typing import Final
 
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import StoreError
+from mediarip_mqtt.contract.models import JobStatus
 from mediarip_mqtt.contract.titles import TitleFile, TitleState
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.library.archive import owned
@@ -30,6 +31,10 @@ from mediarip_mqtt.volume.owned_files import move_owned
 
 INTERVAL: Final = 60.0  # seconds between two looks for reviews whose time is over
 TRIES: Final = 5
+# Errors of one file or folder, not of the volume.
+_OF_ONE: Final = frozenset(
+    {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP}
+)
 
 logger = logging.getLogger(__name__)
 
@@ -146,11 +151,37 @@ class Organizer:
             except FileExistsError:
                 await self._rename(title_id, waiting[len(moved) + len(gone) :])
                 continue
+            except OSError as error:
+                if error.errno not in _OF_ONE or not await self._leave(title_id, moved, gone):
+                    raise
+                logger.warning("library: title %s: its files stay: %s", title_id, error)
+                return
             fault("title-moved")
             finish = partial(self._finish, title_id=title_id, moved=moved, gone=gone)
             await self._store.write(finish)
             return
         logger.warning("library: title %s: no free name was found", title_id)
+
+    async def _leave(self, title_id: str, moved: list[TitleFile], gone: list[int]) -> bool:
+        """Let files stay that can't be moved, if their title was complete; return whether it was.
+
+        Otherwise one folder without permission would stop all others' moves.
+        """
+
+        def act(tx: Tx) -> bool:
+            title = tx.title(title_id)
+            job = tx.job(title.job_id) if title and title.job_id else None
+            in_review = job is not None and job.status is JobStatus.REVIEW
+            organizing = title is not None and title.state is TitleState.ORGANIZING
+            if title is None or not organizing or in_review or not title.organized_to:
+                return False
+            if title.deleted_at is not None:  # it returns from the archive
+                return False
+            self._finish(tx, title_id, moved, gone)
+            tx.cancel_moves(title_id)
+            return True
+
+        return await self._store.write(act)
 
     async def _waiting(self, title_id: str) -> list[TitleFile]:
         files = await self._store.read(partial(Tx.title_files, title_id=title_id))

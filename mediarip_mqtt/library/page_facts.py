@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -61,11 +61,22 @@ class PageFacts:
 
 def page_facts(job: Job, fields: Mapping[str, Any], extension: str) -> PageFacts:
     """Return the facts about a job's medium, whose file has an extension."""
+    facts = file_facts(fields, extension, _first(fields)("id") or job.url)
+    return replace(
+        facts,
+        title=job.title or facts.title,
+        extractor=facts.extractor or job.extractor,
+        duration=facts.duration or job.duration,
+    )
+
+
+def file_facts(fields: Mapping[str, Any], extension: str, name: str) -> PageFacts:
+    """Return the facts about a medium; ``name`` is its title if the fields have none."""
     first = _first(fields)
     published = _published(fields)
     year = _integer(fields.get("release_year"), _YEARS)
     return PageFacts(
-        title=job.title or first("title", "id") or job.url,
+        title=first("title") or name,
         description=_plot(fields),
         series=first("series"),
         season=_integer(fields.get("season_number"), range(MAX_SEASON + 1)),
@@ -79,11 +90,11 @@ def page_facts(job: Job, fields: Mapping[str, Any], extension: str) -> PageFacts
         channel=first("channel", "uploader", "playlist_channel", "playlist_uploader"),
         channel_id=first("channel_id", "uploader_id", "playlist_channel_id"),
         playlist=first("playlist_title", "playlist"),
-        extractor=first("extractor_key", "extractor") or job.extractor,
+        extractor=first("extractor_key", "extractor"),
         source_id=first("id"),
         published=published,
         year=year or (published.year if published else None),
-        duration=_number(fields.get("duration")) or job.duration,
+        duration=_number(fields.get("duration")),
         categories=_texts(fields.get("categories")) + _texts(fields.get("genres")),
         is_audio=extension.lower() in AUDIO,
         width=_integer(fields.get("width"), range(1, 100_000)),

@@ -19,6 +19,7 @@ from mediarip_mqtt.contract.titles import (
     TitleFile,
     TitleState,
 )
+from mediarip_mqtt.library.archive import archive
 from mediarip_mqtt.library.catalogue import (
     Catalogue,
     facts_of,
@@ -80,7 +81,11 @@ def answer(tx: Tx, catalogue: Catalogue, title: Title, given: ReviewAnswer) -> T
         policy = given.conflict or catalogue.settings.conflict
         if given.conflict == "skip":
             return _discard(tx, catalogue, title)
-        if policy != "rename":
+        if policy == "overwrite":
+            archive(tx, catalogue, rival)
+            place = place_of(tx, guess, source_of(decided), catalogue.clock(), title.id)
+            decided = with_place(decided, place)
+        elif policy != "rename":
             raise _conflict(rival)
     if given.remember:
         _remember(tx, catalogue, decided)
@@ -217,6 +222,7 @@ def _conflict(rival: Title) -> CommandError:
     return CommandError(
         ErrorCode.CONFLICT,
         f"{(rival.organized_to or rival.title)[:200]!r} has the same number or name. Give another "
-        "`season` and `episode`, or `conflict`: `rename` keeps both, `skip` discards the new one.",
+        "`season` and `episode`, or `conflict`: `rename` keeps both, `skip` discards the new one, "
+        "`overwrite` archives the other one.",
         field="conflict",
     )

@@ -18,6 +18,7 @@ LIBRARY_LIMIT: Final = (
 )
 WAITING: Final = 10
 NEWEST: Final = 20
+RUNS: Final = 5
 TEXT: Final = 120  # characters
 
 
@@ -45,6 +46,9 @@ def render_library(tx: Tx, session_id: str | None = None) -> LibraryState:
         waiting=states.get(TitleState.REVIEW, 0),
         reviews=[_review(title) for title in waiting],
         newest=[_brief(title) for title in tx.titles(done, NEWEST)],
+        runs=[run.progress for run in tx.library_runs() if session_id in {None, run.session_id}][
+            :RUNS
+        ],
     )
     return _fitted(summary)
 

@@ -243,7 +243,7 @@ class LibraryTopic(SingleTopic):
 
     @classmethod
     def changed_by(cls, changes: Changes, sources: Sources) -> Iterable[RetainedTopic]:
-        return (cls(),) if changes.titles and sources.library else ()
+        return (cls(),) if (changes.titles or changes.runs) and sources.library else ()
 
     async def render(self, sources: Sources) -> tuple[str, str] | None:
         session = ROOT_SESSION if sources.topics.isolated else None

@@ -91,6 +91,7 @@ class App:
                 group.create_task(parts.holds.run(), name="holds"),
                 group.create_task(parts.upkeep.run(), name="upkeep"),
                 group.create_task(parts.organizer.run(), name="library"),
+                group.create_task(parts.library_runs.run(), name="library runs"),
                 group.create_task(parts.clock_watch.run(), name="clock"),
                 group.create_task(end_when_frozen(), name="frozen guard"),
             ]

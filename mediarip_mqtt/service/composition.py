@@ -33,6 +33,8 @@ from mediarip_mqtt.library.caretaker import Caretaker
 from mediarip_mqtt.library.catalogue import Catalogue
 from mediarip_mqtt.library.missing import MissingLook
 from mediarip_mqtt.library.organizer import Organizer
+from mediarip_mqtt.library.rivals import Rivals
+from mediarip_mqtt.library.runs import LibraryRuns
 from mediarip_mqtt.library.side_files import SideFiles
 from mediarip_mqtt.library.title_retention import TitleRetention
 from mediarip_mqtt.mqtt.card_lists import CardLists, CardSources
@@ -110,6 +112,9 @@ class Parts:
         library = self.settings.library
         self.side_files = SideFiles(self.store, engine, library, self.storage.root)
         self.organizer = Organizer(self.store, self.catalogue, self.storage.root, self.side_files)
+        self.library_runs = LibraryRuns(
+            self.store, self.catalogue, self.organizer, self.storage.root
+        )
         self.retention = Retention(
             self.store,
             self.jobs,
@@ -139,6 +144,9 @@ class Parts:
             answer_probe=partial(answer_probe, self.topics, now),
             filing=self.catalogue if self.settings.library.enabled else None,
             furnishing=self.side_files if self.settings.library.enabled else None,
+            rivals=Rivals(self.store, self.catalogue, self.organizer, self.storage.root)
+            if self.settings.library.enabled
+            else None,
             clock=now,
         )
 
@@ -320,6 +328,9 @@ class Parts:
         )
 
     def _changed(self, changes: Changes) -> None:
-        parts = (self.publisher, self.outbox, self.runner, self.organizer, self.holds, self.updates)
+        parts = (
+            *(self.publisher, self.outbox, self.runner, self.organizer, self.library_runs),
+            *(self.holds, self.updates),
+        )
         for part in parts:
             part.changed(changes)

@@ -16,8 +16,15 @@ class Changes:
     queue: bool = False
     outbox: bool = False
     probes: bool = False
+    runs: bool = False  # of the library
 
     def __bool__(self) -> bool:
         return bool(
-            self.jobs or self.settings or self.titles or self.queue or self.outbox or self.probes
+            self.jobs
+            or self.settings
+            or self.titles
+            or self.queue
+            or self.outbox
+            or self.probes
+            or self.runs
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.models import Job, JobStatus, utc_iso
@@ -16,6 +16,9 @@ from mediarip_mqtt.contract.urls import host_of
 from mediarip_mqtt.store.job_columns import decode_job, encode, encode_job
 from mediarip_mqtt.store.rows import marks, only
 from mediarip_mqtt.store.session_rows import SessionRows
+
+# Options that make two downloads equal.
+_COMPARED: Final = frozenset(DownloadOptions.model_fields) - {"on_duplicate"}
 
 
 class JobRows(SessionRows):
@@ -134,7 +137,7 @@ class JobRows(SessionRows):
         )
         for row in candidates:
             job = self._decode(row)
-            if all(getattr(job, key) == getattr(like, key) for key in DownloadOptions.model_fields):
+            if all(getattr(job, key) == getattr(like, key) for key in _COMPARED):
                 return job
         return None
 

@@ -33,9 +33,9 @@ class TitleFileRows(Rows):
     def add_title_file(self, title_id: str, file: TitleFile) -> None:
         """Add a file that the library has made for a title, such as an NFO."""
         self._connection.execute(
-            "INSERT INTO files (title_id, filename, filesize, role, identity) "
-            "VALUES (?, ?, ?, ?, ?)",
-            (title_id, file.filename, file.filesize, file.role, file.identity),
+            "INSERT INTO files (title_id, filename, filesize, role, main, identity) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (title_id, file.filename, file.filesize, file.role, int(file.main), file.identity),
         )
 
     def update_title_file(self, file: TitleFile) -> None:
@@ -51,6 +51,10 @@ class TitleFileRows(Rows):
             "UPDATE files SET move_to = ? WHERE id = ?",
             [(name, file_id) for file_id, name in names.items()],
         )
+
+    def cancel_moves(self, title_id: str) -> None:
+        """Let a title's files stay where they are."""
+        self._connection.execute("UPDATE files SET move_to = NULL WHERE title_id = ?", (title_id,))
 
     def files_moved(self, moved: Sequence[TitleFile]) -> None:
         """Give files the names to which they were moved, and take these names from others."""

@@ -24,6 +24,11 @@ from mediarip_mqtt.store.rows import Rows, marks, only
 # Fields of `Title` that are in other tables.
 _JOINED: Final = frozenset({"show", "category", "tags"})
 _COLUMNS: Final = tuple(name for name in Title.model_fields if name not in _JOINED)
+# What the names of files are made of.
+_NAMING: Final = (
+    *("id", "show_id", "content_type", "title", "season", "episode", "album", "track", "year"),
+    *("source_id", "published_at", "created_at"),
+)
 _BOOLEANS: Final = frozenset({"is_extra", "has_chapters", "keep"})
 _CANDIDATES: Final = TypeAdapter(tuple[Candidate, ...])
 _SELECT: Final = (
@@ -56,6 +61,15 @@ class TitleFilter:
     tag: str | None = None  # its slug
     watched: bool | None = None
     session_id: str | None = None
+
+
+@dataclass(frozen=True)
+class PlacedTitle:
+    """A completed title with only the fields that its name is made of, and where its medium is."""
+
+    number: int
+    title: Title
+    filename: str
 
 
 class TitleRows(Rows):
@@ -119,6 +133,31 @@ class TitleRows(Rows):
             source_id,
         )
 
+    def title_of_known(
+        self, extractor: str, source_id: str, session_id: str | None = None
+    ) -> Title | None:
+        """Return the newest title of a site's medium, also an archived, missing or deleted one.
+
+        Unlike `title_of_source` without case: other programs write `youtube` for `Youtube`.
+        """
+        clause, values = only(session_id=session_id)
+        return self._title(
+            "lower(titles.extractor) = lower(?) AND source_id = ? "
+            f"AND state NOT IN ('failed', 'discarded'){clause} ORDER BY number DESC",
+            extractor,
+            source_id,
+            *values,
+        )
+
+    def titles_of_size(self, size: int, session_id: str | None = None) -> list[Title]:
+        """Return some titles with a medium of this size, in the library or waiting for review."""
+        clause, values = only(session_id=session_id)
+        return self._titles(
+            f"filesize = ? AND state IN ('completed', 'review'){clause} ORDER BY number LIMIT 20",
+            size,
+            *values,
+        )
+
     def titles_by_prefix(self, prefix: str, session_id: str | None, limit: int) -> list[Title]:
         """Return titles whose ids, or whose jobs' ids, begin with a text."""
         clause, values = only(session_id=session_id)
@@ -140,6 +179,29 @@ class TitleRows(Rows):
         return self._titles(
             f"state IN ({marks(states)}){clause} ORDER BY number LIMIT ?", *states, *values, limit
         )
+
+    def placed_titles(
+        self, after: int, limit: int, session_id: str | None = None
+    ) -> list[PlacedTitle]:
+        """Return the completed titles with a medium behind a number, the oldest first.
+
+        Read for each of many titles: only what their names are made of.
+        """
+        clause, values = only(session_id=session_id)
+        rows = self._rows(
+            f"SELECT number, {', '.join(f'titles.{name}' for name in _NAMING)}, filename "  # noqa: S608 - our own column names
+            "FROM titles CROSS JOIN files ON title_id = titles.id AND main = 1 "
+            f"WHERE state = 'completed' AND number > ?{clause} ORDER BY number LIMIT ?",
+            after,
+            *values,
+            limit,
+        )
+        return [_placed(row) for row in rows]
+
+    def count_completed_titles(self, session_id: str | None = None) -> int:
+        """Return how many titles are completed."""
+        counts = self.count_titles(session_id)
+        return sum(each.count for each in counts if each.state is TitleState.COMPLETED)
 
     def overdue_reviews(self, now: datetime) -> list[Title]:
         """Return the titles in review whose time is over."""
@@ -277,3 +339,12 @@ def _decode(row: sqlite3.Row) -> Title:
     values["fields"] = json.loads(row["fields"])
     values["tags"] = json.loads(row["tags"])
     return Title(**values)
+
+
+def _placed(row: sqlite3.Row) -> PlacedTitle:
+    values = {name: row[name] for name in _NAMING}
+    for name in ("published_at", "created_at"):
+        values[name] = datetime.fromisoformat(row[name]) if row[name] else None
+    kind = row["content_type"]
+    values["content_type"] = ContentType(kind) if kind else None
+    return PlacedTitle(row["number"], Title.model_construct(**values), row["filename"])

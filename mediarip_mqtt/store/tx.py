@@ -10,8 +10,10 @@ from mediarip_mqtt.store.clock_rows import ClockRows
 from mediarip_mqtt.store.error_rows import ErrorRows
 from mediarip_mqtt.store.file_rows import FileRows
 from mediarip_mqtt.store.history_rows import HistoryRows
+from mediarip_mqtt.store.known_rows import KnownRows
 from mediarip_mqtt.store.label_rows import LabelRows
 from mediarip_mqtt.store.lease_rows import LeaseRows
+from mediarip_mqtt.store.library_run_rows import LibraryRunRows
 from mediarip_mqtt.store.login_rows import LoginRows
 from mediarip_mqtt.store.outbox_rows import OutboxRows
 from mediarip_mqtt.store.playlist_rows import PlaylistRows
@@ -39,7 +41,9 @@ class Tx(
     TitleFileRows,
     TitleUpkeepRows,
     ShowRows,
+    KnownRows,
     LabelRows,
+    LibraryRunRows,
     CheckpointRows,
     OutboxRows,
     RequestRows,

@@ -84,6 +84,10 @@ def move_into_place(
             discard(hidden, folder)
             return identity_of(name, folder)  # an earlier attempt moved it, before a kill
         sync(source)
+        if _is_one_entry(source.name, temp, name, folder):
+            # The volume ignores case: to remove the old name would remove the file.
+            os.rename(source.name, name, src_dir_fd=temp, dst_dir_fd=folder)
+            return identity_of(name, folder)
         if not _same_content(source.name, temp, name, folder):
             _move(source.name, temp, name, hidden, folder)
         discard(hidden, folder)
@@ -423,6 +427,16 @@ def _was_moved(source: Path, name: str, folder: int, size: int) -> bool:
         return os.path.samestat(status, source.lstat())
     except (FileNotFoundError, NotADirectoryError):
         return status.st_size == size
+
+
+def _is_one_entry(source: str, temp: int, name: str, folder: int) -> bool:
+    """Whether two names are one entry of a folder, not two links to a file."""
+    try:
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    source_status = os.stat(source, dir_fd=temp, follow_symlinks=False)
+    return os.path.samestat(status, source_status) and status.st_nlink == 1
 
 
 def _same_content(source: str, temp: int, name: str, folder: int) -> bool:

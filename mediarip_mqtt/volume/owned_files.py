@@ -8,10 +8,17 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, Final
 
 from mediarip_mqtt.contract.models import JobFile
 from mediarip_mqtt.volume.files import identity_of, is_same, move_into_place, parent_folder
+
+_UNREADABLE: Final = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ELOOP}
+)
 
 
 def move_owned(root: Path, file: JobFile, filename: str) -> str:
@@ -42,6 +49,21 @@ def status_of(root: Path, filename: str) -> os.stat_result | None:
             return _plain_file(name, folder)
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+@contextmanager
+def opened_plain(root: Path, filename: str) -> Iterator[BinaryIO | None]:
+    """Open a plain file below the root without following links; yield None if there is none."""
+    try:
+        with parent_folder(root, filename, create=False) as (folder, name):
+            handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError as error:
+        if error.errno not in _UNREADABLE:
+            raise
+        yield None
+        return
+    with os.fdopen(handle, "rb") as file:
+        yield file if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
 
 
 def _plain_file(name: str, folder: int) -> os.stat_result | None:

@@ -357,3 +357,25 @@ def test_the_command_line_exports_to_a_file_and_imports_it(
     assert (bad.returncode, bad.stderr) == (1, "line 2: is not a JSON object\n")
     missing = run(second, "import", "missing.jsonl")
     assert (missing.returncode, "No such file" in missing.stderr) == (1, True)
+
+
+def test_an_archive_of_yt_dlp_is_known_and_not_downloaded_again(
+    second: Service, other: Client, media: MediaServer, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    second.stop()
+    second.environment["MEDIARIP__LIBRARY__ENABLED"] = "true"
+    second.start()
+    path = tmp_path / "archive.txt"
+    path.write_text("generic film\nyoutube dQw4w9WgXcQ\nbad\n")
+    dry = imported(mosquitto.port, path, dry_run=True)
+    assert (dry.known, dry.skipped, dry.refused) == (2, 0, 1)
+    assert dry.reasons[0].startswith("line 3: ")
+    assert imported(mosquitto.port, path).known == 2
+    again = imported(mosquitto.port, path)
+    assert (again.known, again.skipped) == (0, 2)
+    url = media.url("/bytes/1000/film.mp4")
+    job = other.wait_status(other.download(url, on_duplicate="reuse"), "completed")
+    assert (job["filename"], second.media()) == (None, [])
+    assert "imported archive" in job["warning"]
+    job = other.wait_status(other.download(url), "completed")
+    assert second.media() == [job["filename"]]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from mediarip_mqtt.cli.import_sources import (
+    KnownEntry,
     Pending,
     SourceError,
     SourceFormat,
@@ -235,3 +236,35 @@ def test_lines_that_are_no_jobs_are_named(tmp_path: Path) -> None:
     assert isinstance(cut, Record)
     assert cut.title == "ab"
     assert isinstance(torn, Unreadable)
+
+
+ARCHIVE = """youtube dQw4w9WgXcQ
+vimeo 76979871  # a comment
+# nothing
+
+generic a-b_c.d-1
+youtube
+three words here
+"""
+
+
+def test_an_archive_of_yt_dlp_is_read_line_by_line(tmp_path: Path) -> None:
+    path = tmp_path / "archive.txt"
+    path.write_text(ARCHIVE)
+    assert recognise(path) is SourceFormat.YTDLP_ARCHIVE
+    found = list(read(path))
+    known = [one for one in found if isinstance(one, KnownEntry)]
+    assert [(one.place, one.medium.extractor, one.medium.source_id) for one in known] == [
+        ("line 1", "youtube", "dQw4w9WgXcQ"),
+        ("line 2", "vimeo", "76979871"),
+        ("line 5", "generic", "a-b_c.d-1"),
+    ]
+    assert [one.place for one in found if isinstance(one, Unreadable)] == ["line 6", "line 7"]
+
+
+def test_a_hostile_archive_does_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "archive.txt"
+    path.write_bytes(b"youtube a1\n" + b"x" * 100_000 + b"\nsite " + b"y" * 300 + b"\n\xff \xff\n")
+    found = list(read(path))
+    assert [one.place for one in found if isinstance(one, KnownEntry)] == ["line 1"]
+    assert len(found) > 1

@@ -410,7 +410,8 @@ def test_each_event_happens_once_and_carries_its_job(
         "restored",
         "missing",
         "watched",
-    }  # test_(retention|library|archive)_commands.py, test_history_transfer.py
+        "library_run_ended",
+    }  # test_(retention|library|archive|organize)_commands.py, test_history_transfer.py
     assert not described & MISSING_EVENTS
 
 

@@ -11,7 +11,6 @@ from mediarip_mqtt.contract.content import Classification
 from mediarip_mqtt.contract.library_settings import LibrarySettings
 from mediarip_mqtt.contract.models import Job
 from mediarip_mqtt.contract.titles import Title
-from mediarip_mqtt.library.organizer import Organizer
 from mediarip_mqtt.library.reviews import ReviewAnswer, answer
 from mediarip_mqtt.store import Store, TitleFilter, Tx
 from tests.support.engine import FakeEngine
@@ -41,16 +40,25 @@ class Shelf:
     Metadata and pictures are only made where ``settings`` have them.
     """
 
-    def __init__(self, store: Store, root: Path, **settings: Any) -> None:
+    def __init__(
+        self, store: Store, root: Path, *, meets_rivals: bool = False, **settings: Any
+    ) -> None:
         self.store = store
         self.root = root
         self.clock = Moment()
         self.engine = FakeEngine()
         values = {"enabled": True, "nfo": False, "artwork": False, **settings}
         self.settings = LibrarySettings.model_validate(values)
-        self.bench = Bench(store, root, self.engine, library=self.settings, clock=self.clock)
+        self.bench = Bench(
+            store,
+            root,
+            self.engine,
+            library=self.settings,
+            clock=self.clock,
+            meets_rivals=meets_rivals,
+        )
         self.catalogue = self.bench.catalogue
-        self.organizer = Organizer(store, self.catalogue, root, self.bench.side_files)
+        self.organizer = self.bench.organizer
 
     async def download(self, title: str = "film", **fields: Any) -> Job:
         """Download what a page with these fields offers; an option's name begins with `by_`."""

@@ -21,6 +21,8 @@ from mediarip_mqtt.jobs.running_job import Slot
 from mediarip_mqtt.jobs.steps import Step, Tools, Work, in_order
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.library.catalogue import Catalogue
+from mediarip_mqtt.library.organizer import Organizer
+from mediarip_mqtt.library.rivals import Rivals
 from mediarip_mqtt.library.side_files import SideFiles
 from mediarip_mqtt.store import Store, Tx
 from mediarip_mqtt.volume.files import job_temp
@@ -42,6 +44,7 @@ class Bench:
     slot_is_free: bool = True
     library: LibrarySettings | None = None
     clock: Callable[[], datetime] = now
+    meets_rivals: bool = False  # all files of the engine have the same content
 
     def __post_init__(self) -> None:
         self.jobs = Jobs(Topics("mediarip"), Preferences(Settings()), clock=self.clock)
@@ -49,6 +52,7 @@ class Bench:
         self.side_files = SideFiles(
             self.store, self.engine, self.library or LibrarySettings(), self.root
         )
+        self.organizer = Organizer(self.store, self.catalogue, self.root, self.side_files)
         self.temp = self.root / ".mediarip" / "tmp"
         self.ahead = ReadAhead()
         self.steps: dict[str, Step] = {
@@ -65,6 +69,9 @@ class Bench:
                     in_thread=self._in_thread,
                     filing=self.catalogue if self.library else None,
                     furnishing=self.side_files if self.library else None,
+                    rivals=Rivals(self.store, self.catalogue, self.organizer, self.root)
+                    if self.meets_rivals
+                    else None,
                 )
             )
         }

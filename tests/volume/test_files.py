@@ -619,3 +619,11 @@ def test_a_link_in_place_of_the_temporary_folder_is_not_swept(tmp_path: Path) ->
     (tmp_path / "tmp").symlink_to("precious")
     assert volume_files.sweep_temp(tmp_path / "tmp", ()) == []
     assert (tmp_path / "precious" / OTHER_JOB).exists()
+
+
+def test_two_names_that_are_one_entry_lose_no_file(root: Path) -> None:
+    """As on a volume that ignores case, where `film` and `Film` are one file."""
+    path = root / "film.mp4"
+    path.write_bytes(b"media")
+    volume_files.move_into_place(root, path, "film.mp4", 5)
+    assert path.read_bytes() == b"media"

@@ -47,6 +47,8 @@ class ExtractStep:
         if extraction.info.is_playlist:
             await self._expand(work.job, extraction)
             return False
+        if work.job.on_duplicate == "reuse" and await self._is_known(work.job, extraction):
+            return False
         if not work.take_slot():
             await self._keep(work.job, extraction)
             return False
@@ -67,6 +69,13 @@ class ExtractStep:
             return Listed() if data is None else Listed.model_validate_json(data)
         except ValidationError:  # of an incompatible version
             return Listed()
+
+    async def _is_known(self, job: Job, extraction: Extraction) -> bool:
+        """Whether the library has the medium; then the job ends."""
+        filing = self._tools.filing
+        if filing is None:
+            return False
+        return await self._tools.commit(lambda tx: filing.reuse(tx, job.id, extraction.fields))
 
     async def _expand(self, job: Job, playlist: Extraction) -> None:
         jobs, info = self._tools.jobs, playlist.info

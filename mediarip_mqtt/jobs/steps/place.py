@@ -27,7 +27,7 @@ from mediarip_mqtt.engine.protocol import (
     MadeSubtitles,
 )
 from mediarip_mqtt.fault_points import fault
-from mediarip_mqtt.jobs.filing import Filed, SideFile
+from mediarip_mqtt.jobs.filing import Filed, SideFile, Twin
 from mediarip_mqtt.jobs.steps.extract import ExtractStep
 from mediarip_mqtt.jobs.steps.step import PageData, Tools, Work, read_checkpoint
 from mediarip_mqtt.store import Tx
@@ -81,7 +81,7 @@ class PlaceStep:
         named = bool(files) and not await self._renamable(left)
         filed = Filed()
         if not named:
-            filed = await self._file(job_id, left)
+            filed = await self._filed(work, left)
             if filed.instead is not None:
                 await self._end_without(job_id, filed)
                 return True
@@ -125,7 +125,25 @@ class PlaceStep:
             await threads.call(withdraw, self._tools.root, planned)
             await self._tools.store.write(lambda tx: tx.forget_files(job_id))
 
-    async def _file(self, job_id: str, left: _Left) -> Filed:
+    async def _filed(self, work: Work, left: _Left) -> Filed:
+        """Let the library decide, after a look for equal files, and after it has made room."""
+        rivals, made = self._tools.rivals, left.made
+        if rivals is None or self._tools.filing is None or made is None:
+            return await self._file(work.job.id, left)
+        job = await self._tools.store.read(lambda tx: tx.job(work.job.id)) or work.job
+        medium = made.files[0]
+        twin = await rivals.twin(job, Path(medium.path), medium.size, work.slot.stopped.is_set)
+        filed = await self._file(job.id, left, twin)
+        if filed.replaces is not None:
+            room = await rivals.make_room(filed.replaces)
+            filed = await self._file(job.id, left, twin, replace=room)
+        if filed.replaces is not None:  # yet another title: both are kept
+            filed = await self._file(job.id, left, twin, replace=False)
+        return filed
+
+    async def _file(
+        self, job_id: str, left: _Left, twin: Twin | None = None, *, replace: bool = True
+    ) -> Filed:
         """Let the library decide where the files go, if there is one."""
         filing, page, made = self._tools.filing, left.page, left.made
         if filing is None or page is None or made is None:
@@ -133,7 +151,7 @@ class PlaceStep:
         extension = Path(made.files[0].path).suffix.lstrip(".")
         limit = min(await threads.call(name_limit, self._tools.root), self._measured)
         return await self._tools.commit(
-            lambda tx: filing.file(tx, job_id, page.fields, extension, limit)
+            lambda tx: filing.file(tx, job_id, page.fields, extension, limit, twin, replace=replace)
         )
 
     async def _end_without(self, job_id: str, filed: Filed) -> None:
@@ -213,7 +231,7 @@ class PlaceStep:
             await threads.call(withdraw, self._tools.root, files)
             raise error
         self._measured = min(longest, self._measured)
-        filed = await self._file(work.job.id, left)
+        filed = await self._filed(work, left)
         renamed = {file.temp_path: file for file in await self._name(work, left, filed.stem)}
         sources = {file.temp_path for file in waiting}
         return [

@@ -13,7 +13,7 @@ from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import Job
 from mediarip_mqtt.contract.settings import DownloadSettings
 from mediarip_mqtt.engine.protocol import Engine, Extraction, Report, Task
-from mediarip_mqtt.jobs.filing import Filing, Furnishing
+from mediarip_mqtt.jobs.filing import Filing, Furnishing, RivalTitles
 from mediarip_mqtt.jobs.read_ahead import ReadAhead
 from mediarip_mqtt.jobs.running_job import Slot
 from mediarip_mqtt.jobs.use_cases import Jobs
@@ -57,6 +57,7 @@ class Tools:
     in_thread: InThread
     filing: Filing | None = None
     furnishing: Furnishing | None = None
+    rivals: RivalTitles | None = None
 
 
 @dataclass

@@ -168,6 +168,10 @@ def fill_library(connection: sqlite3.Connection) -> None:
     insert(connection, "chapters", title_id="title", title="One", start_time=0.0, **made)
     answer = {"extractor": "Youtube", "channel_id": "UC1", "content_type": "tv"}
     insert(connection, "library_rules", **answer, **made)
+    run = {"kind": "adopt", "session_id": "default", "folder": "youtube", "started_at": MOMENT}
+    insert(connection, "library_runs", **run)
+    known = {"extractor": "youtube", "source_id": "x1", "session_id": "default"}
+    insert(connection, "known_media", **known, **made)
 
 
 def job(connection: sqlite3.Connection, job_id: str, status: str, **values: Any) -> None:
