@@ -415,6 +415,25 @@ def test_a_title_in_the_library_is_corrected(bench: Bench) -> None:
     assert again == {"command": "titles", "limit": 15, "query": "tide"}
 
 
+@pytest.mark.parametrize(
+    ("title", "button", "watched"),
+    [("The lighthouse", "Mark as not watched", False), ("Mountain song", "Mark as watched", True)],
+)
+def test_a_title_is_marked_as_watched_or_not(
+    title: str,
+    button: str,
+    watched: bool,  # noqa: FBT001 - a parameter of the test
+    bench: Bench,
+) -> None:
+    bench.start(QUIET)
+    open_library(bench)
+    press(bench, f"Details: {title}")
+    press(bench, button)
+    [command] = bench.commands()
+    number = 0 if title == "The lighthouse" else 3
+    assert command == {"command": "watched", "id": NEWEST[number]["id"], "watched": watched}
+
+
 def test_a_title_whose_file_is_away_is_neither_played_nor_corrected(bench: Bench) -> None:
     bench.start(QUIET)
     open_library(bench)

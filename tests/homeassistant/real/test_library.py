@@ -328,3 +328,41 @@ def test_only_the_end_of_a_video_is_told(
     assert len(commands) == 4
     assert commands[3]["title"] == "{{ 1 }} <b>"
     assert ha.complaints() == []
+
+
+def test_the_library_knows_what_each_media_server_played(
+    ha: HomeAssistant, run: Run, client_of: ClientOf, media: MediaServer
+) -> None:
+    run("seen", **ON)
+    names, client, server = found(ha, "seen", library=True), client_of("seen"), Server(ha)
+    use(ha, "watched", "seen", "seen", players=[PLAYER])
+    film = {"content_type": "movie", "title": "The long night", "year": 2019}
+    for number, said in enumerate(
+        (
+            {"show": "Tides", "season": 1, "episode": 2, "title": "Ebb and flow"},
+            {"show": "Tides", "season": 2, "episode": 3, "title": "Ebb and flow"},
+            film,
+        ),
+        start=1,
+    ):
+        url = media.url(f"/bytes/1000/{number}.mp4")
+        send(ha, names, json.dumps({"url": url, "library": said}))
+        ha.wait(names["library"], str(number))
+
+    def seen() -> list[str]:
+        titles = client.request("titles", watched=True)["titles"]
+        return sorted(str(one["matched_episode"] or one["title"]) for one in titles)
+
+    server.put("playing", **{**ENDS["kodi episode"][0], "since": 100})  # stopped early
+    server.put("idle")
+    told(client, 1)
+    assert seen() == []
+    for name, more, expected in (
+        ("kodi episode", {}, ["S01E02"]),
+        ("plex episode", {"position": 950}, ["S01E02", "S02E03"]),
+        ("plex film", {}, ["S01E02", "S02E03", "The long night"]),
+    ):
+        server.put("playing", **{**ENDS[name][0], **more})
+        server.put("idle")
+        wait_for(lambda now=expected: seen() == now, what=name)  # type: ignore[misc]
+    assert ha.complaints() == []

@@ -41,6 +41,8 @@ function details(title: Title, view: LibraryView): TemplateResult {
 function opened(title: Title, look: TitleView, view: LibraryView): TemplateResult {
   const { words, host } = view;
   const { id, name } = title;
+  const watch = () =>
+    void view.order(id, "watched", { watched: !title.watched }, words.text("saved", { title: name }));
   const correct = () => view.view(id, { correcting: !look.correcting });
   const form = () =>
     titleForm(
@@ -61,6 +63,9 @@ function opened(title: Title, look: TitleView, view: LibraryView): TemplateResul
     ${
       title.whole && !host.readOnly
         ? html`<div class="actions">
+              ${button(words.text(title.watched ? "unwatch" : "watch"), watch, {
+                disabled: !host.enabled, busy: look.busy,
+              })}
               ${button(words.text("correct"), correct, {
                 expanded: look.correcting ?? false, disabled: !host.enabled, name: named(view, words.text("correct"), name),
               })}

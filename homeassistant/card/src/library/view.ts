@@ -100,10 +100,13 @@ export class LibraryView {
   }
 
   /** Answer what a title is. */
-  async answer(id: string, said: object, note: string): Promise<void> {
+  answer(id: string, said: object, note: string): Promise<void> {
+    return this.order(id, "review", said, note);
+  }
+
+  async order(id: string, command: string, said: object, note: string): Promise<void> {
     this.view(id, { busy: true, refusal: null, refused: undefined });
-    const command = { command: "review", id, ...said };
-    const refusal = await this.host.send(command);
+    const refusal = await this.host.send({ command, id, ...said });
     const taken = refusal?.code === "conflict";
     this.view(id, { busy: false, refusal, refused: taken ? said : undefined, ...(refusal ? {} : { open: false, correcting: false }) });
     this.tell(refusal, note);
