@@ -266,6 +266,7 @@ def library(*reviews: Entry, newest: tuple[Entry, ...] = (), **more: Any) -> dic
         "counts": {"completed": 1240},
         "types": {"tv": 1000, "movie": 240},
         "bytes": 912_000_000_000,
+        "archived_bytes": 0,
         "waiting": len(reviews),
         "reviews": list(reviews),
         "newest": list(newest),
