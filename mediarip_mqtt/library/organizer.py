@@ -208,8 +208,6 @@ class Organizer:
     def _finish(self, tx: Tx, title_id: str, moved: list[TitleFile], gone: list[int]) -> None:
         tx.forget_title_files(title_id, gone)
         title = tx.title(title_id)
-        if title is not None and title.state is TitleState.ARCHIVED:
-            self._catalogue.moved(tx, title_id, moved)
         if title is None or title.state is not TitleState.ORGANIZING:
             self._catalogue.moved(tx, title_id, moved)
             return
