@@ -10,6 +10,7 @@ from mediarip_mqtt.store.history_rows import FinishedAt
 from mediarip_mqtt.store.outbox_rows import Outgoing
 from mediarip_mqtt.store.probe_rows import Probe
 from mediarip_mqtt.store.show_rows import RememberedAnswer
+from mediarip_mqtt.store.subscription_rows import SiteStop, SubscriptionRequest
 from mediarip_mqtt.store.title_rows import TitleCount, TitleFilter
 from mediarip_mqtt.store.tx import Tx
 
@@ -19,7 +20,9 @@ __all__ = [
     "Outgoing",
     "Probe",
     "RememberedAnswer",
+    "SiteStop",
     "Store",
+    "SubscriptionRequest",
     "TitleCount",
     "TitleFilter",
     "Tx",
