@@ -13,6 +13,7 @@ from pydantic import Field
 from mediarip_mqtt.contract.content import ReviewReason
 from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import Job, Timestamp, new_id, now
+from mediarip_mqtt.contract.subscriptions import ItemState
 from mediarip_mqtt.contract.titles import Candidate, Title
 
 
@@ -151,6 +152,47 @@ class TitleOrganized(TitleEvent):
     """A title's files are in their places in the library, ``title.organized_to``."""
 
     event_type: Literal["organized"] = "organized"
+
+
+class SubscriptionEvent(Event):
+    """An event of a subscription."""
+
+    subscription_id: str
+    name: str
+    url: str
+
+
+class NewItem(Frozen):
+    """An item that a subscription has found."""
+
+    item_key: str
+    title: str | None
+    url: str
+    state: ItemState
+    job_id: str | None
+
+
+class SubscriptionNew(SubscriptionEvent):
+    """A check found items that are wanted."""
+
+    event_type: Literal["subscription_new"] = "subscription_new"
+    count: int = Field(ge=1)
+    items: tuple[NewItem, ...] = Field(description="At most 20, the newest first.")
+
+
+class SubscriptionFailed(SubscriptionEvent):
+    """Checks of a subscription keep failing; told once. ``enabled`` false: it was given up."""
+
+    event_type: Literal["subscription_failed"] = "subscription_failed"
+    error_code: str
+    error_message: str = Field(description="For people.")
+    enabled: bool
+
+
+class SubscriptionRecovered(SubscriptionEvent):
+    """A check of a subscription whose checks failed has succeeded."""
+
+    event_type: Literal["subscription_recovered"] = "subscription_recovered"
 
 
 def classes() -> dict[str, type[Event]]:

@@ -25,6 +25,7 @@ from mediarip_mqtt.contract.local_time import local_zone
 from mediarip_mqtt.contract.section import Section
 from mediarip_mqtt.contract.setting_types import PROXY, HostList, LanguageList, MediaSource
 from mediarip_mqtt.contract.sizes import ByteSize, parse_size
+from mediarip_mqtt.contract.subscription_settings import SubscriptionSettings
 from mediarip_mqtt.contract.topic_names import TopicName
 
 ENV_PREFIX: Final = "MEDIARIP__"
@@ -456,6 +457,7 @@ class Settings(BaseSettings):
     purge: PurgeSettings = Field(default_factory=PurgeSettings)
     homeassistant: HomeAssistantSettings = Field(default_factory=HomeAssistantSettings)
     library: LibrarySettings = Field(default_factory=LibrarySettings)
+    subscriptions: SubscriptionSettings = Field(default_factory=SubscriptionSettings)
     updates: UpdateSettings = Field(default_factory=UpdateSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 

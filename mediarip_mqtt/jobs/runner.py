@@ -36,6 +36,7 @@ from mediarip_mqtt.jobs import failures, steps
 from mediarip_mqtt.jobs.filing import Filing, Furnishing
 from mediarip_mqtt.jobs.leftovers import Leftovers
 from mediarip_mqtt.jobs.limits import Limits
+from mediarip_mqtt.jobs.page_judge import PageJudge
 from mediarip_mqtt.jobs.probes import Answer, Probing
 from mediarip_mqtt.jobs.progress import ProgressTracker
 from mediarip_mqtt.jobs.queue_view import look_at_queue
@@ -80,6 +81,7 @@ class Runner:
         answer_probe: Answer,
         filing: Filing | None = None,
         furnishing: Furnishing | None = None,
+        judge: PageJudge | None = None,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -109,6 +111,7 @@ class Runner:
                 in_thread=self._threads.run,
                 filing=filing,
                 furnishing=furnishing,
+                judge=judge,
             )
         )
         self._leftovers = Leftovers(

@@ -115,7 +115,8 @@ class SubscriptionItemRows(Rows):
     def items_to_try(self, now: datetime, limit: int) -> list[tuple[str, SubscriptionItem]]:
         """Return (subscription id, item) of what is tried again now, the longest due first."""
         rows = self._rows(
-            "SELECT * FROM subscription_items WHERE next_try_at IS NOT NULL "
+            "SELECT subscription_items.* FROM subscription_items JOIN subscriptions "
+            "ON subscriptions.id = subscription_id AND enabled = 1 WHERE next_try_at IS NOT NULL "
             "AND (next_try_at <= ? OR next_try_at > ?) ORDER BY next_try_at LIMIT ?",
             utc_iso(now),
             utc_iso(now + FARTHEST_TRY),
@@ -129,20 +130,78 @@ class SubscriptionItemRows(Rows):
             "SELECT waiting.subscription_id FROM subscription_counts AS waiting "
             "LEFT JOIN subscription_counts AS queued "
             "ON queued.subscription_id = waiting.subscription_id AND queued.state = 'queued' "
+            "JOIN subscriptions ON subscriptions.id = waiting.subscription_id AND enabled = 1 "
             "WHERE waiting.state = 'waiting' AND waiting.n > 0 AND ifnull(queued.n, 0) < ?",
             queue_ahead,
         )
         return [row["subscription_id"] for row in rows]
 
     def publication_times(self, subscription_id: str, limit: int) -> list[datetime]:
-        """Return when the newest items were published, or else found, the newest first."""
+        """Return when the newest items were published, or else found, the newest first.
+
+        When the first ones were found says nothing.
+        """
         rows = self._rows(
             "SELECT ifnull(published_at, first_seen_at) AS at FROM subscription_items "
-            "WHERE subscription_id = ? ORDER BY rank DESC LIMIT ?",
+            "WHERE subscription_id = ?1 AND (published_at IS NOT NULL OR first_seen_at > "
+            "(SELECT created_at FROM subscriptions WHERE id = ?1)) ORDER BY rank DESC LIMIT ?2",
             subscription_id,
             limit,
         )
         return sorted((datetime.fromisoformat(row["at"]) for row in rows), reverse=True)
+
+    def expire_older(self, subscription_id: str, keep_last: int) -> None:
+        """Give up what waits and is older than the newest items that retention keeps."""
+        self._connection.execute(
+            "UPDATE subscription_items SET state = 'expired', reason = 'keep_last', "
+            "next_try_at = NULL WHERE subscription_id = ?1 AND state IN ('waiting', 'failed') "
+            "AND rank <= (SELECT rank FROM subscription_items WHERE subscription_id = ?1 "
+            "AND state IN ('waiting', 'queued', 'done', 'failed') "
+            "ORDER BY rank DESC LIMIT 1 OFFSET ?2)",
+            (subscription_id, keep_last),
+        )
+
+    def expire_before(self, subscription_id: str, published: datetime) -> None:
+        """Give up what waits and was published before a time."""
+        self._connection.execute(
+            "UPDATE subscription_items SET state = 'expired', reason = 'keep_days', "
+            "next_try_at = NULL WHERE subscription_id = ? AND state IN ('waiting', 'failed') "
+            "AND published_at < ?",
+            (subscription_id, utc_iso(published)),
+        )
+
+    def items_beyond(
+        self,
+        subscription_id: str,
+        *,
+        keep_last: int | None = None,
+        done_before: datetime | None = None,
+        published_before: datetime | None = None,
+    ) -> list[SubscriptionItem]:
+        """Return the downloaded items that are not among the newest, or older than a time."""
+        conditions: list[str] = []
+        values: list[Any] = []
+        if keep_last is not None:
+            conditions.append(
+                "rank <= (SELECT rank FROM subscription_items WHERE subscription_id = ? "
+                "AND state = 'done' ORDER BY rank DESC LIMIT 1 OFFSET ?)"
+            )
+            values += [subscription_id, keep_last]
+        for column, moment in (
+            ("done_at", done_before),
+            ("ifnull(published_at, done_at)", published_before),
+        ):
+            if moment is not None:
+                conditions.append(f"{column} < ?")
+                values.append(utc_iso(moment))
+        if not conditions:
+            return []
+        either = " OR ".join(conditions)
+        return self._items(
+            f"subscription_id = ? AND state = 'done' AND ({either}) ORDER BY rank LIMIT 100",
+            subscription_id,
+            *values,
+        )
 
     def note_absence(self, subscription_id: str, listed: Collection[str], now: datetime) -> int:
         """Note which items a whole list does not have; return how many now have disappeared.
@@ -158,8 +217,7 @@ class SubscriptionItemRows(Rows):
         )
         gone = self._connection.execute(
             "UPDATE subscription_items SET gone_at = ?, "
-            "state = CASE WHEN state IN ('waiting', 'baseline', 'filtered') THEN 'gone' "
-            "ELSE state END "
+            "state = CASE WHEN state = 'waiting' THEN 'gone' ELSE state END "
             "WHERE subscription_id = ? AND absent_since IS NOT NULL AND gone_at IS NULL",
             (moment, subscription_id),
         )

@@ -92,6 +92,10 @@ class SubscriptionRows(LoginRows):
         self.changes.subscriptions[subscription_id] = subscription.session_id
         return subscription
 
+    def touch_subscription(self, subscription: Subscription) -> None:
+        """Mark a subscription as changed, as its items have."""
+        self.changes.subscriptions[subscription.id] = subscription.session_id
+
     def delete_subscription(self, subscription: Subscription) -> None:
         """Delete a subscription with its items; its jobs and titles stay."""
         self._connection.execute("DELETE FROM subscriptions WHERE id = ?", (subscription.id,))
@@ -157,18 +161,28 @@ class SubscriptionRows(LoginRows):
         )
         return int(row["n"]) if row else 0
 
-    def due_subscriptions(self, now: datetime) -> list[Subscription]:
+    def due_subscriptions(self, now: datetime, limit: int) -> list[Subscription]:
         """Return the subscriptions to check, the longest due first.
 
         One that was checked, or planned, in a future that a wrong clock has made is due.
         """
         return self._subscriptions(
             "enabled = 1 AND (next_check_at IS NULL OR next_check_at <= ? OR next_check_at > ? "
-            "OR last_checked_at > ?) ORDER BY next_check_at, id",
+            "OR last_checked_at > ?) ORDER BY next_check_at, id LIMIT ?",
             utc_iso(now),
             utc_iso(now + FARTHEST_CHECK),
             utc_iso(now + CLOCK_SLACK),
+            limit,
         )
+
+    def postpone_checks(self, plans: Mapping[str, datetime]) -> None:
+        """Change when subscriptions are checked next, by their ids."""
+        for subscription_id, moment in plans.items():
+            self.update_subscription(subscription_id, next_check_at=moment)
+
+    def subscriptions_with_retention(self) -> list[Subscription]:
+        """Return the subscriptions that do not keep everything."""
+        return self._subscriptions("keep_last IS NOT NULL OR keep_days IS NOT NULL")
 
     # Requests
 

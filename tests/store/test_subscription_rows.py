@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -92,8 +94,9 @@ async def test_an_item_follows_its_job_also_when_that_is_retried(store: Store) -
     await store.write(fill)
     delays = []
     for _ in range(6):
-        failed = {"status": JobStatus.FAILED, "completed_at": NOW, "error_code": "timeout"}
-        await store.write(lambda tx, failed=failed: tx.update(job(1).id, **failed))
+        failed: dict[str, Any] = {"status": JobStatus.FAILED, "completed_at": NOW}
+        failed["error_code"] = "timeout"
+        await store.write(partial(Tx.update, job_id=job(1).id, **failed))
         now = await state_of(store)
         assert (now.state, now.reason) == (ItemState.FAILED, "timeout")
         delays.append(now.next_try_at and now.next_try_at - NOW)
@@ -138,9 +141,9 @@ async def test_an_item_has_disappeared_after_two_whole_lists(store: Store) -> No
         tx.insert_items("s1", [item(1), item(2, ItemState.DONE), item(3)])
 
     await store.write(fill)
+    note = partial(Tx.note_absence, subscription_id="s1", listed=["site 3"])
     counts = [
-        await store.write(lambda tx, hour=hour: tx.note_absence("s1", ["site 3"], NOW + hour))
-        for hour in (HOUR, 2 * HOUR, 3 * HOUR)
+        await store.write(partial(note, now=NOW + hour)) for hour in (HOUR, 2 * HOUR, 3 * HOUR)
     ]
 
     assert counts == [0, 2, 0]
@@ -166,7 +169,7 @@ async def test_what_is_due_survives_a_clock_that_was_wrong(
     told = subscription(next_check_at=next_check_at, last_checked_at=last_checked_at)
     await store.write(lambda tx: tx.insert_subscription(told))
 
-    assert bool(await store.read(lambda tx: tx.due_subscriptions(NOW))) is due
+    assert bool(await store.read(lambda tx: tx.due_subscriptions(NOW, 10))) is due
 
 
 async def test_a_request_waits_until_it_is_answered_once(store: Store) -> None:
