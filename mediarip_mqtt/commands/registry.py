@@ -15,6 +15,7 @@ from mediarip_mqtt.commands import (
     queue_commands,
     retention_commands,
     setting_commands,
+    subscription_commands,
     update_commands,
 )
 from mediarip_mqtt.commands.family import Command
@@ -28,6 +29,7 @@ FAMILIES: Final = (  # in the order of the generated docs
     retention_commands,
     history_commands,
     library_commands,
+    subscription_commands,
     update_commands,
     error_log_commands,
 )

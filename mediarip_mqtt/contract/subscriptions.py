@@ -13,10 +13,12 @@ from mediarip_mqtt.contract.content import ContentType, Numbering
 from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.media_options import DownloadOptions, MediaType
 from mediarip_mqtt.contract.models import Priority, Timestamp
+from mediarip_mqtt.contract.title_patterns import TitlePattern
 
 MIN_INTERVAL: Final = 900  # seconds
 MAX_INTERVAL: Final = 30 * 86400
 MAX_BACKFILL: Final = 10_000
+FAILING: Final = 3  # failures in a row after which it is told
 
 
 class ItemState(StrEnum):
@@ -87,12 +89,12 @@ class SubscriptionOptions(Frozen):
         description="How many of the items that are there now are wanted: a number, or `all`.",
     )
     sort: Literal["newest", "oldest"] = Field("newest", description="Which item comes first.")
-    title_match: texts.Line | None = Field(
+    title_match: TitlePattern | None = Field(
         None,
-        description="Only items with such a title: `*` and `?` as in names, or a regular "
-        "expression `/…/`.",
+        description="Only items with such a title: a part of it, a pattern with `*` and `?`, or "
+        "a regular expression between slashes.",
     )
-    title_exclude: texts.Line | None = Field(
+    title_exclude: TitlePattern | None = Field(
         None, description="No items with such a title; as `title_match`."
     )
     duration_min: int | None = Field(None, ge=1, le=10**6, description="Seconds, at least.")

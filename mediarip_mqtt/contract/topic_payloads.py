@@ -1,4 +1,4 @@
-"""The payloads of `state`, `info`, `ytdlp`, `library` and the lists of jobs, one class each."""
+"""The payloads of `state`, `info`, `library` and other single topics, one class each."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from mediarip_mqtt.contract.models import (
     Priority,
     Timestamp,
 )
+from mediarip_mqtt.contract.subscriptions import ItemState
 from mediarip_mqtt.contract.titles import Candidate, TitleState
 
 
@@ -242,6 +243,43 @@ class LibraryState(Frozen):
     waiting: int = Field(ge=0, description="Titles that wait for a review.")
     reviews: list[WaitingReview] = Field(description="At most 10 of them, the oldest first.")
     newest: list[TitleBrief] = Field(description="At most 20, the newest first.")
+
+
+class SubscriptionBrief(Frozen):
+    """A subscription whose checks fail."""
+
+    id: str
+    name: str
+    failures: int = Field(description="Checks in a row that failed.")
+    enabled: bool = Field(description="`false`: it was given up, or paused.")
+    error_code: str | None
+    error_message: str | None
+
+
+class FoundItem(Frozen):
+    """An item that a subscription has found; long texts are shortened."""
+
+    subscription_id: str
+    name: str = Field(description="The subscription's.")
+    title: str
+    state: ItemState
+    job_id: str | None
+    found_at: Timestamp
+
+
+class SubscriptionsState(Frozen):
+    """The subscriptions in numbers, those that fail, and what was found last; at most 16 KiB."""
+
+    count: int = Field(ge=0, description="Number of subscriptions.")
+    paused: int = Field(ge=0, description="How many of them are not checked.")
+    failing: int = Field(ge=0, description="How many have failed three times in a row or more.")
+    items: dict[ItemState, int] = Field(description="How many items have which state.")
+    next_check_at: Timestamp | None = Field(description="When the next check is due.")
+    last_new: str | None = Field(description="Title of the item that was found last.")
+    last_new_at: Timestamp | None = Field(description="When it was found.")
+    last_new_in: str | None = Field(description="The name of its subscription.")
+    problems: list[SubscriptionBrief] = Field(description="At most 20 of those that fail.")
+    newest: list[FoundItem] = Field(description="At most 20 new items, the newest first.")
 
 
 class SettingDetail(Frozen):

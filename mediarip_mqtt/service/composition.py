@@ -11,7 +11,8 @@ from mediarip_mqtt.commands.download_commands import answer_probe
 from mediarip_mqtt.commands.intake import Intake
 from mediarip_mqtt.commands.registry import CLASSES
 from mediarip_mqtt.commands.reply_size import shortened
-from mediarip_mqtt.contract import presets
+from mediarip_mqtt.commands.subscription_commands import answer_subscribe
+from mediarip_mqtt.contract import presets, title_patterns
 from mediarip_mqtt.contract.events import Event
 from mediarip_mqtt.contract.models import Facts, Progress, now
 from mediarip_mqtt.contract.reply_topics import ReplyTopics
@@ -20,7 +21,7 @@ from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topic_payloads import Ytdlp
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.cookie_files import Cookies
-from mediarip_mqtt.engine.protocol import Engine
+from mediarip_mqtt.engine.protocol import Engine, ListReader
 from mediarip_mqtt.homeassistant.discovery import Discovery
 from mediarip_mqtt.homeassistant.pictures import Pictures
 from mediarip_mqtt.homeassistant.tiles import Tiles
@@ -57,6 +58,12 @@ from mediarip_mqtt.service.volume_watch import VolumeWatch
 from mediarip_mqtt.service.ytdlp_switch import YtdlpSwitch
 from mediarip_mqtt.service.ytdlp_update import Updates
 from mediarip_mqtt.store import Changes
+from mediarip_mqtt.subscriptions.checker import Checker
+from mediarip_mqtt.subscriptions.declared import Declared
+from mediarip_mqtt.subscriptions.expiry import Expiry
+from mediarip_mqtt.subscriptions.following import Following
+from mediarip_mqtt.subscriptions.item_queue import ItemQueue
+from mediarip_mqtt.subscriptions.list_readings import ListReadings
 from mediarip_mqtt.volume.files import YTDLP_FOLDER, fetched_folder, own_folder
 
 
@@ -73,6 +80,7 @@ class Parts:
         topics: Topics,
         storage: Storage,
         engine: Engine,
+        lists: ListReader,
         engine_facts: Facts,
         cookies: Cookies,
         *,
@@ -85,7 +93,7 @@ class Parts:
         self.store = storage.store
         self.preferences = Preferences(settings)
         self.replies = ReplyTopics(topics, settings.homeassistant)
-        self._build_jobs(engine)
+        self._build_jobs(engine, lists)
         self._build_mqtt()
         self._build_holds()
         self._build_watches(stop)
@@ -94,7 +102,26 @@ class Parts:
         self._build_facts(engine_facts)
         self.store.on_commit(self._changed)
 
-    def _build_jobs(self, engine: Engine) -> None:
+    def _build_subscriptions(self, engine: Engine, lists: ListReader) -> None:
+        queue = ItemQueue(self.jobs, self.settings, self.preferences, now)
+        self.following = Following(self.jobs, queue, self.settings, title_patterns.matches, now)
+        self.declared = Declared(self.following, self.settings)
+        readings = ListReadings(lists, engine.control, temp_folder(self.settings), now)
+        # The library's retention acts on titles.
+        enabled = not self.settings.library.enabled
+        expiry = Expiry(self.store, self.jobs, self.storage.root, now, enabled=enabled)
+        self.checker = Checker(
+            self.store,
+            self.following,
+            queue,
+            readings,
+            expiry,
+            self.settings,
+            answer=partial(answer_subscribe, self.topics, now),
+            is_lost=lambda: self.storage.lost,
+        )
+
+    def _build_jobs(self, engine: Engine, lists: ListReader) -> None:
         downloads = self.settings.downloads
         self.limits = Limits(self.preferences, downloads.sites)
         self.jobs = Jobs(
@@ -107,6 +134,8 @@ class Parts:
         library = self.settings.library
         self.side_files = SideFiles(self.store, engine, library, self.storage.root)
         self.organizer = Organizer(self.store, self.catalogue, self.storage.root, self.side_files)
+        self.organizer = Organizer(self.store, self.catalogue, self.storage.root)
+        self._build_subscriptions(engine, lists)
         self.retention = Retention(
             self.store,
             self.jobs,
@@ -136,6 +165,7 @@ class Parts:
             answer_probe=partial(answer_probe, self.topics, now),
             filing=self.catalogue if self.settings.library.enabled else None,
             furnishing=self.side_files if self.settings.library.enabled else None,
+            judge=self.following,
             clock=now,
         )
 
@@ -252,7 +282,10 @@ class Parts:
             clock=now,
         )
         self.clock_watch = ClockWatch(
-            self.store, self.upkeep.clock_was_set, lambda _: self.runner.wake()
+            self.store,
+            self.upkeep.clock_was_set,
+            self.checker.clock_was_set,
+            lambda _: self.runner.wake(),
         )
 
     def _send_event(self, event: Event) -> None:
@@ -282,6 +315,7 @@ class Parts:
             self.preferences,
             self.retention,
             self.catalogue,
+            self.following,
             cookies,
             clock=now,
             ytdlp_versions=self.updates.versions,
@@ -309,6 +343,6 @@ class Parts:
         )
 
     def _changed(self, changes: Changes) -> None:
-        parts = (self.publisher, self.outbox, self.runner, self.organizer, self.holds, self.updates)
-        for part in parts:
+        parts = (self.publisher, self.outbox, self.runner, self.organizer, self.checker)
+        for part in (*parts, self.holds, self.updates):
             part.changed(changes)

@@ -13,6 +13,7 @@ from mediarip_mqtt.contract.errors import ErrorCode, MediaripError
 from mediarip_mqtt.contract.models import Job
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.subscriptions import (
+    FAILING,
     CheckMemory,
     ItemState,
     Subscription,
@@ -29,7 +30,6 @@ from mediarip_mqtt.subscriptions.filters import TitleMatch, facts_of_page, judge
 from mediarip_mqtt.subscriptions.item_queue import ASKED, ItemQueue
 
 TOLD_ITEMS: Final = 20  # in an event
-FAILING: Final = 3  # failures in a row after which it is told
 NAME_LIMIT: Final = 200
 MANY: Final = 20_000
 
@@ -98,7 +98,7 @@ class Following:
         subscription = tx.subscription(subscription_id)
         if subscription is None:
             return
-        if subscription.last_checked_at is None and not tx.newest_rank(subscription_id):
+        if subscription.check_method is None and not tx.newest_rank(subscription_id):
             named = _described(subscription, reading)
             columns = ("name", "kind", "extractor", "channel_id")
             values = {column: getattr(named, column) for column in columns}
@@ -155,7 +155,7 @@ class Following:
         self, tx: Tx, subscription: Subscription, login: str | None = None
     ) -> Subscription:
         """Add a subscription whose list is read by its first check."""
-        self._queue.check(subscription)
+        self.check_options(subscription)
         tx.insert_subscription(subscription, login=login)
         tx.changes.checks = True
         return subscription
@@ -163,7 +163,7 @@ class Following:
     def change(self, tx: Tx, subscription: Subscription, values: Mapping[str, Any]) -> Subscription:
         """Change options; filters judge again what they have left out."""
         changed = tx.update_subscription(subscription.id, **values)
-        self._queue.check(changed)
+        self.check_options(changed)
         undecided = tx.items_in(
             subscription.id, (ItemState.FILTERED, ItemState.WAITING), limit=MANY
         )
@@ -180,12 +180,20 @@ class Following:
         tx.changes.checks = True
         return tx.subscription(subscription.id) or changed
 
-    def check_now(self, tx: Tx, subscription: Subscription, *, full: bool) -> None:
-        """Have a subscription checked next; ``full``: its list, and the whole of it."""
-        values: dict[str, Any] = {"next_check_at": self.clock()}
-        if full:
-            values |= {"listed_at": None, "feed_again_at": None}
-        tx.update_subscription(subscription.id, **values)
+    def check_options(self, subscription: Subscription) -> None:
+        """Raise `CommandError` if a subscription's options can't be used."""
+        self._queue.check(subscription)
+
+    def check_all_now(self, tx: Tx, subscriptions: Sequence[Subscription], *, full: bool) -> None:
+        """Have subscriptions checked next; ``full``: their lists, and the whole of them.
+
+        Many spread, as after an outage.
+        """
+        now, count = self.clock(), len(subscriptions)
+        values: dict[str, Any] = {"listed_at": None, "feed_again_at": None} if full else {}
+        for each in subscriptions:
+            planned = schedule.spread(count, each.id, now) if count > 1 else now
+            tx.update_subscription(each.id, next_check_at=planned, **values)
         tx.changes.checks = True
 
     def remove(self, tx: Tx, subscription: Subscription, *, cancel: bool) -> int:
