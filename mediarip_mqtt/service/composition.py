@@ -134,7 +134,6 @@ class Parts:
         library = self.settings.library
         self.side_files = SideFiles(self.store, engine, library, self.storage.root)
         self.organizer = Organizer(self.store, self.catalogue, self.storage.root, self.side_files)
-        self.organizer = Organizer(self.store, self.catalogue, self.storage.root)
         self._build_subscriptions(engine, lists)
         self.retention = Retention(
             self.store,
