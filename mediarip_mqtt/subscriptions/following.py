@@ -261,6 +261,7 @@ class Following:
         tx.insert_items(subscription.id, items)
         fault("items-known")
         queued = self._queue.fill(tx, subscription)
+        fault("items-queued")
         self._succeeded(tx, subscription, reading)
         return Found(tx.subscription(subscription.id) or subscription, items, queued)
 
