@@ -20,6 +20,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from mediarip_mqtt.contract import texts
 from mediarip_mqtt.contract.library_settings import LibrarySettings
 from mediarip_mqtt.contract.local_time import local_zone
 from mediarip_mqtt.contract.section import Section
@@ -395,6 +396,11 @@ class HomeAssistantSettings(Section):
     )
     language: Literal["en", "de", "fr"] = Field(
         "en", description="Language of the entities' names. The entity ids stay the same."
+    )
+    subscription_switches: tuple[texts.Line, ...] = Field(
+        (),
+        max_length=20,
+        description="Names of subscriptions that get a switch, which pauses their checks.",
     )
 
 

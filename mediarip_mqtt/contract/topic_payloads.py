@@ -267,6 +267,13 @@ class FoundItem(Frozen):
     found_at: Timestamp
 
 
+class SubscriptionSwitch(Frozen):
+    """Whether a subscription is checked that has a switch in Home Assistant."""
+
+    name: str
+    enabled: bool | None = Field(description="Null if there is no such subscription.")
+
+
 class SubscriptionsState(Frozen):
     """The subscriptions in numbers, those that fail, and what was found last; at most 16 KiB."""
 
@@ -278,6 +285,9 @@ class SubscriptionsState(Frozen):
     last_new: str | None = Field(description="Title of the item that was found last.")
     last_new_at: Timestamp | None = Field(description="When it was found.")
     last_new_in: str | None = Field(description="The name of its subscription.")
+    switches: list[SubscriptionSwitch] = Field(
+        description="Those in `homeassistant.subscription_switches`, in their order."
+    )
     problems: list[SubscriptionBrief] = Field(description="At most 20 of those that fail.")
     newest: list[FoundItem] = Field(description="At most 20 new items, the newest first.")
 

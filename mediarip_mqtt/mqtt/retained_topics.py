@@ -71,6 +71,7 @@ class Sources:
     progress_limit: ProgressLimit
     history: RetainedHistory
     library: bool = False  # whether it is enabled
+    subscription_switches: tuple[str, ...] = ()
 
 
 class RetainedTopic(ABC):
@@ -272,7 +273,10 @@ class SubscriptionListTopic(SingleTopic):
 
     async def render(self, sources: Sources) -> tuple[str, str]:
         session = self.session if sources.topics.isolated else None
-        summary = await sources.store.read(partial(render_subscriptions, session_id=session))
+        switches = sources.subscription_switches if self.session == ROOT_SESSION else ()
+        summary = await sources.store.read(
+            partial(render_subscriptions, session_id=session, switches=switches)
+        )
         empty = not summary.count and self.session != ROOT_SESSION
         address = sources.topics.of(self.session).subscriptions
         return address, "" if empty else _json(summary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from mediarip_mqtt.contract.subscriptions import FAILING, ItemState, Subscription
@@ -9,6 +10,7 @@ from mediarip_mqtt.contract.topic_payloads import (
     FoundItem,
     SubscriptionBrief,
     SubscriptionsState,
+    SubscriptionSwitch,
 )
 from mediarip_mqtt.store import Tx
 
@@ -17,8 +19,13 @@ LISTED: Final = 20
 TEXT: Final = 120  # characters
 
 
-def render_subscriptions(tx: Tx, session_id: str | None = None) -> SubscriptionsState:
-    """Return the payload, of one session or of all: at most `SUBSCRIPTIONS_LIMIT` bytes."""
+def render_subscriptions(
+    tx: Tx, session_id: str | None = None, switches: Sequence[str] = ()
+) -> SubscriptionsState:
+    """Return the payload, of one session or of all: at most `SUBSCRIPTIONS_LIMIT` bytes.
+
+    ``switches`` are the names of subscriptions that have one in Home Assistant.
+    """
     found = tx.subscriptions(session_id)
     failing = [each for each in found if each.failures >= FAILING]
     items: dict[ItemState, int] = {}
@@ -31,6 +38,7 @@ def render_subscriptions(tx: Tx, session_id: str | None = None) -> Subscriptions
         default=None,
     )
     names = {each.id: each.name for each in found}
+    enabled = {each.name.casefold(): each.enabled for each in found}
     planned = [each.next_check_at for each in found if each.enabled and each.next_check_at]
     summary = SubscriptionsState(
         count=len(found),
@@ -41,6 +49,9 @@ def render_subscriptions(tx: Tx, session_id: str | None = None) -> Subscriptions
         last_new=last.last_new if last else None,
         last_new_at=last.last_new_at if last else None,
         last_new_in=last.name if last else None,
+        switches=[
+            SubscriptionSwitch(name=name, enabled=enabled.get(name.casefold())) for name in switches
+        ],
         problems=[_brief(each) for each in failing[:LISTED]],
         newest=[
             FoundItem(

@@ -210,6 +210,7 @@ class Parts:
             MessageLimit(),
             RetainedHistory(self.store, self.settings.mqtt.retained_jobs),
             library=self.settings.library.enabled,
+            subscription_switches=self.settings.homeassistant.subscription_switches,
         )
 
     def _build_mqtt(self) -> None:

@@ -78,8 +78,10 @@ class ListReadings:
                     etag=answer.etag,
                     last_modified=answer.last_modified,
                 )
-        whole = subscription.kind not in _NEWEST_FIRST or subscription.on_removed == "archive"
-        stop = (lambda _: False) if whole or memory.listed_at is None else _after_known(known)
+        is_short = subscription.kind is SubscriptionKind.SEARCH and memory.listed_at is not None
+        whole = schedule.reads_whole(memory, subscription.id, self._clock()) and not is_short
+        whole |= subscription.kind not in _NEWEST_FIRST
+        stop = (lambda _: False) if whole else _after_known(known)
         return replace(_of_list(await self._list(subscription, login, stop)), feed_failed=failed)
 
     async def _feed(

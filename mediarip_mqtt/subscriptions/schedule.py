@@ -102,6 +102,17 @@ def reads_list(memory: CheckMemory, now: datetime) -> bool:
     return not timedelta(0) <= now - memory.listed_at < LIST_INTERVAL
 
 
+def reads_whole(memory: CheckMemory, subscription_id: str, now: datetime) -> bool:
+    """Whether a list whose newest items come first is read to its end, as it is once a week.
+
+    What a site had left out for a while would never be found otherwise.
+    """
+    if memory.listed_at is None:
+        return True
+    day = int(7 * fraction(subscription_id))
+    return now.toordinal() % 7 == day and memory.listed_at.date() != now.date()
+
+
 def stops_site(error: MediaripError) -> bool:
     """Whether an error is about all of a site's checks: too many requests, or a bot check."""
     if error.code is ErrorCode.RATE_LIMITED:

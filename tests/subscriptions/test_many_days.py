@@ -12,12 +12,12 @@ from itertools import pairwise
 from mediarip_mqtt.contract.errors import ErrorCode
 from mediarip_mqtt.contract.models import JobStatus
 from mediarip_mqtt.store import Tx
-from tests.support.simulated_site import Page, Site, Station, killed_at
+from tests.support.simulated_site import Page, Station, killed_at
 
 DAYS = 200
 LOOK = timedelta(minutes=1)
-# Of the shortest interval of `auto`, 30 minutes, with 20 % of jitter.
-SHORTEST_GAP = timedelta(minutes=24)
+INTERVALS = (6, 12, 24)  # hours
+JITTER = 0.2
 UNWANTED = ("Trailer", "Stream")
 KILLS = ("list-read", "items-known", "items-queued")
 OUTAGES = (ErrorCode.NETWORK, ErrorCode.NOT_FOUND, ErrorCode.RATE_LIMITED, ErrorCode.TIMEOUT)
@@ -43,10 +43,11 @@ class Months:
         self.quiet_until: dict[str, timedelta] = {}  # by page: after a 429
 
     async def begin(self) -> None:
-        for page in self.pages:
+        for page, hours in zip(self.pages, INTERVALS, strict=True):
             for _ in range(30):
                 self.site.publish(page, "Old")
-            await self.station.follow(page, title_exclude="*trailer*", live="exclude")
+            filters = {"title_exclude": "*trailer*", "live": "exclude"}
+            await self.station.follow(page, interval=hours * 3600, **filters)
         for _ in range(11):
             await self.station.pass_time(minutes=1)
 
@@ -69,7 +70,7 @@ class Months:
                     default=time.now() + LOOK,
                 )
             )
-            wait = min(max(due - time.now(), LOOK), timedelta(hours=6))
+            wait = min(max(due - time.now(), LOOK), timedelta(hours=4))
             time.passed = min(time.passed + wait, moment)
             await self.station.look()
             for url in await self.station.end_jobs(self._outcome()):
@@ -158,10 +159,11 @@ async def test_in_200_days_each_wanted_item_is_downloaded_once(station: Station)
     assert len(months.wanted) > 500
     assert set(months.ended) == set(months.wanted)
     assert set(months.ended.values()) == {1}
-    for url, times in asked.items():
+    for (url, times), hours in zip(asked.items(), INTERVALS, strict=True):
+        shortest = timedelta(hours=hours) * (1 - JITTER)
         # A feed and the list that is read beside it are one check.
         gaps = [(at, later - at) for at, later in pairwise(times) if later > at]
-        early = [at for at, gap in gaps if gap < SHORTEST_GAP]
+        early = [at for at, gap in gaps if gap < shortest]
         unexplained = [at for at in early if not _disturbed(at, months.disturbed)]
         logger.warning(
             "%s: asked %d times in %d days, %d of them early, after %d kills and jumps",
@@ -173,11 +175,11 @@ async def test_in_200_days_each_wanted_item_is_downloaded_once(station: Station)
         )
         assert not unexplained
         assert len(early) <= len(months.disturbed)
-        assert len(times) <= DAYS * 48
+        assert len(times) <= 2 * DAYS * 24 / hours / (1 - JITTER)
     for followed in await station.store.read(Tx.subscriptions):
         assert followed.enabled
 
 
 def _disturbed(at: timedelta, moments: list[timedelta]) -> bool:
     """Whether a kill or a jump of the clock is near: a check is done again."""
-    return any(abs(at - moment) <= timedelta(hours=2) for moment in moments)
+    return any(abs(at - moment) <= timedelta(hours=30) for moment in moments)

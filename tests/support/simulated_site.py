@@ -78,8 +78,11 @@ class Site:
         self._time = time
         self._numbers = itertools.count(1)
 
-    def page(self, name: str, **options: bool) -> Page:
-        page = Page(f"https://{name}.example/list", **options)
+    def page(
+        self, name: str, *, feed: bool = False, appends: bool = False, dated: bool = True
+    ) -> Page:
+        url = f"https://{name}.example/list"
+        page = Page(url, feed=feed, appends=appends, dated=dated)
         self.pages[page.url] = page
         return page
 
