@@ -179,7 +179,7 @@ def _resolved(session: Any, url: str, security: SecuritySettings) -> dict[str, A
         if extractor not in session._ies:  # noqa: SLF001 - another version may have renamed it
             extractor = None
     raise DownloadError(
-        ErrorCode.UNSUPPORTED_URL,
+        ErrorCode.NOT_A_LIST,
         "The URL leads to a single medium, not to a list. Download it with `download`.",
     )
 

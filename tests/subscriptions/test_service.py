@@ -51,7 +51,7 @@ def subscribed(client: Client, url: str, **fields: object) -> str:
 
 
 def counts(client: Client, key: str) -> dict[str, int]:
-    text = client.kept(f"mediarip/subscription/{key}/state")
+    text = client.kept(f"subscription/{key}/state")
     return json.loads(text)["counts"] if text else {}
 
 
@@ -72,7 +72,7 @@ def test_what_is_new_is_downloaded_and_nothing_else(
     wait_for(lambda: counts(client, key) == {"done": 2, "baseline": 2}, 60, "what is new")
     (event,) = client.events("subscription_new")
     assert [item["title"] for item in event["items"]] == ["Item 4"]
-    summary = client.json("mediarip/subscriptions")
+    summary = client.json("subscriptions")
     assert (summary["count"], summary["last_new"]) == (1, "Item 4")
     assert len([path for path in following.root.rglob("*.mp4") if path.is_file()]) == 2
 
@@ -113,7 +113,7 @@ def test_a_kill_between_subscribe_and_its_answer_loses_neither(
 ) -> None:
     grown(site, 1, 2).slow = 400
     client.publish(
-        "mediarip/command/subscribe",
+        "command/subscribe",
         json.dumps({"url": site.channel_url("sea"), "backfill": 1, "request_id": "r1"}),
     )
     wait_for(lambda: site.paths("video-channels"), 30, "the site to be asked")
@@ -138,7 +138,7 @@ def test_unsubscribe_clears_the_topic_and_keeps_the_files(
 
     assert client.request("unsubscribe", id="sea")["ok"]
 
-    topic = f"mediarip/subscription/{key}/state"
+    topic = f"subscription/{key}/state"
     wait_for(lambda: not client.kept(topic), 10, "the topic to be cleared")
     assert len([path for path in following.root.rglob("*.mp4") if path.is_file()]) == 1
 
