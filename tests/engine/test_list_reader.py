@@ -337,7 +337,7 @@ def test_a_feed_is_a_list_that_is_never_whole(desk: Desk, site: FeedSite) -> Non
 def test_what_is_no_list_is_refused(desk: Desk, media: MediaServer, path: str) -> None:
     with pytest.raises(DownloadError) as caught:
         desk.list(media.url(path))
-    assert caught.value.code is ErrorCode.UNSUPPORTED_URL
+    assert caught.value.code is ErrorCode.NOT_A_LIST
 
 
 def test_an_error_in_the_service_s_own_check_is_not_the_list_s(desk: Desk, site: FeedSite) -> None:

@@ -44,12 +44,6 @@ def grown(site: FeedSite, *numbers: int) -> Channel:
     return channel
 
 
-def subscribed(client: Client, url: str, **fields: object) -> str:
-    reply = client.request("subscribe", url=url, **fields)
-    assert reply["ok"], reply
-    return str(reply["subscription_id"])
-
-
 def counts(client: Client, key: str) -> dict[str, int]:
     text = client.kept(f"subscription/{key}/state")
     return json.loads(text)["counts"] if text else {}
