@@ -16,14 +16,14 @@ from mediarip_mqtt.contract import texts
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode, MediaripError
 from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import new_id
-from mediarip_mqtt.contract.subscription_settings import MAX_SUBSCRIPTIONS
-from mediarip_mqtt.contract.subscriptions import (
+from mediarip_mqtt.contract.subscription_models import (
     ItemState,
     Subscription,
     SubscriptionItem,
     SubscriptionOptions,
     option_values,
 )
+from mediarip_mqtt.contract.subscription_settings import MAX_SUBSCRIPTIONS
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.contract.urls import Target, read_target
 from mediarip_mqtt.store import SubscriptionRequest, Tx
@@ -318,7 +318,7 @@ class Subscriptions(Command):
         )
 
 
-class Check(Command):
+class CheckSubscriptions(Command):
     """Check a subscription now, or all; or decide about one of its items."""
 
     example: ClassVar = {"id": "all"}

@@ -13,7 +13,7 @@ from pydantic import Field
 from mediarip_mqtt.contract.content import ReviewReason
 from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import Job, Timestamp, new_id, now
-from mediarip_mqtt.contract.subscriptions import ItemState
+from mediarip_mqtt.contract.subscription_models import ItemState
 from mediarip_mqtt.contract.titles import Candidate, Title
 
 

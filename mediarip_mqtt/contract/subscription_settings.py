@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mediarip_mqtt.contract import texts
 from mediarip_mqtt.contract.section import Section
-from mediarip_mqtt.contract.subscriptions import SubscriptionOptions
+from mediarip_mqtt.contract.subscription_models import SubscriptionOptions
 
 MAX_SUBSCRIPTIONS: Final = 1000
 HOURS: Final = r"^$|^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$"

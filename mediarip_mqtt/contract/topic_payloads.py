@@ -16,7 +16,7 @@ from mediarip_mqtt.contract.models import (
     Priority,
     Timestamp,
 )
-from mediarip_mqtt.contract.subscriptions import ItemState
+from mediarip_mqtt.contract.subscription_models import ItemState
 from mediarip_mqtt.contract.titles import Candidate, TitleState
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from mediarip_mqtt.contract.subscriptions import FAILING, ItemState, Subscription
+from mediarip_mqtt.contract.subscription_models import FAILING, ItemState, Subscription
 from mediarip_mqtt.contract.topic_payloads import (
     FoundItem,
     SubscriptionBrief,

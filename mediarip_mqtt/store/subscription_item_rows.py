@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from mediarip_mqtt.contract.models import utc_iso
-from mediarip_mqtt.contract.subscriptions import ItemState, SubscriptionItem
+from mediarip_mqtt.contract.subscription_models import ItemState, SubscriptionItem
 from mediarip_mqtt.store.rows import Rows, marks
 
 _FIELDS: Final = tuple(SubscriptionItem.model_fields)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import utc_iso
-from mediarip_mqtt.contract.subscriptions import (
+from mediarip_mqtt.contract.subscription_models import (
     MAX_INTERVAL,
     CheckMemory,
     ItemState,

@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeVar
 
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, MediaripError, StoreError
 from mediarip_mqtt.contract.settings import Settings
-from mediarip_mqtt.contract.subscriptions import Subscription
+from mediarip_mqtt.contract.subscription_models import Subscription
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.store import Changes, Store, SubscriptionRequest, Tx
 from mediarip_mqtt.subscriptions import schedule

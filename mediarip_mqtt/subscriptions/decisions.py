@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from mediarip_mqtt.contract.subscriptions import (
+from mediarip_mqtt.contract.subscription_models import (
     Backfill,
     ItemState,
     SubscriptionItem,

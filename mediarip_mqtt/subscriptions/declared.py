@@ -8,8 +8,8 @@ from typing import Final
 from mediarip_mqtt.contract.errors import CommandError
 from mediarip_mqtt.contract.models import new_id
 from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.contract.subscription_models import Subscription, option_values
 from mediarip_mqtt.contract.subscription_settings import DeclaredSubscription
-from mediarip_mqtt.contract.subscriptions import Subscription, option_values
 from mediarip_mqtt.contract.topics import ROOT_SESSION
 from mediarip_mqtt.contract.urls import read_target
 from mediarip_mqtt.store import Tx

@@ -14,7 +14,7 @@ from typing import Final
 
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract.models import TERMINAL, JobFile
-from mediarip_mqtt.contract.subscriptions import ItemState, Subscription, SubscriptionItem
+from mediarip_mqtt.contract.subscription_models import ItemState, Subscription, SubscriptionItem
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.store import Store, Tx
 from mediarip_mqtt.volume.files import remove_owned

@@ -12,7 +12,7 @@ from mediarip_mqtt.contract import events, texts
 from mediarip_mqtt.contract.errors import ErrorCode, MediaripError
 from mediarip_mqtt.contract.models import Job
 from mediarip_mqtt.contract.settings import Settings
-from mediarip_mqtt.contract.subscriptions import (
+from mediarip_mqtt.contract.subscription_models import (
     FAILING,
     CheckMemory,
     ItemState,

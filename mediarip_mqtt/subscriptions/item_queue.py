@@ -13,7 +13,7 @@ from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.models import Job, JobStatus, Priority
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
-from mediarip_mqtt.contract.subscriptions import ItemState, Subscription, SubscriptionItem
+from mediarip_mqtt.contract.subscription_models import ItemState, Subscription, SubscriptionItem
 from mediarip_mqtt.contract.urls import origin_of
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.store import Tx

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped
 from mediarip_mqtt.contract.models import Job
-from mediarip_mqtt.contract.subscriptions import CheckMemory, Subscription, SubscriptionKind
+from mediarip_mqtt.contract.subscription_models import CheckMemory, Subscription, SubscriptionKind
 from mediarip_mqtt.contract.urls import origin_of
 from mediarip_mqtt.engine.protocol import (
     Control,

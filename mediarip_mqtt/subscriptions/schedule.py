@@ -11,7 +11,7 @@ from statistics import median
 from typing import Final
 
 from mediarip_mqtt.contract.errors import ErrorCode, MediaripError
-from mediarip_mqtt.contract.subscriptions import MIN_INTERVAL, CheckMemory, Subscription
+from mediarip_mqtt.contract.subscription_models import MIN_INTERVAL, CheckMemory, Subscription
 
 SHORTEST: Final = timedelta(seconds=MIN_INTERVAL)
 SHORTEST_AUTO: Final = timedelta(minutes=30)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
-from mediarip_mqtt.contract.subscriptions import Subscription, SubscriptionItem
+from mediarip_mqtt.contract.subscription_models import Subscription, SubscriptionItem
 from mediarip_mqtt.jobs.job_reference import PREFIX_LENGTH
 from mediarip_mqtt.store import Tx
 

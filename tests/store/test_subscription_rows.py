@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mediarip_mqtt.contract.models import Job, JobStatus
-from mediarip_mqtt.contract.subscriptions import (
+from mediarip_mqtt.contract.subscription_models import (
     CheckMemory,
     ItemState,
     Subscription,

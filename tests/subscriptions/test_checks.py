@@ -9,7 +9,7 @@ import pytest
 
 from mediarip_mqtt.contract.errors import ErrorCode
 from mediarip_mqtt.contract.models import JobStatus, Priority
-from mediarip_mqtt.contract.subscriptions import ItemState
+from mediarip_mqtt.contract.subscription_models import ItemState
 from mediarip_mqtt.store import Tx
 from tests.support.simulated_site import Killed, Site, Station, killed_at
 

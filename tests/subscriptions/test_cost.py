@@ -6,7 +6,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from mediarip_mqtt.contract.subscriptions import ItemState, Subscription, SubscriptionItem
+from mediarip_mqtt.contract.subscription_models import ItemState, Subscription, SubscriptionItem
 from mediarip_mqtt.store import Tx
 from mediarip_mqtt.subscriptions.following import Reading
 from tests.support.simulated_site import Site, Station, Time

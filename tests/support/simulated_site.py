@@ -16,7 +16,7 @@ from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, MediaripErro
 from mediarip_mqtt.contract.models import Job, JobStatus
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
-from mediarip_mqtt.contract.subscriptions import Subscription
+from mediarip_mqtt.contract.subscription_models import Subscription
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.protocol import Control, FeedAnswer, ListAnswer, ListedItem, Task
 from mediarip_mqtt.jobs.use_cases import Jobs

@@ -20,7 +20,7 @@ from mediarip_mqtt.commands.setting_commands import ChangeSettings
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.models import Job, Progress
 from mediarip_mqtt.contract.settings import HomeAssistantSettings, MqttSettings, runtime_fields
-from mediarip_mqtt.contract.subscriptions import Subscription
+from mediarip_mqtt.contract.subscription_models import Subscription
 from mediarip_mqtt.contract.topic_payloads import (
     Info,
     JobList,
