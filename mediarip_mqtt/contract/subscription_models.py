@@ -6,7 +6,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from mediarip_mqtt.contract import texts
 from mediarip_mqtt.contract.content import ContentType, Numbering
@@ -58,6 +58,9 @@ def _as_list(value: object) -> object:
 class WantedDownload(DownloadOptions):
     """How the items are downloaded: options of `download`; those left out have its defaults."""
 
+    # It is sent and taken: one schema serves both.
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
     # None: the preset's media type.
     media_type: MediaType | None = Field(None, description="`video` or `audio`.")  # type: ignore[assignment]
     priority: Priority = Field(Priority.NORMAL, description="Of new items; older ones are `low`.")
@@ -69,6 +72,9 @@ class WantedDownload(DownloadOptions):
 
 class SubscriptionLibrary(Frozen):
     """What the items are, for the library."""
+
+    # It is sent and taken: one schema serves both.
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
     content_type: ContentType | None = Field(None, description="What they are.")
     show: texts.Line | None = Field(None, description="The show, podcast, or album artist.")
