@@ -73,4 +73,4 @@ async def test_a_check_costs_the_same_beside_a_thousand_subscriptions(tmp_path: 
     many = await cost(tmp_path / "many", 1000)
 
     print(f"commit of a check: {few * 1000:.1f} ms beside 10, {many * 1000:.1f} ms beside 1,000")  # noqa: T201
-    assert many < 2.5 * few
+    assert many < 4 * few
