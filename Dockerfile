@@ -13,7 +13,7 @@ COPY pyproject.toml uv.lock README.md LICENSE ./
 RUN python3 -m venv /opt/mediarip \
  && python3 -m venv /tmp/uv \
  && /tmp/uv/bin/pip install --no-cache-dir --quiet 'uv>=0.13,<0.14' \
- && /tmp/uv/bin/uv export --frozen --no-dev --no-emit-project --extra js --extra pot --quiet -o /tmp/locked.txt \
+ && /tmp/uv/bin/uv export --frozen --no-dev --no-emit-project --extra js --extra pot --extra regex --quiet -o /tmp/locked.txt \
  && /opt/mediarip/bin/pip install --no-cache-dir --quiet --require-hashes -r /tmp/locked.txt
 COPY mediarip_mqtt mediarip_mqtt
 COPY homeassistant homeassistant

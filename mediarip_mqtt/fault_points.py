@@ -23,6 +23,9 @@ Point = Literal[
     "title-moved",  # a title's files are in their places; in the event loop
     "title-furnished",  # a moved title's metadata are written; in the event loop
     "before-write",  # of metadata at their place; in a thread
+    "list-read",  # of a subscription, and nothing of it is committed; in the event loop
+    "items-known",  # of a subscription, without jobs; in the store's thread, as the next one
+    "items-queued",
     "before-title-removal",  # of a discarded title's file; in the event loop
     "titles-let-go",  # retention has archived or deleted a chunk of titles; in the event loop
     "organize-planned",  # a title's new names; in the store's thread

@@ -19,6 +19,7 @@ from mediarip_mqtt.jobs.retention import Retention
 from mediarip_mqtt.jobs.use_cases import MANY, Jobs
 from mediarip_mqtt.library.catalogue import Catalogue
 from mediarip_mqtt.store import Store, Tx
+from mediarip_mqtt.subscriptions.following import Following
 
 if TYPE_CHECKING:  # imports yt-dlp, which would slow the command line by a second
     from mediarip_mqtt.engine.cookie_files import Cookies
@@ -57,6 +58,7 @@ class Context:
     preferences: Preferences
     retention: Retention
     catalogue: Catalogue
+    following: Following
     cookies: Cookies
     clock: Callable[[], datetime]
     ytdlp_versions: Callable[[], Mapping[str, str | None]]

@@ -30,8 +30,6 @@ from mediarip_mqtt.volume import names
 
 MAX_PROBES: Final = 100
 SESSION_PROBES: Final = 10  # per isolated session
-# Keys that choose a format; without any of them the default preset and quality apply.
-_CHOOSING: Final = ("preset", "quality", "format_id", "media_type", "output_format")
 Url = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT),
@@ -172,15 +170,15 @@ class Download(AboutPage, DownloadOptions):
 
     def _options(self, context: Context) -> DownloadOptions:
         """Return the job's options: those of the payload, else the defaults."""
-        downloads, preferences = context.settings.downloads, context.preferences
-        options = self.model_dump(include=set(DownloadOptions.model_fields))
-        preset = self.preset or preferences.default_preset
-        options["media_type"] = self.media_type or presets.media_type(preset, downloads)
-        options["folder"] = names.check_folder(self.folder) if self.folder else None
-        if not any(getattr(self, key) for key in _CHOOSING):
-            options["preset"] = preset
-            options["quality"] = presets.capped(preset, preferences.default_quality, downloads)
-        return DownloadOptions(**options)
+        preferences = context.preferences
+        options = presets.with_defaults(
+            self,
+            context.settings.downloads,
+            preferences.default_preset,
+            preferences.default_quality,
+        )
+        folder = names.check_folder(self.folder) if self.folder else None
+        return options.model_copy(update={"folder": folder})
 
 
 class Page(MediaInfo, Accepted):

@@ -17,6 +17,7 @@ from mediarip_mqtt.commands import (
     queue_commands,
     retention_commands,
     setting_commands,
+    subscription_commands,
     update_commands,
 )
 from mediarip_mqtt.commands.family import Command
@@ -32,6 +33,7 @@ FAMILIES: Final = (  # in the order of the generated docs
     library_commands,
     archive_commands,
     organize_commands,
+    subscription_commands,
     update_commands,
     error_log_commands,
 )

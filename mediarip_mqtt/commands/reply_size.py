@@ -11,7 +11,7 @@ from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 from mediarip_mqtt.contract.topics import dumps
 
 # Lists that may end early: `truncated` says so for pages, and `count` for the ids.
-_PAGES: Final = ("jobs", "titles")
+_PAGES: Final = ("jobs", "titles", "subscriptions", "items")
 _LISTS: Final = (*_PAGES, "job_ids", "removed")
 
 

@@ -124,6 +124,27 @@ class ErrorCode(StrEnum):
         "The ids of several jobs begin with this text.",
         "Give more characters of the id.",
     )
+    SUBSCRIPTION_NOT_FOUND = (
+        "subscription_not_found",
+        ErrorScope.COMMAND,
+        (
+            "No subscription has this id or name. Those of other isolated sessions are not found "
+            "either."
+        ),
+        "`mediarip-mqtt command subscriptions` shows them.",
+    )
+    NOT_A_LIST = (
+        "not_a_list",
+        ErrorScope.BOTH,
+        "The URL leads to a single medium, not to a channel, playlist, feed or search.",
+        "Give the page that lists the items, or `download` the one.",
+    )
+    TOO_MANY_SUBSCRIPTIONS = (
+        "too_many_subscriptions",
+        ErrorScope.COMMAND,
+        "There are 1,000 subscriptions already.",
+        "`unsubscribe` from some.",
+    )
     TITLE_NOT_FOUND = (
         "title_not_found",
         ErrorScope.COMMAND,

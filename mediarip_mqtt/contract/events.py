@@ -14,6 +14,7 @@ from mediarip_mqtt.contract.content import ReviewReason
 from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.library_runs import LibraryProgress
 from mediarip_mqtt.contract.models import Job, Timestamp, new_id, now
+from mediarip_mqtt.contract.subscription_models import ItemState
 from mediarip_mqtt.contract.titles import Candidate, Title
 
 
@@ -183,6 +184,47 @@ class LibraryRunEnded(Event):
 
     event_type: Literal["library_run_ended"] = "library_run_ended"
     run: LibraryProgress
+
+
+class SubscriptionEvent(Event):
+    """An event of a subscription."""
+
+    subscription_id: str
+    name: str
+    url: str
+
+
+class NewItem(Frozen):
+    """An item that a subscription has found."""
+
+    item_key: str
+    title: str | None
+    url: str
+    state: ItemState
+    job_id: str | None
+
+
+class SubscriptionNew(SubscriptionEvent):
+    """A check found items that are wanted."""
+
+    event_type: Literal["subscription_new"] = "subscription_new"
+    count: int = Field(ge=1)
+    items: tuple[NewItem, ...] = Field(description="At most 20, the newest first.")
+
+
+class SubscriptionFailed(SubscriptionEvent):
+    """Checks of a subscription keep failing; told once. ``enabled`` false: it was given up."""
+
+    event_type: Literal["subscription_failed"] = "subscription_failed"
+    error_code: str
+    error_message: str = Field(description="For people.")
+    enabled: bool
+
+
+class SubscriptionRecovered(SubscriptionEvent):
+    """A check of a subscription whose checks failed has succeeded."""
+
+    event_type: Literal["subscription_recovered"] = "subscription_recovered"
 
 
 def classes() -> dict[str, type[Event]]:

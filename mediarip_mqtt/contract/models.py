@@ -188,6 +188,7 @@ class Job(DownloadOptions, JobHead):
         None, description="When it completed, failed or was cancelled."
     )
     request_id: str | None = Field(None, description="As in the request.")
+    subscription_id: str | None = Field(None, description="The subscription that requested it.")
     title_id: str | None = Field(None, description="Its title in the library, if that is enabled.")
     content_type: ContentType | None = Field(None, description="What the library takes it for.")
     show: str | None = Field(None, description="The show, podcast or album artist.")

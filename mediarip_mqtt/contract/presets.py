@@ -13,6 +13,8 @@ from mediarip_mqtt.contract.settings import DownloadSettings
 
 AUDIO_FORMATS: Final = ("mp3", "m4a", "opus", "flac")
 QUALITIES: Final = ("best", "2160p", "1440p", "1080p", "720p", "480p", "360p")
+# Keys that choose a format; without any of them the default preset and quality apply.
+_CHOOSING: Final = ("preset", "quality", "format_id", "media_type", "output_format")
 _HEIGHT: Final = re.compile(r"^(\d{3,4})p?$")
 
 
@@ -106,3 +108,19 @@ def height(quality: str | None) -> int | None:
     """Return the maximum height of a quality in pixels; None if unlimited."""
     match = _HEIGHT.match(quality or "")
     return int(match[1]) if match else None
+
+
+def with_defaults(
+    options: DownloadOptions, downloads: DownloadSettings, preset: str, quality: str
+) -> DownloadOptions:
+    """Return a request's options completed; ``preset`` and ``quality`` are the defaults.
+
+    A `media_type` of None becomes the preset's.
+    """
+    values = {name: getattr(options, name) for name in DownloadOptions.model_fields}
+    named = options.preset or preset
+    values["media_type"] = options.media_type or media_type(named, downloads)
+    if not any(getattr(options, key) for key in _CHOOSING):
+        values["preset"] = named
+        values["quality"] = capped(named, quality, downloads)
+    return DownloadOptions(**values)

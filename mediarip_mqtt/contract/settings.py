@@ -20,11 +20,13 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from mediarip_mqtt.contract import texts
 from mediarip_mqtt.contract.library_settings import LibrarySettings
 from mediarip_mqtt.contract.local_time import local_zone
 from mediarip_mqtt.contract.section import Section
 from mediarip_mqtt.contract.setting_types import PROXY, HostList, LanguageList, MediaSource
 from mediarip_mqtt.contract.sizes import ByteSize, parse_size
+from mediarip_mqtt.contract.subscription_settings import SubscriptionSettings
 from mediarip_mqtt.contract.topic_names import TopicName
 
 ENV_PREFIX: Final = "MEDIARIP__"
@@ -395,6 +397,11 @@ class HomeAssistantSettings(Section):
     language: Literal["en", "de", "fr"] = Field(
         "en", description="Language of the entities' names. The entity ids stay the same."
     )
+    subscription_switches: tuple[texts.Line, ...] = Field(
+        (),
+        max_length=20,
+        description="Names of subscriptions that get a switch, which pauses their checks.",
+    )
 
 
 class UpdateSettings(Section):
@@ -456,6 +463,7 @@ class Settings(BaseSettings):
     purge: PurgeSettings = Field(default_factory=PurgeSettings)
     homeassistant: HomeAssistantSettings = Field(default_factory=HomeAssistantSettings)
     library: LibrarySettings = Field(default_factory=LibrarySettings)
+    subscriptions: SubscriptionSettings = Field(default_factory=SubscriptionSettings)
     updates: UpdateSettings = Field(default_factory=UpdateSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 

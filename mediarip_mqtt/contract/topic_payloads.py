@@ -1,4 +1,4 @@
-"""The payloads of `state`, `info`, `ytdlp`, `library` and the lists of jobs, one class each."""
+"""The payloads of `state`, `info`, `library` and other single topics, one class each."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from mediarip_mqtt.contract.models import (
     Priority,
     Timestamp,
 )
+from mediarip_mqtt.contract.subscription_models import ItemState
 from mediarip_mqtt.contract.titles import Candidate, TitleState
 
 
@@ -250,6 +251,53 @@ class LibraryState(Frozen):
     runs: list[LibraryProgress] = Field(
         description="`organize all` and `adopt` that are under way; at most 5."
     )
+
+
+class SubscriptionBrief(Frozen):
+    """A subscription whose checks fail."""
+
+    id: str
+    name: str
+    failures: int = Field(description="Checks in a row that failed.")
+    enabled: bool = Field(description="`false`: it was given up, or paused.")
+    error_code: str | None
+    error_message: str | None
+
+
+class FoundItem(Frozen):
+    """An item that a subscription has found; long texts are shortened."""
+
+    subscription_id: str
+    name: str = Field(description="The subscription's.")
+    title: str
+    state: ItemState
+    job_id: str | None
+    found_at: Timestamp
+
+
+class SubscriptionSwitch(Frozen):
+    """Whether a subscription is checked that has a switch in Home Assistant."""
+
+    name: str
+    enabled: bool | None = Field(description="Null if there is no such subscription.")
+
+
+class SubscriptionsState(Frozen):
+    """The subscriptions in numbers, those that fail, and what was found last; at most 16 KiB."""
+
+    count: int = Field(ge=0, description="Number of subscriptions.")
+    paused: int = Field(ge=0, description="How many of them are not checked.")
+    failing: int = Field(ge=0, description="How many have failed three times in a row or more.")
+    items: dict[ItemState, int] = Field(description="How many items have which state.")
+    next_check_at: Timestamp | None = Field(description="When the next check is due.")
+    last_new: str | None = Field(description="Title of the item that was found last.")
+    last_new_at: Timestamp | None = Field(description="When it was found.")
+    last_new_in: str | None = Field(description="The name of its subscription.")
+    switches: list[SubscriptionSwitch] = Field(
+        description="Those in `homeassistant.subscription_switches`, in their order."
+    )
+    problems: list[SubscriptionBrief] = Field(description="At most 20 of those that fail.")
+    newest: list[FoundItem] = Field(description="At most 20 new items, the newest first.")
 
 
 class SettingDetail(Frozen):

@@ -103,6 +103,15 @@ class Topics:
         return f"{self.root}/library"
 
     @property
+    def subscriptions(self) -> str:
+        """The subscriptions in numbers, those that fail, and what they found last."""
+        return f"{self.base}/subscriptions"
+
+    def subscription_state(self, subscription_id: str) -> str:
+        """Return the topic of a subscription; ``+`` gives the filter for all of them."""
+        return f"{self.base}/subscription/{subscription_id}/state"
+
+    @property
     def event(self) -> str:
         """Events, not retained."""
         return f"{self.base}/event"
@@ -203,7 +212,15 @@ class Topics:
         """The topic filters of everything that a service retains below its base topic."""
         single = (self.status, self.info, self.state, self.thumbnail, self.tiles, self.ytdlp)
         lists = (self.jobs, self.jobs_now, self.jobs_finished, self.jobs_failed)
-        return (*single, *lists, self.library, self.setting("+"), *self.retained_jobs)
+        library = (self.library, self.subscriptions)
+        return (
+            *single,
+            *lists,
+            *library,
+            self.setting("+"),
+            *self.retained_jobs,
+            *self.retained_subscriptions,
+        )
 
     def is_of_jobs(self, topic: str) -> bool:
         """Whether a topic is one of this service's `retained_jobs`."""
@@ -225,6 +242,26 @@ class Topics:
             f"{self.base}/session/+/job/+/state",
             f"{self.base}/session/+/job/+/progress",
             f"{self.base}/session/+/jobs",
+        )
+
+    def is_of_subscriptions(self, topic: str) -> bool:
+        """Whether a topic is one of this service's `retained_subscriptions`."""
+        if not topic.startswith(f"{self.base}/"):
+            return False
+        match topic[len(self.base) + 1 :].split("/"):
+            case ["subscription", _, "state"]:
+                return True
+            case ["session", _, "subscriptions"] | ["session", _, "subscription", _, "state"]:
+                return True
+        return False
+
+    @property
+    def retained_subscriptions(self) -> tuple[str, ...]:
+        """The topic filters of all retained messages about subscriptions, in any session mode."""
+        return (
+            f"{self.base}/subscription/+/state",
+            f"{self.base}/session/+/subscription/+/state",
+            f"{self.base}/session/+/subscriptions",
         )
 
 

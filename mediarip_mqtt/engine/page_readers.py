@@ -19,14 +19,14 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from http.cookiejar import Cookie
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
 from mediarip_mqtt.engine import child_programs
-from mediarip_mqtt.engine.protocol import Report, Task
+from mediarip_mqtt.engine.protocol import ListedItem, Report, Task
 from mediarip_mqtt.engine.reader_messages import (
     ANSWER,
     ANSWER_LIMIT,
@@ -35,8 +35,12 @@ from mediarip_mqtt.engine.reader_messages import (
     Assignment,
     Downloaded,
     Failed,
+    FeedRead,
     Finish,
     FrameError,
+    GoOn,
+    ItemFound,
+    ListRead,
     Logged,
     PageRead,
     RateLimit,
@@ -93,19 +97,41 @@ class PageReaders:
 
     def read(self, task: Task, cookies: Iterable[Cookie], control: WorkControl) -> PageRead:
         """Read a page; raises `DownloadError`, or `Stopped` if the control was stopped."""
-        assignment = self._assignment(task, cookies, whole=False)
-        while True:
-            reader = self._take(control)
-            try:
-                answer = reader.run(assignment, control, _ignore)
-            except FrameError:
-                if reader.rested_enough:
-                    continue
-                raise reader.died() from None
-            finally:
-                self._give_back(reader)
-            break
+        answer = self._ask(self._assignment(task, cookies), control)
         if isinstance(answer, PageRead):
+            return answer
+        raise _error(answer)
+
+    def read_feed(
+        self,
+        task: Task,
+        cookies: Iterable[Cookie],
+        control: WorkControl,
+        etag: str | None,
+        last_modified: str | None,
+    ) -> FeedRead:
+        """Read a feed; raises as `read`."""
+        assignment = self._assignment(
+            task, cookies, reads="feed", etag=etag, last_modified=last_modified
+        )
+        answer = self._ask(assignment, control)
+        if isinstance(answer, FeedRead):
+            return answer
+        raise _error(answer)
+
+    def read_list(
+        self,
+        task: Task,
+        cookies: Iterable[Cookie],
+        control: WorkControl,
+        found: Callable[[ListedItem], bool],
+    ) -> ListRead:
+        """Read a list, and call ``found`` with each item until it returns True; raises as `read`.
+
+        After an item was found nothing is read a second time.
+        """
+        answer = self._ask(self._assignment(task, cookies, reads="list"), control, found)
+        if isinstance(answer, ListRead):
             return answer
         raise _error(answer)
 
@@ -136,10 +162,27 @@ class PageReaders:
         for reader in idle:
             reader.close()
 
-    def _assignment(self, task: Task, cookies: Iterable[Cookie], *, whole: bool) -> Assignment:
+    def _ask(
+        self,
+        assignment: Assignment,
+        control: WorkControl,
+        found: Callable[[ListedItem], bool] = lambda _: True,
+    ) -> Answer:
+        while True:
+            reader = self._take(control)
+            try:
+                return reader.run(assignment, control, _ignore, found)
+            except FrameError:
+                if reader.rested_enough:
+                    continue
+                raise reader.died() from None
+            finally:
+                self._give_back(reader)
+
+    def _assignment(self, task: Task, cookies: Iterable[Cookie], **more: Any) -> Assignment:
         return Assignment(
             task=task,
-            whole=whole,
+            **more,
             processor_time=self._limits.processor_time,
             rest=self._limits.rest,
             min_free=self._min_free,
@@ -249,14 +292,18 @@ class _Reader:
             raise self.died() from None
 
     def run(
-        self, assignment: Assignment, control: WorkControl, report: Callable[[Report], None]
+        self,
+        assignment: Assignment,
+        control: WorkControl,
+        report: Callable[[Report], None],
+        found: Callable[[ListedItem], bool] = lambda _: True,
     ) -> Answer:
         """Return the last answer to an assignment; raise `FrameError` if the process ends."""
         self.answered = False
         control.add_child(self._process)
         try:
             control.check()
-            return self._talk(assignment, control, report)
+            return self._talk(assignment, control, report, found)
         except (FrameError, ValidationError, OSError) as error:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(END_TIME)  # its exit code is the reason
@@ -264,6 +311,9 @@ class _Reader:
             if control.stopped:
                 raise Stopped from None
             raise FrameError(type(error).__name__) from None
+        except BaseException:
+            self.close()  # it waits for an answer: ``found`` or ``report`` failed
+            raise
         finally:
             control.forget_child(self._process)
             control.recording = False
@@ -271,7 +321,11 @@ class _Reader:
                 self.close()
 
     def _talk(
-        self, assignment: Assignment, control: WorkControl, report: Callable[[Report], None]
+        self,
+        assignment: Assignment,
+        control: WorkControl,
+        report: Callable[[Report], None],
+        found: Callable[[ListedItem], bool],
     ) -> Answer:
         source, target = _descriptor(self._process.stdout), _descriptor(self._process.stdin)
         write_all(target, frame(assignment))
@@ -294,6 +348,8 @@ class _Reader:
                 case Reported(report=progress, live=live):
                     control.recording = control.live = live
                     report(progress)
+                case ItemFound(item=item):
+                    write_all(target, frame(GoOn(stop=found(item))))
                 case _:
                     return answer
 

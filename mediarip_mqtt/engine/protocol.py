@@ -6,12 +6,13 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Protocol
 
 from pydantic import Field
 
-from mediarip_mqtt.contract.errors import ErrorCode
+from mediarip_mqtt.contract.errors import DownloadError, ErrorCode
 from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.models import Facts, MediaInfo, Phase
@@ -156,6 +157,57 @@ class Report:
     eta: float | None = None
 
 
+class ListedItem(Frozen):
+    """An item of a channel, playlist or feed; ``duration`` is in seconds.
+
+    ``key`` is the same at every reading, in the feed and in the list: yt-dlp's archive id, such as
+    `youtube dQw4w9WgXcQ`, else the feed's guid. ``url`` has no user name and password.
+    ``live_status`` and ``availability`` are yt-dlp's words; a list seldom knows them.
+    """
+
+    key: str
+    url: str
+    title: str | None = None
+    duration: float | None = None
+    published_at: datetime | None = None
+    live_status: str | None = None
+    availability: str | None = None
+    channel: str | None = None
+
+
+@dataclass(frozen=True)
+class FeedAnswer:
+    """The result of `ListReader.read_feed`.
+
+    ``unchanged``: the site answered 304. ``failed``: ``error`` says why; it never means that an
+    item is gone. ``etag`` and ``last_modified`` are for the next reading.
+    """
+
+    status: Literal["new", "unchanged", "failed"]
+    items: tuple[ListedItem, ...] = ()
+    etag: str | None = None
+    last_modified: str | None = None
+    title: str | None = None
+    error: DownloadError | None = None
+
+
+@dataclass(frozen=True)
+class ListAnswer:
+    """The result of `ListReader.read_list`; the items are in the list's order, each key once.
+
+    ``whole``: every item that the list has is among ``items``, so that a missing one has
+    disappeared. ``feed_url`` is a feed that tells of new items, where there is one; it is the URL
+    itself if that is a feed.
+    """
+
+    items: tuple[ListedItem, ...]
+    whole: bool
+    title: str | None = None
+    channel_id: str | None = None
+    extractor: str | None = None
+    feed_url: str | None = None
+
+
 class Control(Protocol):
     """Stops a piece of work from outside its thread."""
 
@@ -223,4 +275,27 @@ class Engine(Protocol):
 
         The result ends in the extension. The rest is the page's text: pass it through
         `names.safe_name`. Raises `DownloadError` if the template doesn't fit the fields.
+        """
+
+
+class ListReader(Protocol):
+    """Reads what a subscription follows; blocking, in any thread, as `Engine`."""
+
+    def read_feed(
+        self,
+        task: Task,
+        control: Control,
+        etag: str | None = None,
+        last_modified: str | None = None,
+    ) -> FeedAnswer:
+        """Read the feed at the task's URL; raise `Stopped` only."""
+
+    def read_list(
+        self, task: Task, control: Control, stop: Callable[[ListedItem], bool]
+    ) -> ListAnswer:
+        """Read a channel, playlist, search or feed, without its items' pages.
+
+        ``stop`` is called with each item as it is found; True ends the list, or the tab of a
+        channel. At most ``task.playlist_limit`` items are read. Raises `DownloadError`, also if the
+        URL leads to a single medium, or `Stopped`.
         """

@@ -18,7 +18,7 @@ from mediarip_mqtt.contract.errors import ErrorCode
 from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import MediaInfo
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
-from mediarip_mqtt.engine.protocol import Listed, Made, Report, Task
+from mediarip_mqtt.engine.protocol import Listed, ListedItem, Made, Report, Task
 
 ANSWER_LIMIT: Final = 8 * 2**20  # bytes; a playlist of 10,000 items has 4 MB
 _LENGTH: Final = struct.Struct(">I")
@@ -73,15 +73,19 @@ class SentCookie(Frozen):
 
 
 class Assignment(Frozen):
-    """Read a page, or with ``whole`` also download it into the task's folder.
+    """Read a page, or with ``whole`` also download it into the task's folder; or a feed or list.
 
+    ``etag`` and ``last_modified`` are a feed's, from its last reading.
     ``processor_time`` is in seconds, and holds unless it is whole. ``rest`` is how many seconds the
     reader waits for the next assignment. The settings are sent with each one, so that a reader
     knows nothing before the first.
     """
 
     task: Task
+    reads: Literal["page", "feed", "list"] = "page"
     whole: bool = False
+    etag: str | None = None
+    last_modified: str | None = None
     processor_time: int
     rest: float
     min_free: int
@@ -100,6 +104,12 @@ class Finish(Frozen):
     """End the running recording, and keep it; ``why`` is for its warning."""
 
     why: str
+
+
+class GoOn(Frozen):
+    """Whether to read on in a list; the answer to `ItemFound`."""
+
+    stop: bool
 
 
 class Ready(Frozen):
@@ -147,6 +157,35 @@ class PageRead(Frozen):
     listed: tuple[Listed, ...]
 
 
+class FeedRead(Frozen):
+    """A feed; the last answer to an assignment that reads one."""
+
+    kind: Literal["feed_read"] = "feed_read"
+    unchanged: bool
+    items: tuple[ListedItem, ...]
+    etag: str | None
+    last_modified: str | None
+    title: str | None
+
+
+class ItemFound(Frozen):
+    """An item of a list; the reader waits for `GoOn`."""
+
+    kind: Literal["item_found"] = "item_found"
+    item: ListedItem
+
+
+class ListRead(Frozen):
+    """A list, without its items; the last answer to an assignment that reads one."""
+
+    kind: Literal["list_read"] = "list_read"
+    whole: bool
+    title: str | None
+    channel_id: str | None
+    extractor: str | None
+    feed_url: str | None
+
+
 class Downloaded(Frozen):
     """The files; the last answer to an assignment that is whole."""
 
@@ -167,11 +206,21 @@ class Failed(Frozen):
 
 
 Answer = Annotated[
-    Ready | Alive | Logged | Reported | PageRead | Downloaded | Failed, Field(discriminator="kind")
+    Ready
+    | Alive
+    | Logged
+    | Reported
+    | PageRead
+    | FeedRead
+    | ItemFound
+    | ListRead
+    | Downloaded
+    | Failed,
+    Field(discriminator="kind"),
 ]
 ANSWER: Final[TypeAdapter[Answer]] = TypeAdapter(Answer)
-ORDER: Final[TypeAdapter[Assignment | RateLimit | Finish]] = TypeAdapter(
-    Assignment | RateLimit | Finish
+ORDER: Final[TypeAdapter[Assignment | RateLimit | Finish | GoOn]] = TypeAdapter(
+    Assignment | RateLimit | Finish | GoOn
 )
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
+import queue
 import select
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http.cookiejar import Cookie
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +25,8 @@ from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped
 from mediarip_mqtt.contract.models import Phase
 from mediarip_mqtt.engine import patches, reader_limits
-from mediarip_mqtt.engine.protocol import Extraction, Report
+from mediarip_mqtt.engine.list_reader import YtdlpListReader
+from mediarip_mqtt.engine.protocol import Extraction, ListedItem, Report
 from mediarip_mqtt.engine.reader_messages import (
     ANSWER_LIMIT,
     ORDER,
@@ -33,8 +35,12 @@ from mediarip_mqtt.engine.reader_messages import (
     Assignment,
     Downloaded,
     Failed,
+    FeedRead,
     Finish,
     FrameError,
+    GoOn,
+    ItemFound,
+    ListRead,
     Logged,
     PageRead,
     RateLimit,
@@ -182,10 +188,21 @@ def _serve(desk: Desk, order: Assignment, output: Output, source: int) -> None:
     control = engine.control()
     control.on_touch = output.alive
     done, finish = os.pipe()
-    watcher = threading.Thread(target=_watch, args=(source, control, done), daemon=True)
+    verdicts: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    watcher = threading.Thread(target=_watch, args=(source, control, done, verdicts), daemon=True)
     watcher.start()
+
+    def found(item: ListedItem) -> bool:
+        output.send(ItemFound(item=item))
+        return verdicts.get()
+
+    def carry_out() -> Answer:
+        if order.reads != "page":
+            return _followed(YtdlpListReader(engine, order.security), order, control, found)
+        return _extracted(engine, order, control, output, used_cookies=lambda: desk.cookies.used)
+
     try:
-        answer = _answer(engine, order, control, output, desk.cookies)
+        answer = _answer(carry_out, control)
     except MemoryError:
         control.out_of_memory = True
         answer = _too_large()
@@ -197,24 +214,26 @@ def _serve(desk: Desk, order: Assignment, output: Output, source: int) -> None:
         os._exit(0)  # little of its memory would be returned to the system
 
 
-def _answer(
+def _extracted(
     engine: YtdlpEngine,
     order: Assignment,
     control: WorkControl,
     output: Output,
-    cookies: GivenCookies,
-) -> Answer:
-    try:
-        page = engine.read_here(order.task, control, whole=order.whole)
-        if order.whole:
-            made = engine.download(
-                order.task,
-                page,
-                control,
-                lambda report: output.report(report, live=control.live),
-            )
-            return Downloaded(made=made, used_cookies=cookies.used)
+    *,
+    used_cookies: Callable[[], bool],
+) -> PageRead | Downloaded:
+    page = engine.read_here(order.task, control, whole=order.whole)
+    if not order.whole:
         return _page_read(page)
+    made = engine.download(
+        order.task, page, control, lambda report: output.report(report, live=control.live)
+    )
+    return Downloaded(made=made, used_cookies=used_cookies())
+
+
+def _answer(carry_out: Callable[[], Answer], control: WorkControl) -> Answer:
+    try:
+        return carry_out()
     except DownloadError as error:
         if control.out_of_memory:
             return _too_large()
@@ -227,6 +246,31 @@ def _answer(
         )
     except Stopped:
         os._exit(0)
+
+
+def _followed(
+    reader: YtdlpListReader,
+    order: Assignment,
+    control: WorkControl,
+    found: Callable[[ListedItem], bool],
+) -> FeedRead | ListRead:
+    if order.reads == "feed":
+        feed = reader.read_feed_here(order.task, control, order.etag, order.last_modified)
+        return FeedRead(
+            unchanged=feed.status == "unchanged",
+            items=feed.items,
+            etag=feed.etag,
+            last_modified=feed.last_modified,
+            title=feed.title,
+        )
+    page = reader.read_list_here(order.task, control, found)
+    return ListRead(
+        whole=page.whole,
+        title=page.title,
+        channel_id=page.channel_id,
+        extractor=page.extractor,
+        feed_url=page.feed_url,
+    )
 
 
 def _page_read(page: Extraction) -> PageRead:
@@ -254,7 +298,7 @@ def _too_large(message: str = _OUT_OF_MEMORY) -> Failed:
     )
 
 
-def _watch(source: int, control: WorkControl, done: int) -> None:
+def _watch(source: int, control: WorkControl, done: int, verdicts: queue.SimpleQueue[bool]) -> None:
     """Take orders about the running work; end the process if the service is gone."""
     while done not in select.select([source, done], [], [])[0]:
         try:
@@ -265,6 +309,8 @@ def _watch(source: int, control: WorkControl, done: int) -> None:
             control.limit(order.rate)
         elif isinstance(order, Finish):
             control.finish(order.why)
+        elif isinstance(order, GoOn):
+            verdicts.put(order.stop)
 
 
 if __name__ == "__main__":

@@ -190,7 +190,7 @@ class YtdlpEngine:
 
     def picture(self, url: str, control: Control, width: int = WIDTH) -> bytes:
         """Return a thumbnail; see `engine.protocol.Engine.picture`."""
-        with self._at_work(control) as work:
+        with self.at_work(control) as work:
             checked = check_url(url, self._security)
             params: dict[str, Any] = {"quiet": True, "socket_timeout": 10, "cachedir": False}
             proxy = ytdlp_options.picture_proxy(checked, self._downloads)
@@ -208,8 +208,8 @@ class YtdlpEngine:
         """Read the page; see `engine.protocol.Engine.extract`."""
         if self._readers is None:
             return self.read_here(task, control)
-        work = _own(control)
-        page = self._readers.read(task, self._load_cookies(task), work)
+        work = own(control)
+        page = self._readers.read(task, self.load_cookies(task), work)
         whole = page.handle is None
         return Extraction(
             info=page.info,
@@ -227,8 +227,8 @@ class YtdlpEngine:
         Such a handle may hold generators; others are data.
         """
         with (
-            self._at_work(control, task.url) as work,
-            self._session(task, work, reading=True) as session,
+            self.at_work(control, task.url) as work,
+            self.open_session(task, work, reading=True) as session,
         ):
             if task.url.lower().startswith(("http:", "https:")):
                 # A playlist's item: its URL was not checked yet.
@@ -282,7 +282,7 @@ class YtdlpEngine:
         RecordedParts(task.temp_dir).set_aside()
         prepare_temp(task.temp_dir)
         if self._readers is not None and extraction.handle == Handle(None, whole=True):
-            return self._download_in_reader(self._readers, task, _own(control), report)
+            return self._download_in_reader(self._readers, task, own(control), report)
         return self._download(task, extraction, control, report)
 
     def recorded(self, task: Task, control: Control) -> Recorded | None:
@@ -291,8 +291,8 @@ class YtdlpEngine:
         if not parts.exist:
             return None
         with (
-            self._at_work(control, task.url) as work,
-            self._session(task, work, reading=False) as session,
+            self.at_work(control, task.url) as work,
+            self.open_session(task, work, reading=False) as session,
         ):
             work.folder = task.temp_dir
             made = salvage(session, parts, task.temp_dir)
@@ -322,8 +322,8 @@ class YtdlpEngine:
         meter = ProgressMeter(report)
         paths: list[str] = []
         with (
-            self._at_work(control, task.url) as work,
-            self._session(task, work, reading=False) as session,
+            self.at_work(control, task.url) as work,
+            self.open_session(task, work, reading=False) as session,
         ):
             work.folder = task.temp_dir
             session.page = (extraction.host, extraction.fields)
@@ -352,7 +352,7 @@ class YtdlpEngine:
         control: WorkControl,
         report: Callable[[Report], None],
     ) -> Made:
-        done = readers.download(task, self._load_cookies(task), control, report)
+        done = readers.download(task, self.load_cookies(task), control, report)
         for made in done.made.files:
             if not Path(made.path).resolve().is_relative_to(task.temp_dir.resolve()):
                 raise DownloadError(ErrorCode.UNSAFE_PATH, "The reader named a file elsewhere.")
@@ -360,7 +360,8 @@ class YtdlpEngine:
             self._cookies.succeeded(task.session_id)
         return done.made
 
-    def _load_cookies(self, task: Task) -> list[Cookie]:
+    def load_cookies(self, task: Task) -> list[Cookie]:
+        """Return the cookies of the task's session."""
         return self._cookies.load(task.session_id) if self._cookies else []
 
     def _warning(self, task: Task, session: YtdlpSession) -> str | None:
@@ -377,9 +378,9 @@ class YtdlpEngine:
         return " ".join(warnings) or None
 
     @contextmanager
-    def _at_work(self, control: Control, url: str = "") -> Iterator[WorkControl]:
+    def at_work(self, control: Control, url: str = "") -> Iterator[WorkControl]:
         """Run as part of the control's work; raise `DownloadError` and `Stopped` only."""
-        control = _own(control)
+        control = own(control)
         programs.programs()  # runs them once to find them; work itself may not run them
         try:
             with control.working():
@@ -407,7 +408,7 @@ class YtdlpEngine:
             raise failure from None
 
     @contextmanager
-    def _session(
+    def open_session(
         self, task: Task, control: WorkControl, *, reading: bool
     ) -> Iterator[YtdlpSession]:
         """Open a YoutubeDL with the task's options and the session's cookies."""
@@ -424,7 +425,7 @@ class YtdlpEngine:
             session.add_info_extractor(extractor)
         session.add_info_extractor(UnsupportedURLIE())
         # Set one by one: yt-dlp would write a cookie file back when it closes.
-        for cookie in self._load_cookies(task):
+        for cookie in self.load_cookies(task):
             session.cookiejar.set_cookie(cookie)
         try:
             yield session
@@ -457,7 +458,8 @@ def _has_status(error: BaseException, status: HTTPStatus) -> bool:
     return any(isinstance(cause, HTTPError) and cause.status == status for cause in chain(error))
 
 
-def _own(control: Control) -> WorkControl:
+def own(control: Control) -> WorkControl:
+    """Return a control that `YtdlpEngine.control` made."""
     if not isinstance(control, WorkControl):
         raise TypeError("a control of another engine")
     return control

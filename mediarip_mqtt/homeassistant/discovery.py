@@ -122,8 +122,9 @@ class Discovery:
             self._mqtt.node_id,
             self._commands,
             self._extras(),
-            self._settings.language,
             library=self._library,
+            language=self._settings.language,
+            subscriptions=self._settings.subscription_switches,
         )
 
     async def announce(self, link: Broker) -> None:

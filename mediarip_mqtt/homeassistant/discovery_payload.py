@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from mediarip_mqtt import __version__
 from mediarip_mqtt.contract.topics import Topics
-from mediarip_mqtt.homeassistant.entities import ENTITIES, Entity
+from mediarip_mqtt.homeassistant.entities import ENTITIES, Entity, subscription_switches
 from mediarip_mqtt.homeassistant.entity_names import entity_name
 
 ORIGIN: Final = "mediarip-mqtt"
@@ -19,19 +19,22 @@ def device_config(  # noqa: PLR0913 - what the device depends on
     node_id: str,
     commands: Collection[str],
     extras: Mapping[str, Mapping[str, Any]],
-    language: str = "en",
     *,
+    language: str = "en",
     library: bool = True,
+    subscriptions: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the discovery payload of the device.
 
     ``commands``: the names of the service's commands. ``extras``: by entity key, options that are
     known only at run time (a select's choices, a number's bounds). ``language``: of the names.
     ``library``: whether it is enabled.
+    ``subscriptions``: the names of those that get a switch.
     """
+    entities = (*ENTITIES, *subscription_switches(subscriptions))
     components = {
         entity.key: _component(entity, topics, node_id, commands, extras.get(entity.key, {}))
-        for entity in ENTITIES
+        for entity in entities
         if library or not entity.library
     }
     for key, component in components.items():

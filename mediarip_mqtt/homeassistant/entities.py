@@ -8,7 +8,9 @@ of a state or an attribute is a row in the recorder's database.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, get_args
 
@@ -22,6 +24,7 @@ STATUSES: Final = get_args(State.model_fields["status"].annotation)
 TRIGGERS: Final = (
     *("queued", "started", "completed", "failed", "cancelled", "review_needed"),
     *("playlist_completed", "disk_low", "storage_lost", "storage_restored"),
+    *("subscription_new", "subscription_failed"),
 )
 
 
@@ -51,7 +54,8 @@ _EVENT: Final = """\
   'error_code': job.get('error_code'), 'error': job.get('error_message'),
   'session_id': job.get('session_id'), 'request_id': job.get('request_id'),
   'category': job.get('category'), 'tags': job.get('tags') or [], 'items': job.get('items'),
-  'reason': value_json.get('reason') } | to_json }}"""
+  'reason': value_json.get('reason'), 'subscription': value_json.get('name'),
+  'count': value_json.get('count') } | to_json }}"""
 
 # `recent` keeps the last replies with a request id: a script may begin to wait only after another
 # reply has replaced its own. `titles`: a page of a search; in full it could exceed 16 KiB.
@@ -79,6 +83,8 @@ _LIBRARY: Final = (
     "{'bytes': value_json.bytes, 'types': value_json.types, 'newest': value_json.newest[:10]}"
     " | to_json"
 )
+_LAST_NEW: Final = """\
+{{ {'at': value_json.last_new_at, 'subscription': value_json.last_new_in} | to_json }}"""
 
 _TILES: Final = f"""\
 {{{{ {{'tiles': {{'columns': {COLUMNS}, 'rows': {ROWS}, 'width': {TILE[0]}, 'height': {TILE[1]}}}}}
@@ -235,6 +241,30 @@ ENTITIES: Final = (
         options=_last("~/jobs/failed"),
     ),
     Entity(
+        "subscriptions",
+        "sensor",
+        "Subscriptions",
+        "mdi:rss",
+        options={
+            "state_topic": "~/subscriptions",
+            "value_template": "{{ value_json.count }}",
+            "state_class": "measurement",
+            "json_attributes_topic": "~/subscriptions",
+        },
+    ),
+    Entity(
+        "last_new",
+        "sensor",
+        "Last new",
+        "mdi:new-box",
+        options={
+            "state_topic": "~/subscriptions",
+            "value_template": "{{ (value_json.last_new or 'None')[:250] }}",
+            "json_attributes_topic": "~/subscriptions",
+            "json_attributes_template": _LAST_NEW,
+        },
+    ),
+    Entity(
         "response",
         "sensor",
         "Response",
@@ -295,6 +325,17 @@ ENTITIES: Final = (
             "problem",
             entity_category="diagnostic",
         ),
+    ),
+    Entity(
+        "subscription_problem",
+        "binary_sensor",
+        "Subscription problem",
+        options={
+            "state_topic": "~/subscriptions",
+            "value_template": "{{ 'ON' if value_json.failing else 'OFF' }}",
+            "device_class": "problem",
+            "entity_category": "diagnostic",
+        },
     ),
     Entity(
         "job",
@@ -465,3 +506,33 @@ ENTITIES: Final = (
         },
     ),
 )
+
+
+def subscription_switches(names: Sequence[str]) -> tuple[Entity, ...]:
+    """Return a switch for each of these subscriptions: off pauses its checks."""
+    return tuple(_subscription_switch(place, name) for place, name in enumerate(names))
+
+
+def _subscription_switch(place: int, name: str) -> Entity:
+    def changed(*, enabled: bool) -> str:
+        return json.dumps({"id": name, "set": {"enabled": enabled}}, ensure_ascii=False)
+
+    # The name, which may be anything, is in no template: its place is.
+    enabled = f"{{% set enabled = value_json.switches[{place}].enabled %}}"
+    return Entity(
+        f"subscription_{hashlib.blake2b(name.encode(), digest_size=4).hexdigest()}",
+        "switch",
+        name,
+        "mdi:rss",
+        options={
+            "state_topic": "~/subscriptions",
+            "value_template": enabled
+            + "{{ 'ON' if enabled else 'OFF' if enabled is false else 'None' }}",
+            "command_topic": "~/command/subscriptions",
+            "payload_on": changed(enabled=True),
+            "payload_off": changed(enabled=False),
+            "state_on": "ON",
+            "state_off": "OFF",
+            "entity_category": "config",
+        },
+    )

@@ -36,6 +36,7 @@ from mediarip_mqtt.jobs import failures, steps
 from mediarip_mqtt.jobs.filing import Filing, Furnishing, RivalTitles
 from mediarip_mqtt.jobs.leftovers import Leftovers
 from mediarip_mqtt.jobs.limits import Limits
+from mediarip_mqtt.jobs.page_judge import PageJudge
 from mediarip_mqtt.jobs.probes import Answer, Probing
 from mediarip_mqtt.jobs.progress import ProgressTracker
 from mediarip_mqtt.jobs.queue_view import look_at_queue
@@ -81,6 +82,7 @@ class Runner:
         filing: Filing | None = None,
         furnishing: Furnishing | None = None,
         rivals: RivalTitles | None = None,
+        judge: PageJudge | None = None,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -111,6 +113,7 @@ class Runner:
                 filing=filing,
                 furnishing=furnishing,
                 rivals=rivals,
+                judge=judge,
             )
         )
         self._leftovers = Leftovers(

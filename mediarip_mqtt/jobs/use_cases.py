@@ -86,6 +86,7 @@ class Jobs:
         keep: bool = False,
         reuse: bool = False,
         login: str | None = None,
+        subscription_id: str | None = None,
     ) -> Job:
         """Add a job to the queue; with ``reuse`` return an equal one if there is one.
 
@@ -101,6 +102,7 @@ class Jobs:
             tags=tags,
             request_id=request_id,
             keep=keep,
+            subscription_id=subscription_id,
             max_attempts=self._preferences.max_attempts,
             created_at=self._clock(),
             **options.model_dump(),
@@ -150,6 +152,13 @@ class Jobs:
         if job.parent_id:
             self._settle_parent(tx, job.parent_id)
         return job
+
+    def discard(self, tx: Tx, job: Job) -> None:
+        """Delete a job that turned out not to be wanted, in any status."""
+        tx.delete(job)
+        self._emit(tx, events.JobDeleted, job)
+        if job.parent_id:
+            self._settle_parent(tx, job.parent_id)
 
     def keep(self, tx: Tx, job: Job, *, keep: bool) -> Job:
         """Set whether retention and `delete all` skip a job and everything below it."""

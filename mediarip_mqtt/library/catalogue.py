@@ -328,6 +328,7 @@ class Catalogue:
                 id=title_id,
                 job_id=job.id if job else None,
                 session_id=session_id,
+                subscription_id=job.subscription_id if job else None,
                 title=facts.title,
                 description=facts.description,
                 detected_title=facts.title,

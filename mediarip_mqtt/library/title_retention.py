@@ -33,6 +33,7 @@ class Policy:
     keep_days: int = 0
     after_watched_days: int = 0
     keep_unwatched: bool = False
+    by_publication: bool = False  # `keep_days` counts from there
 
     @classmethod
     def of(cls, settings: LibrarySettings | LibraryRule) -> Policy:
@@ -57,7 +58,8 @@ class Policy:
             title.watched_at, self.after_watched_days, now
         ):
             return True
-        return _is_past(title.created_at, self.keep_days, now) or surplus
+        since = (title.published_at if self.by_publication else None) or title.created_at
+        return _is_past(since, self.keep_days, now) or surplus
 
 
 class _Member(NamedTuple):
@@ -67,6 +69,19 @@ class _Member(NamedTuple):
     number: int
     title_id: str
     goes: bool
+
+
+def subscription_policies(tx: Tx) -> dict[str, Policy]:
+    """Return the policies of the subscriptions that limit anything, by their ids."""
+    return {
+        subscription.id: Policy(
+            keep_last=subscription.keep_last or 0,
+            keep_days=subscription.keep_days or 0,
+            after_watched_days=subscription.after_watched_days or 0,
+            by_publication=subscription.keep_days_by == "published",
+        )
+        for subscription in tx.subscriptions_with_retention()
+    }
 
 
 def policy_of(
@@ -131,7 +146,7 @@ class TitleRetention:
         store: Store,
         catalogue: Catalogue,
         root: Path,
-        subscriptions: Callable[[Tx], Mapping[str, Policy]] = lambda _: {},
+        subscriptions: Callable[[Tx], Mapping[str, Policy]] = subscription_policies,
     ) -> None:
         self._store = store
         self._catalogue = catalogue

@@ -1,4 +1,4 @@
-"""Finds, after a connect, the retained topics of jobs that differ from the store."""
+"""Finds, after a connect, retained topics of jobs and subscriptions that differ from the store."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from mediarip_mqtt.mqtt.retained_topics import (
     JobStateTopic,
     RetainedTopic,
     Sources,
+    SubscriptionListTopic,
+    SubscriptionStateTopic,
     job_payloads,
 )
 from mediarip_mqtt.store import Tx
@@ -49,6 +51,8 @@ async def outdated(retained: Mapping[str, str], sources: Sources) -> AsyncIterat
             if job_id not in sources.live and known != digest(progress):
                 yield JobProgressTopic(job_id, session)
         await asyncio.sleep(0)
+    async for topic in _outdated_subscriptions(retained, sources):
+        yield topic
     superfluous = [
         address
         for address in retained
@@ -59,6 +63,24 @@ async def outdated(retained: Mapping[str, str], sources: Sources) -> AsyncIterat
     for start in range(0, len(superfluous), PAGE):
         for topic in await _cleared(superfluous[start : start + PAGE], sources):
             yield topic
+
+
+async def _outdated_subscriptions(
+    retained: Mapping[str, str], sources: Sources
+) -> AsyncIterator[RetainedTopic]:
+    expected: set[str] = set()
+    for subscription in await sources.store.read(Tx.subscriptions):
+        topics = sources.topics.of(subscription.session_id)
+        address = topics.subscription_state(subscription.id)
+        expected.add(address)
+        if topics is not sources.topics and topics.subscriptions not in expected:
+            expected.add(topics.subscriptions)
+            yield SubscriptionListTopic(subscription.session_id)
+        if retained.get(address) != digest(subscription.model_dump_json()):
+            yield SubscriptionStateTopic(subscription.id, subscription.session_id)
+    for address in retained:
+        if sources.topics.is_of_subscriptions(address) and address not in expected:
+            yield ClearedTopic(address)
 
 
 async def _cleared(addresses: list[str], sources: Sources) -> list[RetainedTopic]:

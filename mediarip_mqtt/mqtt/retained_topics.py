@@ -23,6 +23,7 @@ from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.mqtt.card_lists import CardLists, MessagePace
 from mediarip_mqtt.mqtt.library_summary import library_json, render_library
 from mediarip_mqtt.mqtt.retained_history import RetainedHistory
+from mediarip_mqtt.mqtt.subscription_summary import render_subscriptions
 from mediarip_mqtt.mqtt.summaries import StateSummary, render_jobs
 from mediarip_mqtt.store import Changes, Store, Tx
 
@@ -70,6 +71,7 @@ class Sources:
     progress_limit: ProgressLimit
     history: RetainedHistory
     library: bool = False  # whether it is enabled
+    subscription_switches: tuple[str, ...] = ()
 
 
 class RetainedTopic(ABC):
@@ -255,6 +257,50 @@ class LibraryTopic(SingleTopic):
 
 
 @dataclass(frozen=True)
+class SubscriptionListTopic(SingleTopic):
+    """`subscriptions`; each isolated session has its own."""
+
+    interval = SUMMARY_INTERVAL
+    session: str = ROOT_SESSION
+
+    @classmethod
+    def changed_by(cls, changes: Changes, sources: Sources) -> Iterable[RetainedTopic]:
+        if not changes.subscriptions:
+            return ()
+        if not sources.topics.isolated:
+            return (cls(),)
+        return {cls(session) for session in changes.subscriptions.values()}
+
+    async def render(self, sources: Sources) -> tuple[str, str]:
+        session = self.session if sources.topics.isolated else None
+        switches = sources.subscription_switches if self.session == ROOT_SESSION else ()
+        summary = await sources.store.read(
+            partial(render_subscriptions, session_id=session, switches=switches)
+        )
+        empty = not summary.count and self.session != ROOT_SESSION
+        address = sources.topics.of(self.session).subscriptions
+        return address, "" if empty else _json(summary)
+
+
+@dataclass(frozen=True)
+class SubscriptionStateTopic(RetainedTopic):
+    """`subscription/<id>/state`; empty once it is gone."""
+
+    interval = SUMMARY_INTERVAL
+    subscription_id: str
+    session: str
+
+    @classmethod
+    def changed_by(cls, changes: Changes, sources: Sources) -> Iterable[RetainedTopic]:
+        return [cls(key, session) for key, session in changes.subscriptions.items()]
+
+    async def render(self, sources: Sources) -> tuple[str, str]:
+        key = self.subscription_id
+        subscription = await sources.store.read(partial(Tx.subscription, subscription_id=key))
+        return sources.topics.of(self.session).subscription_state(key), _json(subscription)
+
+
+@dataclass(frozen=True)
 class InfoTopic(SingleTopic):
     """`info`."""
 
@@ -394,6 +440,8 @@ RETAINED: Final[tuple[type[RetainedTopic], ...]] = (
     JobsFinishedTopic,
     JobsFailedTopic,
     LibraryTopic,
+    SubscriptionListTopic,
+    SubscriptionStateTopic,
 )
 
 

@@ -424,7 +424,8 @@ class Session:
             await until_store_answers(partial(self._compare, link), "comparison")
 
     async def _compare(self, link: Link) -> None:
-        filters = (*self._topics.retained_jobs, self._topics.thumbnail)
+        topics = self._topics
+        filters = (*topics.retained_jobs, *topics.retained_subscriptions, topics.thumbnail)
         try:
             retained = await link.read_retained(filters, digest)
         except SubscriptionError as error:

@@ -10,8 +10,9 @@ from mediarip_mqtt import threads
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.cookie_files import Cookies
+from mediarip_mqtt.engine.list_reader import YtdlpListReader
 from mediarip_mqtt.engine.page_readers import PageReaders
-from mediarip_mqtt.engine.protocol import Engine
+from mediarip_mqtt.engine.protocol import Engine, ListReader
 from mediarip_mqtt.engine.ytdlp_engine import YtdlpEngine, cache_folder
 from mediarip_mqtt.service.composition import Parts
 from mediarip_mqtt.service.health import end_when_frozen
@@ -28,7 +29,9 @@ logger = logging.getLogger(__name__)
 class App:
     """The service; raises `ConfigError` if the engine does not accept the settings."""
 
-    def __init__(self, settings: Settings, engine: Engine | None = None) -> None:
+    def __init__(
+        self, settings: Settings, engine: Engine | None = None, lists: ListReader | None = None
+    ) -> None:
         root = settings.storage.root.expanduser().absolute()
         storage = settings.storage.model_copy(update={"root": root})
         self._settings = settings.model_copy(update={"storage": storage})
@@ -36,7 +39,10 @@ class App:
             settings.mqtt.base_topic, isolated=settings.session.mode == "isolated"
         )
         self._cookies = Cookies(cookies_folder(self._settings), settings.downloads.cookies_file)
-        self._engine = engine or _ytdlp_engine(self._settings, self._cookies)
+        readers = _page_readers(self._settings)
+        ytdlp = _ytdlp_engine(self._settings, self._cookies, readers)
+        self._engine = engine or ytdlp
+        self._lists = lists or YtdlpListReader(ytdlp, self._settings.security, readers)
         self._last_resort = LastResort()
 
     async def serve(
@@ -61,6 +67,7 @@ class App:
                     self._topics,
                     storage,
                     self._engine,
+                    self._lists,
                     facts,
                     self._cookies,
                     stop=stopping,
@@ -92,6 +99,7 @@ class App:
                 group.create_task(parts.upkeep.run(), name="upkeep"),
                 group.create_task(parts.organizer.run(), name="library"),
                 group.create_task(parts.library_runs.run(), name="library runs"),
+                group.create_task(parts.checker.run(), name="subscriptions"),
                 group.create_task(parts.clock_watch.run(), name="clock"),
                 group.create_task(end_when_frozen(), name="frozen guard"),
             ]
@@ -119,13 +127,16 @@ async def serve(
     return await App(settings).serve(ready=ready, stop=stop)
 
 
-def _ytdlp_engine(settings: Settings, cookies: Cookies) -> Engine:
-    readers = PageReaders(
+def _page_readers(settings: Settings) -> PageReaders:
+    return PageReaders(
         settings.downloads,
         settings.security,
         cache_folder(),
         min_free=settings.storage.min_free,
     )
+
+
+def _ytdlp_engine(settings: Settings, cookies: Cookies, readers: PageReaders) -> YtdlpEngine:
     engine = YtdlpEngine(
         settings.downloads,
         settings.security,
@@ -142,6 +153,7 @@ async def _prepare(parts: Parts) -> None:
     await parts.clock_watch.begin()
     await parts.holds.restore()
     await parts.kept_settings.restore()
+    await parts.store.write(parts.declared.apply)
     await parts.runner.recover()
     await parts.space.measure()
 

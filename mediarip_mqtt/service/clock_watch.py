@@ -121,6 +121,7 @@ class ClockWatch:
         def correct(tx: Tx) -> int:
             if jump:
                 tx.shift_times(since, now - difference, difference)
+                tx.shift_checks(since, now - difference, difference)
                 tx.shift_retries(difference)
             tx.set_config(CLOCK_KEY, period.model_dump_json(), now)
             return tx.correct_ends(now)

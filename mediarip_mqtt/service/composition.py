@@ -11,7 +11,8 @@ from mediarip_mqtt.commands.download_commands import answer_probe
 from mediarip_mqtt.commands.intake import Intake
 from mediarip_mqtt.commands.registry import CLASSES
 from mediarip_mqtt.commands.reply_size import shortened
-from mediarip_mqtt.contract import presets
+from mediarip_mqtt.commands.subscription_commands import answer_subscribe
+from mediarip_mqtt.contract import presets, title_patterns
 from mediarip_mqtt.contract.events import Event
 from mediarip_mqtt.contract.models import Facts, Progress, now
 from mediarip_mqtt.contract.reply_topics import ReplyTopics
@@ -20,7 +21,7 @@ from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.topic_payloads import Ytdlp
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.cookie_files import Cookies
-from mediarip_mqtt.engine.protocol import Engine
+from mediarip_mqtt.engine.protocol import Engine, ListReader
 from mediarip_mqtt.homeassistant.discovery import Discovery
 from mediarip_mqtt.homeassistant.pictures import Pictures
 from mediarip_mqtt.homeassistant.tiles import Tiles
@@ -62,6 +63,12 @@ from mediarip_mqtt.service.volume_watch import VolumeWatch
 from mediarip_mqtt.service.ytdlp_switch import YtdlpSwitch
 from mediarip_mqtt.service.ytdlp_update import Updates
 from mediarip_mqtt.store import Changes
+from mediarip_mqtt.subscriptions.checker import Checker
+from mediarip_mqtt.subscriptions.declared import Declared
+from mediarip_mqtt.subscriptions.expiry import Expiry
+from mediarip_mqtt.subscriptions.following import Following
+from mediarip_mqtt.subscriptions.item_queue import ItemQueue
+from mediarip_mqtt.subscriptions.list_readings import ListReadings
 from mediarip_mqtt.volume.files import YTDLP_FOLDER, fetched_folder, own_folder
 
 
@@ -78,6 +85,7 @@ class Parts:
         topics: Topics,
         storage: Storage,
         engine: Engine,
+        lists: ListReader,
         engine_facts: Facts,
         cookies: Cookies,
         *,
@@ -90,7 +98,7 @@ class Parts:
         self.store = storage.store
         self.preferences = Preferences(settings)
         self.replies = ReplyTopics(topics, settings.homeassistant)
-        self._build_jobs(engine)
+        self._build_jobs(engine, lists)
         self._build_mqtt()
         self._build_holds()
         self._build_watches(stop)
@@ -99,7 +107,26 @@ class Parts:
         self._build_facts(engine_facts)
         self.store.on_commit(self._changed)
 
-    def _build_jobs(self, engine: Engine) -> None:
+    def _build_subscriptions(self, engine: Engine, lists: ListReader) -> None:
+        queue = ItemQueue(self.jobs, self.settings, self.preferences, now)
+        self.following = Following(self.jobs, queue, self.settings, title_patterns.matches, now)
+        self.declared = Declared(self.following, self.settings)
+        readings = ListReadings(lists, engine.control, temp_folder(self.settings), now)
+        # The library's retention acts on titles.
+        enabled = not self.settings.library.enabled
+        expiry = Expiry(self.store, self.jobs, self.storage.root, now, enabled=enabled)
+        self.checker = Checker(
+            self.store,
+            self.following,
+            queue,
+            readings,
+            expiry,
+            self.settings,
+            answer=partial(answer_subscribe, self.topics, now),
+            is_lost=lambda: self.storage.lost,
+        )
+
+    def _build_jobs(self, engine: Engine, lists: ListReader) -> None:
         downloads = self.settings.downloads
         self.limits = Limits(self.preferences, downloads.sites)
         self.jobs = Jobs(
@@ -115,6 +142,7 @@ class Parts:
         self.library_runs = LibraryRuns(
             self.store, self.catalogue, self.organizer, self.storage.root
         )
+        self._build_subscriptions(engine, lists)
         self.retention = Retention(
             self.store,
             self.jobs,
@@ -147,6 +175,7 @@ class Parts:
             rivals=Rivals(self.store, self.catalogue, self.organizer, self.storage.root)
             if self.settings.library.enabled
             else None,
+            judge=self.following,
             clock=now,
         )
 
@@ -192,6 +221,7 @@ class Parts:
             MessageLimit(),
             RetainedHistory(self.store, self.settings.mqtt.retained_jobs),
             library=self.settings.library.enabled,
+            subscription_switches=self.settings.homeassistant.subscription_switches,
         )
 
     def _build_mqtt(self) -> None:
@@ -264,7 +294,10 @@ class Parts:
             clock=now,
         )
         self.clock_watch = ClockWatch(
-            self.store, self.upkeep.clock_was_set, lambda _: self.runner.wake()
+            self.store,
+            self.upkeep.clock_was_set,
+            self.checker.clock_was_set,
+            lambda _: self.runner.wake(),
         )
 
     def _caretaker(self) -> Caretaker:
@@ -301,6 +334,7 @@ class Parts:
             self.preferences,
             self.retention,
             self.catalogue,
+            self.following,
             cookies,
             clock=now,
             ytdlp_versions=self.updates.versions,
@@ -330,7 +364,7 @@ class Parts:
     def _changed(self, changes: Changes) -> None:
         parts = (
             *(self.publisher, self.outbox, self.runner, self.organizer, self.library_runs),
-            *(self.holds, self.updates),
+            *(self.checker, self.holds, self.updates),
         )
         for part in parts:
             part.changed(changes)

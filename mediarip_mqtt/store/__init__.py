@@ -11,6 +11,7 @@ from mediarip_mqtt.store.library_run_rows import FileOwner
 from mediarip_mqtt.store.outbox_rows import Outgoing
 from mediarip_mqtt.store.probe_rows import Probe
 from mediarip_mqtt.store.show_rows import RememberedAnswer
+from mediarip_mqtt.store.subscription_rows import SiteStop, SubscriptionRequest
 from mediarip_mqtt.store.title_rows import PlacedTitle, TitleCount, TitleFilter
 from mediarip_mqtt.store.title_upkeep_rows import LocatedTitle, RetainedTitle
 from mediarip_mqtt.store.tx import Tx
@@ -25,7 +26,9 @@ __all__ = [
     "Probe",
     "RememberedAnswer",
     "RetainedTitle",
+    "SiteStop",
     "Store",
+    "SubscriptionRequest",
     "TitleCount",
     "TitleFilter",
     "Tx",

@@ -1,7 +1,7 @@
 """The part of a transaction about times that a wrong system clock has stamped.
 
-Tables: reads and writes `jobs`, `requests`, `sessions`, `deliveries`, `error_log` and
-`unsupported_urls`.
+Tables: reads and writes `jobs`, `requests`, `sessions`, `deliveries`, `error_log`,
+`unsupported_urls` and `subscriptions`.
 """
 
 from __future__ import annotations
@@ -42,6 +42,23 @@ class ClockRows(Rows):
                 )
                 if table == "jobs" and rows:
                     self._mark([row["number"] for row in rows])
+
+    def shift_checks(self, since: datetime, until: datetime, difference: timedelta) -> None:
+        """Move the plans of subscriptions that were checked while the clock was wrong."""
+        rows = self._rows(
+            "SELECT id, session_id, last_checked_at, next_check_at, listed_at, feed_again_at "
+            "FROM subscriptions WHERE last_checked_at BETWEEN ? AND ?",
+            utc_iso(since),
+            utc_iso(until),
+        )
+        for row in rows:
+            for column in ("last_checked_at", "next_check_at", "listed_at", "feed_again_at"):
+                if row[column] is not None:
+                    self._connection.execute(
+                        f"UPDATE subscriptions SET {column} = ? WHERE id = ?",  # noqa: S608 - fixed names
+                        (_moved(row[column], difference), row["id"]),
+                    )
+            self.changes.subscriptions[row["id"]] = row["session_id"]
 
     def correct_ends(self, now: datetime) -> int:
         """Move ends that are before an earlier job's creation to ``now``; return their number.

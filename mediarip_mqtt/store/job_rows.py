@@ -1,6 +1,7 @@
 """The part of a transaction that adds, changes, deletes and finds jobs.
 
 Tables: reads and writes `jobs`; triggers of the schema keep `job_counts`.
+Reads `subscription_items` and `subscriptions`.
 """
 
 from __future__ import annotations
@@ -57,9 +58,11 @@ class JobRows(SessionRows):
         if job.parent_id:
             self.changes.jobs[job.parent_id] = job.session_id
         self.changes.queue = True
+        self._touch_subscriptions(job.id)
 
     def delete(self, job: Job) -> None:
         """Delete a job and all its descendants."""
+        self._touch_subscriptions(job.id)
         for descendant in self.descendants(job.id):
             self.changes.jobs[descendant.id] = job.session_id
         # The schema deletes what refers to it: items, files, checkpoints.
@@ -152,6 +155,15 @@ class JobRows(SessionRows):
             job_id,
             *statuses,
         )
+
+    def _touch_subscriptions(self, job_id: str) -> None:
+        """Mark the subscriptions that a job belongs to: the schema makes items follow it."""
+        rows = self._rows(
+            "SELECT subscriptions.id, session_id FROM subscription_items JOIN subscriptions "
+            "ON subscriptions.id = subscription_id WHERE job_id = ?",
+            job_id,
+        )
+        self.changes.subscriptions |= {row["id"]: row["session_id"] for row in rows}
 
     def _jobs(self, sql: str, *values: Any) -> list[Job]:
         return [self._decode(row) for row in self._rows(sql, *values)]

@@ -24,6 +24,8 @@ from mediarip_mqtt.store.request_rows import RequestRows
 from mediarip_mqtt.store.retention_rows import RetentionRows
 from mediarip_mqtt.store.setting_rows import SettingRows
 from mediarip_mqtt.store.show_rows import ShowRows
+from mediarip_mqtt.store.subscription_item_rows import SubscriptionItemRows
+from mediarip_mqtt.store.subscription_rows import SubscriptionRows
 from mediarip_mqtt.store.title_file_rows import TitleFileRows
 from mediarip_mqtt.store.title_rows import TitleRows
 from mediarip_mqtt.store.title_upkeep_rows import TitleUpkeepRows
@@ -44,6 +46,8 @@ class Tx(
     KnownRows,
     LabelRows,
     LibraryRunRows,
+    SubscriptionItemRows,
+    SubscriptionRows,
     CheckpointRows,
     OutboxRows,
     RequestRows,

@@ -36,7 +36,7 @@ def main(settings: dict[str, Any], urls: list[str]) -> None:
     control = engine.control()
     with tempfile.TemporaryDirectory() as folder:
         task = Task("job", "https://www.youtube.com/watch?v=BaW_jenozKc", Path(folder))
-        with control.working(), engine._session(task, control, reading=True) as session:  # noqa: SLF001 - the session of a job
+        with control.working(), engine.open_session(task, control, reading=True) as session:
             director = initialize_pot_director(session.get_info_extractor("Youtube"))
             request = PoTokenRequest(
                 PoTokenContext.GVS,

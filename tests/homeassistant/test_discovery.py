@@ -51,7 +51,7 @@ def test_each_language_has_its_own_name_for_every_entity(language: str) -> None:
     named = {one.key for one in ENTITIES if one.name}
     assert NAMES[language].keys() == named
     assert len(set(NAMES[language].values())) == len(named)
-    config = device_config(topics.Topics("a"), "nas", CLASSES, {}, language)
+    config = device_config(topics.Topics("a"), "nas", CLASSES, {}, language=language)
     shown = {key: one.get("name") for key, one in config["components"].items()}
     assert {key: shown[key] for key in named} == NAMES[language]
     assert shown["status"] is None  # the device's name
@@ -64,7 +64,7 @@ def test_every_component_has_what_home_assistant_asks_for() -> None:
     config = device_config(topics.Topics("a/b"), "My-NAS", CLASSES, {})
     assert set(config) == {"device", "origin", "availability", "components"}
     assert len(config["components"]) == len(ENTITIES)
-    assert len(topics.dumps(config)) < 16_000
+    assert len(topics.dumps(config)) < 18_000
     for key, one in config["components"].items():
         assert one["platform"], key
         assert one["qos"] == 1, key

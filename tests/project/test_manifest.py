@@ -63,6 +63,11 @@ LEFT_OUT = {
     ("downloads", "sites"): TABLE,
     ("downloads", "sponsorblock_api"): EXPERT,
     ("library", "folders"): TABLE,
+    ("subscriptions", "follow"): TABLE,
+    ("subscriptions", "hours"): EXPERT,
+    ("subscriptions", "max_concurrent"): EXPERT,
+    ("subscriptions", "queue_ahead"): EXPERT,
+    ("homeassistant", "subscription_switches"): TABLE,
     ("library", "rules"): TABLE,
     ("library", "fields"): TABLE,
 }

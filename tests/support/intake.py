@@ -10,6 +10,7 @@ from typing import Any
 
 from mediarip_mqtt.commands.context import Context
 from mediarip_mqtt.commands.intake import Intake
+from mediarip_mqtt.contract import title_patterns
 from mediarip_mqtt.contract.content import ContentType, ReviewReason
 from mediarip_mqtt.contract.errors import StoreError
 from mediarip_mqtt.contract.models import Job, JobFile, JobStatus, new_id, now
@@ -24,6 +25,8 @@ from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.library.catalogue import Catalogue
 from mediarip_mqtt.mqtt.incoming import Message
 from mediarip_mqtt.store import Changes, Store, Tx
+from mediarip_mqtt.subscriptions.following import Following
+from mediarip_mqtt.subscriptions.item_queue import ItemQueue
 from mediarip_mqtt.volume.marker import VolumeMarker
 
 GUESSES = (
@@ -82,6 +85,13 @@ class Desk:
             self.preferences,
             Retention(self.store, jobs, self.settings.purge, root=self.root, clock=now),
             Catalogue(self.settings.library, jobs, now),
+            Following(
+                jobs,
+                ItemQueue(jobs, self.settings, self.preferences, now),
+                self.settings,
+                title_patterns.matches,
+                now,
+            ),
             Cookies(self._own / "cookies"),
             clock=now,
             ytdlp_versions=lambda: {"installed": "2026.01.01", "latest": None},

@@ -20,6 +20,7 @@ from mediarip_mqtt.commands.setting_commands import ChangeSettings
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.models import Job, Progress
 from mediarip_mqtt.contract.settings import HomeAssistantSettings, MqttSettings, runtime_fields
+from mediarip_mqtt.contract.subscription_models import Subscription
 from mediarip_mqtt.contract.topic_payloads import (
     Info,
     JobList,
@@ -29,6 +30,7 @@ from mediarip_mqtt.contract.topic_payloads import (
     LibraryState,
     Presence,
     State,
+    SubscriptionsState,
     Ytdlp,
 )
 from mediarip_mqtt.contract.topics import OFFLINE, ONLINE, Topics
@@ -39,7 +41,7 @@ TEXT: Final = "text/plain"
 DEFS: Final = "#/$defs/"
 
 PARAMETERS: Final = {
-    "id": "A job's id.",
+    "id": "The id of a job or subscription.",
     "sid": "A session's name: 1 to 64 letters, digits and `_ . @ -`.",
     "name": "A command's name.",
     "key": "A runtime setting's name.",
@@ -239,6 +241,22 @@ def _of_jobs(of: Topics, prefix: str, only: Literal["isolated"] | None) -> list[
             1,
         ),
         (
+            "subscription.state",
+            of.subscription_state("{id}"),
+            "A subscription: after each check, and after each change of its items.",
+            (_message("subscription", Subscription), CLEARED),
+            True,
+            1,
+        ),
+        (
+            "subscriptions",
+            of.subscriptions,
+            "The subscriptions in numbers, those that fail, and what they found last.",
+            (_message("subscriptions", SubscriptionsState), *([CLEARED] if only else [])),
+            True,
+            1,
+        ),
+        (
             "event",
             of.event,
             "One message for each thing that happened.",
@@ -255,7 +273,8 @@ def _of_jobs(of: Topics, prefix: str, only: Literal["isolated"] | None) -> list[
 
 
 def _job(cls: type[events.Event]) -> bool:
-    return issubclass(cls, events.JobEvent | events.TitleEvent)
+    kinds = events.JobEvent | events.TitleEvent | events.SubscriptionEvent
+    return issubclass(cls, kinds)
 
 
 def _intake(root: Topics, session: Topics) -> list[Topic]:
@@ -385,7 +404,7 @@ def definitions() -> dict[str, Schema]:
     What is sent may get more keys in later versions, so objects are open; commands are closed.
     """
     sent: list[type[BaseModel]] = [Info, State, Ytdlp, JobList, JobsNow, JobsFinished, JobsFailed]
-    sent += [LibraryState, Job, Progress, Presence, Refused]
+    sent += [LibraryState, Subscription, SubscriptionsState, Job, Progress, Presence, Refused]
     sent += [reply for cls in CLASSES.values() for reply in cls.replies()]
     sent += events.classes().values()
     taken = [cls for cls in CLASSES.values() if cls is not ChangeSettings]

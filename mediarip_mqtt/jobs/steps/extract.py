@@ -44,6 +44,8 @@ class ExtractStep:
                 work.slot, lambda: engine.extract(work.task, control)
             )
         work.slot.live = extraction.info.live_status == "is_live"
+        if not extraction.info.is_playlist and await self._is_rejected(work.job, extraction):
+            return False
         if extraction.info.is_playlist:
             await self._expand(work.job, extraction)
             return False
@@ -76,6 +78,18 @@ class ExtractStep:
         if filing is None:
             return False
         return await self._tools.commit(lambda tx: filing.reuse(tx, job.id, extraction.fields))
+
+    async def _is_rejected(self, job: Job, extraction: Extraction) -> bool:
+        """Whether the page shows that the job is not wanted; then it is gone."""
+        judge, fields = self._tools.judge, extraction.fields
+        if judge is None or job.subscription_id is None:
+            return False
+
+        def rejects(tx: Tx) -> bool:
+            current = tx.job(job.id)
+            return current is not None and judge.rejects(tx, current, fields)
+
+        return await self._tools.commit(rejects)
 
     async def _expand(self, job: Job, playlist: Extraction) -> None:
         jobs, info = self._tools.jobs, playlist.info

@@ -14,6 +14,7 @@ from mediarip_mqtt.contract.models import Job
 from mediarip_mqtt.contract.settings import DownloadSettings
 from mediarip_mqtt.engine.protocol import Engine, Extraction, Report, Task
 from mediarip_mqtt.jobs.filing import Filing, Furnishing, RivalTitles
+from mediarip_mqtt.jobs.page_judge import PageJudge
 from mediarip_mqtt.jobs.read_ahead import ReadAhead
 from mediarip_mqtt.jobs.running_job import Slot
 from mediarip_mqtt.jobs.use_cases import Jobs
@@ -44,7 +45,8 @@ class InThread(Protocol):
 class Tools:
     """The dependencies of all steps; shared by all jobs.
 
-    ``filing`` and ``furnishing``: the library, if enabled.
+    ``filing`` and ``furnishing``: the library, if enabled. ``judge``: the filters of
+    subscriptions.
     """
 
     store: Store
@@ -58,6 +60,7 @@ class Tools:
     filing: Filing | None = None
     furnishing: Furnishing | None = None
     rivals: RivalTitles | None = None
+    judge: PageJudge | None = None
 
 
 @dataclass
