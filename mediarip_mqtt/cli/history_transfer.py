@@ -75,7 +75,7 @@ class _GoneError(Exception):
 
 async def _page(client: Client, before: str | None) -> list[dict[str, Any]]:
     position = {} if before is None else {"before": before}
-    reply = await _ask(client, "list", {"limit": PAGE, **position})
+    reply = await ask(client, "list", {"limit": PAGE, **position})
     if not reply.get("ok"):
         if before is not None and _code(reply) == ErrorCode.JOB_NOT_FOUND:
             raise _GoneError
@@ -159,7 +159,7 @@ async def _send(
 ) -> None:
     # A new request id each time: known jobs are recognised by their ids. With a fixed one, the kept
     # reply of an earlier import would prevent importing again after the history was deleted.
-    reply = await _ask(client, "import", {"jobs": chunk, "dry_run": dry_run})
+    reply = await ask(client, "import", {"jobs": chunk, "dry_run": dry_run})
     if not reply.get("ok"):
         raise ServiceError(refusal(reply))
     totals.imported += reply["imported"]
@@ -176,7 +176,7 @@ async def _queue(client: Client, pending: Pending, totals: Totals, *, dry_run: b
         totals.queued += 1
         return
     name = uuid.uuid5(NAMESPACE, f"{pending.wanted.url}\n{pending.key}")
-    reply = await _ask(client, "download", arguments | {"on_duplicate": "reuse"}, f"import-{name}")
+    reply = await ask(client, "download", arguments | {"on_duplicate": "reuse"}, f"import-{name}")
     if reply.get("ok"):
         totals.queued += 1
     elif _code(reply) == ErrorCode.QUEUE_FULL:
@@ -185,7 +185,7 @@ async def _queue(client: Client, pending: Pending, totals: Totals, *, dry_run: b
         totals.refuse(hide_logins(pending.wanted.url)[:80], refusal(reply))
 
 
-async def _ask(
+async def ask(
     client: Client, name: str, arguments: Mapping[str, Any], request_id: str | None = None
 ) -> dict[str, Any]:
     """Send a command; try again while the queue is full or the session is rate-limited.

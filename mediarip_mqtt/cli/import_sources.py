@@ -26,7 +26,7 @@ NAME: Final = "mediarip-mqtt history"
 VERSION: Final = 1
 METUBE_FILES: Final = ("completed.json", "queue.json", "pending.json")
 _METUBE_KIND: Final = "persistent_queue:"
-_SQLITE: Final = b"SQLite format 3\0"
+SQLITE: Final = b"SQLite format 3\0"
 _ARCHIVE_LINE: Final = re.compile(rb"[A-Za-z0-9:_.-]{2,80} [^\s{}]{1,200}\s*$")
 ARCHIVE_LINES: Final = 20  # that are looked at to recognise an archive
 LINE_LIMIT: Final = 4096  # bytes
@@ -45,6 +45,14 @@ class SourceFormat(StrEnum):
     METUBE = "metube"  # its state folder, or one JSON file in there
     MEDIA_RIP = "media-rip"  # its SQLite database
     YTDLP_ARCHIVE = "yt-dlp-archive"  # the file of `--download-archive`
+    # Subscriptions; see `cli.subscription_sources`.
+    OPML = "opml"  # of a feed reader or podcast app
+    TAKEOUT = "takeout"  # Google's subscriptions.csv
+    NEWPIPE = "newpipe"  # its export of subscriptions
+    METUBE_SUBSCRIPTIONS = "metube-subscriptions"  # its subscriptions.json
+    PINCHFLAT = "pinchflat"  # its SQLite database
+    TUBESYNC = "tubesync"  # its SQLite database
+    YTDL_SUB = "ytdl-sub"  # its subscriptions.yaml
 
 
 class SourceError(MediaripError):
@@ -107,14 +115,14 @@ def recognise(path: Path) -> SourceFormat:
     """Return the format of a file or folder by its content; raise `SourceError` if unknown."""
     try:
         if path.is_dir():
-            if any((path / name).is_file() for name in METUBE_FILES):
+            if has_history(path):
                 return SourceFormat.METUBE
             raise SourceError(f"{path} {_UNKNOWN}")
         with path.open("rb") as file:
             start = file.read(65536)
     except OSError as error:
         raise SourceError(f"{path}: can't be read: {error.strerror}.") from None
-    if start.startswith(_SQLITE):
+    if start.startswith(SQLITE):
         return SourceFormat.MEDIA_RIP
     if _object(start.split(b"\n", 1)[0]).get("format") == NAME:
         return SourceFormat.JSONL
@@ -128,6 +136,11 @@ def recognise(path: Path) -> SourceFormat:
 def _is_archive(start: bytes) -> bool:
     lines = start.split(b"\n", ARCHIVE_LINES)[:ARCHIVE_LINES]
     return any(_ARCHIVE_LINE.match(line) for line in lines)
+
+
+def has_history(folder: Path) -> bool:
+    """Whether a folder has one of MeTube's stores of downloads."""
+    return any((folder / name).is_file() for name in METUBE_FILES)
 
 
 def _object(line: bytes) -> dict[str, Any]:

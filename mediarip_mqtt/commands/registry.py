@@ -18,6 +18,7 @@ from mediarip_mqtt.commands import (
     retention_commands,
     setting_commands,
     subscription_commands,
+    subscription_import_commands,
     update_commands,
 )
 from mediarip_mqtt.commands.family import Command
@@ -34,6 +35,7 @@ FAMILIES: Final = (  # in the order of the generated docs
     archive_commands,
     organize_commands,
     subscription_commands,
+    subscription_import_commands,
     update_commands,
     error_log_commands,
 )

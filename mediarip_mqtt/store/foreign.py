@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,22 @@ class ForeignDatabase:
         sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
         return self._connection.execute(sql, (name,)).fetchone() is not None
 
-    def rows(self, table: str, *order: str) -> Iterator[dict[str, Any]]:
-        """Yield the rows of a table, sorted by columns; both names must be the caller's own.
+    def rows(
+        self, table: str, *order: str, columns: Collection[str] = ()
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a table, sorted by columns; all names must be the caller's own.
 
-        Bytes of a text that are not UTF-8 are replaced.
+        ``columns``: only these, those that the table has; else all. Bytes of a text that are not
+        UTF-8 are replaced.
         """
-        columns = ", ".join(f'"{name}"' for name in order)
-        for row in self._connection.execute(f'SELECT * FROM "{table}" ORDER BY {columns}'):  # noqa: S608 - names in the caller's code
+        order_by = ", ".join(f'"{name}"' for name in order)
+        wanted = "*"
+        if columns:
+            known = {
+                row["name"] for row in self._connection.execute(f'PRAGMA table_info("{table}")')
+            }
+            wanted = ", ".join(f'"{name}"' for name in columns if name in known)
+        for row in self._connection.execute(f'SELECT {wanted} FROM "{table}" ORDER BY {order_by}'):  # noqa: S608 - names in the caller's code
             yield dict(row)
 
 

@@ -1,0 +1,177 @@
+"""Imports subscriptions from elsewhere, with the items that are known there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final, Literal
+
+from pydantic import Field
+
+from mediarip_mqtt.contract import texts
+from mediarip_mqtt.contract.errors import CommandError, ErrorCode
+from mediarip_mqtt.contract.frozen_model import Frozen
+from mediarip_mqtt.contract.models import new_id
+from mediarip_mqtt.contract.settings import Settings
+from mediarip_mqtt.contract.subscription_settings import MAX_SUBSCRIPTIONS
+from mediarip_mqtt.contract.subscriptions import (
+    CheckMemory,
+    ItemState,
+    Subscription,
+    SubscriptionItem,
+    SubscriptionKind,
+    option_values,
+)
+from mediarip_mqtt.contract.urls import Target, hide_logins, read_target
+from mediarip_mqtt.store import Tx
+from mediarip_mqtt.subscriptions import schedule
+from mediarip_mqtt.subscriptions.following import Following
+from mediarip_mqtt.subscriptions.subscription_records import KnownItem, SubscriptionRecord
+
+PATIENCE: Final = timedelta(hours=6)  # for the next record of a subscription
+IMPORTED: Final = "imported"  # the reason of an item's state
+MANY: Final = 1000  # checks that an import may make due together
+# States that give way to `done`: the item has no job.
+_OPEN: Final = frozenset({ItemState.BASELINE, ItemState.FILTERED, ItemState.WAITING})
+
+
+class RecordResult(Frozen):
+    """What became of a record."""
+
+    url: str
+    result: Literal["new", "known", "refused"]
+    subscription_id: str | None = Field(None, description="Null with `dry_run`, and if refused.")
+    items: int = Field(0, description="Items that are new to the store, or done now.")
+    code: ErrorCode | None = Field(None, description="Why it was refused.")
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class SubscriptionImport:
+    """An import into one session."""
+
+    following: Following
+    settings: Settings
+    session_id: str
+    dry_run: bool = False
+
+    def take(self, tx: Tx, records: Sequence[SubscriptionRecord]) -> list[RecordResult]:
+        """Add what the store does not have; what is known keeps its options."""
+        results = []
+        for record in records:
+            try:
+                results.append(
+                    self._take(tx, record, full=tx.count_subscriptions() >= MAX_SUBSCRIPTIONS)
+                )
+            except CommandError as error:
+                url = hide_logins(record.url)
+                results.append(
+                    RecordResult(url=url, result="refused", code=error.code, message=error.message)
+                )
+        return results
+
+    def _take(self, tx: Tx, record: SubscriptionRecord, *, full: bool) -> RecordResult:
+        target = read_target(record.url, self.settings.security)
+        known = tx.subscription_of_url(target.url, self.session_id)
+        subscription = known or self._new(record, target)
+        if known is None:
+            self.following.check_options(subscription)
+            if full:
+                raise CommandError(
+                    ErrorCode.TOO_MANY_SUBSCRIPTIONS,
+                    f"There are {MAX_SUBSCRIPTIONS} subscriptions. `unsubscribe` from some.",
+                )
+        stored = tx.items_of_keys(subscription.id, [item.item_key for item in record.items])
+        count = sum(
+            item.item_key not in stored or _changes(stored[item.item_key], item)
+            for item in record.items
+        )
+        if not self.dry_run:
+            self._write(tx, record, subscription, target, stored, is_new=known is None)
+        return RecordResult(
+            url=target.url,
+            result="new" if known is None else "known",
+            subscription_id=None if self.dry_run and known is None else subscription.id,
+            items=count,
+        )
+
+    def _write(  # noqa: PLR0913 - what `_take` has found out
+        self,
+        tx: Tx,
+        record: SubscriptionRecord,
+        subscription: Subscription,
+        target: Target,
+        stored: Mapping[str, SubscriptionItem],
+        *,
+        is_new: bool,
+    ) -> None:
+        now = self.following.clock()
+        if is_new:
+            memory = CheckMemory(listed_at=now if record.partial else None)
+            tx.insert_subscription(subscription, memory, login=target.login)
+        # What is imported into a subscription that was checked is older than what it has found.
+        imports = subscription.last_checked_at is None
+        tx.insert_items(
+            subscription.id,
+            [
+                _item(item, subscription, record.first_rank + place if imports else 0)
+                for place, item in enumerate(record.items)
+                if item.item_key not in stored
+            ],
+        )
+        for item in record.items:
+            if item.item_key in stored and _changes(stored[item.item_key], item):
+                tx.update_item(subscription.id, item.item_key, **_done(item, subscription))
+        if imports and record.complete:
+            planned = schedule.spread(MANY, subscription.id, now)
+            tx.update_subscription(subscription.id, next_check_at=planned)
+        tx.changes.checks = True
+
+    def _new(self, record: SubscriptionRecord, target: Target) -> Subscription:
+        now = self.following.clock()
+        return Subscription(
+            id=new_id(),
+            session_id=self.session_id,
+            name=record.name or texts.clean(target.url, 200),
+            url=target.url,
+            kind=_kind(target.url) if record.items else SubscriptionKind.LIST,
+            created_at=now,
+            # Not before all of its items are there: the others would be new.
+            next_check_at=now + PATIENCE,
+            **option_values(record),
+        )
+
+
+def _changes(stored: SubscriptionItem, item: KnownItem) -> bool:
+    return item.state == "done" and stored.state in _OPEN
+
+
+def _done(item: KnownItem, subscription: Subscription) -> dict[str, Any]:
+    return {
+        "state": ItemState.DONE,
+        "reason": IMPORTED,
+        "next_try_at": None,
+        "done_at": item.done_at or subscription.created_at,
+    }
+
+
+def _item(item: KnownItem, subscription: Subscription, rank: int) -> SubscriptionItem:
+    return SubscriptionItem(
+        item_key=item.item_key,
+        rank=rank,
+        url=item.url or subscription.url,
+        title=item.title,
+        published_at=item.published_at,
+        first_seen_at=subscription.created_at,
+        state=ItemState(item.state),
+        reason=IMPORTED,
+        done_at=(item.done_at or subscription.created_at) if item.state == "done" else None,
+    )
+
+
+def _kind(url: str) -> SubscriptionKind:
+    """Return what a YouTube URL leads to; others are told by their list."""
+    if "list=" in url or "/playlist" in url:
+        return SubscriptionKind.PLAYLIST
+    return SubscriptionKind.CHANNEL
