@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -23,6 +23,7 @@ from mediarip_mqtt.subscriptions.filters import (
     judge,
 )
 
+IMPORTED_PART: Final = "imported_part"  # the reason of items of which an import had the newest
 BASELINE: Final = Judgement(ItemState.BASELINE)
 PATIENCE: Final = 5  # readings in a row after which a list that has shrunk is believed
 # A list may not tell when something begins or ends: then its page is read.
@@ -81,6 +82,18 @@ def later_items(  # noqa: PLR0913 - a reading, and what is known
         _item(item, judge(facts_of(item), options, matches), newest_rank + len(new) - place, now)
         for place, item in enumerate(new)
     ]
+
+
+def older_items(
+    listed: Sequence[ListedItem], known: Collection[str], now: datetime
+) -> list[SubscriptionItem]:
+    """Return the items behind the last known one of a list whose newest items come first.
+
+    They stay, as an import had only the newest ones.
+    """
+    places = [place for place, item in enumerate(listed) if item.key in known]
+    behind = listed[max(places, default=-1) + 1 :]
+    return [_item(item, BASELINE, -place, now) for place, item in enumerate(behind)]
 
 
 def changes(

@@ -104,6 +104,8 @@ class Following:
             values = {column: getattr(named, column) for column in columns}
             self._take_first(tx, tx.update_subscription(subscription_id, **values), reading)
             return
+        if subscription.check_method is None:
+            self._keep_older(tx, subscription, reading)
         new = self._take_items(tx, subscription, reading)
         self._note_absent(tx, subscription, reading)
         self._queue.fill(tx, subscription)
@@ -284,6 +286,14 @@ class Following:
         tx.insert_items(subscription.id, new)
         fault("items-known")
         return [item for item in new if item.state is ItemState.WAITING]
+
+    def _keep_older(self, tx: Tx, subscription: Subscription, reading: Reading) -> None:
+        """Leave out what is older than the newest items that an import had."""
+        newest = tx.items_in(subscription.id, limit=1)
+        if newest and newest[0].reason == decisions.IMPORTED_PART:
+            known = tx.item_keys(subscription.id)
+            older = decisions.older_items(reading.items, known, subscription.created_at)
+            tx.insert_items(subscription.id, older)
 
     def _note_absent(self, tx: Tx, subscription: Subscription, reading: Reading) -> None:
         # A feed and a search only have the newest.

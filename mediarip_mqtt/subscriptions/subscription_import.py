@@ -16,7 +16,6 @@ from mediarip_mqtt.contract.models import new_id
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.subscription_settings import MAX_SUBSCRIPTIONS
 from mediarip_mqtt.contract.subscriptions import (
-    CheckMemory,
     ItemState,
     Subscription,
     SubscriptionItem,
@@ -25,12 +24,12 @@ from mediarip_mqtt.contract.subscriptions import (
 )
 from mediarip_mqtt.contract.urls import Target, hide_logins, read_target
 from mediarip_mqtt.store import Tx
-from mediarip_mqtt.subscriptions import schedule
+from mediarip_mqtt.subscriptions import decisions, schedule
 from mediarip_mqtt.subscriptions.following import Following
 from mediarip_mqtt.subscriptions.subscription_records import KnownItem, SubscriptionRecord
 
 PATIENCE: Final = timedelta(hours=6)  # for the next record of a subscription
-IMPORTED: Final = "imported"  # the reason of an item's state
+_IMPORTED: Final = {False: "imported", True: decisions.IMPORTED_PART}  # reasons
 MANY: Final = 1000  # checks that an import may make due together
 # States that give way to `done`: the item has no job.
 _OPEN: Final = frozenset({ItemState.BASELINE, ItemState.FILTERED, ItemState.WAITING})
@@ -108,14 +107,18 @@ class SubscriptionImport:
     ) -> None:
         now = self.following.clock()
         if is_new:
-            memory = CheckMemory(listed_at=now if record.partial else None)
-            tx.insert_subscription(subscription, memory, login=target.login)
+            tx.insert_subscription(subscription, login=target.login)
         # What is imported into a subscription that was checked is older than what it has found.
         imports = subscription.last_checked_at is None
         tx.insert_items(
             subscription.id,
             [
-                _item(item, subscription, record.first_rank + place if imports else 0)
+                _item(
+                    item,
+                    subscription,
+                    record.first_rank + place if imports else 0,
+                    _IMPORTED[record.partial],
+                )
                 for place, item in enumerate(record.items)
                 if item.item_key not in stored
             ],
@@ -150,13 +153,13 @@ def _changes(stored: SubscriptionItem, item: KnownItem) -> bool:
 def _done(item: KnownItem, subscription: Subscription) -> dict[str, Any]:
     return {
         "state": ItemState.DONE,
-        "reason": IMPORTED,
+        "reason": _IMPORTED[False],
         "next_try_at": None,
         "done_at": item.done_at or subscription.created_at,
     }
 
 
-def _item(item: KnownItem, subscription: Subscription, rank: int) -> SubscriptionItem:
+def _item(item: KnownItem, subscription: Subscription, rank: int, reason: str) -> SubscriptionItem:
     return SubscriptionItem(
         item_key=item.item_key,
         rank=rank,
@@ -165,7 +168,7 @@ def _item(item: KnownItem, subscription: Subscription, rank: int) -> Subscriptio
         published_at=item.published_at,
         first_seen_at=subscription.created_at,
         state=ItemState(item.state),
-        reason=IMPORTED,
+        reason=reason,
         done_at=(item.done_at or subscription.created_at) if item.state == "done" else None,
     )
 

@@ -44,7 +44,7 @@ class SubscriptionRecord(SubscriptionOptions):
     first_rank: int = Field(1, ge=1, le=10**7, description="Place of the first of these items.")
     partial: bool = Field(
         default=False,
-        description="Only the newest items of a channel are given: its first check ends at them.",
+        description="Only the newest items of a channel are given: what is older stays, too.",
     )
     complete: bool = Field(
         default=True, description="No further record of this URL follows; the checks begin."

@@ -23,7 +23,6 @@ from mediarip_mqtt.subscriptions.subscription_records import KnownItem
 
 NAME: Final = "subscriptions.json"
 SCANNED: Final = 50  # items from the top of a list that MeTube looks at, unless it is set up else
-ENOUGH: Final = 20  # known items in a row that end the reading of a channel
 
 
 def is_metube(content: Mapping[str, Any]) -> bool:
@@ -80,10 +79,9 @@ def _seen(draft: Draft, entry: Mapping[str, Any]) -> list[KnownItem]:
     url = str(entry.get("url") or "")
     if not isinstance(ids, list) or not is_youtube(url):
         return []
-    items = [item for seen in reversed(ids) if (item := youtube_item(seen)) is not None]
-    items = list({item.item_key: item for item in items}.values())
-    is_channel = "list=" not in url
-    if is_channel and len(items) >= ENOUGH:
+    oldest_first = reversed(list(dict.fromkeys(map(str, ids))))
+    items = [item for seen in oldest_first if (item := youtube_item(seen)) is not None]
+    if items and "list=" not in url:  # a channel
         draft.put(partial=True)
         return items
     if len(items) >= SCANNED:
