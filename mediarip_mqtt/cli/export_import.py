@@ -186,7 +186,7 @@ async def _import_subscriptions(
     return Exit.FAILED if report.count("refused") else Exit.OK
 
 
-def _described(line: subscription_transfer.Imported) -> str:
+def _described(line: subscription_transfer.ImportLine) -> str:
     parts = [f"{line.result:<8}{line.name or line.url}"]
     if line.url and line.name:
         parts[0] += f" ({line.url})"
@@ -202,7 +202,7 @@ def _described(line: subscription_transfer.Imported) -> str:
     return "; ".join([*parts, *line.notes])
 
 
-def _counted(report: subscription_transfer.Report, *, dry_run: bool) -> str:
+def _counted(report: subscription_transfer.FollowedReport, *, dry_run: bool) -> str:
     parts = [f"{report.count('new')} subscriptions {'are new' if dry_run else 'imported'}"]
     counts = {"already known": report.count("known"), "refused": report.count("refused")}
     parts += [f"{count} {what}" for what, count in counts.items() if count]

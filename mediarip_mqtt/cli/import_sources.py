@@ -96,6 +96,8 @@ def read(path: Path, form: SourceFormat = SourceFormat.AUTO) -> Iterator[Found]:
         SourceFormat.MEDIA_RIP: _read_media_rip,
         SourceFormat.YTDLP_ARCHIVE: _read_archive,
     }
+    if form not in readers:
+        raise SourceError(f"{path}: the format {form} has subscriptions, and no history.")
     try:
         yield from readers[form](path)
     except OSError as error:

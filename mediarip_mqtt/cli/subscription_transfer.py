@@ -29,7 +29,7 @@ STATES: Final = {  # for people
 
 
 @dataclass
-class Imported:
+class ImportLine:
     """A line of the report."""
 
     result: str  # new, known, refused
@@ -42,10 +42,10 @@ class Imported:
 
 
 @dataclass
-class Report:
+class FollowedReport:
     """What became of each subscription, in the file's order."""
 
-    lines: list[Imported] = field(default_factory=list)
+    lines: list[ImportLine] = field(default_factory=list)
 
     def count(self, result: str) -> int:
         """Return how many have a result."""
@@ -63,15 +63,15 @@ class Report:
 
 async def import_subscriptions(
     client: Client, found: Iterable[FoundSource], *, limit: int, dry_run: bool
-) -> Report:
+) -> FollowedReport:
     """Import subscriptions in commands of less than ``limit`` bytes."""
-    report = Report()
+    report = FollowedReport()
     room = min(limit, CHUNK_BYTES) - ENVELOPE
-    batch: list[tuple[Imported, dict[str, Any]]] = []
+    batch: list[tuple[ImportLine, dict[str, Any]]] = []
     size = 0
     for each in found:
         if isinstance(each, Unreadable):
-            report.lines.append(Imported("refused", each.place, "", reason=each.reason))
+            report.lines.append(ImportLine("refused", each.place, "", reason=each.reason))
             continue
         line = _line(each)
         report.lines.append(line)
@@ -97,7 +97,7 @@ async def import_archive(
     *,
     limit: int,
     dry_run: bool,
-) -> Report:
+) -> FollowedReport:
     """Note in a subscription what was downloaded elsewhere."""
     reply = await ask(client, "subscriptions", {"id": into})
     if not reply.get("ok"):
@@ -115,9 +115,9 @@ async def import_archive(
     return await import_subscriptions(client, sources, limit=limit, dry_run=dry_run)
 
 
-def _line(found: FoundSubscription) -> Imported:
+def _line(found: FoundSubscription) -> ImportLine:
     counts = Counter(str(item.state) for item in found.items)
-    return Imported(
+    return ImportLine(
         result="new",
         name=found.record.name or "",
         url=hide_logins(found.record.url),
@@ -150,7 +150,7 @@ def _chunks(items: Sequence[KnownItem], room: int) -> Iterator[tuple[list[dict[s
 
 
 async def _send(
-    client: Client, batch: Sequence[tuple[Imported, dict[str, Any]]], *, dry_run: bool
+    client: Client, batch: Sequence[tuple[ImportLine, dict[str, Any]]], *, dry_run: bool
 ) -> None:
     records = [record for _, record in batch]
     arguments = {"subscriptions": records, "dry_run": dry_run}
