@@ -163,3 +163,21 @@ def test_what_the_configuration_declares_is_added_changed_and_removed_with_it(
 
     restarted()
     assert client.request("subscriptions")["count"] == 0
+
+
+def test_an_import_goes_on_where_the_other_program_was(
+    client: Client, following: Service, site: FeedSite
+) -> None:
+    channel = grown(site, 1, 2, 3)
+    known = [
+        {"item_key": f"peertube {one.id}", "state": "done"} for one in reversed(channel.uploads[1:])
+    ]
+    record = {"url": site.channel_url("sea"), "name": "Sea", "items": known}
+    reply = client.request("import_subscriptions", subscriptions=[record])
+    (result,) = reply["results"]
+    assert (result["result"], result["items"]) == ("new", 2)
+    key = str(result["subscription_id"])
+    assert client.request("check", id=key)["ok"]
+
+    wait_for(lambda: counts(client, key) == {"done": 3}, 60, "what was missing")
+    assert len([path for path in following.root.rglob("*.mp4") if path.is_file()]) == 1
