@@ -123,7 +123,7 @@ async def _send_known(
     client: Client, chunk: list[KnownMedium], totals: Totals, *, dry_run: bool
 ) -> None:
     known = [medium.model_dump(mode="json") for medium in chunk]
-    reply = await _ask(client, "import", {"known": known, "dry_run": dry_run})
+    reply = await ask(client, "import", {"known": known, "dry_run": dry_run})
     if not reply.get("ok"):
         raise ServiceError(refusal(reply))
     totals.known += reply["known"]

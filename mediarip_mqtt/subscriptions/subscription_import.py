@@ -14,14 +14,14 @@ from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import new_id
 from mediarip_mqtt.contract.settings import Settings
-from mediarip_mqtt.contract.subscription_settings import MAX_SUBSCRIPTIONS
-from mediarip_mqtt.contract.subscriptions import (
+from mediarip_mqtt.contract.subscription_models import (
     ItemState,
     Subscription,
     SubscriptionItem,
     SubscriptionKind,
     option_values,
 )
+from mediarip_mqtt.contract.subscription_settings import MAX_SUBSCRIPTIONS
 from mediarip_mqtt.contract.urls import Target, hide_logins, read_target
 from mediarip_mqtt.store import Tx
 from mediarip_mqtt.subscriptions import decisions, schedule

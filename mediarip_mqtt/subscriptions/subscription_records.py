@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from mediarip_mqtt.contract import texts
 from mediarip_mqtt.contract.frozen_model import Frozen
-from mediarip_mqtt.contract.subscriptions import SubscriptionOptions
+from mediarip_mqtt.contract.subscription_models import SubscriptionOptions
 from mediarip_mqtt.jobs.history_records import Line, Moment
 
 MAX_ITEMS: Final = 1000  # in one record; more come in further records of the same URL

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from mediarip_mqtt.contract.errors import ErrorCode
-from mediarip_mqtt.contract.subscriptions import Subscription
+from mediarip_mqtt.contract.subscription_models import Subscription
 from mediarip_mqtt.store import Tx
 from mediarip_mqtt.subscriptions import subscription_import
 from mediarip_mqtt.subscriptions.subscription_import import RecordResult, SubscriptionImport
