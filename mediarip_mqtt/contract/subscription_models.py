@@ -128,7 +128,7 @@ class SubscriptionOptions(Frozen):
         "downloaded", description="From when these days count."
     )
     after_watched_days: int | None = Field(
-        None, ge=0, le=36_500, description="Days after it was watched; needs the library."
+        None, ge=1, le=36_500, description="Days after it was watched; needs the library."
     )
     on_removed: Literal["keep", "archive"] = Field(
         "keep", description="What happens to the file of an item that disappears from the source."

@@ -35,7 +35,7 @@ Stop = Callable[[ListedItem], bool]
 
 
 @dataclass
-class _Reading:
+class _FlatReading:
     """One list, and the lists in it, being read."""
 
     session: Any
@@ -112,7 +112,7 @@ def read(session: Any, task: Task, security: SecuritySettings, stop: Stop) -> Li
     youtube = {**(arguments.get("youtube") or {}), **_STRICT}
     session.params["extractor_args"] = {**arguments, "youtube": youtube}
     info = _resolved(session, task.url, security)
-    reading = _Reading(session, security, task.playlist_limit, stop)
+    reading = _FlatReading(session, security, task.playlist_limit, stop)
     reading.take(info, _text(info.get("channel") or info.get("uploader")))
     if reading.unnamed and not reading.items:
         raise DownloadError(

@@ -59,7 +59,7 @@ class TitleUpkeepRows(Rows):
         """Return completed titles; those of kept jobs are kept."""
         rows = self._rows(
             "SELECT number, titles.id, coalesce(detected_title, titles.title) AS title, show_id, "
-            "subscription_id, titles.extractor, channel, channel_id, playlist, "
+            "titles.subscription_id, titles.extractor, channel, channel_id, playlist, "
             "titles.created_at, published_at, watched_at, "
             "(titles.keep OR ifnull(jobs.keep, 0)) AS keep "
             "FROM titles LEFT JOIN jobs ON jobs.id = job_id "
