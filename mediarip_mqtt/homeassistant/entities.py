@@ -17,7 +17,13 @@ from typing import Any, Final, get_args
 from mediarip_mqtt.contract import events
 from mediarip_mqtt.contract.presets import QUALITIES
 from mediarip_mqtt.contract.topic_payloads import State
-from mediarip_mqtt.engine.thumbnail import COLUMNS, ROWS, TILE
+from mediarip_mqtt.homeassistant.entity_templates import (
+    EVENT,
+    LAST_NEW,
+    LIBRARY,
+    RESPONSE,
+    TILE_PICTURE,
+)
 
 STATUSES: Final = get_args(State.model_fields["status"].annotation)
 # Event types that an automation can choose as a trigger of the device.
@@ -43,52 +49,6 @@ class Entity:
     command: str | None = None
     library: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
-
-
-_EVENT: Final = """\
-{% set job = value_json.get('job') or {} %}
-{{ {
-  'event_type': value_json.event_type, 'event_id': value_json.event_id, 'at': value_json.at,
-  'job_id': job.get('id'), 'title': (job.get('title') or job.get('url') or '')[:250],
-  'url': job.get('url'), 'filename': job.get('filename'), 'thumbnail': job.get('thumbnail'),
-  'error_code': job.get('error_code'), 'error': job.get('error_message'),
-  'session_id': job.get('session_id'), 'request_id': job.get('request_id'),
-  'category': job.get('category'), 'tags': job.get('tags') or [], 'items': job.get('items'),
-  'reason': value_json.get('reason'), 'subscription': value_json.get('name'),
-  'count': value_json.get('count') } | to_json }}"""
-
-# `recent` keeps the last replies with a request id: a script may begin to wait only after another
-# reply has replaced its own. `titles`: a page of a search; in full it could exceed 16 KiB.
-_RESPONSE: Final = """\
-{% set error = value_json.get('error') or {} %}{% set job = value_json.get('job') or {} %}
-{% set reply = {
-  'ok': value_json.ok, 'command': value_json.command, 'request_id': value_json.request_id,
-  'job_id': value_json.get('job_id'), 'title': (job.get('title') or job.get('url') or '')[:250],
-  'count': value_json.get('count'), 'error_code': error.get('code'),
-  'error': (error.get('message') or '')[:250], 'field': error.get('field') } %}
-{% set recent = state_attr(entity_id, 'recent') or [] %}
-{% if reply.request_id %}{% set recent = (recent + [{
-  'request_id': reply.request_id, 'ok': reply.ok, 'job_id': reply.job_id, 'count': reply.count,
-  'error_code': reply.error_code, 'error': reply.error }])[-20:] %}{% endif %}
-{% if value_json.get('titles') is not none %}{% set found = namespace(titles=[]) %}
-{% for one in value_json.titles[:15] %}{% set found.titles = found.titles + [dict(one.items()
- | selectattr('0', 'in', ['id', 'show', 'state', 'content_type', 'season', 'episode', 'artist',
- 'album', 'year', 'filesize', 'organized_to', 'published_at', 'watched_at', 'created_at'])
- | rejectattr('1', 'none'), title=one.title[:120])] %}{% endfor %}
-{% set reply = dict(reply, titles=found.titles) %}{% endif %}
-{{ dict(reply, recent=recent) | to_json }}"""
-
-# Apart from the reviews: the recorder stores all attributes again if one of them changes.
-_LIBRARY: Final = (
-    "{'bytes': value_json.bytes, 'types': value_json.types, 'newest': value_json.newest[:10]}"
-    " | to_json"
-)
-_LAST_NEW: Final = """\
-{{ {'at': value_json.last_new_at, 'subscription': value_json.last_new_in} | to_json }}"""
-
-_TILES: Final = f"""\
-{{{{ {{'tiles': {{'columns': {COLUMNS}, 'rows': {ROWS}, 'width': {TILE[0]}, 'height': {TILE[1]}}}}}
- | to_json }}}}"""
 
 
 def _last(topic: str) -> dict[str, Any]:
@@ -261,7 +221,7 @@ ENTITIES: Final = (
             "state_topic": "~/subscriptions",
             "value_template": "{{ (value_json.last_new or 'None')[:250] }}",
             "json_attributes_topic": "~/subscriptions",
-            "json_attributes_template": _LAST_NEW,
+            "json_attributes_template": LAST_NEW,
         },
     ),
     Entity(
@@ -273,7 +233,7 @@ ENTITIES: Final = (
             "state_topic": "~/response",
             "value_template": "{{ 'ok' if value_json.ok else value_json.error.code }}",
             "json_attributes_topic": "~/response",
-            "json_attributes_template": _RESPONSE,
+            "json_attributes_template": RESPONSE,
             "entity_category": "diagnostic",
             "visible_by_default": False,  # for scripts and cards; older versions ignore it
         },
@@ -303,7 +263,7 @@ ENTITIES: Final = (
             "value_template": "{{ value_json.count if value_json is defined else none }}",
             "state_class": "measurement",
             "json_attributes_topic": "~/library",
-            "json_attributes_template": _filed(_LIBRARY),
+            "json_attributes_template": _filed(LIBRARY),
         },
     ),
     Entity("running", "binary_sensor", "Running", options=_binary("value_json.active", "running")),
@@ -345,7 +305,7 @@ ENTITIES: Final = (
         options={
             "state_topic": "~/event",
             "event_types": sorted({*events.types(), *TRIGGERS}),
-            "value_template": _EVENT,
+            "value_template": EVENT,
         },
     ),
     *(
@@ -500,7 +460,7 @@ ENTITIES: Final = (
             "content_type": "image/jpeg",
             # Constant: how a card finds a job's tile.
             "json_attributes_topic": "~/info",
-            "json_attributes_template": _TILES,
+            "json_attributes_template": TILE_PICTURE,
             "entity_category": "diagnostic",
             "visible_by_default": False,  # for cards
         },
