@@ -68,23 +68,13 @@ def import_file(  # noqa: PLR0913 - one parameter per option
     loaded = load(config, quiet=True)
     chosen = _Chosen(pending=pending, into=into, dry_run=dry_run, as_json=as_json)
     if into is not None:
-        carry_out(_import_subscriptions(loaded, file, _archive_format(file, form), chosen))
+        carry_out(_import_into(loaded, file, form, chosen))
         return
     followed = recognise.subscription_format(file, form)
     # MeTube's folder may have both.
     both = form is SourceFormat.AUTO and import_sources.has_history(file)
     jobs = partial(import_sources.read, file, form) if followed is None or both else None
     carry_out(_import_any(loaded, file, followed, jobs, chosen))
-
-
-def _archive_format(file: Path, form: SourceFormat) -> SourceFormat:
-    """Return the format of yt-dlp's archive; raise `SourceError` for any other file."""
-    found = import_sources.recognise(file) if form is SourceFormat.AUTO else form
-    if found is not SourceFormat.YTDLP_ARCHIVE:
-        raise import_sources.SourceError(
-            f"{file}: is no download archive of yt-dlp; `--into` goes with such a file only."
-        )
-    return found
 
 
 @dataclass(frozen=True)
@@ -108,6 +98,17 @@ async def _import_any(
     if followed is not None:
         codes.append(await _import_subscriptions(loaded, file, followed, chosen))
     return max(codes)
+
+
+async def _import_into(loaded: Settings, file: Path, form: SourceFormat, chosen: _Chosen) -> int:
+    followed = recognise.subscription_format(file, form)
+    if followed is None and form is SourceFormat.AUTO:
+        form = import_sources.recognise(file)
+    if form is not SourceFormat.YTDLP_ARCHIVE:
+        raise import_sources.SourceError(
+            f"{file}: is no download archive of yt-dlp; `--into` goes with such a file only."
+        )
+    return await _import_subscriptions(loaded, file, form, chosen)
 
 
 async def _export(loaded: Settings, path: Path | None) -> int:

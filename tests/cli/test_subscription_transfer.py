@@ -64,15 +64,17 @@ def test_texts_are_imported(cli: Cli, client: Client, tmp_path: Path, content: s
     assert "The Tides" in followed(client)
 
 
-def test_an_archive_needs_a_subscription(cli: Cli, client: Client, tmp_path: Path) -> None:
+def test_an_archive_goes_into_the_subscription_that_is_named(
+    cli: Cli, client: Client, tmp_path: Path
+) -> None:
     path = tmp_path / "archive.txt"
     path.write_text(files.ARCHIVE)
-    refused = cli.run("import", str(path))
-    assert "`--into NAME`" in refused.stderr
-    assert refused.returncode != 0
     opml = tmp_path / "a.opml"
     opml.write_text(files.OPML)
     cli.run("import", str(opml))
+    refused = cli.run("import", str(opml), "--into", "The Tides")
+    assert "is no download archive of yt-dlp" in refused.stderr
+    assert refused.returncode != 0
     done = cli.run("import", str(path), "--into", "The Tides")
     assert "items: 3 downloaded; new here: 3" in done.stdout
     assert followed(client)["The Tides"]["counts"] == {"done": 3}

@@ -333,11 +333,20 @@ def test_a_feed_is_a_list_that_is_never_whole(desk: Desk, site: FeedSite) -> Non
     assert answer.items == desk.feed(url).items
 
 
-@pytest.mark.parametrize("path", ["page/video.html", "page/nothing.html", "media/video.mp4"])
-def test_what_is_no_list_is_refused(desk: Desk, media: MediaServer, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("page/video.html", ErrorCode.NOT_A_LIST),
+        ("media/video.mp4", ErrorCode.NOT_A_LIST),
+        ("page/nothing.html", ErrorCode.UNSUPPORTED_URL),
+    ],
+)
+def test_what_is_no_list_is_refused(
+    desk: Desk, media: MediaServer, path: str, code: ErrorCode
+) -> None:
     with pytest.raises(DownloadError) as caught:
         desk.list(media.url(path))
-    assert caught.value.code is ErrorCode.NOT_A_LIST
+    assert caught.value.code is code
 
 
 def test_an_error_in_the_service_s_own_check_is_not_the_list_s(desk: Desk, site: FeedSite) -> None:

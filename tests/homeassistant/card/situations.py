@@ -267,6 +267,7 @@ def library(*reviews: Entry, newest: tuple[Entry, ...] = (), **more: Any) -> dic
         "types": {"tv": 1000, "movie": 240},
         "bytes": 912_000_000_000,
         "archived_bytes": 0,
+        "runs": [],
         "waiting": len(reviews),
         "reviews": list(reviews),
         "newest": list(newest),
