@@ -56,6 +56,8 @@ def _plot(figures: list[Figure], path: Path) -> None:
     drawing, axes = plt.subplots(figsize=(9, height), layout="constrained")
     names = [f"{one.name}\nagainst {one.peer}" for one in figures]
     axes.barh(names, [one.ratio or 0 for one in figures], color="#03a9f4")
+    axes.set_xscale("log")
+    axes.set_xticks([0.1, 0.3, 1, 3, 10], ["0.1", "0.3", "1", "3", "10"])
     axes.axvline(1, color="#555555", linewidth=1)
     axes.invert_yaxis()
     axes.tick_params(axis="y", labelsize=8)

@@ -37,6 +37,8 @@ class Rig:
     port: int  # of the media server
     broker: Mosquitto
     client: Client
+    _seen: int = 0  # messages that were looked at
+    _done: int = 0
 
     def url(self, path: str) -> str:
         """Return the URL of a path of the media server."""
@@ -55,8 +57,13 @@ class Rig:
             self._forget()
 
     def completed(self) -> int:
-        """Return how many jobs the retained `state` counts as completed."""
-        return int(self.client.json("state").get("counts", {}).get("completed", 0))
+        """Return how many events `completed` have arrived so far."""
+        messages = self.client.messages
+        while self._seen < len(messages):
+            topic, payload = messages[self._seen]
+            self._seen += 1
+            self._done += topic.endswith("/event") and '"event_type":"completed"' in payload
+        return self._done
 
     def download(self, urls: list[str], **options: object) -> None:
         """Have the service download all of them; return when they are completed."""
