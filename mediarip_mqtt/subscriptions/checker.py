@@ -205,21 +205,22 @@ class Checker:
 
     async def _check(self, subscription: Subscription) -> None:
         key = subscription.id
+        failure: MediaripError
         memory, known, login = await self._store.read(partial(memory_of, subscription_id=key))
         try:
             reading = await self._readings.next(subscription, memory, known, login)
+            fault("list-read")
+            await self._commit(lambda tx: self._following.checked(tx, key, reading))
         except MediaripError as error:
             logger.info("subscription %s (%s): %s", key, subscription.name, error.message)
             failure = error
-            await self._commit(lambda tx: self._following.check_failed(tx, key, failure))
-            return
         except Exception:
-            logger.exception("subscription %s: its list could not be read", key)
-            unknown = DownloadError(ErrorCode.INTERNAL, INTERNAL)
-            await self._commit(lambda tx: self._following.check_failed(tx, key, unknown))
+            logger.exception("subscription %s: its check failed", key)
+            failure = DownloadError(ErrorCode.INTERNAL, INTERNAL)
+        else:
             return
-        fault("list-read")
-        await self._commit(lambda tx: self._following.checked(tx, key, reading))
+        # Otherwise it would stay due, and the site would be asked again at once.
+        await self._commit(lambda tx: self._following.check_failed(tx, key, failure))
 
     async def _answer_request(self, request: SubscriptionRequest) -> None:
         result: Reading | MediaripError
@@ -231,7 +232,11 @@ class Checker:
             logger.exception("subscribe to %s failed", request.subscription.url)
             result = DownloadError(ErrorCode.INTERNAL, INTERNAL)
         fault("list-read")
-        await self._commit(partial(self._settle_request, request=request, result=result))
+        settle = partial(self._settle_request, request=request)
+        try:
+            await self._commit(partial(settle, result=result))
+        except MediaripError as error:  # its options can't be used any more
+            await self._commit(partial(settle, result=error))
 
     def _settle_request(
         self, tx: Tx, request: SubscriptionRequest, result: Reading | MediaripError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -63,12 +64,15 @@ class ItemQueue:
 
     def fill_all(self, tx: Tx) -> None:
         """Queue what is due: items that are tried again, then those that waited for others."""
+        # The next check of a subscription whose options can't be used any more tells why.
         for subscription_id, item in tx.items_to_try(self._clock(), TRIED_AT_ONCE):
             if subscription := tx.subscription(subscription_id):
-                self._try_again(tx, subscription, item)
+                with suppress(CommandError), tx.savepoint():
+                    self._try_again(tx, subscription, item)
         for subscription_id in tx.subscriptions_with_room(self._settings.subscriptions.queue_ahead):
             if subscription := tx.subscription(subscription_id):
-                self.fill(tx, subscription)
+                with suppress(CommandError), tx.savepoint():
+                    self.fill(tx, subscription)
 
     def work_waits(self, tx: Tx) -> bool:
         """Whether `fill_all` would do something."""

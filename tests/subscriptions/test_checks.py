@@ -276,3 +276,33 @@ async def _ended_by_kill(station: Station) -> None:
     await asyncio.wait({task})
     error = task.exception()
     assert isinstance(error, Killed | BaseExceptionGroup)
+
+
+@pytest.mark.parametrize("due", ["check", "queue"])
+async def test_a_preset_that_is_gone_fails_one_subscription_and_not_every_second(
+    station: Station, site: Site, due: str
+) -> None:
+    station.settings.downloads.presets["mine"] = {"quality": "720p"}
+    page, other = site.page("one"), site.page("two")
+    broken = await station.follow(page, wanted={"preset": "mine"})
+    followed = await station.follow(other)
+    await station.look()
+    await station.pass_time(minutes=15)
+    if due == "queue":
+        site.publish(page, "Many")
+        for _ in range(25):
+            site.publish(other, "Many")
+        await station.pass_time(days=1)
+    del station.settings.downloads.presets["mine"]
+    site.publish(page, "New")
+    new = site.publish(other, "New")
+    await station.end_jobs()
+    await station.pass_time(days=1)
+    asked = len(page.asked)
+    for _ in range(10):
+        await station.pass_time(seconds=1)
+
+    assert len(page.asked) == asked
+    failed = await station.subscription(broken.id)
+    assert failed.error_code == ErrorCode.UNKNOWN_PRESET
+    assert (await station.states(followed.id))[str(new.title)] == "queued"
