@@ -22,7 +22,7 @@ from mediarip_mqtt.contract.subscription_models import (
     option_values,
 )
 from mediarip_mqtt.contract.subscription_settings import MAX_SUBSCRIPTIONS
-from mediarip_mqtt.contract.urls import Target, hide_logins, read_target
+from mediarip_mqtt.contract.urls import Target, check_url, hide_logins, read_target
 from mediarip_mqtt.store import Tx
 from mediarip_mqtt.subscriptions import decisions, schedule
 from mediarip_mqtt.subscriptions.following import Following
@@ -113,7 +113,7 @@ class SubscriptionImport:
         tx.insert_items(
             subscription.id,
             [
-                _item(
+                self._item(
                     item,
                     subscription,
                     record.first_rank + place if imports else 0,
@@ -145,6 +145,31 @@ class SubscriptionImport:
             **option_values(record),
         )
 
+    def _item(
+        self, item: KnownItem, subscription: Subscription, rank: int, reason: str
+    ) -> SubscriptionItem:
+        done = (item.done_at or subscription.created_at) if item.state == "done" else None
+        return SubscriptionItem(
+            item_key=item.item_key,
+            rank=rank,
+            url=self._url(item) or subscription.url,
+            title=item.title,
+            published_at=item.published_at,
+            first_seen_at=subscription.created_at,
+            state=ItemState(item.state),
+            reason=reason,
+            done_at=done,
+        )
+
+    def _url(self, item: KnownItem) -> str | None:
+        """Return an item's URL, as `download` would take it; None if it would be refused."""
+        if item.url is None:
+            return None
+        try:
+            return check_url(item.url, self.settings.security)
+        except CommandError:
+            return None
+
 
 def _changes(stored: SubscriptionItem, item: KnownItem) -> bool:
     return item.state == "done" and stored.state in _OPEN
@@ -157,20 +182,6 @@ def _done(item: KnownItem, subscription: Subscription) -> dict[str, Any]:
         "next_try_at": None,
         "done_at": item.done_at or subscription.created_at,
     }
-
-
-def _item(item: KnownItem, subscription: Subscription, rank: int, reason: str) -> SubscriptionItem:
-    return SubscriptionItem(
-        item_key=item.item_key,
-        rank=rank,
-        url=item.url or subscription.url,
-        title=item.title,
-        published_at=item.published_at,
-        first_seen_at=subscription.created_at,
-        state=ItemState(item.state),
-        reason=reason,
-        done_at=(item.done_at or subscription.created_at) if item.state == "done" else None,
-    )
 
 
 def _kind(url: str) -> SubscriptionKind:

@@ -148,3 +148,22 @@ async def test_what_can_t_be_followed_is_refused_by_itself(
     monkeypatch.setattr(subscription_import, "MAX_SUBSCRIPTIONS", 1)
     (full,) = await taken(station, {"url": "https://two.example/"})
     assert full.code is ErrorCode.TOO_MANY_SUBSCRIPTIONS
+
+
+async def test_an_imported_item_has_no_url_that_download_would_refuse(
+    station: Station, site: Site
+) -> None:
+    page = site.page("one")
+    items = [
+        {"item_key": "a", "url": "https://anna:secret@films.example/a"},
+        {"item_key": "b", "url": "http://192.168.1.1/b"},
+        {"item_key": "c", "url": "file:///etc/passwd"},
+    ]
+    await taken(station, {"url": page.url, "items": items})
+    followed = await only(station)
+    kept = await station.store.read(lambda tx: tx.items_in(followed.id, limit=10))
+    assert {item.item_key: item.url for item in kept} == {
+        "a": "https://films.example/a",
+        "b": page.url,
+        "c": page.url,
+    }
