@@ -139,6 +139,10 @@ class Review(Command, Classification):
         default=False, description="Use the type and show also for what comes from this channel."
     )
 
+    def concerns_all(self) -> bool:
+        """Return True if the answer is remembered: it counts for the downloads of every session."""
+        return self.remember
+
     def run(self, tx: Tx, context: Context, origin: Origin, _: None) -> OneTitle | ListedTitles:
         """Take the answer, or list what waits."""
         scope = context.scope(origin.session_id)

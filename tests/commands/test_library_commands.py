@@ -120,6 +120,15 @@ async def test_isolated_sessions_see_only_their_titles(tmp_path: Path) -> None:
     await desk.close()
 
 
+async def test_an_isolated_session_can_not_say_what_others_downloads_are(tmp_path: Path) -> None:
+    desk = await Desk(tmp_path, "isolated", library={"enabled": True}).open()
+    mine = await desk.in_review("mine", "anna")
+    answer = {"id": mine.id, "show": "Mine", "remember": True}
+    (sent,) = await desk.send("session/anna/command/review", answer)
+    assert sent.error["code"] == "forbidden"
+    await desk.close()
+
+
 async def test_tags_category_and_fields_are_set_and_found(desk: Desk) -> None:
     title = await desk.in_review()
     reply = await desk.ask(
