@@ -143,7 +143,7 @@ def _planned_return(
     rival = _rival(tx, title, former[files[0].id])
     if rival is None:
         return _Return(title, place, _free(tx, title.id, former))
-    if policy != "rename":
+    if policy != "rename" and not catalogue.is_hidden(rival, title):
         raise CommandError(
             ErrorCode.CONFLICT,
             f"{(rival.organized_to or rival.title)[:200]!r} has the same number or name. Send "

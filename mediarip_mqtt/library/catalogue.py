@@ -298,11 +298,19 @@ class Catalogue:
         )
 
     def rival(self, tx: Tx, title: Title, place: Place, extension: str, limit: int) -> Title | None:
-        """Return another title that has the same number or name."""
+        """Return another title that has the same number or name; none that is hidden."""
         if place.taken and place.show is not None and place.season is not None:
-            return tx.title_with_number(place.show.id, place.season, place.episode or 0, title.id)
-        owner = tx.owner_of_name(f"{self.stem(title, place.show, limit)}.{extension}", title.id)
-        return tx.title(owner) if owner else None
+            number = (place.show.id, place.season, place.episode or 0)
+            other = tx.title_with_number(*number, title.id)
+        else:
+            stem = self.stem(title, place.show, limit)
+            owner = tx.owner_of_name(f"{stem}.{extension}", title.id)
+            other = tx.title(owner) if owner else None
+        return None if other is None or self.is_hidden(other, title) else other
+
+    def is_hidden(self, other: Title, title: Title) -> bool:
+        """Whether another title is in another isolated session: both are kept then."""
+        return self.jobs.scope(title.session_id) not in {None, other.session_id}
 
     def guesses(self, tx: Tx, facts: PageFacts, job: Job | None = None) -> tuple[Candidate, ...]:
         """Return what a medium may be, the likeliest first."""
