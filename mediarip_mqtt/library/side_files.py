@@ -9,6 +9,7 @@ again as long as nobody has edited it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import json
 import logging
@@ -31,6 +32,7 @@ from mediarip_mqtt.library import artwork, music_tags, nfo
 from mediarip_mqtt.library.page_facts import AUDIO
 from mediarip_mqtt.store import Store, Tx
 from mediarip_mqtt.volume import written_files
+from mediarip_mqtt.volume.owned_files import opened_plain
 
 PICTURE: Final = "library-picture.jpg"  # in the job's temporary folder
 LARGEST_PICTURE: Final = 8 * 2**20
@@ -264,7 +266,9 @@ class SideFiles:
     def _tag(self, known: _Known, main: TitleFile, done: Renewed) -> None:
         """Set the tags of a medium in its place."""
         try:
-            with (self._root / main.filename).open("rb") as file:
+            with opened_plain(self._root, main.filename) as file:
+                if file is None:
+                    return
                 artists = music_tags.artists_in(file)
                 tags = music_tags.tags_of(known.title, known.show, artists)
                 if music_tags.has_tags(file, tags):
@@ -283,12 +287,13 @@ class SideFiles:
 
     def _kept_picture(self, known: _Known) -> bytes | None:
         thumb = next((file for file in known.files if file.role is FileRole.THUMB), None)
-        if thumb is None or not self._settings.artwork or thumb.filesize > LARGEST_PICTURE:
+        if thumb is None or not self._settings.artwork:
             return None
-        try:
-            return (self._root / thumb.filename).read_bytes()
-        except OSError:
-            return None
+        # It may be a link by now, or any other file.
+        with contextlib.suppress(OSError), opened_plain(self._root, thumb.filename) as file:
+            picture = file.read(LARGEST_PICTURE + 1) if file else b""
+            return picture if 0 < len(picture) <= LARGEST_PICTURE else None
+        return None
 
     # Of shows, seasons and albums
 

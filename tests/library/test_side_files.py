@@ -298,3 +298,16 @@ async def test_a_kill_while_a_title_moves_is_made_good(
     media = [name for name in shelf.files() if Path(name).suffix in {".mp3", ".mp4"}]
     assert media == [title.organized_to]
     assert not list(shelf.root.glob("[!.]*/**/.*.part"))
+
+
+async def test_a_picture_that_became_a_link_is_not_read(shelf: Shelf, tmp_path: Path) -> None:
+    job = await shelf.download("Low tide", **SERIES)
+    title = await shelf.title(job)
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"TOP SECRET")
+    for path in shelf.root.glob("Shows/**/*.jpg"):
+        path.unlink()
+    (shelf.root / f"{STEM}-thumb.jpg").symlink_to(secret)
+    await shelf.bench.side_files.renew(title.id)
+    made = [path for path in shelf.root.glob("Shows/**/*.jpg") if not path.is_symlink()]
+    assert not [path for path in made if b"SECRET" in path.read_bytes()]
