@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -69,6 +70,7 @@ class Organizer:
         self._changed = asyncio.Event()
         self._working = asyncio.Lock()
         self._problem: str | None = None  # logged once
+        self._refused: dict[str, str] = {}  # titles whose files can't be touched, and why
 
     def changed(self, changes: Changes) -> None:
         """Look at the titles after a transaction; a job that is cancelled may leave one."""
@@ -81,7 +83,7 @@ class Organizer:
             self._changed.clear()
             await self._try()
             # A library that is off has nothing to decide; what was begun is finished.
-            waits = self._catalogue.settings.enabled or self._problem is not None
+            waits = self._catalogue.settings.enabled or self._problem or self._refused
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(INTERVAL if waits else None):
                     await self._changed.wait()
@@ -99,13 +101,25 @@ class Organizer:
         if waiting.decisions:
             await self._store.write(self._decide)
             waiting = await self._store.read(self._read)
-        for title_id in waiting.moves:
-            await self._move(title_id)
+        await self._each(waiting.moves, self._move)
         furnishings = await self._store.read(Tx.titles_to_furnish) if waiting.moves else ()
         for title_id in {*waiting.furnishings, *furnishings}:
             await self._furnish(title_id)
-        for title_id in waiting.removals:
-            await self._remove(title_id)
+        await self._each(waiting.removals, self._remove)
+
+    async def _each(self, title_ids: Iterable[str], work: Callable[[str], Awaitable[None]]) -> None:
+        """Work for titles; one that is refused is tried again later, and holds up no other."""
+        for title_id in title_ids:
+            try:
+                await work(title_id)
+            except OSError as error:
+                if error.errno not in _OF_ONE:
+                    raise
+                if self._refused.get(title_id) != str(error):
+                    logger.warning("library: title %s: postponed: %s", title_id, error)
+                self._refused[title_id] = str(error)
+            else:
+                self._refused.pop(title_id, None)
 
     def _read(self, tx: Tx) -> _Waiting:
         overdue = tx.overdue_reviews(self._catalogue.clock())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import pytest
 
 from mediarip_mqtt.contract.content import FileRole
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
-from mediarip_mqtt.contract.models import Job, JobStatus
+from mediarip_mqtt.contract.models import Job, JobFile, JobStatus
 from mediarip_mqtt.contract.titles import Title, TitleFile, TitleState
+from mediarip_mqtt.library import organizer
 from mediarip_mqtt.library.archive import archive, check_movable, name_after_restore, restore
 from mediarip_mqtt.volume.files import remove_owned
-from mediarip_mqtt.volume.owned_files import status_of
+from mediarip_mqtt.volume.owned_files import move_owned, status_of
 from tests.library.conftest import NewShelf
 from tests.support.library import CHANNEL, Shelf
 
@@ -198,3 +200,23 @@ async def test_a_known_medium_stays_known_while_it_is_archived(shelf: Shelf, epi
     title = await shelve(shelf, episode)
     known = await shelf.store.read(lambda tx: tx.title_of_source("Youtube", "x1"))
     assert known == title
+
+
+async def test_a_title_that_can_not_be_moved_does_not_hold_up_others(
+    shelf: Shelf, episode: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await shelf.download("High tide", **{**EPISODE, "id": "x2", "upload_date": "20260106"})
+    move = move_owned
+
+    def refused(root: Path, file: JobFile, filename: str) -> str:
+        if "Low tide" in file.filename:
+            raise PermissionError(errno.EACCES, "Permission denied", file.filename)
+        return move(root, file, filename)
+
+    monkeypatch.setattr(organizer, "move_owned", refused)
+    await shelve(shelf, episode, organize=False)
+    archived = await shelve(shelf, other)
+    assert str(archived.organized_to).startswith(".mediarip/archive/")
+    monkeypatch.undo()
+    await shelf.organizer.work()
+    assert shelf.files() == []
