@@ -110,7 +110,7 @@ def read_medium(root: Path, medium: FoundMedium) -> ReadMedium | None:
     """Read what is said of a medium; None if it is gone."""
     files = []
     for name, role in ((medium.path, FileRole.MAIN), *medium.sides):
-        status = status_of(root, name)
+        status = _status(root, name)
         if status is not None:
             identity = f"{status.st_ino} {status.st_mtime_ns}"
             main = role is FileRole.MAIN
@@ -135,6 +135,14 @@ def read_medium(root: Path, medium: FoundMedium) -> ReadMedium | None:
     told = {**(named.fields if named else {}), **fields, **(nfo.fields if nfo else {})}
     facts = file_facts(told, path.suffix.lstrip("."), named.title if named else path.stem)
     return ReadMedium(medium.path, tuple(files), facts, is_movie=nfo is not None and nfo.is_movie)
+
+
+def _status(root: Path, name: str) -> os.stat_result | None:
+    """Return a file's status; None if it is gone, or in a folder that may only be listed."""
+    try:
+        return status_of(root, name)
+    except PermissionError:
+        return None
 
 
 @dataclass(frozen=True)

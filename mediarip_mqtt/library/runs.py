@@ -224,8 +224,8 @@ class LibraryRuns:
             self._walk = (run.id, media_below(self._root, run.folder, run.position))
         try:
             found = list(islice(self._walk[1], CHUNK))
-        except FileNotFoundError:
-            found = []  # the folder was removed
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            found = []  # the folder was removed or replaced, or is no longer ours to read
         read = (read_medium(self._root, medium) for medium in found if medium.fit)
         return found, [medium for medium in read if medium is not None]
 

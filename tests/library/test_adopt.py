@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,12 @@ import pytest
 from mediarip_mqtt.contract.content import ContentType, FileRole
 from mediarip_mqtt.contract.library_runs import RunKind
 from mediarip_mqtt.contract.titles import Title, TitleState
+from mediarip_mqtt.library import media_folder
 from mediarip_mqtt.library.archive import archive
 from mediarip_mqtt.library.media_folder import INFO_LIMIT, id_in, media_below, read_medium
 from mediarip_mqtt.library.nfo_reader import read_nfo
 from mediarip_mqtt.library.runs import CHUNK
+from mediarip_mqtt.volume.owned_files import status_of
 from tests.library.conftest import NewShelf
 from tests.library.test_organize import ended, organize, runs, start
 from tests.support.library import Shelf
@@ -271,3 +275,31 @@ async def test_rules_apply_and_nobody_is_asked(new_shelf: NewShelf) -> None:
     put(shelf, "yt/x [dQw4w9WgXcQ].info.json", json.dumps(INFO))
     title = await adopted(shelf)
     assert (title.show, title.tags, title.state) == ("Tides", ("sea",), TitleState.COMPLETED)
+
+
+@pytest.mark.parametrize("became", ["link", "file"])
+async def test_a_run_ends_whose_folder_became_something_else(shelf: Shelf, became: str) -> None:
+    put(shelf, "yt/Low tide [dQw4w9WgXcQ].mkv")
+    await start(shelf, RunKind.ADOPT, "yt")
+    (shelf.root / "yt").rename(shelf.root / "elsewhere")
+    if became == "link":
+        (shelf.root / "yt").symlink_to("elsewhere")
+    else:
+        put(shelf, "yt")
+    await runs(shelf).work()
+    assert (await ended(shelf))["changed"] == 0
+
+
+async def test_a_folder_that_may_only_be_listed_does_not_hold_up_a_run(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(shelf, "yt/a/Low tide [dQw4w9WgXcQ].mkv")
+    put(shelf, "yt/b/High tide [dQw4w9WgXcR].mkv")
+
+    def refused(root: Path, filename: str) -> os.stat_result | None:
+        if filename.startswith("yt/a/"):
+            raise PermissionError(errno.EACCES, "Permission denied", filename)
+        return status_of(root, filename)
+
+    monkeypatch.setattr(media_folder, "status_of", refused)
+    assert (await adopt(shelf))["changed"] == 1

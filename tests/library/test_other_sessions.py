@@ -1,4 +1,4 @@
-"""Isolated sessions: what one files, answers or restores leaves the titles of others as they are."""
+"""Isolated sessions: what one files, answers or restores leaves others' titles alone."""
 
 from __future__ import annotations
 
