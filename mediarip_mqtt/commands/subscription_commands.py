@@ -23,7 +23,6 @@ from mediarip_mqtt.contract.subscription_models import (
     SubscriptionOptions,
     option_values,
 )
-from mediarip_mqtt.contract.subscription_settings import MAX_SUBSCRIPTIONS
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.contract.urls import Target, read_target
 from mediarip_mqtt.store import SubscriptionRequest, Tx
@@ -33,6 +32,7 @@ from mediarip_mqtt.subscriptions.subscription_reference import find_item, find_s
 MAX_LISTED: Final = 200
 PREVIEWED: Final = 20  # items in the reply to a `dry_run`
 MAX_REQUESTS: Final = 100  # that wait for their answer
+MAX_SESSION_REQUESTS: Final = 10  # of these, of one isolated session
 _NAMED: Final = frozenset({"name", *SubscriptionOptions.model_fields})
 
 SubscriptionRef = JobRef
@@ -139,18 +139,18 @@ class Subscribe(AboutPage, SubscriptionOptions):
             known = tx.subscription_of_url(target.url, origin.session_id)
             if known is not None:
                 return OneSubscription.of(known)
-            if tx.count_subscriptions() >= MAX_SUBSCRIPTIONS:
-                raise CommandError(
-                    ErrorCode.TOO_MANY_SUBSCRIPTIONS,
-                    f"There are {MAX_SUBSCRIPTIONS} subscriptions. `unsubscribe` from some.",
-                )
+            context.following.check_room(tx, origin.session_id)
         waiting = tx.subscription_requests()
         sender = (origin.session_id, origin.request_id)
         if origin.request_id and sender in {
             (request.session_id, request.request_id) for request in waiting
         }:
             return None  # the same request: it gets one reply
-        if len(waiting) >= MAX_REQUESTS:
+        most = MAX_REQUESTS
+        if len(waiting) < most and context.is_restricted(origin.session_id):
+            most = MAX_SESSION_REQUESTS
+            waiting = [each for each in waiting if each.session_id == origin.session_id]
+        if len(waiting) >= most:
             raise CommandError(
                 ErrorCode.QUEUE_FULL, f"{len(waiting)} lists wait to be read. Try again later."
             )

@@ -142,7 +142,7 @@ class ErrorCode(StrEnum):
     TOO_MANY_SUBSCRIPTIONS = (
         "too_many_subscriptions",
         ErrorScope.COMMAND,
-        "There are 1,000 subscriptions already.",
+        "There are 1,000 subscriptions already, or 200 of an isolated session.",
         "`unsubscribe` from some.",
     )
     TITLE_NOT_FOUND = (

@@ -11,6 +11,7 @@ from mediarip_mqtt.contract.section import Section
 from mediarip_mqtt.contract.subscription_models import SubscriptionOptions
 
 MAX_SUBSCRIPTIONS: Final = 1000
+MAX_OF_SESSION: Final = 200  # of these, of one isolated session
 HOURS: Final = r"^$|^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$"
 
 

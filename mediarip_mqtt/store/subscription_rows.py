@@ -153,11 +153,13 @@ class SubscriptionRows(LoginRows):
         found = self._subscriptions("declared IS NOT NULL")
         return {str(subscription.declared): subscription for subscription in found}
 
-    def count_subscriptions(self) -> int:
-        """Return how many subscriptions and requests for them there are."""
+    def count_subscriptions(self, session_id: str | None = None) -> int:
+        """Return how many subscriptions and requests for them there are, or a session has."""
         row = self._row(
-            "SELECT (SELECT count(*) FROM subscriptions) + (SELECT count(*) FROM "
-            "subscription_requests WHERE dry_run = 0) AS n"
+            "SELECT (SELECT count(*) FROM subscriptions WHERE ?1 IS NULL OR session_id = ?1) + "
+            "(SELECT count(*) FROM subscription_requests WHERE dry_run = 0 "
+            "AND (?1 IS NULL OR session_id = ?1)) AS n",
+            session_id,
         )
         return int(row["n"]) if row else 0
 

@@ -13,6 +13,7 @@ from typing import Final, Protocol, TypeVar
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, MediaripError, StoreError
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.subscription_models import Subscription
+from mediarip_mqtt.contract.topics import ROOT_SESSION
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.store import Changes, Store, SubscriptionRequest, Tx
 from mediarip_mqtt.subscriptions import schedule
@@ -71,7 +72,8 @@ class Checker:
         self._is_lost = is_lost
         self._monotonic = monotonic
         self._changed = asyncio.Event()
-        self._running: dict[str, str] = {}  # checks that run: subscription or request to site
+        # Checks that run: subscription or request to site and session.
+        self._running: dict[str, tuple[str, str]] = {}
         self._started: dict[str, float] = {}  # site: when its last check began
         self._after_outage = True
         self._expired_at = -EXPIRY_INTERVAL
@@ -146,9 +148,11 @@ class Checker:
 
     async def _start_requests(self, group: asyncio.TaskGroup) -> None:
         for request in await self._store.read(Tx.subscription_requests):
-            key, site = f"request-{request.id}", self._following.site_of(request.subscription.url)
-            if self._has_slot() and key not in self._running:  # a person waits: no pause
-                self._begin(group, key, site, self._answer_request(request))
+            key, session = f"request-{request.id}", request.session_id
+            site = self._following.site_of(request.subscription.url)
+            # A person waits: no pause.
+            if self._has_slot(session) and key not in self._running:
+                self._begin(group, key, (site, session), self._answer_request(request))
 
     async def _start_checks(self, group: asyncio.TaskGroup) -> None:
         now = self._following.clock()
@@ -162,17 +166,24 @@ class Checker:
             stop = stops.get(site)
             if stop is not None and now < stop.until < now + 2 * schedule.LONGEST_BACKOFF:
                 postponed[subscription.id] = schedule.spread(MANY, subscription.id, stop.until)
-            elif self._may_start(subscription.id, site):
-                self._begin(group, subscription.id, site, self._check(subscription))
+            elif self._may_start(subscription, site):
+                place = (site, subscription.session_id)
+                self._begin(group, subscription.id, place, self._check(subscription))
         if postponed:
             await self._store.write(partial(Tx.postpone_checks, plans=postponed))
 
-    def _has_slot(self) -> bool:
-        return len(self._running) < self._settings.subscriptions.max_concurrent
+    def _has_slot(self, session_id: str) -> bool:
+        """Whether a check of a session may run; an isolated one's slow lists must not take all."""
+        if len(self._running) >= self._settings.subscriptions.max_concurrent:
+            return False
+        isolated = self._settings.session.mode == "isolated" and session_id != ROOT_SESSION
+        return not isolated or session_id not in {session for _, session in self._running.values()}
 
-    def _may_start(self, key: str, site: str) -> bool:
-        is_free = site not in self._running.values() and self._pause_left(site) <= 0
-        return self._has_slot() and key not in self._running and is_free
+    def _may_start(self, subscription: Subscription, site: str) -> bool:
+        busy = {running for running, _ in self._running.values()}
+        is_free = site not in busy and self._pause_left(site) <= 0
+        has_slot = self._has_slot(subscription.session_id)
+        return has_slot and subscription.id not in self._running and is_free
 
     def _pause_left(self, site: str) -> float:
         settings = self._settings.downloads.sites.get(site)
@@ -185,11 +196,11 @@ class Checker:
         self,
         group: asyncio.TaskGroup,
         key: str,
-        site: str,
+        place: tuple[str, str],
         work: Coroutine[None, None, None],
     ) -> None:
-        self._running[key] = site
-        self._started[site] = self._monotonic()
+        self._running[key] = place
+        self._started[place[0]] = self._monotonic()
         group.create_task(self._guarded(key, work), name=f"check-{key}")
 
     async def _guarded(self, key: str, work: Coroutine[None, None, None]) -> None:

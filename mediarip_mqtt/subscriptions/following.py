@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from mediarip_mqtt.contract import events, texts
-from mediarip_mqtt.contract.errors import ErrorCode, MediaripError
+from mediarip_mqtt.contract.errors import CommandError, ErrorCode, MediaripError
 from mediarip_mqtt.contract.models import Job
 from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.contract.subscription_models import (
@@ -20,6 +20,8 @@ from mediarip_mqtt.contract.subscription_models import (
     SubscriptionItem,
     SubscriptionKind,
 )
+from mediarip_mqtt.contract.subscription_settings import MAX_OF_SESSION, MAX_SUBSCRIPTIONS
+from mediarip_mqtt.contract.topics import ROOT_SESSION
 from mediarip_mqtt.contract.urls import hide_logins, host_of, site_of
 from mediarip_mqtt.engine.protocol import ListAnswer, ListedItem
 from mediarip_mqtt.fault_points import fault
@@ -88,8 +90,10 @@ class Following:
     def begin(
         self, tx: Tx, subscription: Subscription, reading: Reading, login: str | None = None
     ) -> Found:
-        """Add a subscription whose list was read for the first time."""
+        """Add a subscription whose list was read for the first time, unless it is there by now."""
         found = self.preview(subscription, reading)
+        if known := tx.subscription_of_url(subscription.url, subscription.session_id):
+            return Found(known, found.items)
         tx.insert_subscription(found.subscription, login=login)
         return self._take_first(tx, found.subscription, reading)
 
@@ -185,6 +189,17 @@ class Following:
     def check_options(self, subscription: Subscription) -> None:
         """Raise `CommandError` if a subscription's options can't be used."""
         self._queue.check(subscription)
+
+    def check_room(self, tx: Tx, session_id: str) -> None:
+        """Raise `CommandError` if a session can't follow anything more."""
+        most, count = MAX_SUBSCRIPTIONS, tx.count_subscriptions()
+        if count < most and self._jobs.scope(session_id) not in {None, ROOT_SESSION}:
+            most, count = MAX_OF_SESSION, tx.count_subscriptions(session_id)
+        if count >= most:
+            raise CommandError(
+                ErrorCode.TOO_MANY_SUBSCRIPTIONS,
+                f"There are {most} subscriptions. `unsubscribe` from some.",
+            )
 
     def check_all_now(self, tx: Tx, subscriptions: Sequence[Subscription], *, full: bool) -> None:
         """Have subscriptions checked next; ``full``: their lists, and the whole of them.

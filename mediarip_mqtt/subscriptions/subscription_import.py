@@ -21,7 +21,6 @@ from mediarip_mqtt.contract.subscription_models import (
     SubscriptionKind,
     option_values,
 )
-from mediarip_mqtt.contract.subscription_settings import MAX_SUBSCRIPTIONS
 from mediarip_mqtt.contract.urls import Target, check_url, hide_logins, read_target
 from mediarip_mqtt.store import Tx
 from mediarip_mqtt.subscriptions import decisions, schedule
@@ -60,9 +59,7 @@ class SubscriptionImport:
         results = []
         for record in records:
             try:
-                results.append(
-                    self._take(tx, record, full=tx.count_subscriptions() >= MAX_SUBSCRIPTIONS)
-                )
+                results.append(self._take(tx, record))
             except CommandError as error:
                 url = hide_logins(record.url)
                 results.append(
@@ -70,17 +67,13 @@ class SubscriptionImport:
                 )
         return results
 
-    def _take(self, tx: Tx, record: SubscriptionRecord, *, full: bool) -> RecordResult:
+    def _take(self, tx: Tx, record: SubscriptionRecord) -> RecordResult:
         target = read_target(record.url, self.settings.security)
         known = tx.subscription_of_url(target.url, self.session_id)
         subscription = known or self._new(record, target)
         if known is None:
             self.following.check_options(subscription)
-            if full:
-                raise CommandError(
-                    ErrorCode.TOO_MANY_SUBSCRIPTIONS,
-                    f"There are {MAX_SUBSCRIPTIONS} subscriptions. `unsubscribe` from some.",
-                )
+            self.following.check_room(tx, self.session_id)
         stored = tx.items_of_keys(subscription.id, [item.item_key for item in record.items])
         count = sum(
             item.item_key not in stored or _changes(stored[item.item_key], item)

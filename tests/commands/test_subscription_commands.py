@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from mediarip_mqtt.commands.subscription_commands import MAX_SESSION_REQUESTS
 from mediarip_mqtt.contract.models import new_id, now
 from mediarip_mqtt.contract.subscription_models import ItemState, Subscription, SubscriptionItem
-from mediarip_mqtt.contract.subscription_settings import MAX_SUBSCRIPTIONS
+from mediarip_mqtt.contract.subscription_settings import MAX_OF_SESSION, MAX_SUBSCRIPTIONS
 from mediarip_mqtt.store import Tx
 from tests.support.intake import Desk
 
@@ -80,3 +81,28 @@ async def test_a_person_gets_an_item_that_was_left_out_or_never_gets_it(desk: De
         await desk.send("command/check", {"id": "sea", "item": "site 1", "action": action})
         reply = await desk.ask("subscriptions", {"id": "sea", "items": True})
         assert [each["state"] for each in reply["items"]] == [state]
+
+
+async def test_an_isolated_session_leaves_others_room(isolated: Desk) -> None:
+    for number in range(MAX_SESSION_REQUESTS):
+        await isolated.send("session/anna/command/subscribe", {"url": f"{URL}/{number}"})
+    (full,) = await isolated.send("session/anna/command/subscribe", {"url": URL})
+    assert full.error["code"] == "queue_full"
+    await isolated.send("session/bob/command/subscribe", {"url": URL})
+    waiting = await isolated.store.read(Tx.subscription_requests)
+    assert [each.session_id for each in waiting].count("bob") == 1
+
+
+async def test_an_isolated_session_can_not_follow_all_that_may_be_followed(isolated: Desk) -> None:
+    def fill(tx: Tx) -> None:
+        for number in range(MAX_OF_SESSION):
+            tx.insert_subscription(subscription(url=f"{URL}/{number}", session_id="anna"))
+
+    await isolated.store.write(fill)
+    (full,) = await isolated.send("session/anna/command/subscribe", {"url": URL})
+    assert full.error["code"] == "too_many_subscriptions"
+    command = {"subscriptions": [{"url": URL}]}
+    (sent,) = await isolated.send("session/anna/command/import_subscriptions", command)
+    assert sent.reply["results"][0]["code"] == "too_many_subscriptions"
+    (sent,) = await isolated.send("session/bob/command/import_subscriptions", command)
+    assert sent.reply["results"][0]["result"] == "new"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from mediarip_mqtt.contract.errors import ErrorCode
 from mediarip_mqtt.contract.models import JobStatus, Priority
-from mediarip_mqtt.contract.subscription_models import ItemState
-from mediarip_mqtt.store import Tx
-from tests.support.simulated_site import Killed, Site, Station, killed_at
+from mediarip_mqtt.contract.subscription_models import ItemState, Subscription
+from mediarip_mqtt.store import SubscriptionRequest, Tx
+from mediarip_mqtt.subscriptions.following import Found
+from tests.support.simulated_site import Killed, Site, Station, Time, killed_at
 
 HOUR = timedelta(hours=1)
 
@@ -306,3 +309,41 @@ async def test_a_preset_that_is_gone_fails_one_subscription_and_not_every_second
     failed = await station.subscription(broken.id)
     assert failed.error_code == ErrorCode.UNKNOWN_PRESET
     assert (await station.states(followed.id))[str(new.title)] == "queued"
+
+
+async def test_a_source_that_is_asked_for_twice_is_followed_once(
+    station: Station, site: Site
+) -> None:
+    page = site.page("one")
+    site.publish(page, "Old")
+    for number in (1, 2):
+        values = {"id": f"0199{number}", "session_id": "default", "name": "", "url": page.url}
+        one = Subscription.model_validate({**values, "created_at": station.time.now()})
+        request = SubscriptionRequest(0, one, False, "default", None, None, None)  # noqa: FBT003 - a row
+        await station.store.write(partial(ask, request=request, now=station.time.now()))
+    await station.look()
+    (followed,) = await station.store.read(Tx.subscriptions)
+    assert {each.subscription.id for each in station.answers if isinstance(each, Found)} == {
+        followed.id
+    }
+    assert len(station.answers) == 2
+
+
+def ask(tx: Tx, request: SubscriptionRequest, now: datetime) -> None:
+    tx.add_subscription_request(request, now)
+
+
+async def test_one_isolated_sessions_slow_lists_leave_room_for_others(
+    tmp_path: Path, site: Site, time: Time
+) -> None:
+    station = await Station(tmp_path, site, time, session={"mode": "isolated"}).open()
+    await station.look()
+    slow = [site.page(f"slow{number}") for number in range(3)]
+    other = site.page("other")
+    for page in (*slow, other):
+        await station.follow(page, session_id="bob" if page is other else "anna")
+    async with asyncio.TaskGroup() as group:
+        await station.checker.look(group)
+    assert sum(bool(page.asked) for page in slow) == 1
+    assert other.asked
+    await station.close()

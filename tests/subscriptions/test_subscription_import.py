@@ -8,7 +8,7 @@ from typing import Any
 from mediarip_mqtt.contract.errors import ErrorCode
 from mediarip_mqtt.contract.subscription_models import Subscription
 from mediarip_mqtt.store import Tx
-from mediarip_mqtt.subscriptions import subscription_import
+from mediarip_mqtt.subscriptions import following
 from mediarip_mqtt.subscriptions.subscription_import import RecordResult, SubscriptionImport
 from mediarip_mqtt.subscriptions.subscription_records import SubscriptionRecord
 from tests.support.simulated_site import Page, Site, Station
@@ -145,7 +145,7 @@ async def test_what_can_t_be_followed_is_refused_by_itself(
     assert bad[0].code is ErrorCode.INVALID_URL
     assert bad[1].code is ErrorCode.BLOCKED_ADDRESS
     assert "secret" not in str(bad)
-    monkeypatch.setattr(subscription_import, "MAX_SUBSCRIPTIONS", 1)
+    monkeypatch.setattr(following, "MAX_SUBSCRIPTIONS", 1)
     (full,) = await taken(station, {"url": "https://two.example/"})
     assert full.code is ErrorCode.TOO_MANY_SUBSCRIPTIONS
 
