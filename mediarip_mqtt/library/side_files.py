@@ -13,6 +13,7 @@ import contextlib
 import errno
 import json
 import logging
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ from mediarip_mqtt.library import artwork, music_tags, nfo
 from mediarip_mqtt.library.page_facts import AUDIO
 from mediarip_mqtt.store import Store, Tx
 from mediarip_mqtt.volume import written_files
+from mediarip_mqtt.volume.files import is_same
 from mediarip_mqtt.volume.owned_files import opened_plain
 
 PICTURE: Final = "library-picture.jpg"  # in the job's temporary folder
@@ -272,6 +274,8 @@ class SideFiles:
                 artists = music_tags.artists_in(file)
                 tags = music_tags.tags_of(known.title, known.show, artists)
                 if music_tags.has_tags(file, tags):
+                    # A kill after an earlier attempt: the store does not know this file yet.
+                    _note(main, os.fstat(file.fileno()), done)
                     return
             owned = _owned(main)
             changed = written_files.rewrite(
@@ -391,6 +395,16 @@ def _show_base(
 
 def _owned(file: TitleFile) -> JobFile:
     return JobFile(filename=file.filename, filesize=file.filesize, identity=file.identity)
+
+
+def _note(file: TitleFile, status: os.stat_result, done: Renewed) -> None:
+    """Note what a title's file is now, if it is another one than the store knows."""
+    if not is_same(status, _owned(file)):
+        values = {
+            "filesize": status.st_size,
+            "identity": f"{status.st_ino} {status.st_mtime_ns}",
+        }
+        done.changed.append(file.model_copy(update=values))
 
 
 def _artists(fields: Mapping[str, Any]) -> list[str]:

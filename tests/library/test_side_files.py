@@ -17,6 +17,8 @@ from mediarip_mqtt import fault_points, threads
 from mediarip_mqtt.contract.content import FileRole
 from mediarip_mqtt.contract.models import Job, JobStatus
 from mediarip_mqtt.contract.titles import Title, TitleState
+from mediarip_mqtt.library.archive import owned
+from mediarip_mqtt.volume.owned_files import is_owned
 from tests.library.conftest import NewShelf
 from tests.support.library import CHANNEL, NEVER_SURE, Shelf
 
@@ -273,6 +275,7 @@ async def test_a_kill_while_a_title_moves_is_made_good(
 ) -> None:
     if kind == "song":
         job = await sing(shelf, songs["mp3"], "mp3", album_artist="Anna", release_year=2020)
+        os.utime(shelf.root / str(job.filename), (1, 1))  # downloaded long ago
         said: dict[str, Any] = {"album": "Shore of a longer name"}
     else:
         job = await shelf.download("page", **SERIES)
@@ -295,6 +298,8 @@ async def test_a_kill_while_a_title_moves_is_made_good(
     assert title.state is TitleState.COMPLETED
     found = set(await rows(shelf, title))
     assert len(found) == (1 if kind == "song" else 3)
+    files = await shelf.store.read(lambda tx: tx.title_files(title.id))
+    assert all(is_owned(shelf.root, owned(file)) for file in files)
     media = [name for name in shelf.files() if Path(name).suffix in {".mp3", ".mp4"}]
     assert media == [title.organized_to]
     assert not list(shelf.root.glob("[!.]*/**/.*.part"))
