@@ -131,7 +131,9 @@ class SubscriptionOptions(Frozen):
         None, ge=1, le=36_500, description="Days after it was watched; needs the library."
     )
     on_removed: Literal["keep", "archive"] = Field(
-        "keep", description="What happens to the file of an item that disappears from the source."
+        "keep",
+        description="What happens to the file of an item that disappears from the source; "
+        "`archive` needs the library.",
     )
 
 

@@ -27,6 +27,7 @@ class Caretaker:
         parts: tuple[tuple[str, Callable[[], Awaitable[int]]], ...] = (
             ("%d titles are missing", self._missing.look),
             ("%d titles have had their time", self._retention.apply),
+            ("%d titles have gone from their sources", self._retention.archive_gone),
             ("%d archived titles are deleted", self._retention.empty_archive),
         )
         for text, part in parts:

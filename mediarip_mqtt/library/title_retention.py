@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,6 +13,7 @@ from typing import Final, NamedTuple
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import CommandError
 from mediarip_mqtt.contract.library_settings import LibraryRule, LibrarySettings
+from mediarip_mqtt.contract.subscription_models import ItemState
 from mediarip_mqtt.contract.titles import TitleFile, TitleState
 from mediarip_mqtt.fault_points import fault
 from mediarip_mqtt.library.archive import archive, owned
@@ -23,6 +25,8 @@ from mediarip_mqtt.volume.owned_files import is_owned
 
 PAGE: Final = 1000  # titles read in one transaction
 CHUNK: Final = 50  # titles that go in one transaction
+MOST_GONE: Final = 1000  # titles that are archived at a time, as their sources lost them
+GONE: Final = "gone"  # the reason of their items
 
 
 @dataclass(frozen=True)
@@ -166,6 +170,32 @@ class TitleRetention:
             chunk = await self._ours(over[start : start + CHUNK])
             done += await self._store.write(partial(self._let_go, title_ids=chunk))
             fault("titles-let-go")
+        return done
+
+    async def archive_gone(self) -> int:
+        """Archive what has disappeared from its source, if its subscription says so; once."""
+        gone = await self._store.read(partial(Tx.titles_gone_from_source, limit=MOST_GONE))
+        done = 0
+        for start in range(0, len(gone), CHUNK):
+            chunk = gone[start : start + CHUNK]
+            ours = set(await self._ours([title_id for title_id, _, _ in chunk]))
+            taken = [each for each in chunk if each[0] in ours]
+            done += await self._store.write(partial(self._archive_gone, gone=taken))
+        return done
+
+    def _archive_gone(self, tx: Tx, gone: Sequence[tuple[str, str, str]]) -> int:
+        done = 0
+        for title_id, subscription_id, item_key in gone:
+            title = tx.title(title_id)
+            if title is None or title.state is not TitleState.COMPLETED:
+                continue
+            if tx.is_title_kept(title_id):
+                continue
+            with suppress(CommandError):  # its files are being moved
+                archive(tx, self._catalogue, title)
+                # Whoever restores it has it for good.
+                tx.update_item(subscription_id, item_key, state=ItemState.EXPIRED, reason=GONE)
+                done += 1
         return done
 
     async def empty_archive(self) -> int:

@@ -1,6 +1,6 @@
 """The part of a transaction about looking after titles: retention, missing files, what is played.
 
-Tables: reads `titles`, `files`, `shows` and `jobs`.
+Tables: reads `titles`, `files`, `shows`, `jobs`, `subscriptions` and `subscription_items`.
 """
 
 from __future__ import annotations
@@ -68,6 +68,20 @@ class TitleUpkeepRows(Rows):
             limit,
         )
         return [_retained(row) for row in rows]
+
+    def titles_gone_from_source(self, limit: int) -> list[tuple[str, str, str]]:
+        """Return (title, subscription, item) of what is to be archived as its source lost it."""
+        gone = (
+            "SELECT titles.id, subscriptions.id, item_key FROM titles JOIN subscriptions "
+            "ON subscriptions.id = titles.subscription_id AND on_removed = 'archive' "
+            "JOIN subscription_items AS item ON item.subscription_id = subscriptions.id AND {} "
+            "WHERE titles.state = 'completed' AND NOT titles.keep AND item.state = 'done' "
+            "AND absent_since IS NOT NULL AND gone_at IS NOT NULL"
+        )
+        by_job = gone.format("item.job_id = titles.job_id")
+        by_key = gone.format("item_key = lower(titles.extractor) || ' ' || source_id")
+        rows = self._rows(f"{by_job} UNION {by_key} LIMIT ?", limit)
+        return [tuple(row) for row in rows]
 
     def is_title_kept(self, title_id: str) -> bool:
         """Whether a title or its job is kept."""

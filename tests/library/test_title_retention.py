@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
+import pytest
+
+from mediarip_mqtt.contract.subscription_models import ItemState, Subscription, SubscriptionItem
 from mediarip_mqtt.contract.titles import Title, TitleState
-from mediarip_mqtt.library.archive import archive
+from mediarip_mqtt.library.archive import archive, restore
 from mediarip_mqtt.library.title_retention import Policy, TitleRetention
+from mediarip_mqtt.store import Tx
 from tests.library.conftest import NewShelf
 from tests.support.library import CHANNEL, Shelf
 
@@ -150,3 +155,51 @@ async def test_the_archive_is_emptied_after_its_days(new_shelf: NewShelf) -> Non
     assert not list((shelf.root / ".mediarip" / "archive").iterdir())
     states = {one.id: one.state for one in await shelf.titles()}
     assert states == {title.id: TitleState.DELETED, other.id: TitleState.COMPLETED}
+
+
+@pytest.mark.parametrize("purged", [False, True])
+async def test_what_has_gone_from_its_source_is_archived_once(
+    shelf: Shelf,
+    purged: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    titles = await fill(shelf, 3)
+    now = shelf.clock()
+    for number, title in enumerate(titles):
+        # One source is archived with what goes, one keeps it; the third title is still there.
+        one = Subscription(
+            id=f"s{number}",
+            session_id="default",
+            name="Tides",
+            url=f"https://e.com/{number}",
+            created_at=now,
+            on_removed="keep" if number == 1 else "archive",
+        )
+        item = SubscriptionItem(
+            item_key=f"youtube {title.source_id}",
+            rank=1,
+            url=one.url,
+            first_seen_at=now,
+            state=ItemState.DONE,
+            job_id=None if purged else title.job_id,
+        )
+        job_id = None if purged else title.job_id
+        await change(shelf, title, subscription_id=one.id, job_id=job_id)
+        await shelf.store.write(partial(insert, one=one, item=item))
+        for _ in range(2 * (number < 2)):  # two whole lists without it
+            await shelf.store.write(
+                partial(Tx.note_absence, subscription_id=one.id, listed=["other"], now=now)
+            )
+    retention = TitleRetention(shelf.store, shelf.catalogue, shelf.root)
+    assert await retention.archive_gone() == 1
+    await shelf.organizer.work()
+    assert await left(shelf) == ["tide 2", "tide 3"]
+    back = await shelf.store.read(lambda tx: tx.title(titles[0].id))
+    await shelf.store.write(lambda tx: restore(tx, shelf.catalogue, cast("Title", back)))
+    await shelf.organizer.work()
+    assert await retention.archive_gone() == 0
+    assert await left(shelf) == ["tide 1", "tide 2", "tide 3"]
+
+
+def insert(tx: Tx, one: Subscription, item: SubscriptionItem) -> None:
+    tx.insert_subscription(one)
+    tx.insert_items(one.id, [item])
