@@ -21,6 +21,7 @@ from mediarip_mqtt.contract.subscription_models import (
     SubscriptionKind,
     option_values,
 )
+from mediarip_mqtt.contract.topics import ROOT_SESSION
 from mediarip_mqtt.contract.urls import Target, check_url, hide_logins, read_target
 from mediarip_mqtt.store import Tx
 from mediarip_mqtt.subscriptions import decisions, schedule
@@ -79,6 +80,7 @@ class SubscriptionImport:
             item.item_key not in stored or _changes(stored[item.item_key], item)
             for item in record.items
         )
+        self._check_room(subscription, sum(item.item_key not in stored for item in record.items))
         if not self.dry_run:
             self._write(tx, record, subscription, target, stored, is_new=known is None)
         return RecordResult(
@@ -87,6 +89,18 @@ class SubscriptionImport:
             subscription_id=None if self.dry_run and known is None else subscription.id,
             items=count,
         )
+
+    def _check_room(self, subscription: Subscription, added: int) -> None:
+        """Raise `CommandError` if an isolated session would fill the store with items."""
+        if self.settings.session.mode != "isolated" or self.session_id == ROOT_SESSION:
+            return
+        limit = self.settings.session.session_stored_limit
+        if added and sum(subscription.counts.values()) + added > limit:
+            raise CommandError(
+                ErrorCode.QUEUE_FULL,
+                f"The subscription would have more than {limit} items, which is the limit "
+                "session_stored_limit.",
+            )
 
     def _write(  # noqa: PLR0913 - what `_take` has found out
         self,

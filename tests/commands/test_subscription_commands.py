@@ -106,3 +106,15 @@ async def test_an_isolated_session_can_not_follow_all_that_may_be_followed(isola
     assert sent.reply["results"][0]["code"] == "too_many_subscriptions"
     (sent,) = await isolated.send("session/bob/command/import_subscriptions", command)
     assert sent.reply["results"][0]["result"] == "new"
+
+
+async def test_an_isolated_session_can_not_import_items_without_end(isolated: Desk) -> None:
+    limit = isolated.settings.session.session_stored_limit
+    replies = []
+    for start in range(0, limit + 1000, 1000):
+        items = [{"item_key": f"a {number}"} for number in range(start, start + 1000)]
+        command = {"subscriptions": [{"url": URL, "items": items}]}
+        (sent,) = await isolated.send("session/anna/command/import_subscriptions", command)
+        replies.append(sent.reply["results"][0])
+    assert {reply["result"] for reply in replies[:-1]} == {"new", "known"}
+    assert replies[-1]["code"] == "queue_full"
