@@ -90,7 +90,9 @@ def secrets_of(settings: Settings) -> frozenset[str]:
         secrets |= _parts("extractor_args", site.extractor_args)
     for proxy in (downloads.proxy, *(site.proxy for site in downloads.sites.values())):
         secrets |= set(_credentials(proxy or ""))
-    for url in (settings.updates.index_url, downloads.search_prefix, downloads.sponsorblock_api):
+    followed = [each.url for each in settings.subscriptions.follow.values()]
+    services = (settings.updates.index_url, downloads.search_prefix, downloads.sponsorblock_api)
+    for url in (*services, *followed):
         secrets |= set(_credentials(url or ""))
     return frozenset(
         form

@@ -10,6 +10,7 @@ import pytest
 
 from mediarip_mqtt.cli import terminal
 from mediarip_mqtt.cli.doctor import bundle
+from mediarip_mqtt.contract.settings import Settings
 from mediarip_mqtt.service import load_settings, redaction
 
 CONFIG = """
@@ -112,3 +113,10 @@ def test_a_known_secret_is_hidden_wherever_it_stands() -> None:
         "a": ["x *** y"],
         "***": 1,
     }
+
+
+def test_the_login_of_a_declared_subscription_is_a_secret_of_its_own() -> None:
+    follow = {"Tides": {"url": "https://anna:hunter2pw@videos.example/feed"}}
+    loaded = Settings.model_validate({"subscriptions": {"follow": follow}})
+    told = redaction.scrub_text("The password is hunter2pw.", redaction.secrets_of(loaded))
+    assert told == "The password is ***."
