@@ -59,7 +59,8 @@ def search(bench: Bench, words: str) -> None:
 
 
 def names(bench: Bench, kind: str = "titles") -> list[str]:
-    return bench.card.locator(f"ul[data-list={kind}] .name").all_inner_texts()
+    found: list[str] = bench.card.locator(f"ul[data-list={kind}] .name").all_inner_texts()
+    return found
 
 
 # The second file
