@@ -157,7 +157,7 @@ def _topics() -> Iterable[str]:
 
 
 def _objects() -> list[str]:
-    """Return the names of all objects in published payloads, commands and replies."""
+    """Return the names of all objects in published payloads, commands, replies and events."""
     inside: dict[str, None] = {}
     published = [message for topic in described_topics.topics() for message in topic.messages]
     todo: list[Any] = [
@@ -173,6 +173,7 @@ def _objects() -> list[str]:
             for reply in cls.replies()
         ),
         *(described_topics.definitions()[cls.__name__] for cls in CLASSES.values()),
+        *(described_topics.definitions()[cls.__name__] for cls in events.classes().values()),
     ]
     while todo:
         for name in re.findall(rf"{re.escape(DEFS)}(\w+)", json.dumps(todo.pop(0))):
