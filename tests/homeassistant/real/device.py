@@ -13,6 +13,7 @@ KEYS = {one.key for one in ENTITIES if one.platform != "device_automation" and n
 LIBRARY = {one.key for one in ENTITIES if one.library}
 # Nothing to show before something happened.
 EMPTY = {"current", "progress", "eta", "last_completed", "last_failed", "response", "job"}
+EMPTY |= {"last_new"}
 UNAVAILABLE = {one.key for one in ENTITIES if one.command and one.command not in CLASSES}
 EMPTY |= {one.key for one in ENTITIES if one.platform in {"button", "notify", "image"}}
 LONGEST = 60  # seconds; on a busy machine, a service needs half of it to start
