@@ -6,6 +6,8 @@ import time
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from mediarip_mqtt.contract.subscription_models import ItemState, Subscription, SubscriptionItem
 from mediarip_mqtt.store import Tx
 from mediarip_mqtt.subscriptions.following import Reading
@@ -66,7 +68,10 @@ async def cost(root: Path, count: int) -> float:
         await station.close()
 
 
-async def test_a_check_costs_the_same_beside_a_thousand_subscriptions(tmp_path: Path) -> None:
+async def test_a_check_costs_the_same_beside_a_thousand_subscriptions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mediarip_mqtt.store.database.CLOSE_TIME", 60)  # it writes all to the disk
     for name in ("few", "many"):
         (tmp_path / name).mkdir()
     few = await cost(tmp_path / "few", 10)
