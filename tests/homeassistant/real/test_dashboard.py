@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,8 +63,8 @@ def test_the_strategy_makes_a_dashboard_of_the_service(
     ):
         page.get_by_role("heading", name="Downloads").first.wait_for()
         page.locator("hui-tile-card", has_text="Paused").wait_for()
-        for text in ("Preset", "Quality", "Disk free", "Problem", "yt-dlp"):
-            page.locator("hui-tile-card", has_text=text).wait_for()
+        for text in ("Preset", "Quality", "Disk free", "Problem", "Subscription problem", "yt-dlp"):
+            page.locator("hui-tile-card", has_text=re.compile(rf"^\s*{text}")).wait_for()
         page.locator("hui-history-graph-card").first.wait_for()
         assert page.locator("hui-error-card").count() == 0
         keep(page, ha, f"strategy-{width}{'-dark' if dark else ''}")
