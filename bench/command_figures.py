@@ -16,7 +16,6 @@ SMALL = 1_000_000  # bytes
 ENDLESS = 2**31 - 1
 LATER = "2999-01-01T00:00:00Z"
 SLOW = "2M"  # bytes a second of all downloads
-GROUP = "Commands"
 
 
 def measure(rig: Rig, *, quick: bool) -> Iterator[Figure]:
@@ -37,7 +36,7 @@ def measure(rig: Rig, *, quick: bool) -> Iterator[Figure]:
         for value, label, alone in zip(found, ("median", "99 of 100"), idle, strict=True):
             peer = "" if found is idle else "alone"
             text = f"command to retained `queued`, {name}: {label}"
-            yield Figure(GROUP, text, value, "ms", peer, alone if peer else 0.0)
+            yield Figure(text, value, "ms", peer, alone if peer else 0.0)
     yield from _burst(rig, 10 if quick else 60)
 
 
@@ -82,8 +81,8 @@ def _burst(rig: Rig, count: int) -> Iterator[Figure]:
         wait_for(lambda: rig.completed() >= before + count, PATIENCE)
         done = time.monotonic() - began
         replies = [at - began for at in _answered(rig)]
-    yield Figure(GROUP, f"burst of {count}: reply, median", median(replies) * 1000, "ms")
-    yield Figure(GROUP, f"burst of {count}: all completed", done, "s")
+    yield Figure(f"burst of {count}: reply, median", median(replies) * 1000, "ms")
+    yield Figure(f"burst of {count}: all completed", done, "s")
 
 
 def _answered(rig: Rig) -> list[float]:

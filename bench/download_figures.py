@@ -46,12 +46,9 @@ def _small_files(rig: Rig, count: int, rounds: int) -> Iterator[Figure]:
 
     name = f"{count} files of 1 MB, 3 at once: a file"
     one_process, own = "yt-dlp, one process for all", "yt-dlp, a process each"
+    yield Figure(name, mean(ours, "seconds"), "ms", one_process, mean(theirs, "seconds"))
+    yield Figure(name, mean(ours, "seconds"), "ms", own, median(each) * 1000)
     yield Figure(
-        "Downloads", name, mean(ours, "seconds"), "ms", one_process, mean(theirs, "seconds")
-    )
-    yield Figure("Downloads", name, mean(ours, "seconds"), "ms", own, median(each) * 1000)
-    yield Figure(
-        "Downloads",
         f"{count} files of 1 MB: processor time of a file",
         mean(ours, "processor"),
         "ms",
@@ -77,8 +74,8 @@ def _large_file(rig: Rig, size: int, rounds: int) -> Iterator[Figure]:
             curl.append(run(["curl", "-s", "-o", str(target), url]).seconds)
             ytdlp.append(run([*YTDLP, "--force-overwrites", "-o", str(target), url]).seconds)
     name = f"one file of {size // 1_000_000} MB"
-    yield Figure("Downloads", name, median(ours), "s", "curl", median(curl))
-    yield Figure("Downloads", name, median(ours), "s", "yt-dlp", median(ytdlp))
+    yield Figure(name, median(ours), "s", "curl", median(curl))
+    yield Figure(name, median(ours), "s", "yt-dlp", median(ytdlp))
 
 
 def _fragments(rig: Rig, count: int) -> Iterator[Figure]:
@@ -90,6 +87,4 @@ def _fragments(rig: Rig, count: int) -> Iterator[Figure]:
             ours = _ours(rig, service, [url]).seconds
             target = str(rig.folder / f"hls{threads}.mp4")
             ytdlp = run([*YTDLP, "-N", str(threads), "-o", target, url]).seconds
-        yield Figure(
-            "Downloads", f"{count} HLS fragments, {threads} at once", ours, "s", "yt-dlp", ytdlp
-        )
+        yield Figure(f"{count} HLS fragments, {threads} at once", ours, "s", "yt-dlp", ytdlp)

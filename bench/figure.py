@@ -9,7 +9,6 @@ from dataclasses import dataclass
 class Figure:
     """One line of the table; ``ratio`` is against ``peer`` in the same run."""
 
-    group: str
     name: str
     value: float
     unit: str

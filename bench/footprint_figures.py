@@ -14,7 +14,6 @@ from tests.support.service import Service
 
 SMALL = 1_000_000  # bytes
 ENDLESS = 2**31 - 1
-GROUP = "Footprint"
 OWN = ("state", "progress", "response", "event", "jobs", "now", "finished", "failed")
 
 
@@ -23,15 +22,15 @@ def measure(rig: Rig, *, quick: bool) -> Iterator[Figure]:
     count = 10 if quick else 100
     with rig.running("footprint") as service:
         wait_for(lambda: rig.client.kept("status") == "online")
-        yield Figure(GROUP, "memory, idle", _memory(service), "MiB")
+        yield Figure("memory, idle", _memory(service), "MiB")
         rig.download([rig.url(f"{SMALL}/warm.mp4")])
         seen = len(rig.client.messages)
         for number in range(count):
             rig.download([rig.url(f"{SMALL}/one{number}.mp4")])
         sent = [topic for topic, _ in rig.client.messages[seen:] if topic.split("/")[-1] in OWN]
-        yield Figure(GROUP, "MQTT messages for a small job", len(sent) / count, "")
-        yield Figure(GROUP, f"memory after {count} jobs", _memory(service), "MiB")
-        yield Figure(GROUP, "cancel to the last byte", _cancel(rig, service), "ms")
+        yield Figure("MQTT messages for a small job", len(sent) / count, "")
+        yield Figure(f"memory after {count} jobs", _memory(service), "MiB")
+        yield Figure("cancel to the last byte", _cancel(rig, service), "ms")
 
 
 def _memory(service: Service) -> float:

@@ -52,7 +52,25 @@ class LibraryMatch(Section):
         return self
 
 
-class LibraryRule(Section):
+class TitleLimits(Section):
+    """How long titles stay."""
+
+    keep_last: int = Field(
+        0,
+        ge=0,
+        le=10**6,
+        description="How many titles of each show or channel stay, the newest ones; 0: all.",
+    )
+    keep_days: Days = Field(0, description="Days after which a title goes; 0: never.")
+    after_watched_days: Days = Field(
+        0, description="Days after which a watched title goes; 0: never."
+    )
+    keep_unwatched: bool = Field(
+        default=False, description="Titles that were not watched stay, whatever else is set."
+    )
+
+
+class LibraryRule(TitleLimits):
     """What downloads that match are."""
 
     match: LibraryMatch = Field(description="Patterns, compared without case.")
@@ -67,19 +85,6 @@ class LibraryRule(Section):
     )
     tags: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = Field(
         (), max_length=20, description="Tags of these titles."
-    )
-    keep_last: int = Field(
-        0,
-        ge=0,
-        le=10**6,
-        description="How many titles of each show or channel stay, the newest ones; 0: all.",
-    )
-    keep_days: Days = Field(0, description="Days after which a title goes; 0: never.")
-    after_watched_days: Days = Field(
-        0, description="Days after which a watched title goes; 0: never."
-    )
-    keep_unwatched: bool = Field(
-        default=False, description="Titles that were not watched stay, whatever else is set."
     )
 
 
@@ -100,7 +105,7 @@ class CustomField(Section):
         return self
 
 
-class LibrarySettings(Section):
+class LibrarySettings(TitleLimits):
     """The library: finished files are named for media servers, and kept as titles."""
 
     enabled: bool = Field(
@@ -152,19 +157,6 @@ class LibrarySettings(Section):
     )
     retention_action: Literal["archive", "delete"] = Field(
         "archive", description="Where titles go whose time is over: to the archive, or at once."
-    )
-    keep_last: int = Field(
-        0,
-        ge=0,
-        le=10**6,
-        description="How many titles of each show or channel stay, the newest ones; 0: all.",
-    )
-    keep_days: Days = Field(0, description="Days after which a title goes; 0: never.")
-    after_watched_days: Days = Field(
-        0, description="Days after which a watched title goes; 0: never."
-    )
-    keep_unwatched: bool = Field(
-        default=False, description="Titles that were not watched stay, whatever else is set."
     )
     rules: tuple[LibraryRule, ...] = Field(
         (),

@@ -6,7 +6,8 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
-from mediarip_mqtt.engine.protocol import Listed, ListedItem
+from mediarip_mqtt.contract.subscription_models import SubscriptionItem
+from mediarip_mqtt.engine.protocol import Listed
 
 _YOUTUBE_FEED: Final = "https://www.youtube.com/feeds/videos.xml"
 _YOUTUBE_CHANNEL: Final = re.compile(r"UC[\w-]{22}", re.ASCII)
@@ -35,19 +36,17 @@ def feed_urls(url: str, channel_id: str | None) -> tuple[str, ...]:
     return (f"{_YOUTUBE_FEED}?playlist_id={kind}{str(channel_id)[2:]}", whole) if kind else (whole,)
 
 
-def listed(item: ListedItem, list_title: str | None, *, of_feed: bool) -> Listed:
-    """Return what the list says of an item, for the item's job.
+def listed(item: SubscriptionItem, list_title: str, *, of_feed: bool) -> Listed:
+    """Return what a list says of an item, for the item's job.
 
     Of an item of a feed, the title and date count more than those of the file behind it.
     """
-    fields = {"playlist": list_title, "playlist_title": list_title}
     details = {
         "title": item.title,
         "duration": item.duration,
         "timestamp": int(item.published_at.timestamp()) if item.published_at else None,
-        "uploader": item.channel,
     }
     return Listed(
-        fields={name: value for name, value in fields.items() if value},
+        fields={"playlist": list_title, "playlist_title": list_title},
         details={name: value for name, value in details.items() if value} if of_feed else {},
     )

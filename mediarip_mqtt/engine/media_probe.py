@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import IO, Final, NamedTuple
 
 from mediarip_mqtt.engine import programs
 
@@ -137,6 +138,41 @@ def _decoded(sample: bytes) -> str | None:
     return text if text.strip() and not _CONTROL.search(text) else None
 
 
+class Box(NamedTuple):
+    """An outermost box of an MP4 file; ``length`` as the box tells it, with its header."""
+
+    name: bytes
+    position: int
+    content: int  # where its content begins
+    length: int
+
+    @property
+    def end(self) -> int:
+        """Where it ends."""
+        return self.position + self.length
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it goes to the end of the file, or is no box at all."""
+        return self.length < _SMALL_BOX
+
+
+def outer_boxes(file: IO[bytes], size: int) -> Iterator[Box]:
+    """Yield the outermost boxes of a file of ``size`` bytes; the last one may lack some bytes."""
+    position = 0
+    for _ in range(_BOX_LIMIT):
+        file.seek(position)
+        header = file.read(_LARGE_BOX)
+        length, content = int.from_bytes(header[:4], "big"), _SMALL_BOX
+        if length == 1 and len(header) == _LARGE_BOX:
+            length, content = int.from_bytes(header[8:], "big"), _LARGE_BOX
+        box = Box(header[4:8], position, position + content, length)
+        yield box
+        if box.is_open or box.end >= size:
+            return
+        position = box.end
+
+
 class Boxes(NamedTuple):
     """The outermost boxes of an MP4 file; ``missing`` is how many bytes its last box lacks."""
 
@@ -146,20 +182,13 @@ class Boxes(NamedTuple):
 
 def boxes(path: str) -> Boxes | None:
     """Return what an MP4 or QuickTime file's boxes say; None if it is no such file."""
-    size, position, has_index = Path(path).stat().st_size, 0, False
+    size, has_index = Path(path).stat().st_size, False
     with Path(path).open("rb") as file:
-        for _ in range(_BOX_LIMIT):
-            file.seek(position)
-            header = file.read(_LARGE_BOX)
-            name, length = header[4:8], int.from_bytes(header[:4], "big")
-            if position == 0 and (name not in _FIRST_BOXES or length == 0):
+        for box in outer_boxes(file, size):
+            if box.position == 0 and (box.name not in _FIRST_BOXES or box.length == 0):
                 return None
-            if length == 1 and len(header) == _LARGE_BOX:
-                length = int.from_bytes(header[8:], "big")
-            has_index = has_index or name in _INDEX_BOXES
-            end = position + length
-            if length < _SMALL_BOX or end >= size:  # to the end of the file, or no box at all
-                missing = end - size if length >= _SMALL_BOX and name in _DATA_BOXES else 0
-                return Boxes(has_index, max(missing, 0))
-            position = end
+            has_index = has_index or box.name in _INDEX_BOXES
+            if box.is_open or box.end >= size:
+                lacks = box.end - size if not box.is_open and box.name in _DATA_BOXES else 0
+                return Boxes(has_index, max(lacks, 0))
     return Boxes(has_index=True, missing=0)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
-from mediarip_mqtt.engine.media_probe import Probed, Stream
+from mediarip_mqtt.engine.media_probe import Probed, Stream, outer_boxes
 
 LARGEST_INDEX: Final = 8 * 2**20  # bytes
 _HEADER: Final = 8  # bytes of a box's header
@@ -49,25 +49,18 @@ def outline(path: str) -> Probed | None:
 
 def _index(file: IO[bytes], size: int) -> bytes | None:
     """Return the content of the file's only `moov`, if all its boxes are whole."""
-    index, position = None, 0
-    for number in range(_OUTER_BOXES):
-        if position == size:
-            return index
-        file.seek(position)
-        length, name = struct.unpack(">I4s", file.read(_HEADER))
-        if number == 0 and name != b"ftyp":
+    index = None
+    for number, box in enumerate(outer_boxes(file, size)):
+        if (number == 0) != (box.name == b"ftyp") or number == _OUTER_BOXES:
             return None
-        header = _HEADER
-        if length == 1:
-            length, header = struct.unpack(">Q", file.read(8))[0], 16
-        if length < header or position + length > size or name == b"moof":
+        if box.is_open or box.end > size or box.name == b"moof":
             return None
-        if name == b"moov":
-            if index is not None or length > LARGEST_INDEX:
+        if box.name == b"moov":
+            if index is not None or box.length > LARGEST_INDEX:
                 return None
-            index = file.read(length - header)
-        position += length
-    return None
+            file.seek(box.content)
+            index = file.read(box.end - box.content)
+    return index
 
 
 def _read(index: bytes) -> Probed | None:

@@ -22,6 +22,7 @@ from mediarip_mqtt.homeassistant.entity_templates import (
     LAST_NEW,
     LIBRARY,
     RESPONSE,
+    SUBSCRIPTIONS,
     TILE_PICTURE,
 )
 
@@ -210,6 +211,7 @@ ENTITIES: Final = (
             "value_template": "{{ value_json.count }}",
             "state_class": "measurement",
             "json_attributes_topic": "~/subscriptions",
+            "json_attributes_template": f"{{{{ {SUBSCRIPTIONS} }}}}",
         },
     ),
     Entity(

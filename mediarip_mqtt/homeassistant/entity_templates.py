@@ -44,6 +44,11 @@ LIBRARY: Final = (
     "{'bytes': value_json.bytes, 'types': value_json.types, 'newest': value_json.newest[:10]}"
     " | to_json"
 )
+# Not the rest, which changes with each check.
+SUBSCRIPTIONS: Final = (
+    "{'paused': value_json.paused, 'failing': value_json.failing, 'problems': value_json.problems}"
+    " | to_json"
+)
 LAST_NEW: Final = """\
 {{ {'at': value_json.last_new_at, 'subscription': value_json.last_new_in} | to_json }}"""
 

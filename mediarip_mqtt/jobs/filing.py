@@ -119,3 +119,12 @@ class RivalTitles(Protocol):
 
     async def make_room(self, title_id: str) -> bool:
         """Archive a title; return whether its files have left their places."""
+
+
+@dataclass(frozen=True)
+class LibraryParts:
+    """What the library does for jobs, if it is enabled."""
+
+    filing: Filing
+    furnishing: Furnishing
+    rivals: RivalTitles | None = None

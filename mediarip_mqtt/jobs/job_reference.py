@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, TypeVar
 
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 from mediarip_mqtt.contract.models import Job
 from mediarip_mqtt.store import Tx
 
+T = TypeVar("T")
 PREFIX_LENGTH: Final = 4  # minimum characters of an id's prefix
 _NO_JOB: Final = {"last": "There is no job yet.", "current": "No job is running now."}
 
@@ -28,15 +30,16 @@ def find(tx: Tx, ref: str, scope: str | None = None) -> Job:
         matches = tx.jobs(session_id=scope, prefix=ref.lower(), limit=2)
     else:
         matches = []
-    if not matches:
-        text = _NO_JOB.get(ref) or f"There is no job {ref[:40]!r}."
-        raise CommandError(
-            ErrorCode.JOB_NOT_FOUND, f"{text} The command `list` shows the jobs.", field="id"
-        )
-    if len(matches) > 1:
-        raise CommandError(
-            ErrorCode.AMBIGUOUS_ID,
-            f"Several jobs' ids begin with {ref[:40]!r}. Give more characters.",
-            field="id",
-        )
-    return matches[0]
+    text = _NO_JOB.get(ref) or f"There is no job {ref[:40]!r}."
+    missing = f"{text} The command `list` shows the jobs."
+    several = f"Several jobs' ids begin with {ref[:40]!r}. Give more characters."
+    return the_one(matches, ErrorCode.JOB_NOT_FOUND, missing, several)
+
+
+def the_one(matches: Sequence[T], code: ErrorCode, missing: str, several: str) -> T:
+    """Return the only match of a reference; raise `CommandError` if there is none or another."""
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        code, missing = ErrorCode.AMBIGUOUS_ID, several
+    raise CommandError(code, missing, field="id")

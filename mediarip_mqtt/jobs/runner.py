@@ -33,7 +33,7 @@ from mediarip_mqtt.contract.settings import DownloadSettings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.protocol import Engine, Task
 from mediarip_mqtt.jobs import failures, steps
-from mediarip_mqtt.jobs.filing import Filing, Furnishing, RivalTitles
+from mediarip_mqtt.jobs.filing import LibraryParts
 from mediarip_mqtt.jobs.leftovers import Leftovers
 from mediarip_mqtt.jobs.limits import Limits
 from mediarip_mqtt.jobs.page_judge import PageJudge
@@ -79,9 +79,7 @@ class Runner:
         downloads: DownloadSettings,
         limits: Limits,
         answer_probe: Answer,
-        filing: Filing | None = None,
-        furnishing: Furnishing | None = None,
-        rivals: RivalTitles | None = None,
+        library: LibraryParts | None = None,
         judge: PageJudge | None = None,
         clock: Callable[[], datetime],
     ) -> None:
@@ -110,9 +108,7 @@ class Runner:
                 root=root,
                 commit=self._commit,
                 in_thread=self._threads.run,
-                filing=filing,
-                furnishing=furnishing,
-                rivals=rivals,
+                library=library,
                 judge=judge,
             )
         )
@@ -362,7 +358,8 @@ class Runner:
             folders = (self._temp, self._store.path.parent)
             await self._fail(slot, await threads.call(failures.of_files, error, folders))
         except StoreError as error:
-            if error.kind is StoreProblem.FULL and await self._fills_the_volume(job_id):
+            full = error.kind is StoreProblem.FULL and not self._stopping
+            if full and await threads.call(files.size, self._temp, job_id) > 0:  # it fills it
                 await self._end(slot, disk_full())
                 return
             logger.warning("job %s: the store can't be used: %s", job_id, error)
@@ -458,10 +455,6 @@ class Runner:
             logger.info("job %s: %s: %s", job.id, job.status, job.error_message)
         # The next job may fill the volume before the space is measured again.
         await threads.start(self._store.reserve.renew, "reserve")
-
-    async def _fills_the_volume(self, job_id: str) -> bool:
-        """Whether a job has files on the full volume, so that it is a reason for that."""
-        return not self._stopping and bool(await threads.call(files.size, self._temp, job_id))
 
     async def _put_back(self, job_id: str) -> None:
         await self._commit(lambda tx: self._jobs.put_back(tx, job_id), patience=math.inf)

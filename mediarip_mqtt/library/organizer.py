@@ -31,6 +31,7 @@ from mediarip_mqtt.volume import names
 from mediarip_mqtt.volume.owned_files import move_owned
 
 INTERVAL: Final = 60.0  # seconds between two looks for reviews whose time is over
+AFTER_JOBS: Final = 1.0  # seconds after a change of jobs
 TRIES: Final = 5
 # Errors of one file or folder, not of the volume.
 _OF_ONE: Final = frozenset(
@@ -68,19 +69,29 @@ class Organizer:
         self._catalogue = catalogue
         self._root = root
         self._changed = asyncio.Event()
+        self._later: asyncio.TimerHandle | None = None
         self._working = asyncio.Lock()
         self._problem: str | None = None  # logged once
         self._refused: dict[str, str] = {}  # titles whose files can't be touched, and why
 
     def changed(self, changes: Changes) -> None:
-        """Look at the titles after a transaction; a job that is cancelled may leave one."""
-        if changes.titles or (changes.jobs and self._catalogue.settings.enabled):
+        """Look at the titles after a transaction, soon if only jobs have changed.
+
+        A job that is cancelled may leave a title; most changes of jobs leave none.
+        """
+        if changes.titles:
             self._changed.set()
+        elif changes.jobs and self._catalogue.settings.enabled and self._later is None:
+            loop = asyncio.get_running_loop()
+            self._later = loop.call_later(AFTER_JOBS, self._changed.set)
 
     async def run(self) -> None:
         """Work until cancelled."""
         while True:
             self._changed.clear()
+            if self._later is not None:
+                self._later.cancel()
+                self._later = None
             await self._try()
             # A library that is off has nothing to decide; what was begun is finished.
             waits = self._catalogue.settings.enabled or self._problem or self._refused

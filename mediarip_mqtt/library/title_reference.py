@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mediarip_mqtt.contract.errors import CommandError, ErrorCode
+from mediarip_mqtt.contract.errors import ErrorCode
 from mediarip_mqtt.contract.titles import Title
-from mediarip_mqtt.jobs.job_reference import PREFIX_LENGTH
+from mediarip_mqtt.jobs.job_reference import PREFIX_LENGTH, the_one
 from mediarip_mqtt.store import TitleFilter, Tx
 
 
@@ -18,16 +18,6 @@ def find_title(tx: Tx, ref: str, scope: str | None = None) -> Title:
         matches = tx.titles_by_prefix(ref.lower(), scope, 2)
     else:
         matches = []
-    if not matches:
-        raise CommandError(
-            ErrorCode.TITLE_NOT_FOUND,
-            f"There is no title {ref[:40]!r}. The command `titles` shows the titles.",
-            field="id",
-        )
-    if len(matches) > 1:
-        raise CommandError(
-            ErrorCode.AMBIGUOUS_ID,
-            f"Several titles' ids begin with {ref[:40]!r}. Give more characters.",
-            field="id",
-        )
-    return matches[0]
+    missing = f"There is no title {ref[:40]!r}. The command `titles` shows the titles."
+    several = f"Several titles' ids begin with {ref[:40]!r}. Give more characters."
+    return the_one(matches, ErrorCode.TITLE_NOT_FOUND, missing, several)

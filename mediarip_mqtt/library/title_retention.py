@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from mediarip_mqtt import threads
 from mediarip_mqtt.contract.errors import CommandError
-from mediarip_mqtt.contract.library_settings import LibraryRule, LibrarySettings
+from mediarip_mqtt.contract.library_settings import LibrarySettings, TitleLimits
 from mediarip_mqtt.contract.subscription_models import ItemState
 from mediarip_mqtt.contract.titles import TitleFile, TitleState
 from mediarip_mqtt.fault_points import fault
@@ -40,7 +40,7 @@ class Policy:
     by_publication: bool = False  # `keep_days` counts from there
 
     @classmethod
-    def of(cls, settings: LibrarySettings | LibraryRule) -> Policy:
+    def of(cls, settings: TitleLimits) -> Policy:
         """Return the policy in settings."""
         return cls(
             settings.keep_last,

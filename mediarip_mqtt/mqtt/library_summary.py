@@ -13,9 +13,7 @@ from mediarip_mqtt.contract.topic_payloads import (
 )
 from mediarip_mqtt.store import TitleFilter, Tx
 
-LIBRARY_LIMIT: Final = (
-    15_000  # bytes; Home Assistant records at most 16,384 with its own attributes
-)
+LIBRARY_LIMIT: Final = 15_000  # bytes; Home Assistant records 16,384 with its own attributes
 WAITING: Final = 10
 NEWEST: Final = 20
 RUNS: Final = 5

@@ -25,6 +25,7 @@ from mediarip_mqtt.engine.protocol import Engine, ListReader
 from mediarip_mqtt.homeassistant.discovery import Discovery
 from mediarip_mqtt.homeassistant.pictures import Pictures
 from mediarip_mqtt.homeassistant.tiles import Tiles
+from mediarip_mqtt.jobs.filing import LibraryParts
 from mediarip_mqtt.jobs.limits import Limits
 from mediarip_mqtt.jobs.progress import MessageLimit
 from mediarip_mqtt.jobs.retention import Retention
@@ -170,9 +171,11 @@ class Parts:
             downloads=downloads,
             limits=self.limits,
             answer_probe=partial(answer_probe, self.topics, now),
-            filing=self.catalogue if self.settings.library.enabled else None,
-            furnishing=self.side_files if self.settings.library.enabled else None,
-            rivals=Rivals(self.store, self.catalogue, self.organizer, self.storage.root)
+            library=LibraryParts(
+                self.catalogue,
+                self.side_files,
+                Rivals(self.store, self.catalogue, self.organizer, self.storage.root),
+            )
             if self.settings.library.enabled
             else None,
             judge=self.following,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 from urllib.parse import parse_qs, urlsplit
@@ -50,7 +50,6 @@ class Reading:
     etag: str | None = None
     last_modified: str | None = None
     answer: ListAnswer | None = None
-    title: str | None = field(default=None)
 
 
 @dataclass(frozen=True)

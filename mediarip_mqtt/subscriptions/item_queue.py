@@ -14,8 +14,14 @@ from mediarip_mqtt.contract.media_options import DownloadOptions
 from mediarip_mqtt.contract.models import Job, JobStatus, Priority
 from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import Settings
-from mediarip_mqtt.contract.subscription_models import ItemState, Subscription, SubscriptionItem
+from mediarip_mqtt.contract.subscription_models import (
+    ItemState,
+    Subscription,
+    SubscriptionItem,
+    SubscriptionKind,
+)
 from mediarip_mqtt.contract.urls import origin_of
+from mediarip_mqtt.engine.list_items import listed
 from mediarip_mqtt.jobs.use_cases import Jobs
 from mediarip_mqtt.store import Tx
 from mediarip_mqtt.subscriptions.filters import QUEUE_AHEAD
@@ -140,7 +146,7 @@ class ItemQueue:
             if error.code is not ErrorCode.QUEUE_FULL or asked:
                 raise
             return False
-        job = self._told_by_list(tx, job, item)
+        job = self._told_by_list(tx, job, subscription, item)
         tx.update_item(
             subscription.id,
             item.item_key,
@@ -152,8 +158,14 @@ class ItemQueue:
         )
         return True
 
-    def _told_by_list(self, tx: Tx, job: Job, item: SubscriptionItem) -> Job:
-        """Show what the list says of the item until its page is read."""
+    def _told_by_list(
+        self, tx: Tx, job: Job, subscription: Subscription, item: SubscriptionItem
+    ) -> Job:
+        """Keep what the list says of the item, and show it until its page is read."""
+        if job.subscription_id == subscription.id and tx.entry(job.id) is None:
+            of_feed = subscription.kind is SubscriptionKind.FEED
+            entry = listed(item, subscription.name, of_feed=of_feed)
+            tx.save_entry(job.id, entry.model_dump_json())
         told = {"title": item.title, "duration": item.duration}
         values = {name: value for name, value in told.items() if value is not None}
         return tx.update(job.id, **values) if values and job.title is None else job

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mediarip_mqtt.contract.errors import CommandError, ErrorCode
 from mediarip_mqtt.contract.subscription_models import Subscription, SubscriptionItem
-from mediarip_mqtt.jobs.job_reference import PREFIX_LENGTH
+from mediarip_mqtt.jobs.job_reference import PREFIX_LENGTH, the_one
 from mediarip_mqtt.store import Tx
 
 
@@ -17,19 +17,9 @@ def find_subscription(tx: Tx, ref: str, scope: str | None = None) -> Subscriptio
         matches = tx.subscriptions_by_prefix(ref.lower(), scope, 2)
     if not matches:
         matches = _named(tx.subscriptions(scope), ref.casefold())
-    if not matches:
-        raise CommandError(
-            ErrorCode.SUBSCRIPTION_NOT_FOUND,
-            f"There is no subscription {ref[:40]!r}. The command `subscriptions` shows them.",
-            field="id",
-        )
-    if len(matches) > 1:
-        raise CommandError(
-            ErrorCode.AMBIGUOUS_ID,
-            f"Several subscriptions fit {ref[:40]!r}. Give the id, or more of the name.",
-            field="id",
-        )
-    return matches[0]
+    missing = f"There is no subscription {ref[:40]!r}. The command `subscriptions` shows them."
+    several = f"Several subscriptions fit {ref[:40]!r}. Give the id, or more of the name."
+    return the_one(matches, ErrorCode.SUBSCRIPTION_NOT_FOUND, missing, several)
 
 
 def find_item(tx: Tx, subscription: Subscription, ref: str) -> SubscriptionItem:

@@ -12,6 +12,7 @@ import pytest
 
 from mediarip_mqtt.contract.errors import DownloadError, ErrorCode, Stopped
 from mediarip_mqtt.contract.settings import DownloadSettings, SecuritySettings
+from mediarip_mqtt.contract.subscription_models import ItemState, SubscriptionItem
 from mediarip_mqtt.engine import list_items
 from mediarip_mqtt.engine.list_reader import YtdlpListReader
 from mediarip_mqtt.engine.page_readers import PageReaders
@@ -395,7 +396,16 @@ def test_an_episode_s_job_gets_the_feed_s_title(desk: Desk, site: FeedSite) -> N
     site.channels["one"] = Channel([Upload("a" * 22, "The first one", BEGAN + timedelta(days=1))])
     feed = desk.feed(site.feed_url("one", "podcast"))
     (item,) = feed.items
-    listed = list_items.listed(item, feed.title, of_feed=True)
+    known = SubscriptionItem(
+        item_key=item.key,
+        rank=1,
+        url=item.url,
+        title=item.title,
+        published_at=item.published_at,
+        first_seen_at=BEGAN,
+        state=ItemState.WAITING,
+    )
+    listed = list_items.listed(known, str(feed.title), of_feed=True)
     stored = Listed.model_validate_json(listed.model_dump_json(exclude_defaults=True))
     page = desk.engine.extract(desk.task(item.url, listed=stored), desk.control)
     assert page.info.title == "The first one"

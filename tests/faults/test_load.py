@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from scripts.soak import soak
+from bench.soak import soak
 from tests.support.broker import Client, Mosquitto, wait_for
 from tests.support.service import Service
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -82,7 +81,6 @@ def test_guessit_reads_the_year_of_each_movie(library: Library) -> None:
         assert guessit.guessit(str(one.title.organized_to)).get("year") == one.title.year
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="Radarr's reader is in JavaScript")
 def test_radarr_s_reader_finds_the_number_of_each_episode_of_a_season(library: Library) -> None:
     """It reads no numbers of six digits, as episodes by date have."""
     episodes = of(library, Numbering.SEASON)
@@ -95,7 +93,6 @@ def test_radarr_s_reader_finds_the_number_of_each_episode_of_a_season(library: L
     assert wrong == {"x 2023-02-03 y"}  # a date counts more to it
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="Radarr's reader is in JavaScript")
 def test_radarr_s_reader_finds_the_year_of_each_movie(library: Library) -> None:
     movies = of(library, None)
     years = [found.get("year") for found in radarr(movies)]

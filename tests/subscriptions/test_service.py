@@ -71,6 +71,18 @@ def test_what_is_new_is_downloaded_and_nothing_else(
     assert len([path for path in following.root.rglob("*.mp4") if path.is_file()]) == 2
 
 
+def test_an_episode_of_a_podcast_has_the_title_of_its_feed(
+    client: Client, following: Service, site: FeedSite
+) -> None:
+    grown(site, 1, 2)
+    url = site.feed_url("sea", "podcast")
+    wanted = {"output_template": "%(playlist_title)s/%(title)s.%(ext)s"}
+    client.request("subscribe", url=url, backfill=1, wanted=wanted, timeout=60)
+    (event,) = wait_for(lambda: client.events("completed"), 60)
+    assert event["job"]["title"] == "Item 2"
+    assert following.media() == ["A channel/Item 2.mp4"]
+
+
 def test_a_dry_run_says_what_would_come_and_why(
     client: Client, following: Service, site: FeedSite
 ) -> None:

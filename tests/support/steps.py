@@ -16,6 +16,7 @@ from mediarip_mqtt.contract.runtime_settings import Preferences
 from mediarip_mqtt.contract.settings import DownloadSettings, Settings
 from mediarip_mqtt.contract.topics import Topics
 from mediarip_mqtt.engine.protocol import Report, Task
+from mediarip_mqtt.jobs.filing import LibraryParts
 from mediarip_mqtt.jobs.read_ahead import ReadAhead
 from mediarip_mqtt.jobs.running_job import Slot
 from mediarip_mqtt.jobs.steps import Step, Tools, Work, in_order
@@ -67,10 +68,14 @@ class Bench:
                     root=self.root,
                     commit=self.store.write,
                     in_thread=self._in_thread,
-                    filing=self.catalogue if self.library else None,
-                    furnishing=self.side_files if self.library else None,
-                    rivals=Rivals(self.store, self.catalogue, self.organizer, self.root)
-                    if self.meets_rivals
+                    library=LibraryParts(
+                        self.catalogue,
+                        self.side_files,
+                        Rivals(self.store, self.catalogue, self.organizer, self.root)
+                        if self.meets_rivals
+                        else None,
+                    )
+                    if self.library
                     else None,
                 )
             )

@@ -63,8 +63,8 @@ class ExtractStep:
         self._tools.ahead.take(job_id)
 
     async def _listed(self, job: Job) -> Listed:
-        """Return what the job's playlist says of it."""
-        if job.parent_id is None:
+        """Return what the job's playlist, or its subscription's list, says of it."""
+        if job.parent_id is None and job.subscription_id is None:
             return Listed()
         data = await self._tools.store.read(lambda tx: tx.entry(job.id))
         try:
@@ -74,10 +74,12 @@ class ExtractStep:
 
     async def _is_known(self, job: Job, extraction: Extraction) -> bool:
         """Whether the library has the medium; then the job ends."""
-        filing = self._tools.filing
-        if filing is None:
+        library = self._tools.library
+        if library is None:
             return False
-        return await self._tools.commit(lambda tx: filing.reuse(tx, job.id, extraction.fields))
+        return await self._tools.commit(
+            lambda tx: library.filing.reuse(tx, job.id, extraction.fields)
+        )
 
     async def _is_rejected(self, job: Job, extraction: Extraction) -> bool:
         """Whether the page shows that the job is not wanted; then it is gone."""

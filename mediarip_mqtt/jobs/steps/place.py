@@ -127,8 +127,9 @@ class PlaceStep:
 
     async def _filed(self, work: Work, left: _Left) -> Filed:
         """Let the library decide, after a look for equal files, and after it has made room."""
-        rivals, made = self._tools.rivals, left.made
-        if rivals is None or self._tools.filing is None or made is None:
+        library, made = self._tools.library, left.made
+        rivals = library.rivals if library else None
+        if rivals is None or made is None:
             return await self._file(work.job.id, left)
         job = await self._tools.store.read(lambda tx: tx.job(work.job.id)) or work.job
         medium = made.files[0]
@@ -145,9 +146,10 @@ class PlaceStep:
         self, job_id: str, left: _Left, twin: Twin | None = None, *, replace: bool = True
     ) -> Filed:
         """Let the library decide where the files go, if there is one."""
-        filing, page, made = self._tools.filing, left.page, left.made
-        if filing is None or page is None or made is None:
+        library, page, made = self._tools.library, left.page, left.made
+        if library is None or page is None or made is None:
             return Filed()
+        filing = library.filing
         extension = Path(made.files[0].path).suffix.lstrip(".")
         limit = min(await threads.call(name_limit, self._tools.root), self._measured)
         return await self._tools.commit(
@@ -155,26 +157,26 @@ class PlaceStep:
         )
 
     async def _end_without(self, job_id: str, filed: Filed) -> None:
-        filing = self._tools.filing
-        if filing is not None:
-            await self._tools.commit(lambda tx: filing.not_kept(tx, job_id, filed))
+        library = self._tools.library
+        if library is not None:
+            await self._tools.commit(lambda tx: library.filing.not_kept(tx, job_id, filed))
 
     async def _furnished(self, work: Work, left: _Left) -> _Left:
         """Let the library make metadata and pictures, if there is one."""
-        furnishing, page, made = self._tools.furnishing, left.page, left.made
-        if furnishing is None or page is None or made is None:
+        library, page, made = self._tools.library, left.page, left.made
+        if library is None or page is None or made is None:
             return left
-        done = await furnishing.furnish(
+        done = await library.furnishing.furnish(
             work.job, made, page.fields, work.task.temp_dir, work.slot.stopped
         )
         fault("furnished")
         return replace(left, made=done.made, sides=done.files)
 
     async def _furnish_show(self, work: Work) -> str | None:
-        furnishing = self._tools.furnishing
-        if furnishing is None:
+        library = self._tools.library
+        if library is None:
             return None
-        warning = await furnishing.furnish_show(work.job.id, work.task.temp_dir)
+        warning = await library.furnishing.furnish_show(work.job.id, work.task.temp_dir)
         fault("show-furnished")
         return warning
 
@@ -183,8 +185,8 @@ class PlaceStep:
     ) -> Job | None:
         if warning and (job := tx.job(job_id)):
             tx.update(job_id, warning=" ".join(filter(None, (job.warning, warning))))
-        if self._tools.filing is not None:
-            return self._tools.filing.placed(tx, job_id, placed)
+        if self._tools.library is not None:
+            return self._tools.library.filing.placed(tx, job_id, placed)
         return self._tools.jobs.complete(tx, job_id, placed)
 
     def _read(self, tx: Tx, job_id: str) -> _Left:

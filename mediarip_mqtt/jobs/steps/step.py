@@ -13,7 +13,7 @@ from mediarip_mqtt.contract.frozen_model import Frozen
 from mediarip_mqtt.contract.models import Job
 from mediarip_mqtt.contract.settings import DownloadSettings
 from mediarip_mqtt.engine.protocol import Engine, Extraction, Report, Task
-from mediarip_mqtt.jobs.filing import Filing, Furnishing, RivalTitles
+from mediarip_mqtt.jobs.filing import LibraryParts
 from mediarip_mqtt.jobs.page_judge import PageJudge
 from mediarip_mqtt.jobs.read_ahead import ReadAhead
 from mediarip_mqtt.jobs.running_job import Slot
@@ -45,8 +45,7 @@ class InThread(Protocol):
 class Tools:
     """The dependencies of all steps; shared by all jobs.
 
-    ``filing`` and ``furnishing``: the library, if enabled. ``judge``: the filters of
-    subscriptions.
+    ``library`` only if it is enabled. ``judge``: the filters of subscriptions.
     """
 
     store: Store
@@ -57,9 +56,7 @@ class Tools:
     root: Path
     commit: Commit
     in_thread: InThread
-    filing: Filing | None = None
-    furnishing: Furnishing | None = None
-    rivals: RivalTitles | None = None
+    library: LibraryParts | None = None
     judge: PageJudge | None = None
 
 

@@ -1,6 +1,6 @@
 """Soak test: many short jobs with faults in between; the resource usage must level off.
 
-Run from the repository: ``python -m scripts.soak --minutes 15``. It starts Mosquitto, a media
+Run from the repository: ``python -m bench.soak --minutes 15``. It starts Mosquitto, a media
 server and the service on loopback, and prints one line per round.
 """
 
